@@ -1,0 +1,1 @@
+"""What we ask of the world outside: platforms, stores, processes. Vendor words stay in here."""

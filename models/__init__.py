@@ -1,0 +1,59 @@
+"""Rows and their own transitions. Times are aware datetimes, money is fen, distances are metres."""
+
+import os
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from models.database import CountingConnection, keep_session_state
+
+MODEL_MODULES = [
+    "models.halls",
+    "models.items",
+    "models.people",
+    "models.sessions",
+    "models.staff",
+    "models.tickets",
+    "models.answers",
+]
+
+
+def orm_config(database_url: str, *, pool_size: int = 10) -> dict[str, Any]:
+    """Tortoise's configuration for a `postgres://` URL; `?host=/folder` means a Unix socket there.
+
+    Raises ValueError when the URL is not one of PostgreSQL or names no database.
+    """
+    url = urlsplit(database_url)
+    query = {key: values[-1] for key, values in parse_qs(url.query).items()}
+    if url.scheme not in {"postgres", "postgresql"} or not url.path.strip("/"):
+        raise ValueError("a database URL looks like postgres://user:password@host:5432/name")
+    credentials: dict[str, Any] = {
+        "host": query.get("host") or url.hostname or "127.0.0.1",
+        "port": url.port or 5432,
+        "user": unquote(url.username or "postgres"),
+        "password": unquote(url.password) if url.password else None,
+        "database": unquote(url.path.strip("/")),
+        "minsize": min(2, pool_size),
+        "maxsize": pool_size,
+        "connection_class": CountingConnection,
+        "reset": keep_session_state,
+    }
+    if mode := query.get("sslmode"):
+        credentials["ssl"] = mode
+    return {
+        "connections": {
+            "default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}
+        },
+        "apps": {
+            "models": {
+                "models": MODEL_MODULES,
+                "default_connection": "default",
+                "migrations": "migrations",
+            }
+        },
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+# For Tortoise's own command line (`tortoise makemigrations`), which reads it from pyproject.toml.
+TORTOISE_ORM = orm_config(os.environ.get("YITING_DATABASE_URL", "postgres://postgres@/yiting"))

@@ -1,0 +1,1 @@
+"""What comes in: one folder a feature; routes speak HTTP, operations own transactions."""

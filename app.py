@@ -1,0 +1,409 @@
+"""Yiting 一厅通: joins the rooms. Settings, the application, and the commands.
+
+This is the only file that knows which vendor stands behind which port.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
+from sanic import Sanic
+from tortoise import Tortoise
+from tortoise.migrations.api import migrate as apply_migrations
+
+from integrations.processes import Program, ProgramFailed, Supervisor, until_signalled
+from integrations.sandbox import SandboxSettings, create_sandbox
+from integrations.stores import EmbeddedStores, StoreUrls, embedded_stores
+from integrations.wechat import WeChatSignIn
+from models import orm_config
+from server.admin.city_files import CityFilesError, read_city
+from server.admin.seeding import has_demo_staff, is_seeded, seed_city, seed_demo_staff
+from server.application import create_app
+from server.auth import write_token_keys
+from server.demo_clock import demo_clock, keep_clock, touch_clock
+from server.halls.directory import read_directory
+from server.logs import configure_logs
+from server.services import Vendors
+from server.settings import (
+    DEMO_PASSWORD,
+    Settings,
+    WrongSettings,
+    read_settings,
+    require_production,
+)
+from server.worker import work as do_work
+
+HERE = Path(__file__).resolve().parent
+DEMO_CITY = HERE / "server" / "admin" / "city" / "dongguan"
+SANDBOX = SandboxSettings()
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="一厅通 Yiting: 政务大厅排队预约后台 · smart queuing for a city's government halls.",
+)
+console = Console()
+
+DataDir = Annotated[Path, typer.Option("--data-dir", help="Where the embedded stores keep data.")]
+Port = Annotated[int, typer.Option(help="Port of the API and the pages.", min=0, max=65535)]
+Workers = Annotated[int, typer.Option(help="How many API processes.", min=1, max=64)]
+
+
+def vendors_of(settings: Settings) -> Vendors:
+    """The platforms behind the ports, as the settings name them."""
+    secret = settings.wechat_secret.get_secret_value() if settings.wechat_secret else ""
+    http = httpx.AsyncClient(limits=httpx.Limits(max_connections=200))
+    return Vendors(
+        wechat=WeChatSignIn(http, settings.wechat_host, settings.wechat_app_id or "", secret)
+    )
+
+
+# --- commands ------------------------------------------------------------------------------
+
+
+@cli.command()
+def demo(
+    *,
+    port: Port = 8000,
+    sandbox_port: Annotated[int, typer.Option(help="Port of the platform sandbox.")] = 8001,
+    data_dir: DataDir = Path(".yiting"),
+    crowd: Annotated[bool, typer.Option(help="Simulated citizens and clerks.")] = True,
+    crowd_pace: Annotated[
+        float, typer.Option("--pace", help="Arrivals per hall and business minute.", min=0.01)
+    ] = 0.5,
+    clock: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S%z"],
+            help="Where the business clock starts, such as 2026-11-23T09:30:00+08:00.",
+        ),
+    ] = None,
+    speed: Annotated[float, typer.Option(help="How fast it runs.", min=0.01, max=3600)] = 1.0,
+    workers: Workers = 2,
+    rate_limits: Annotated[bool, typer.Option(help="Limit requests per person.")] = True,
+) -> None:
+    """Run the demo city: stores, sandbox, Dongguan's 34 halls and simulated citizens."""
+    run(
+        _demo(
+            read_settings(
+                mode="demo",
+                data_dir=data_dir,
+                port=port,
+                workers=workers,
+                rate_limits=rate_limits,
+                sandbox_url=f"http://127.0.0.1:{sandbox_port}",
+                wechat_host=f"http://127.0.0.1:{sandbox_port}",
+                wechat_app_id=SANDBOX.wechat_app_id,
+                wechat_secret=SANDBOX.wechat_secret,
+                clock_speed=speed,
+                token_keys_file=data_dir / "keys" / "token-keys.json",
+            ),
+            clock_given=clock,
+            crowd_pace=crowd_pace if crowd else None,
+        )
+    )
+
+
+@cli.command()
+def serve(port: Port = 8000, host: str = "0.0.0.0", workers: Workers = 2) -> None:  # noqa: S104
+    """Serve the API in production; needs store URLs and real credentials."""
+    settings = settings_or_exit(port=port, host=host, workers=workers)
+
+    async def main() -> None:
+        require_production(settings, demo_keys={SANDBOX.wechat_app_id, SANDBOX.wechat_secret})
+        async with database(settings):
+            if await has_demo_staff():
+                raise WrongSettings("The database has demo accounts; disable them before serving.")
+        supervisor = Supervisor()
+        try:
+            await _start_api(supervisor, settings)
+            await until_signalled()
+        finally:
+            await supervisor.stop_all()
+
+    run(main())
+
+
+@cli.command()
+def work() -> None:
+    """Work in the background: project the halls, run jobs. Run as many as you like."""
+    settings = settings_or_exit()
+    configure_logs(settings.log_level)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+        async with stores(settings) as urls:
+            await do_work(with_urls(settings, urls), stop)
+
+    run(main())
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+
+    async def main() -> None:
+        async with stores(settings_or_exit()) as urls:
+            await _migrate(urls)
+        console.print("数据库已是最新版本。 The database is up to date.")
+
+    run(main())
+
+
+@cli.command()
+def seed(
+    folder: Annotated[Path, typer.Argument(help="A folder of city files.")] = DEMO_CITY,
+    *,
+    check_only: Annotated[bool, typer.Option("--check", help="Only check the files.")] = False,
+) -> None:
+    """Write a city's halls, lines, counters, hours and items into the database."""
+    city = read_city(folder)
+    console.print(f"{folder}: {len(city.halls)} 个大厅 halls, {len(city.items)} 个事项 items")
+    if check_only:
+        return
+
+    async def main() -> None:
+        async with stores(settings_or_exit()) as urls:
+            await _migrate(urls)
+            async with database_at(urls.database):
+                with Progress(SpinnerColumn(), TextColumn("{task.description}")) as bar:
+                    task = bar.add_task("")
+                    await seed_city(city, progress=lambda text: bar.update(task, description=text))
+        console.print("已写入。 Done.")
+
+    run(main())
+
+
+@cli.command()
+def sandbox(port: Annotated[int, typer.Option(help="Port.")] = 8001) -> None:
+    """Run the platforms, played locally: WeChat's APIs and the personas. Never for real people."""
+    configure_logs("info")
+    serve_here(create_sandbox(SANDBOX, name="sandbox"), listen("127.0.0.1", port))
+
+
+@cli.command(hidden=True)
+def api(fd: Annotated[int, typer.Option(help="The listening socket.")]) -> None:
+    """One API process; `serve` and `demo` start these."""
+    settings = read_settings()
+    configure_logs(settings.log_level)
+    serve_here(create_app(settings, vendors_of(settings)), socket.socket(fileno=fd))
+
+
+# --- how the commands do it ----------------------------------------------------------------
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a command; what is wrong with its surroundings is one sentence, not a traceback."""
+    try:
+        asyncio.run(main)
+    except (WrongSettings, ProgramFailed, CityFilesError) as wrong:
+        raise fail(wrong) from None
+
+
+def fail(wrong: object) -> typer.Exit:
+    """Say what is wrong, and leave with exit code 2."""
+    print(wrong, file=sys.stderr)  # noqa: T201
+    return typer.Exit(2)
+
+
+def settings_or_exit(**given: object) -> Settings:
+    """Settings, or one sentence and exit code 2."""
+    try:
+        return read_settings(**given)
+    except WrongSettings as wrong:
+        raise fail(wrong) from None
+
+
+@asynccontextmanager
+async def stores(settings: Settings) -> AsyncIterator[StoreUrls]:
+    """The stores that the settings name, else the embedded ones."""
+    if settings.database_url and settings.redis_url:
+        yield StoreUrls(
+            settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()
+        )
+    elif settings.database_url or settings.redis_url:
+        raise WrongSettings("Set YITING_DATABASE_URL and YITING_REDIS_URL both, or neither.")
+    else:
+        async with embedded_stores(settings.data_dir) as urls:
+            yield urls
+
+
+def with_urls(settings: Settings, urls: StoreUrls) -> Settings:
+    """The settings with the stores that are really used."""
+    return read_settings(
+        **settings.model_dump(exclude={"database_url", "redis_url"}),
+        database_url=urls.database,
+        redis_url=urls.redis,
+    )
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[None]:
+    """Models usable inside, on the settings' database."""
+    async with stores(settings) as urls, database_at(urls.database):
+        yield
+
+
+@asynccontextmanager
+async def database_at(url: str) -> AsyncIterator[None]:
+    """Models usable inside, on this database."""
+    await Tortoise.init(config=orm_config(url, pool_size=2), _enable_global_fallback=True)
+    try:
+        yield
+    finally:
+        await Tortoise.close_connections()
+
+
+async def _migrate(urls: StoreUrls) -> None:
+    await apply_migrations(config=orm_config(urls.database, pool_size=1))
+    await Tortoise.close_connections()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises WrongSettings when the port is taken."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as fault:
+        raise WrongSettings(f"Cannot listen on {host}:{port}: {fault.strerror}.") from None
+    sock.listen(1024)
+    sock.set_inheritable(True)
+    return sock
+
+
+def serve_here(app: Sanic[Any, Any], sock: socket.socket) -> None:
+    """Serve an application in this very process until SIGTERM."""
+    app.run(sock=sock, single_process=True, motd=False, access_log=False)
+
+
+def child(name: str, *arguments: str, env: Mapping[str, str], **options: Any) -> Program:
+    """Another command of this file as a program to keep running."""
+    return Program(name, [sys.executable, str(HERE / "app.py"), *arguments], env=env, **options)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings as a child process reads them."""
+    values = settings.model_dump(exclude_none=True)
+    return {
+        f"YITING_{name.upper()}": str(
+            value.get_secret_value() if hasattr(value, "get_secret_value") else value
+        )
+        for name, value in values.items()
+    }
+
+
+async def _start_api(supervisor: Supervisor, settings: Settings) -> int:
+    """Start the API processes on one socket, so that a dead one loses no connection; its port."""
+    sock = listen(settings.host, settings.port)
+    port: int = sock.getsockname()[1]
+    metrics_dir = settings.data_dir / "metrics"
+    metrics_dir.mkdir(parents=True, exist_ok=True)
+    for old in metrics_dir.glob("*.db"):
+        old.unlink()
+    env = environment(settings) | {"PROMETHEUS_MULTIPROC_DIR": str(metrics_dir.resolve())}
+    for number in range(1, settings.workers + 1):
+        program = child(
+            f"api-{number}", "api", "--fd", str(sock.fileno()), env=env, pass_fds=[sock.fileno()]
+        )
+        await supervisor.start(program)
+    return port
+
+
+async def _answers(url: str) -> bool:
+    try:
+        async with httpx.AsyncClient() as http:
+            return (await http.get(url, timeout=2)).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+async def _demo(
+    settings: Settings, *, clock_given: datetime | None, crowd_pace: float | None
+) -> None:
+    data_dir = settings.data_dir
+    data_dir.mkdir(parents=True, exist_ok=True)
+    kept = data_dir / "clock.json"
+    supervisor = Supervisor(data_dir / "logs")
+    try:
+        urls = await EmbeddedStores(data_dir).start(supervisor)
+        await _migrate(urls)
+        write_token_keys(settings.token_keys)
+        async with database_at(urls.database):
+            if not await is_seeded():
+                city = read_city(DEMO_CITY)
+                await seed_city(city)
+                await seed_demo_staff(city, DEMO_PASSWORD)
+            city_hall = (await read_directory()).hall("dg-00")
+        clock = demo_clock(kept, city_hall.timetable, given=clock_given, speed=settings.clock_speed)
+        keep_clock(kept, clock)
+        settings = with_urls(settings, urls).model_copy(
+            update={"clock_start": clock.start, "clock_anchor": clock.anchor}
+        )
+        env = environment(settings)
+        assert settings.sandbox_url is not None
+        sandbox_port = settings.sandbox_url.rpartition(":")[2]
+        await supervisor.start(child("sandbox", "sandbox", "--port", sandbox_port, env=env))
+        await supervisor.start(child("worker", "work", env=env))
+        port = await _start_api(supervisor, settings)
+        url = f"http://127.0.0.1:{port}"
+        while not (await _answers(f"{url}/readyz") and await _answers(settings.sandbox_url)):
+            await asyncio.sleep(0.05)
+        if crowd_pace is not None:
+            simulate = ("simulate", url, settings.sandbox_url, "--pace", str(crowd_pace))
+            await supervisor.start(child("crowd", *simulate, env=env))
+        _announce(url, settings, crowd=crowd_pace is not None)
+        await _until_signalled_touching(kept)
+        console.print("正在停止… Stopping…")
+    finally:
+        await supervisor.stop_all()
+
+
+async def _until_signalled_touching(kept: Path) -> None:
+    """Wait for Ctrl-C, noting now and then that the clock still runs."""
+    told = asyncio.create_task(until_signalled())
+    while not told.done():
+        touch_clock(kept)
+        await asyncio.wait({told}, timeout=5)
+
+
+def _announce(url: str, settings: Settings, *, crowd: bool) -> None:
+    assert settings.clock_start is not None
+    started = settings.clock_start.astimezone().isoformat(timespec="seconds")
+    console.print(
+        f"""
+[bold]一厅通 Yiting[/bold] 正在运行 is running · 按 Ctrl-C 停止 Ctrl-C stops it
+
+  首页 Index            {url}/
+  叫号屏 Board          {url}/board/dg-00
+  接口文档 API docs     {url}/docs
+  平台沙箱 Sandbox      {settings.sandbox_url}/
+
+  工作人员账号 Staff    admin · supervisor · manager.dg-01 · clerk.dg-01.01 …
+  演示密码 Password     {DEMO_PASSWORD}
+  业务时间 Clock        {started} × {settings.clock_speed:g}
+  模拟市民 Crowd        {"on" if crowd else "off"}
+  日志 Logs             {settings.data_dir / "logs"}
+""",
+        highlight=False,
+    )
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    cli()

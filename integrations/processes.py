@@ -1,0 +1,186 @@
+"""Keeps programs running: starts them in order, restarts what dies, stops them in reverse order."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+log = structlog.get_logger()
+
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 15.0
+FIRST_RESTART_DELAY_S = 0.2
+LAST_RESTART_DELAY_S = 3.0
+STEADY_AFTER_S = 10.0
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One process to keep running.
+
+    `ready` is asked until it answers true; `stop_signal` asks the program to stop gracefully;
+    `user` is the system user to run as (only root may name one); `pass_fds` are sockets it inherits.
+    """
+
+    name: str
+    command: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    ready: Callable[[], Awaitable[bool]] | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    pass_fds: Sequence[int] = ()
+
+
+class ProgramFailed(RuntimeError):
+    """A program did not become ready; the message names it and where its log is."""
+
+
+class Supervisor:
+    """Runs programs until told to stop. A program that dies by itself is started again."""
+
+    def __init__(self, log_dir: Path | None = None) -> None:
+        self._log_dir = log_dir
+        self._running: list[_Kept] = []
+
+    async def start(self, program: Program) -> None:
+        """Start a program and wait until it is ready.
+
+        Raises ProgramFailed when it exits, or is not ready within START_TIMEOUT_S seconds.
+        """
+        kept = _Kept(program, self._log_dir)
+        self._running.append(kept)
+        await kept.start()
+
+    async def stop_all(self) -> None:
+        """Stop every program, the last started first; whoever does not obey is killed."""
+        while self._running:
+            await self._running.pop().stop()
+
+    def pid_of(self, name: str) -> int | None:
+        """The process id of a running program, or None when it is down just now."""
+        return next((kept.pid for kept in self._running if kept.program.name == name), None)
+
+
+class _Kept:
+    """One program with its present process and the task that watches over it."""
+
+    def __init__(self, program: Program, log_dir: Path | None) -> None:
+        self.program = program
+        self._log_dir = log_dir
+        self._process: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def start(self) -> None:
+        self._process = await self._spawn()
+        try:
+            await asyncio.wait_for(self._until_ready(self._process), START_TIMEOUT_S)
+        except TimeoutError:
+            raise ProgramFailed(self._failure("was not ready in time")) from None
+        self._watch = asyncio.create_task(self._keep_alive())
+
+    async def stop(self) -> None:
+        self._stopping = True
+        if self._watch:
+            self._watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watch
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.send_signal(self.program.stop_signal)
+        try:
+            await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+        except TimeoutError:
+            log.warning("program_killed", program=self.program.name)
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _keep_alive(self) -> None:
+        delay = FIRST_RESTART_DELAY_S
+        clock = asyncio.get_running_loop()
+        while not self._stopping:
+            began = clock.time()
+            assert self._process is not None
+            code = await self._process.wait()
+            log.warning("program_died", program=self.program.name, exit_code=code)
+            if clock.time() - began > STEADY_AFTER_S:
+                delay = FIRST_RESTART_DELAY_S
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LAST_RESTART_DELAY_S)
+            self._process = await self._spawn()
+
+    async def _until_ready(self, process: asyncio.subprocess.Process) -> None:
+        ready = self.program.ready
+        while ready is not None and not await ready():
+            if process.returncode is not None:
+                raise ProgramFailed(self._failure(f"stopped with exit code {process.returncode}"))
+            await asyncio.sleep(0.03)
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        output = self._open_log()
+        try:
+            return await asyncio.create_subprocess_exec(
+                *self.program.command,
+                env={**os.environ, **self.program.env},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                user=self.program.user,
+                pass_fds=self.program.pass_fds,
+                # A session of its own: Ctrl-C reaches only us, and we stop the others in order.
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+        finally:
+            if output is not None:
+                output.close()
+
+    def _log_path(self) -> Path | None:
+        return self._log_dir / f"{self.program.name}.log" if self._log_dir else None
+
+    def _open_log(self) -> IO[bytes] | None:
+        path = self._log_path()
+        if path is None:
+            return None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("ab")
+
+    def _failure(self, what: str) -> str:
+        path = self._log_path()
+        tail = f"; its log is {path}" if path else ""
+        return f"{self.program.name} {what}{tail}"
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to stop this process when its parent dies, even by SIGKILL; a no-op elsewhere."""
+    # Runs between fork and exec. The libc handle was loaded at import: no allocation to dead-lock on.
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+async def until_signalled() -> None:
+    """Return when this process gets SIGINT (Ctrl-C) or SIGTERM."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()

@@ -1,0 +1,95 @@
+"""Puts the sandbox together."""
+
+import secrets
+import time
+from http import HTTPStatus
+
+import structlog
+from sanic import HTTPResponse, Request, Sanic
+from sanic.exceptions import SanicException
+
+from integrations.sandbox.endpoints import App, Clock, Endpoints
+from integrations.sandbox.faults import Faults
+from integrations.sandbox.inspection import Inspection
+from integrations.sandbox.personas import Personas
+from integrations.sandbox.replies import answer, problem
+from integrations.sandbox.sent import Sent
+from integrations.sandbox.settings import SandboxSettings
+from integrations.sandbox.wechat import WeChat
+
+log = structlog.get_logger()
+
+_OWN_DOORS = [
+    "POST /_sandbox/personas {id_number, name?, phone?, born?, topics?, blocked?}",
+    "GET /_sandbox/personas?limit=&cursor=",
+    "GET /_sandbox/sent?to=&limit=",
+    "GET /_sandbox/calls",
+    "PUT /_sandbox/faults {endpoint, kind: delay|error|http_500|rubbish|hang, "
+    "errcode?, seconds?, times?, for_s?}",
+    "GET /_sandbox/faults",
+    "DELETE /_sandbox/faults?endpoint=",
+    "GET /healthz",
+]
+
+
+def create_sandbox(
+    settings: SandboxSettings | None = None,
+    *,
+    clock: Clock = time.monotonic,
+    name: str | None = None,
+) -> App:
+    """Build a sandbox that shares nothing with any other in this process.
+
+    Run it in one process: what it knows is in its memory. Everything it knows hangs on `app.ctx`.
+    """
+    settings = settings or SandboxSettings()
+    app: App = Sanic(name or f"sandbox-{secrets.token_hex(4)}", configure_logging=False)
+    app.config.ACCESS_LOG = False
+    app.config.AUTO_EXTEND = False
+    app.config.REQUEST_MAX_SIZE = 1_000_000
+    # Longer than Sanic would wait by itself, so that a hanging endpoint hangs.
+    app.config.RESPONSE_TIMEOUT = 4000
+
+    app.ctx.personas = Personas(settings.most_personas)
+    app.ctx.sent = Sent(settings.most_sent)
+    app.ctx.faults = Faults()
+    app.ctx.endpoints = Endpoints(app.ctx.faults, clock)
+    app.ctx.wechat = WeChat(settings, clock)
+    app.ctx.wechat.open(app, app.ctx.endpoints)
+    Inspection(
+        personas=app.ctx.personas,
+        platforms=[app.ctx.wechat],
+        endpoints=app.ctx.endpoints,
+        faults=app.ctx.faults,
+        sent=app.ctx.sent,
+        clock=clock,
+    ).open(app)
+    app.add_route(_welcome, "/", name="welcome")
+    app.add_route(_healthz, "/healthz", name="healthz")
+    app.error_handler.add(Exception, _explain)
+    return app
+
+
+async def _welcome(request: Request) -> HTTPResponse:
+    return answer(
+        {
+            "what": "Yiting's sandbox: the platforms, played locally. For demonstrations and "
+            "tests only; nobody here is real and nothing here is secret.",
+            "platforms": request.app.ctx.endpoints.described(),
+            "sandbox": _OWN_DOORS,
+        }
+    )
+
+
+async def _healthz(_: Request) -> HTTPResponse:
+    return answer({"status": "ok"})
+
+
+def _explain(_: Request, error: Exception) -> HTTPResponse:
+    if isinstance(error, SanicException):
+        status = HTTPStatus(error.status_code)
+        response = problem(status, status.name.lower(), status.description or status.phrase)
+        response.headers.extend(error.headers)
+        return response
+    log.error("sandbox_failed", exc_info=error)
+    return problem(500, "sandbox_failed", "The sandbox made a mistake; its log says which.")

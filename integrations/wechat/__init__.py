@@ -1,0 +1,5 @@
+"""WeChat mini-programs, answering our ports."""
+
+from integrations.wechat.sign_in import WeChatSignIn
+
+__all__ = ["WeChatSignIn"]

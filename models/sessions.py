@@ -1,0 +1,44 @@
+"""Sign-ins and their refresh tokens. Times here are real time, never the business clock."""
+
+from enum import StrEnum
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class PersonKind(StrEnum):
+    """What kind of person signed in."""
+
+    CITIZEN = "citizen"
+    STAFF = "staff"
+
+
+class SignIn(Model):
+    """One sign-in on one device: the family of all tokens that come from it."""
+
+    id = fields.UUIDField(primary_key=True)
+    person_kind = fields.CharEnumField(PersonKind, max_length=16)
+    person_id = fields.UUIDField(db_index=True)
+    channel = fields.CharField(max_length=16)
+    device = fields.CharField(max_length=200)
+    started_at = fields.DatetimeField()
+    ended_at = fields.DatetimeField(null=True, db_index=True)
+    end_reason = fields.CharField(max_length=40, null=True)
+
+    class Meta:
+        table = "sign_in"
+
+
+class RefreshToken(Model):
+    """A refresh token, stored as its SHA-256; used once."""
+
+    digest = fields.CharField(max_length=64, primary_key=True)
+    sign_in: fields.ForeignKeyRelation[SignIn] = fields.ForeignKeyField(
+        "models.SignIn", "refresh_tokens"
+    )
+    issued_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField(db_index=True)
+    used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "refresh_token"

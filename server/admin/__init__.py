@@ -1,0 +1,1 @@
+"""What the city's administrators keep: halls, items, staff, and the files they come from."""

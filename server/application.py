@@ -1,0 +1,181 @@
+"""Makes the API application of one process: opens what it needs, keeps its memory fresh, closes."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import redis.asyncio as aioredis
+import structlog
+from sanic import Request, Sanic
+from sanic.exceptions import (
+    BadRequest,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    SanicException,
+)
+from sanic.response import HTTPResponse
+from tortoise import Tortoise
+
+from models import orm_config
+from server import errors, operations
+from server.auth import TokenKeys, Tokens
+from server.board import routes as board
+from server.clock import Clock
+from server.counters import routes as counters
+from server.endpoint import finish, refused
+from server.halls import items
+from server.halls import routes as halls
+from server.halls.directory import read_directory
+from server.halls.listing import HallLists
+from server.limits import Limits
+from server.live import socket
+from server.live.feed import Feed
+from server.metrics import route_observer
+from server.services import Services, Vendors
+from server.sessions import routes as sessions
+from server.sessions.tokens import ended_recently
+from server.settings import Settings
+from server.tickets import routes as tickets
+from server.web import docs, pages
+
+log = structlog.get_logger()
+
+LARGEST_BODY = 64 * 1024
+LARGEST_SOCKET_MESSAGE = 8 * 1024
+GRACEFUL_STOP_S = 10.0
+ISSUER = "yiting"
+BLUEPRINTS = (
+    sessions.bp,
+    halls.bp,
+    items.bp,
+    board.bp,
+    tickets.bp,
+    counters.bp,
+    socket.bp,
+    operations.bp,
+    docs.bp,
+    pages.bp,
+)
+
+
+def create_app(settings: Settings, vendors: Vendors, *, name: str = "yiting") -> Sanic[Any, Any]:
+    """The API, ready to be served. Opens nothing before the server starts."""
+    app: Sanic[Any, Any] = Sanic(name, configure_logging=False, strict_slashes=False)
+    app.config.update(
+        {
+            "ACCESS_LOG": False,
+            "AUTO_EXTEND": False,
+            "MOTD": False,
+            "REQUEST_MAX_SIZE": LARGEST_BODY,
+            "REQUEST_TIMEOUT": 20,
+            "RESPONSE_TIMEOUT": 20,
+            "KEEP_ALIVE_TIMEOUT": 75,
+            "GRACEFUL_SHUTDOWN_TIMEOUT": GRACEFUL_STOP_S,
+            "WEBSOCKET_MAX_SIZE": LARGEST_SOCKET_MESSAGE,
+            "WEBSOCKET_PING_INTERVAL": 20,
+            "WEBSOCKET_PING_TIMEOUT": 20,
+            "PROXIES_COUNT": settings.proxies_count or None,
+        }
+    )
+    for blueprint in BLUEPRINTS:
+        app.blueprint(blueprint.copy(f"{blueprint.name}-{name}"))
+    app.error_handler.add(Exception, _answer_fault)
+    app.before_server_start(lambda app: _open(app, settings, vendors))
+    app.before_server_stop(_say_goodbye)
+    app.after_server_stop(_close)
+    return app
+
+
+async def _open(app: Sanic[Any, Any], settings: Settings, vendors: Vendors) -> None:
+    assert settings.database_url is not None and settings.redis_url is not None
+    await Tortoise.init(
+        config=orm_config(settings.database_url.get_secret_value()), _enable_global_fallback=True
+    )
+    valkey = aioredis.from_url(settings.redis_url.get_secret_value())
+    directory = await read_directory()
+    feed = Feed(valkey, directory.codes)
+    tokens = Tokens(TokenKeys.read(settings.token_keys), ISSUER)
+    limits = Limits(valkey, enabled=settings.rate_limits)
+    app.ctx.services = Services(
+        settings=settings,
+        clock=clock_of(settings),
+        tokens=tokens,
+        limits=limits,
+        vendors=vendors,
+        valkey=valkey,
+        feed=feed,
+        directory=directory,
+    )
+    app.ctx.hall_lists = HallLists(directory, feed)
+    app.ctx.sockets = set()
+    app.ctx.find_ticket = tickets.current_ticket
+    feed.on_ended = lambda sign_in_id: tokens.ended.add(sign_in_id)
+    tokens.ended = await ended_recently()
+    app.ctx.tasks = [
+        asyncio.create_task(feed.listen_forever()),
+        asyncio.create_task(limits.add_up_forever()),
+        asyncio.create_task(_remember_ended(tokens)),
+    ]
+
+
+async def _remember_ended(tokens: Tokens) -> None:
+    """Learn from PostgreSQL which sign-ins are over, in case word of one got lost."""
+    while True:
+        await asyncio.sleep(30)
+        before = set(tokens.ended)
+        try:
+            found = await ended_recently()
+        except Exception as fault:
+            log.warning("ended_sign_ins_not_read", fault=type(fault).__name__)
+            continue
+        # What was heard of while reading may not be in what was read.
+        tokens.ended = found | (tokens.ended - before)
+
+
+async def _say_goodbye(app: Sanic[Any, Any]) -> None:
+    await socket.say_goodbye(app.ctx.sockets)
+
+
+async def _close(app: Sanic[Any, Any]) -> None:
+    for task in app.ctx.tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    await app.ctx.services.valkey.aclose()
+    await Tortoise.close_connections()
+
+
+def clock_of(settings: Settings) -> Clock:
+    """The business clock that the settings describe."""
+    if settings.clock_start is None:
+        return Clock()
+    return Clock(settings.clock_start, settings.clock_anchor or 0.0, settings.clock_speed)
+
+
+_observe_fault = route_observer("*", "(no route)")
+
+
+async def _answer_fault(request: Request, fault: Exception) -> HTTPResponse:
+    """What happens outside every route: no such address, a body too large, a broken request."""
+    response = refused(request, _as_ours(fault))
+    finish(request, response, _observe_fault, 0.0)
+    return response
+
+
+def _as_ours(fault: Exception) -> Exception:
+    if isinstance(fault, NotFound):
+        return errors.NotFound()
+    if isinstance(fault, MethodNotAllowed):
+        refusal = errors.MethodNotAllowed()
+        refusal.headers.update(getattr(fault, "headers", {}))
+        return refusal
+    if isinstance(fault, PayloadTooLarge):
+        return errors.TooLarge()
+    if isinstance(fault, BadRequest) or (
+        isinstance(fault, SanicException) and 400 <= fault.status_code < 500
+    ):
+        return errors.InvalidRequest()
+    if isinstance(fault, SanicException) and fault.status_code == 503:
+        return errors.Unavailable()
+    return fault

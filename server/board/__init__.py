@@ -1,0 +1,1 @@
+"""The public board of a hall."""

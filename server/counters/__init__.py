@@ -1,0 +1,1 @@
+"""Counters from the clerk's side: open, call the next person, serve."""

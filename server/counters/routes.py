@@ -1,0 +1,195 @@
+"""Counters over HTTP. Every route works on one counter of one hall."""
+
+from sanic import Blueprint, Request
+
+from models.database import rows
+from models.halls import CounterState
+from models.tickets import Move
+from server.auth import CLERK, Principal
+from server.counters import calling
+from server.counters.calling import NobodyWaiting
+from server.counters.opening import LineNotServed, set_state
+from server.counters.views import CounterView, Finish, OpenCounter, PauseCounter
+from server.endpoint import endpoint
+from server.errors import NotFound, WrongStateRefusal
+from server.live.state import TicketView
+from server.services import services
+
+bp = Blueprint("counters", url_prefix="/api/v1")
+COUNTERS = "/halls/<hall:str>/counters"
+COUNTER = COUNTERS + "/<counter:str>"
+
+
+@endpoint(
+    bp,
+    "GET",
+    COUNTERS,
+    summary=("大厅窗口", "The hall's counters"),
+    tag="counters",
+    guard=CLERK,
+    returns=list[CounterView],
+    refuses=[NotFound],
+)
+async def list_counters(request: Request, who: Principal, hall: str) -> list[CounterView]:
+    """All counters of the hall with what they may and do serve."""
+    entry = services(request).directory.hall(hall)
+    found = await rows(
+        "SELECT code, name, state, skills, serving, pause_reason FROM counter"
+        " WHERE hall_id = $1 ORDER BY code",
+        entry.id,
+    )
+    return [
+        CounterView(
+            row["code"],
+            row["name"],
+            row["state"],
+            list(row["skills"]),
+            list(row["serving"]),
+            row["pause_reason"],
+        )
+        for row in found
+    ]
+
+
+@endpoint(
+    bp,
+    "POST",
+    COUNTER + "/open",
+    summary=("开窗", "Open a counter"),
+    tag="counters",
+    guard=CLERK,
+    body=OpenCounter,
+    returns=CounterView,
+    refuses=[NotFound, WrongStateRefusal, LineNotServed],
+)
+async def open_counter(
+    request: Request, who: Principal, hall: str, counter: str, body: OpenCounter
+) -> CounterView:
+    """Open the counter for its lines, or for some of them; opening again changes the lines."""
+    room = services(request)
+    return await set_state(
+        room.directory.hall(hall), counter, CounterState.OPEN, feed=room.feed, lines=body.lines
+    )
+
+
+@endpoint(
+    bp,
+    "POST",
+    COUNTER + "/pause",
+    summary=("暂停窗口", "Pause a counter"),
+    tag="counters",
+    guard=CLERK,
+    body=PauseCounter,
+    returns=CounterView,
+    refuses=[NotFound, WrongStateRefusal],
+)
+async def pause_counter(
+    request: Request, who: Principal, hall: str, counter: str, body: PauseCounter
+) -> CounterView:
+    """Pause the counter and say why. Whoever is at it is still served."""
+    room = services(request)
+    return await set_state(
+        room.directory.hall(hall), counter, CounterState.PAUSED, feed=room.feed, reason=body.reason
+    )
+
+
+@endpoint(
+    bp,
+    "POST",
+    COUNTER + "/close",
+    summary=("关窗", "Close a counter"),
+    tag="counters",
+    guard=CLERK,
+    returns=CounterView,
+    refuses=[NotFound, WrongStateRefusal],
+)
+async def close_counter(request: Request, who: Principal, hall: str, counter: str) -> CounterView:
+    """Close the counter; first finish whoever is at it."""
+    room = services(request)
+    return await set_state(room.directory.hall(hall), counter, CounterState.CLOSED, feed=room.feed)
+
+
+@endpoint(
+    bp,
+    "POST",
+    COUNTER + "/call-next",
+    summary=("叫号", "Call the next person"),
+    tag="counters",
+    guard=CLERK,
+    returns=TicketView,
+    refuses=[NotFound, WrongStateRefusal, NobodyWaiting],
+)
+async def call_next(request: Request, who: Principal, hall: str, counter: str) -> TicketView:
+    """Call whoever is first, by rank time, in the lines this counter serves."""
+    room = services(request)
+    return await calling.call_next(
+        room.directory.hall(hall), counter, who, now=room.clock.now(), feed=room.feed
+    )
+
+
+@endpoint(
+    bp,
+    "POST",
+    COUNTER + "/start",
+    summary=("开始办理", "Start serving"),
+    tag="counters",
+    guard=CLERK,
+    returns=TicketView,
+    refuses=[NotFound, WrongStateRefusal],
+)
+async def start_serving(request: Request, who: Principal, hall: str, counter: str) -> TicketView:
+    """The person called has come."""
+    return await _move(request, who, hall, counter, Move.START)
+
+
+@endpoint(
+    bp,
+    "POST",
+    COUNTER + "/finish",
+    summary=("办结", "Finish serving"),
+    tag="counters",
+    guard=CLERK,
+    body=Finish,
+    returns=TicketView,
+    refuses=[NotFound, WrongStateRefusal],
+)
+async def finish_serving(
+    request: Request, who: Principal, hall: str, counter: str, body: Finish
+) -> TicketView:
+    """The person at the counter is done."""
+    return await _move(request, who, hall, counter, Move.FINISH, body.outcome)
+
+
+@endpoint(
+    bp,
+    "POST",
+    COUNTER + "/miss",
+    summary=("过号", "Mark as missed"),
+    tag="counters",
+    guard=CLERK,
+    returns=TicketView,
+    refuses=[NotFound, WrongStateRefusal],
+)
+async def mark_missed(request: Request, who: Principal, hall: str, counter: str) -> TicketView:
+    """The person called did not come."""
+    return await _move(request, who, hall, counter, Move.MISS)
+
+
+async def _move(
+    request: Request,
+    who: Principal,
+    hall: str,
+    counter: str,
+    move: Move,
+    outcome: str | None = None,
+) -> TicketView:
+    room = services(request)
+    return await calling.move_current(
+        room.directory.hall(hall),
+        counter,
+        move,
+        who,
+        now=room.clock.now(),
+        feed=room.feed,
+        outcome=outcome,
+    )

@@ -1,0 +1,256 @@
+"""The one way a route is declared: its guard, its shapes, its refusals, its documentation.
+
+Sanic middleware costs a third of the server's throughput even when it does nothing, so what every
+request needs (guard, limits, shapes, problems, metrics, request id, log line) is one plain wrapper.
+"""
+
+import functools
+import itertools
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+import structlog
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse
+
+from integrations.ports import PlatformUnavailable
+from models.tickets import WrongState
+from server import metrics
+from server.auth import PUBLIC, Guard, Principal
+from server.errors import (
+    FieldError,
+    InternalError,
+    InvalidRequest,
+    NotSignedIn,
+    Refusal,
+    Unavailable,
+    WrongStateRefusal,
+    problem_response,
+    wants_english,
+)
+from server.faults import is_store_fault
+from server.idempotency import AlreadyAnswered
+from server.limits import ADDRESS, PERSON
+from server.services import services
+
+log = structlog.get_logger()
+
+SLOW_S = 0.5
+LONGEST_QUERY = 2_000
+_REQUEST_PREFIX = secrets.token_hex(4)
+_request_numbers = itertools.count(1)
+_encode = msgspec.json.Encoder().encode
+
+Handler = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A route as declared: what OpenAPI and the tests read."""
+
+    method: str
+    path: str
+    name: str
+    summary: tuple[str, str]
+    tag: str
+    guard: Guard
+    body: type | None
+    query: type | None
+    returns: Any
+    status: int
+    refuses: Sequence[type[Refusal]]
+    idempotent: bool
+    description: str
+    example: Any = None
+    content_type: str = "application/json"
+    handler: Handler | None = field(default=None, compare=False)
+
+
+DECLARED: list[Endpoint] = []
+
+
+def endpoint(
+    bp: Blueprint,
+    method: str,
+    path: str,
+    *,
+    summary: tuple[str, str],
+    tag: str,
+    guard: Guard = PUBLIC,
+    body: type | None = None,
+    query: type | None = None,
+    returns: Any = None,
+    status: int = 200,
+    refuses: Sequence[type[Refusal]] = (),
+    idempotent: bool = False,
+    example: Any = None,
+    content_type: str = "application/json",
+) -> Callable[[Handler], Handler]:
+    """Declare a route. The handler is given `request`, the path's parameters, and by name:
+
+    `who` (Principal) where there is a guard, `body` and `query` (structs) where they are declared.
+    It answers with anything msgspec encodes, or with a ready HTTPResponse; None is 204.
+    """
+
+    def declare(handler: Handler) -> Handler:
+        declared = Endpoint(
+            method=method,
+            path=(bp.url_prefix or "") + path,
+            name=handler.__name__,
+            summary=summary,
+            tag=tag,
+            guard=guard,
+            body=body,
+            query=query,
+            returns=returns,
+            status=status,
+            refuses=refuses,
+            idempotent=idempotent,
+            description=(handler.__doc__ or "").strip(),
+            example=example,
+            content_type=content_type,
+            handler=handler,
+        )
+        DECLARED.append(declared)
+        bp.add_route(_wrap(declared, handler), path, methods=[method], name=handler.__name__)
+        return handler
+
+    return declare
+
+
+def _wrap(declared: Endpoint, handler: Handler) -> Handler:
+    observe = metrics.route_observer(declared.method, declared.path)
+    guarded = declared.guard.signed_in
+    decoder = msgspec.json.Decoder(declared.body) if declared.body else None
+    query_type = declared.query
+
+    async def answer(request: Request, path: dict[str, Any]) -> HTTPResponse:
+        if guarded:
+            path["who"] = admit(request, declared.guard, path.get("hall"))
+        else:
+            services(request).limits.check(ADDRESS, request.client_ip)
+        if decoder is not None:
+            path["body"] = read_body(request, decoder)
+        if query_type is not None:
+            path["query"] = read_query(query_type, request.query_string)
+        result = await handler(request, **path)
+        if isinstance(result, HTTPResponse):
+            return result
+        if result is None:
+            return HTTPResponse(status=204)
+        return HTTPResponse(
+            _encode(result), status=declared.status, content_type="application/json"
+        )
+
+    @functools.wraps(handler)
+    async def wrapped(request: Request, **path: Any) -> HTTPResponse:
+        began = time.perf_counter()
+        try:
+            response = await answer(request, path)
+        except AlreadyAnswered as before:
+            response = HTTPResponse(
+                before.body, status=before.status, content_type="application/json"
+            )
+        except Exception as fault:
+            response = refused(request, fault)
+        finish(request, response, observe, time.perf_counter() - began)
+        return response
+
+    return wrapped
+
+
+def finish(
+    request: Request,
+    response: HTTPResponse,
+    observe: Callable[[int, float], None],
+    took_s: float,
+) -> None:
+    """Stamp the request id, count, and write the log line where one is worth writing."""
+    request_id = f"{_REQUEST_PREFIX}-{next(_request_numbers):x}"
+    response.headers["X-Request-ID"] = request_id
+    observe(response.status, took_s)
+    # Reads that succeed are only counted: phones repeat them by the thousand.
+    if request.method != "GET" or response.status >= 400 or took_s > SLOW_S:
+        route = request.route
+        log.info(
+            "request",
+            id=request_id,
+            method=request.method,
+            route=route.path if route else None,
+            status=response.status,
+            took_ms=round(took_s * 1000, 1),
+        )
+
+
+def admit(request: Request, guard: Guard, hall: str | None) -> Principal:
+    """Who asks. Raises NotSignedIn, NotAllowed or TooManyRequests."""
+    header = request.headers.get("authorization", "")
+    scheme, _, token = header.partition(" ")
+    if not token or scheme.lower() != "bearer":
+        raise NotSignedIn
+    room = services(request)
+    who = room.tokens.read(token)
+    room.limits.check(PERSON, str(who.id))
+    guard.admit(who, hall)
+    return who
+
+
+def read_body(request: Request, decoder: "msgspec.json.Decoder[Any]") -> Any:
+    """The body, checked. Raises InvalidRequest with where and why."""
+    try:
+        return decoder.decode(request.body or b"{}")
+    except msgspec.ValidationError as fault:
+        raise InvalidRequest(errors=[_field_error(str(fault))]) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise InvalidRequest(("请求内容不是有效的 JSON。", "The body is not valid JSON.")) from None
+
+
+@lru_cache(maxsize=4096)
+def read_query(shape: type, query_string: str) -> Any:
+    """The query, checked. Remembered, because phones repeat theirs. Raises InvalidRequest."""
+    if len(query_string) > LONGEST_QUERY:
+        raise InvalidRequest(("查询参数过长。", "The query is too long."))
+    try:
+        pairs = parse_qsl(query_string, keep_blank_values=False, max_num_fields=50)
+        return msgspec.convert(dict(pairs), shape, strict=False)
+    except msgspec.ValidationError as fault:
+        raise InvalidRequest(errors=[_field_error(str(fault))]) from None
+    except ValueError:
+        raise InvalidRequest(("查询参数有误。", "The query is malformed.")) from None
+
+
+def _field_error(message: str) -> FieldError:
+    """msgspec says "Expected `str`, got `int` - at `$.hall`"; we say where by JSON Pointer."""
+    detail, _, path = message.partition(" - at ")
+    pointer = path.strip("`").removeprefix("$").replace("[...]", "").replace("[", ".")
+    return FieldError(pointer.replace("]", "").replace(".", "/"), detail)
+
+
+def refused(request: Request, fault: Exception) -> HTTPResponse:
+    """The problem document for anything that went wrong. A fault of ours is logged whole."""
+    return problem_response(
+        as_refusal(fault),
+        instance=request.path,
+        english=wants_english(request.headers.get("accept-language")),
+    )
+
+
+def as_refusal(fault: Exception) -> Refusal:
+    """What to say of an exception."""
+    if isinstance(fault, Refusal):
+        return fault
+    if isinstance(fault, WrongState):
+        return WrongStateRefusal()
+    if isinstance(fault, PlatformUnavailable):
+        return Unavailable(fault.retry_after_s)
+    if is_store_fault(fault):
+        log.error("store_unavailable", fault=type(fault).__name__)
+        return Unavailable()
+    log.error("internal_error", exc_info=fault)
+    return InternalError()

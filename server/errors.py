@@ -1,0 +1,186 @@
+"""Refusals: named exceptions that become RFC 9457 problem documents, Chinese first, English on request."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import msgspec
+from sanic.response import HTTPResponse
+
+PROBLEM_PAGE = "/docs/problems"
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """One fault in a body or query; `pointer` is a JSON Pointer, or the parameter's name."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`application/problem+json`, RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str
+    errors: Sequence[FieldError] = ()
+
+
+class Refusal(Exception):
+    """A request that is refused, and why. Subclasses name the reason; the class is the documentation.
+
+    `detail` replaces the class's own sentence, given as (Chinese, English).
+    """
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "refused"
+    sentence: ClassVar[tuple[str, str]] = ("请求被拒绝。", "The request was refused.")
+    known: ClassVar[dict[str, type["Refusal"]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        Refusal.known[cls.code] = cls
+
+    def __init__(
+        self,
+        detail: tuple[str, str] | None = None,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.detail = detail or self.sentence
+        self.errors = errors
+        self.headers = dict(headers or {})
+        super().__init__(self.detail[1])
+
+
+class NotFound(Refusal):
+    """There is no such thing, or it is somebody else's."""
+
+    status, code = 404, "not_found"
+    sentence = ("没有找到您要的内容。", "There is no such thing here.")
+
+
+class MethodNotAllowed(Refusal):
+    """The address exists, but not for this method."""
+
+    status, code = 405, "method_not_allowed"
+    sentence = ("该地址不支持此方法。", "This address does not take that method.")
+
+
+class InvalidRequest(Refusal):
+    """The body or the query is not of the documented shape; `errors` says where."""
+
+    status, code = 400, "invalid_request"
+    sentence = (
+        "请求内容有误,请检查标出的字段。",
+        "The request is malformed; see the fields named.",
+    )
+
+
+class TooLarge(Refusal):
+    """The body is larger than this API ever needs."""
+
+    status, code = 413, "body_too_large"
+    sentence = ("请求内容过大。", "The body is too large.")
+
+
+class NotSignedIn(Refusal):
+    """No access token, or one that is not valid any more."""
+
+    status, code = 401, "not_signed_in"
+    sentence = ("请先登录。", "Please sign in first.")
+
+    def __init__(self) -> None:
+        super().__init__(headers={"WWW-Authenticate": "Bearer"})
+
+
+class NotAllowed(Refusal):
+    """Signed in, but without the right to do this."""
+
+    status, code = 403, "not_allowed"
+    sentence = ("您没有权限进行此操作。", "You may not do this.")
+
+
+class TooManyRequests(Refusal):
+    """Over the rate limit; `Retry-After` says when to come back."""
+
+    status, code = 429, "too_many_requests"
+    sentence = ("操作太频繁,请稍后再试。", "Too many requests; please try again shortly.")
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(headers={"Retry-After": str(retry_after_s)})
+
+
+class IdempotencyKeyReused(Refusal):
+    """The Idempotency-Key was used before with another request."""
+
+    status, code = 422, "idempotency_key_reused"
+    sentence = (
+        "该 Idempotency-Key 已用于另一个请求。",
+        "This Idempotency-Key was used with another request.",
+    )
+
+
+class WrongStateRefusal(Refusal):
+    """The thing is not in a state in which this can be done."""
+
+    status, code = 409, "wrong_state"
+    sentence = ("当前状态不允许此操作。", "This cannot be done in the present state.")
+
+
+class Unavailable(Refusal):
+    """Something this needs does not answer just now; `Retry-After` says when to try again."""
+
+    status, code = 503, "unavailable"
+    sentence = (
+        "服务暂时不可用,请稍后再试。",
+        "The service is briefly unavailable; try again soon.",
+    )
+
+    def __init__(self, retry_after_s: int = 2, detail: tuple[str, str] | None = None) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_s)})
+
+
+class InternalError(Refusal):
+    """A fault of ours. It is logged with the request id; nothing was changed."""
+
+    status, code = 500, "internal_error"
+    sentence = (
+        "系统出现错误,我们已记录。",
+        "Something went wrong on our side; it has been logged.",
+    )
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def wants_english(accept_language: str | None) -> bool:
+    """Whether English comes before Chinese in an Accept-Language header; Chinese is the default."""
+    for part in (accept_language or "").lower().split(","):
+        tag = part.split(";")[0].strip()
+        if tag.startswith("zh"):
+            return False
+        if tag.startswith("en"):
+            return True
+    return False
+
+
+def problem_response(refusal: Refusal, *, instance: str, english: bool) -> HTTPResponse:
+    """The answer to a refused request. `instance` is its path; a query might hold personal data."""
+    problem = Problem(
+        type=f"{PROBLEM_PAGE}#{refusal.code}",
+        title=type(refusal).sentence[english],
+        status=refusal.status,
+        detail=refusal.detail[english],
+        code=refusal.code,
+        instance=instance,
+        errors=refusal.errors,
+    )
+    return HTTPResponse(
+        _encode(problem),
+        status=refusal.status,
+        headers=refusal.headers,
+        content_type="application/problem+json",
+    )

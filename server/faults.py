@@ -1,0 +1,24 @@
+"""Which exceptions mean that a store does not answer, as opposed to a fault of ours."""
+
+import asyncpg
+import redis.asyncio as aioredis
+from tortoise.exceptions import DBConnectionError
+
+_STORE_FAULTS = (
+    ConnectionError,
+    TimeoutError,
+    aioredis.ConnectionError,
+    aioredis.TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    DBConnectionError,
+)
+
+
+def is_store_fault(fault: BaseException) -> bool:
+    """Whether asking again in a moment may work, because a store was away."""
+    return isinstance(fault, _STORE_FAULTS)

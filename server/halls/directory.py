@@ -1,0 +1,233 @@
+"""The city's reference data in memory: halls, lines, hours, items. Read from PostgreSQL once.
+
+It changes rarely; `read_directory` makes a fresh one and whoever holds the old one swaps it.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
+from typing import Any
+from uuid import UUID
+
+from models import database
+from scheduler.calendar import Opening, SpecialDay, Timetable
+from scheduler.places import HallMap, Place
+from server.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class LineEntry:
+    """A line of a hall."""
+
+    id: UUID
+    code: str
+    name: str
+    name_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class HallEntry:
+    """A hall with everything about it that does not change by the minute.
+
+    `offers` maps the code of each item to the code of the line that serves it here.
+    """
+
+    id: UUID
+    code: str
+    name: str
+    name_en: str
+    level: str
+    address: str
+    phone: str
+    place: Place | None
+    remote_radius_m: int
+    timetable: Timetable
+    lines: Mapping[str, LineEntry]
+    offers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialEntry:
+    """A paper or file an item needs."""
+
+    name: str
+    name_en: str
+    kind: str
+    copies: int
+    required: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEntry:
+    """An item of the catalogue. `fee_fen` is in fen, `minutes` the usual time at the counter."""
+
+    id: UUID
+    code: str
+    official_code: str
+    name: str
+    name_en: str
+    department: str
+    department_name: str
+    department_name_en: str
+    theme: str
+    theme_name: str
+    audience: tuple[str, ...]
+    guide: str
+    guide_en: str
+    fee_fen: int
+    level_required: int
+    bookable: bool
+    minutes: int
+    materials: tuple[MaterialEntry, ...]
+
+
+@dataclass(frozen=True)
+class Directory:
+    """All halls and items by code; halls in the order of their codes."""
+
+    halls: Mapping[str, HallEntry]
+    items: Mapping[str, ItemEntry]
+    # The halls that have a place, in the order of `placed`, for distances to all at once.
+    placed: tuple[HallEntry, ...] = field(init=False)
+    hall_map: HallMap = field(init=False)
+
+    def __post_init__(self) -> None:
+        placed = tuple(hall for hall in self.halls.values() if hall.place is not None)
+        object.__setattr__(self, "placed", placed)
+        pairs = [(hall.place.lat, hall.place.lng) for hall in placed if hall.place]
+        object.__setattr__(self, "hall_map", HallMap(pairs))
+
+    @property
+    def codes(self) -> list[str]:
+        """The halls' codes."""
+        return list(self.halls)
+
+    def hall(self, code: str) -> HallEntry:
+        """The hall of that code. Raises NotFound."""
+        try:
+            return self.halls[code]
+        except KeyError:
+            raise NotFound(("没有这个大厅。", "There is no such hall.")) from None
+
+    def item(self, code: str) -> ItemEntry:
+        """The item of that code. Raises NotFound."""
+        try:
+            return self.items[code]
+        except KeyError:
+            raise NotFound(("没有这个事项。", "There is no such item.")) from None
+
+
+async def read_directory() -> Directory:
+    """The reference data as PostgreSQL has it now."""
+    halls = await database.rows("SELECT * FROM hall ORDER BY code")
+    lines = _by(await database.rows("SELECT * FROM line ORDER BY code"), "hall_id")
+    openings = _by(await database.rows("SELECT * FROM opening ORDER BY weekday"), "hall_id")
+    special = _by(await database.rows("SELECT * FROM special_day ORDER BY date"), "hall_id")
+    offers = _by(
+        await database.rows(
+            """
+            SELECT o.hall_id, i.code AS item, l.code AS line FROM offering o
+            JOIN item i ON i.id = o.item_id JOIN line l ON l.id = o.line_id ORDER BY i.code
+            """
+        ),
+        "hall_id",
+    )
+    entries = [
+        _hall(
+            row,
+            lines=lines[row["id"]],
+            timetable=_timetable(openings[row["id"]], special[row["id"]]),
+            offers=offers[row["id"]],
+        )
+        for row in halls
+    ]
+    return Directory({hall.code: hall for hall in entries}, await _items())
+
+
+async def _items() -> dict[str, ItemEntry]:
+    materials = _by(await database.rows("SELECT * FROM material ORDER BY position"), "item_id")
+    rows = await database.rows(
+        """
+        SELECT i.*, d.code AS department, d.name AS department_name,
+               d.name_en AS department_name_en
+        FROM item i JOIN department d ON d.id = i.department_id ORDER BY i.code
+        """
+    )
+    skip = {"department_id", "audience"}
+    return {
+        row["code"]: ItemEntry(
+            **{key: value for key, value in row.items() if key not in skip},
+            audience=tuple(row["audience"]),
+            materials=tuple(_material(needed) for needed in materials[row["id"]]),
+        )
+        for row in rows
+    }
+
+
+def _material(row: dict[str, Any]) -> MaterialEntry:
+    return MaterialEntry(
+        row["name"], row["name_en"], row["kind"], row["copies"], row["required"], row["note"]
+    )
+
+
+def _hall(
+    row: dict[str, Any],
+    *,
+    lines: list[dict[str, Any]],
+    timetable: Timetable,
+    offers: list[dict[str, Any]],
+) -> HallEntry:
+    known = row["lat"] is not None and row["lng"] is not None
+    return HallEntry(
+        id=row["id"],
+        code=row["code"],
+        name=row["name"],
+        name_en=row["name_en"],
+        level=row["level"],
+        address=row["address"],
+        phone=row["phone"],
+        place=Place(row["lat"], row["lng"], "wgs84") if known else None,
+        remote_radius_m=row["remote_radius_m"],
+        timetable=timetable,
+        lines={
+            line["code"]: LineEntry(line["id"], line["code"], line["name"], line["name_en"])
+            for line in lines
+        },
+        offers={offer["item"]: offer["line"] for offer in offers},
+    )
+
+
+def _timetable(openings: list[dict[str, Any]], special: list[dict[str, Any]]) -> Timetable:
+    days: defaultdict[date, list[dict[str, Any]]] = defaultdict(list)
+    for row in special:
+        days[row["date"]].append(row)
+    return Timetable(
+        weekly=tuple(
+            Opening(row["weekday"], _time(row["start_minute"]), _time(row["end_minute"]))
+            for row in openings
+        ),
+        special={day: _special_day(day, rows) for day, rows in days.items()},
+    )
+
+
+def _special_day(day: date, rows: list[dict[str, Any]]) -> SpecialDay:
+    hours = tuple(
+        (_time(row["start_minute"]), _time(row["end_minute"]))
+        for row in rows
+        if row["start_minute"] is not None
+    )
+    return SpecialDay(day, hours, reason=rows[0]["reason"])
+
+
+def _time(minute: int) -> time:
+    """Minutes since midnight as a time; the end of the day is 00:00, as the calendar has it."""
+    return time(minute // 60 % 24, minute % 60)
+
+
+def _by(rows: list[dict[str, Any]], key: str) -> defaultdict[Any, list[dict[str, Any]]]:
+    groups: defaultdict[Any, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[row[key]].append(row)
+    return groups

@@ -1,0 +1,140 @@
+"""Halls over HTTP: list, detail, lines, hours."""
+
+from datetime import timedelta
+
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse
+
+from scheduler.calendar import business_day, closes_at, hours_between, is_open, next_open
+from server.endpoint import endpoint
+from server.errors import FieldError, InvalidRequest, NotFound, Unavailable
+from server.halls.listing import HallLists, links, place_view
+from server.halls.views import (
+    DayView,
+    HallDetail,
+    HallList,
+    HoursQuery,
+    HoursView,
+    LinesView,
+    NearQuery,
+    SpanView,
+)
+from server.live.state import Kept
+from server.services import Services, services
+
+bp = Blueprint("halls", url_prefix="/api/v1")
+MOST_DAYS = 92
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/halls",
+    summary=("大厅列表,按距离排序", "Halls, ranked"),
+    tag="halls",
+    query=NearQuery,
+    returns=HallList,
+    refuses=[NotFound],
+)
+async def list_halls(request: Request, query: NearQuery) -> HTTPResponse:
+    """Halls in rank order from where the citizen stands.
+
+    `datum` says what the coordinates are in; phones' maps use gcj02. A value that cannot be known
+    is null.
+    """
+    lists: HallLists = request.app.ctx.hall_lists
+    body = lists.ranked(query, services(request).clock.now())
+    return HTTPResponse(body, content_type="application/json")
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/halls/<hall:str>",
+    summary=("大厅详情", "One hall"),
+    tag="halls",
+    returns=HallDetail,
+    refuses=[NotFound],
+)
+async def show_hall(request: Request, hall: str) -> HallDetail:
+    """A hall: where it is, whether it is open, what it offers."""
+    room = services(request)
+    entry = room.directory.hall(hall)
+    live = room.feed.halls.get(hall)
+    now = room.clock.now()
+    return HallDetail(
+        code=entry.code,
+        name=entry.name,
+        name_en=entry.name_en,
+        level=entry.level,
+        address=entry.address,
+        phone=entry.phone,
+        place=place_view(entry.place),
+        links=links(entry),
+        open=is_open(entry.timetable, now),
+        opens_at=next_open(entry.timetable, now),
+        closes_at=closes_at(entry.timetable, now),
+        waiting=live.waiting if live else None,
+        as_of=live.hall.board.as_of if live else None,
+        remote_radius_m=entry.remote_radius_m,
+        items=list(entry.offers),
+    )
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/halls/<hall:str>/lines",
+    summary=("大厅各队列实时情况", "Live state of each line"),
+    tag="halls",
+    returns=LinesView,
+    refuses=[NotFound, Unavailable],
+)
+async def list_lines(request: Request, hall: str) -> LinesView:
+    """How many wait in each line of the hall now."""
+    board = live_hall(services(request), hall).hall.board
+    return LinesView(board.version, board.as_of, list(board.lines))
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/halls/<hall:str>/hours",
+    summary=("大厅开放时间", "Opening hours"),
+    tag="halls",
+    query=HoursQuery,
+    returns=HoursView,
+    refuses=[NotFound],
+)
+async def list_hours(request: Request, hall: str, query: HoursQuery) -> HoursView:
+    """Opening hours day by day, with national holidays and make-up working days."""
+    room = services(request)
+    entry = room.directory.hall(hall)
+    first = query.start or business_day(room.clock.now())
+    last = query.to or first + timedelta(days=6)
+    if last < first:
+        raise InvalidRequest(errors=[FieldError("to", "must not be before `from`")])
+    if (last - first).days >= MOST_DAYS:
+        raise InvalidRequest(errors=[FieldError("to", f"at most {MOST_DAYS} days at once")])
+    return HoursView(
+        [
+            DayView(
+                date=day.date,
+                kind=day.kind,
+                name=day.name_zh,
+                name_en=day.name_en,
+                calendar_known=day.calendar_known,
+                open=[SpanView(span.start, span.end) for span in day.spans],
+            )
+            for day in hours_between(entry.timetable, first, last)
+        ]
+    )
+
+
+def live_hall(room: Services, hall: str) -> Kept:
+    """The live state of a hall. Raises NotFound, or Unavailable before its first projection."""
+    kept = room.feed.halls.get(hall)
+    if kept is None:
+        room.directory.hall(hall)
+        raise Unavailable(1, ("大厅实时数据正在准备。", "The hall's live state is being prepared."))
+    return kept

@@ -1,0 +1,181 @@
+"""What the halls' and items' routes answer, and what they take."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from scheduler.places import Datum
+from scheduler.ranking import Travel
+from server.live.state import LiveLine, Wait
+
+
+class PlaceView(msgspec.Struct, frozen=True):
+    """A place in degrees; `datum` says in which coordinates."""
+
+    lat: float
+    lng: float
+    datum: Datum
+
+
+class Links(msgspec.Struct, frozen=True):
+    """Where a phone can open navigation to the hall."""
+
+    wechat: str | None
+    alipay: str | None
+    amap: str | None
+
+
+class HallSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A hall in a ranked list. Null means: not known."""
+
+    code: str
+    name: str
+    name_en: str
+    level: str
+    address: str
+    place: PlaceView | None
+    links: Links
+    open: bool
+    waiting: int | None
+    wait: Wait | None
+    wait_on_arrival: Wait | None
+    total: Wait | None
+    distance_m: int | None
+    travel_s: int | None
+
+
+class HallList(msgspec.Struct, frozen=True):
+    """Halls in rank order."""
+
+    as_of: datetime
+    data: list[HallSummary]
+
+
+class SpanView(msgspec.Struct, frozen=True):
+    """Open from `start` until `end`."""
+
+    start: datetime
+    end: datetime
+
+
+class DayView(msgspec.Struct, frozen=True, kw_only=True):
+    """One day's hours. `calendar_known` false: holidays of that year are not published yet."""
+
+    date: date
+    kind: Literal["working", "weekend", "holiday", "makeup", "special"]
+    name: str | None
+    name_en: str | None
+    calendar_known: bool
+    open: list[SpanView]
+
+
+class HoursView(msgspec.Struct, frozen=True):
+    """Opening hours, a row a day."""
+
+    data: list[DayView]
+
+
+class HallDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about one hall."""
+
+    code: str
+    name: str
+    name_en: str
+    level: str
+    address: str
+    phone: str
+    place: PlaceView | None
+    links: Links
+    open: bool
+    opens_at: datetime | None
+    closes_at: datetime | None
+    waiting: int | None
+    as_of: datetime | None
+    remote_radius_m: int
+    items: list[str]
+
+
+class LinesView(msgspec.Struct, frozen=True):
+    """Live state of a hall's lines."""
+
+    version: int
+    as_of: datetime
+    data: list[LiveLine]
+
+
+class NearQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to rank the halls. Without `lat` and `lng` the order is that of the codes."""
+
+    lat: Annotated[float, msgspec.Meta(ge=-90, le=90, examples=[22.81899])] | None = None
+    lng: Annotated[float, msgspec.Meta(ge=-180, le=180, examples=[113.67306])] | None = None
+    datum: Datum = "gcj02"
+    item: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    rank: Literal["nearest"] = "nearest"
+    within_m: Annotated[int, msgspec.Meta(ge=1, le=5_000_000)] | None = None
+    open_now: bool = False
+    travel: Travel = "drive"
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 50
+
+
+class HoursQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}):
+    """Which days; at most 92. The default is a week from today."""
+
+    start: date | None = None
+    to: date | None = None
+
+
+class MaterialView(msgspec.Struct, frozen=True):
+    """A paper or file to bring."""
+
+    name: str
+    name_en: str
+    kind: Literal["original", "copy", "form", "photo", "electronic"]
+    copies: int
+    required: bool
+    note: str
+
+
+class ItemSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """An item in the catalogue's list."""
+
+    code: str
+    official_code: str
+    name: str
+    name_en: str
+    department: str
+    department_name: str
+    theme: str
+    theme_name: str
+    audience: list[str]
+    fee_fen: int
+    level_required: int
+    bookable: bool
+    minutes: int
+
+
+class ItemDetail(ItemSummary, frozen=True, kw_only=True):
+    """An item with its guide, all its materials, and the halls that offer it."""
+
+    guide: str
+    guide_en: str
+    materials: list[MaterialView]
+    halls: list[str]
+
+
+class ItemPage(msgspec.Struct, frozen=True):
+    """Items, a page at a time."""
+
+    data: list[ItemSummary]
+    next_cursor: str | None
+
+
+class ItemQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Search the catalogue: words of the name or guide, a theme, whom it is for."""
+
+    q: Annotated[str, msgspec.Meta(max_length=60)] = ""
+    theme: Annotated[str, msgspec.Meta(max_length=32)] | None = None
+    audience: Annotated[str, msgspec.Meta(max_length=32)] | None = None
+    hall: Annotated[str, msgspec.Meta(max_length=16)] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 50
+    cursor: Annotated[str, msgspec.Meta(max_length=64)] | None = None

@@ -1,0 +1,91 @@
+"""Phones ask twice: the same `Idempotency-Key` from the same person gets the first answer again."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sanic import Request
+from uuid_utils.compat import uuid7
+
+from models.database import Transaction
+from server.errors import FieldError, IdempotencyKeyReused, InvalidRequest
+
+HEADER = "Idempotency-Key"
+LONGEST_KEY = 128
+_encode = msgspec.json.Encoder().encode
+
+
+class AlreadyAnswered(Exception):
+    """The request was answered before; here is that answer."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self.status = status
+        self.body = body
+        super().__init__(status)
+
+
+class Once:
+    """The promise that a request has one effect. Without a key it promises nothing, at no cost.
+
+    Both calls belong into the transaction that has the effect, so key and effect stand or fall
+    together.
+    """
+
+    def __init__(self, person_id: UUID, key: str | None, fingerprint: str) -> None:
+        self._person_id = person_id
+        self._key = key
+        self._fingerprint = fingerprint
+
+    async def claim(self, tx: Transaction) -> None:
+        """Take the key, waiting for a request under way with it.
+
+        Raises AlreadyAnswered with the first answer, or IdempotencyKeyReused.
+        """
+        if self._key is None:
+            return
+        taken = await tx.row(
+            """
+            INSERT INTO answer (id, person_id, key, fingerprint, created_at)
+            VALUES ($1, $2, $3, $4, $5) ON CONFLICT (person_id, key) DO NOTHING RETURNING id
+            """,
+            uuid7(),
+            self._person_id,
+            self._key,
+            self._fingerprint,
+            datetime.now(UTC),
+        )
+        if taken is not None:
+            return
+        first = await tx.row(
+            "SELECT fingerprint, status, body FROM answer WHERE person_id = $1 AND key = $2",
+            self._person_id,
+            self._key,
+        )
+        if first is None or first["fingerprint"] != self._fingerprint:
+            raise IdempotencyKeyReused
+        raise AlreadyAnswered(first["status"], first["body"])
+
+    async def keep(self, tx: Transaction, answer: Any, *, status: int) -> None:
+        """Remember the answer: anything msgspec can encode."""
+        if self._key is not None:
+            await tx.run(
+                "UPDATE answer SET status = $3, body = $4 WHERE person_id = $1 AND key = $2",
+                self._person_id,
+                self._key,
+                status,
+                _encode(answer),
+            )
+
+
+def once(request: Request, person_id: UUID) -> Once:
+    """The promise for this request of this person. Raises InvalidRequest for an impossible key."""
+    key = request.headers.get(HEADER)
+    if key is None:
+        return Once(person_id, None, "")
+    if not key or len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
+        fault = FieldError(HEADER, f"1–{LONGEST_KEY} printable ASCII characters")
+        raise InvalidRequest(errors=[fault])
+    said = b"\0".join([request.method.encode(), request.path.encode(), request.body])
+    return Once(person_id, key, hashlib.sha256(said).hexdigest())

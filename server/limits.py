@@ -1,0 +1,95 @@
+"""Rate limits: counted in each process, added up across all of them through Valkey once a second.
+
+Asking Valkey at every request would cost more than most requests do. The price is that a limit may
+be overrun for up to a second when one person's requests are spread over many processes.
+"""
+
+import asyncio
+import math
+import time
+from dataclasses import dataclass
+
+import redis.asyncio as aioredis
+import structlog
+
+from server.errors import TooManyRequests
+
+log = structlog.get_logger()
+
+ADD_UP_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `most` requests in each window of `window_s` seconds."""
+
+    name: str
+    most: int
+    window_s: int
+
+
+PERSON = Rate("person", 300, 10)
+# A whole hall's Wi-Fi, or a carrier's gateway, is one address.
+ADDRESS = Rate("address", 1000, 10)
+PASSWORD = Rate("password", 10, 60)
+
+
+@dataclass(slots=True)
+class _Count:
+    window: int
+    here: int = 0
+    told: int = 0
+    elsewhere: int = 0
+
+
+class Limits:
+    """The counts of one process."""
+
+    def __init__(self, valkey: aioredis.Redis, *, enabled: bool) -> None:
+        self._valkey = valkey
+        self._enabled = enabled
+        self._counts: dict[tuple[Rate, str], _Count] = {}
+
+    def check(self, rate: Rate, key: str) -> None:
+        """Count one request. Raises TooManyRequests when that is one too many."""
+        if not self._enabled:
+            return
+        now = time.time()
+        window = int(now // rate.window_s)
+        count = self._counts.get((rate, key))
+        if count is None or count.window != window:
+            count = self._counts[rate, key] = _Count(window)
+        count.here += 1
+        if count.here + count.elsewhere > rate.most:
+            raise TooManyRequests(max(1, math.ceil((window + 1) * rate.window_s - now)))
+
+    async def add_up_forever(self) -> None:
+        """Exchange counts with the other processes until cancelled."""
+        while True:
+            await asyncio.sleep(ADD_UP_EVERY_S)
+            try:
+                await self._add_up()
+            except aioredis.RedisError as fault:
+                log.warning("limits_not_added_up", fault=type(fault).__name__)
+
+    async def _add_up(self) -> None:
+        now = time.time()
+        stale = [
+            place
+            for place, count in self._counts.items()
+            if count.window != now // place[0].window_s
+        ]
+        for place in stale:
+            del self._counts[place]
+        due = [(place, count) for place, count in self._counts.items() if count.here > count.told]
+        if not due:
+            return
+        async with self._valkey.pipeline(transaction=False) as pipe:
+            for (rate, key), count in due:
+                name = f"limit:{rate.name}:{key}:{count.window}"
+                pipe.incrby(name, count.here - count.told)
+                pipe.expire(name, 2 * rate.window_s)
+                count.told = count.here
+            totals = (await pipe.execute())[::2]
+        for (_, count), total in zip(due, totals, strict=True):
+            count.elsewhere = total - count.told

@@ -1,0 +1,195 @@
+"""The worker's part: reads a hall once per burst of changes and writes its live state to Valkey.
+
+Workers share the halls by lease: a hall belongs to the worker whose name its lease bears, and only
+that worker's state is accepted. When a worker dies its leases run out and others take its halls.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from uuid import uuid4
+
+import redis.asyncio as aioredis
+import structlog
+
+from server.clock import Clock, microseconds
+from server.halls.directory import Directory
+from server.live.feed import CHANGED, LIVE, RECONNECT_AFTER_S, decode_changes, live_key
+from server.live.reading import read_hall
+from server.live.state import LiveHall, decode_hall, encode
+
+log = structlog.get_logger()
+
+LEASE_MS = 3_000
+TEND_LEASES_EVERY_S = 1.0
+AT_MOST_EVERY_S = 0.2
+AT_LEAST_EVERY_S = 15.0
+WORKERS = "yiting:workers"
+
+# Renew what is ours; take what is free. KEYS are leases, ARGV: name, milliseconds.
+_TAKE = """
+local held = {}
+for i, key in ipairs(KEYS) do
+    local owner = redis.call('GET', key)
+    if owner == ARGV[1] then
+        redis.call('PEXPIRE', key, ARGV[2])
+        held[#held + 1] = i
+    elseif not owner and redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) then
+        held[#held + 1] = i
+    end
+end
+return held
+"""
+# Only the holder of the lease may write. KEYS: lease, state; ARGV: name, state, hall code.
+_WRITE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[2])
+redis.call('PUBLISH', ARGV[4], ARGV[3])
+return 1
+"""
+
+
+def lease_key(hall: str) -> str:
+    """Where the name of the worker that projects a hall stands."""
+    return f"yiting:lease:{hall}"
+
+
+class Projector:
+    """Keeps the live state of the halls that this worker holds."""
+
+    def __init__(self, valkey: aioredis.Redis, directory: Directory, clock: Clock) -> None:
+        self._valkey = valkey
+        self._directory = directory
+        self._clock = clock
+        self.name = uuid4().hex
+        self.held: set[str] = set()
+        self._last: dict[str, LiveHall] = {}
+        # Monotonic seconds: when a hall is to be projected next, and when it last was.
+        self._due: dict[str, float] = {}
+        self._finished: dict[str, float] = {}
+        self._wake = asyncio.Event()
+        self._take = valkey.register_script(_TAKE)
+        self._write = valkey.register_script(_WRITE)
+
+    async def run_forever(self) -> None:
+        """Hold leases, hear of changes and project, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._again_on_loss(self._tend_leases))
+            group.create_task(self._again_on_loss(self._hear_changes))
+            group.create_task(self._again_on_loss(self._project_due))
+
+    async def _again_on_loss(self, part: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await part()
+            except (aioredis.RedisError, OSError) as fault:
+                log.warning("projector_lost_store", fault=type(fault).__name__)
+                await asyncio.sleep(RECONNECT_AFTER_S)
+
+    # --- leases ----------------------------------------------------------------------------
+
+    async def _tend_leases(self) -> None:
+        while True:
+            mine = set(await self._wanted())
+            keys = [lease_key(code) for code in sorted(mine)]
+            order = sorted(mine)
+            held = await self._take(keys=keys, args=[self.name, LEASE_MS]) if keys else []
+            now_held = {order[index - 1] for index in held}
+            for code in now_held - self.held:
+                self._ask_for(code, at_once=True)
+            for code in self.held - now_held:
+                self._due.pop(code, None)
+                self._last.pop(code, None)
+            self.held = now_held
+            await asyncio.sleep(TEND_LEASES_EVERY_S)
+
+    async def _wanted(self) -> Iterable[str]:
+        """The halls to hold or to reach for: our even share, and whatever nobody holds."""
+        now = time.time()
+        async with self._valkey.pipeline(transaction=False) as pipe:
+            pipe.zadd(WORKERS, {self.name: now})
+            pipe.zremrangebyscore(WORKERS, 0, now - LEASE_MS / 1000)
+            pipe.zcard(WORKERS)
+            workers = max(1, (await pipe.execute())[2])
+        codes = self._directory.codes
+        share = math.ceil(len(codes) / workers)
+        if len(self.held) > share:
+            surplus = sorted(self.held)[share:]
+            async with self._valkey.pipeline(transaction=False) as pipe:
+                for code in surplus:
+                    pipe.delete(lease_key(code))
+                await pipe.execute()
+            return self.held - set(surplus)
+        owners = await self._valkey.mget([lease_key(code) for code in codes])
+        free = [code for code, owner in zip(codes, owners, strict=True) if owner is None]
+        return self.held | set(free[: max(share - len(self.held), 0)])
+
+    async def release(self) -> None:
+        """Give all halls away at once, so that another worker need not wait for the leases."""
+        with suppress(aioredis.RedisError, OSError):
+            async with self._valkey.pipeline(transaction=False) as pipe:
+                pipe.zrem(WORKERS, self.name)
+                for code in self.held:
+                    pipe.delete(lease_key(code))
+                await pipe.execute()
+
+    # --- when ------------------------------------------------------------------------------
+
+    async def _hear_changes(self) -> None:
+        async with self._valkey.pubsub() as channel:
+            await channel.subscribe(CHANGED)
+            for code in self.held:
+                self._ask_for(code, at_once=True)
+            async for message in channel.listen():
+                if message["type"] == "message":
+                    for change in decode_changes(message["data"]):
+                        self._ask_for(change.hall)
+
+    def _ask_for(self, code: str, *, at_once: bool = False) -> None:
+        """Make a hall due: now when it has been quiet, else when its shortest interval is over."""
+        now = time.monotonic()
+        soonest = now if at_once else self._finished.get(code, -math.inf) + AT_MOST_EVERY_S
+        self._due[code] = min(max(now, soonest), self._due.get(code, math.inf))
+        self._wake.set()
+
+    async def _project_due(self) -> None:
+        while True:
+            now = time.monotonic()
+            due = [code for code, when in self._due.items() if when <= now and code in self.held]
+            for code in due:
+                # Forget the wish before reading: a change during the read makes the hall due again.
+                del self._due[code]
+                await self._project(code)
+            self._finished.update({code: time.monotonic() for code in due})
+            for code in due:
+                self._due.setdefault(code, time.monotonic() + AT_LEAST_EVERY_S)
+            await self._sleep_until_due()
+
+    async def _sleep_until_due(self) -> None:
+        self._wake.clear()
+        waits = [when for code, when in self._due.items() if code in self.held]
+        rest = max(0.0, min(waits, default=math.inf) - time.monotonic())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), min(rest, TEND_LEASES_EVERY_S))
+
+    # --- what ------------------------------------------------------------------------------
+
+    async def _project(self, code: str) -> None:
+        last = self._last.get(code) or await self._stored(code)
+        hall = await read_hall(
+            self._directory.hall(code), last, now=self._clock.now(), version=microseconds()
+        )
+        written = await self._write(
+            keys=[lease_key(code), live_key(code)],
+            args=[self.name, encode(hall), code, LIVE],
+        )
+        if written:
+            self._last[code] = hall
+        else:
+            self.held.discard(code)
+
+    async def _stored(self, code: str) -> LiveHall | None:
+        raw = await self._valkey.get(live_key(code))
+        return decode_hall(raw) if raw else None

@@ -1,0 +1,236 @@
+"""`/api/v1/live`: one WebSocket for everything a phone or a board follows.
+
+Each socket keeps, for each topic it watches, only the newest state not yet sent. A slow reader thus
+skips states and never falls behind, and one that does not read at all is let go.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from sanic import Blueprint, Request
+from sanic.exceptions import WebsocketClosed
+from sanic.server.websockets.impl import WebsocketImplProtocol
+
+from models.sessions import PersonKind
+from server import metrics
+from server.auth import Principal
+from server.endpoint import as_refusal
+from server.errors import InvalidRequest, NotFound, NotSignedIn, Refusal, wants_english
+from server.limits import ADDRESS
+from server.live.feed import Feed, ticket_frame
+from server.live.state import LiveTicket
+from server.services import Services, services
+
+log = structlog.get_logger()
+bp = Blueprint("live", url_prefix="/api/v1")
+
+MOST_TOPICS = 20
+MOST_MISTAKES = 10
+SEND_TIMEOUT_S = 30.0
+_encode = msgspec.json.Encoder().encode
+
+FindTicket = Callable[[Feed, UUID], Awaitable[LiveTicket | None]]
+
+
+class SignIn(msgspec.Struct, frozen=True, tag_field="op", tag="sign_in"):
+    """Say who I am; needed before watching a ticket."""
+
+    token: Annotated[str, msgspec.Meta(max_length=4096)]
+
+
+class Watch(msgspec.Struct, frozen=True, tag_field="op", tag="watch"):
+    """Send me the topic's state now and at each change: `hall:<code>` or `ticket:<id>`."""
+
+    topic: Annotated[str, msgspec.Meta(max_length=80)]
+
+
+class Unwatch(msgspec.Struct, frozen=True, tag_field="op", tag="unwatch"):
+    """Stop sending the topic."""
+
+    topic: Annotated[str, msgspec.Meta(max_length=80)]
+
+
+class Ping(msgspec.Struct, frozen=True, tag_field="op", tag="ping"):
+    """Are you there?"""
+
+
+_decode = msgspec.json.Decoder(SignIn | Watch | Unwatch | Ping).decode
+
+
+class LiveSocket:
+    """One connected socket; a `Watcher` of the feed."""
+
+    def __init__(self, ws: WebsocketImplProtocol, *, english: bool) -> None:
+        self._ws = ws
+        self._english = english
+        self._newest: dict[str, tuple[int, bytes]] = {}
+        self._sent: dict[str, int] = {}
+        self._news = asyncio.Event()
+        self.topics: set[str] = set()
+        self.who: Principal | None = None
+        self.mistakes = 0
+
+    def show(self, topic: str, version: int, message: bytes) -> None:
+        """Take the newest state of a topic; what was not sent yet is replaced."""
+        self._newest[topic] = (version, message)
+        self._news.set()
+
+    def forget(self, topic: str) -> None:
+        """Drop what was to be sent of a topic."""
+        self._newest.pop(topic, None)
+        self._sent.pop(topic, None)
+
+    async def tell(self, **message: Any) -> None:
+        """Send a message of its own, such as an error."""
+        await self._send(_encode(message))
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Say why an operation was not done."""
+        self.mistakes += 1
+        detail = refusal.detail[self._english]
+        await self.tell(type="error", code=refusal.code, detail=detail)
+
+    async def send_forever(self) -> None:
+        """Send news as it comes, until the socket closes or does not take it in time."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._newest:
+                topic, (version, message) = self._newest.popitem()
+                # Only ever upwards: a snapshot read slowly may be older than a change just sent.
+                if version > self._sent.get(topic, -1):
+                    self._sent[topic] = version
+                    await self._send(message)
+
+    async def _send(self, message: bytes) -> None:
+        await asyncio.wait_for(self._ws.send(message.decode()), SEND_TIMEOUT_S)
+
+
+@bp.websocket("/live", name="live")
+async def live(request: Request, ws: WebsocketImplProtocol) -> None:
+    """Serve one socket until it closes."""
+    room = services(request)
+    socket = LiveSocket(ws, english=wants_english(request.headers.get("accept-language")))
+    sockets: set[LiveSocket] = request.app.ctx.sockets
+    sockets.add(socket)
+    metrics.SOCKETS.inc()
+    sender = asyncio.create_task(socket.send_forever())
+    reader = asyncio.create_task(_read_forever(request, ws, socket, room))
+    try:
+        done, _ = await asyncio.wait({sender, reader}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if fault := task.exception():
+                raise fault
+    except (WebsocketClosed, ConnectionError):
+        pass
+    except TimeoutError:
+        ws.fail_connection(1013, "too slow")
+    finally:
+        for task in (sender, reader):
+            task.cancel()
+        for topic in socket.topics:
+            room.feed.unwatch(topic, socket)
+        sockets.discard(socket)
+        metrics.SOCKETS.dec()
+
+
+async def say_goodbye(sockets: set[LiveSocket]) -> None:
+    """Tell every socket that this process stops; phones then connect to another."""
+    with suppress(Exception):
+        await asyncio.wait_for(
+            asyncio.gather(
+                *(socket.tell(type="bye", reconnect=True) for socket in list(sockets)),
+                return_exceptions=True,
+            ),
+            2,
+        )
+
+
+async def _read_forever(
+    request: Request, ws: WebsocketImplProtocol, socket: LiveSocket, room: Services
+) -> None:
+    find: FindTicket = request.app.ctx.find_ticket
+    async for message in ws:
+        try:
+            room.limits.check(ADDRESS, request.client_ip)
+            await _obey(message, socket, room, find)
+        except (WebsocketClosed, ConnectionError):
+            raise
+        except Exception as fault:
+            await socket.refuse(as_refusal(fault))
+            if socket.mistakes >= MOST_MISTAKES:
+                ws.fail_connection(1008, "too many mistakes")
+                return
+
+
+async def _obey(message: str | bytes, socket: LiveSocket, room: Services, find: FindTicket) -> None:
+    try:
+        order = _decode(message)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise InvalidRequest(
+            ('请发送 {"op": "watch", "topic": "hall:…"}。', 'Send {"op": "watch", "topic": …}.')
+        ) from None
+    match order:
+        case SignIn(token):
+            socket.who = room.tokens.read(token)
+            await socket.tell(type="signed_in")
+        case Watch(topic):
+            await _watch(topic, socket, room, find)
+        case Unwatch(topic):
+            room.feed.unwatch(topic, socket)
+            socket.topics.discard(topic)
+            socket.forget(topic)
+        case Ping():
+            await socket.tell(type="pong")
+
+
+async def _watch(topic: str, socket: LiveSocket, room: Services, find: FindTicket) -> None:
+    kind, _, name = topic.partition(":")
+    if topic not in socket.topics and len(socket.topics) >= MOST_TOPICS:
+        raise InvalidRequest(
+            (f"最多同时关注 {MOST_TOPICS} 个主题。", f"At most {MOST_TOPICS} topics at once.")
+        )
+    if kind == "hall":
+        room.directory.hall(name)
+        # Watch first, then read, so that no change slips between.
+        _add(topic, socket, room.feed)
+        if kept := room.feed.halls.get(name):
+            socket.show(topic, kept.hall.version, kept.board_frame)
+    elif kind == "ticket":
+        await _watch_ticket(topic, name, socket, room, find)
+    else:
+        raise NotFound(("没有这个主题。", "There is no such topic."))
+
+
+async def _watch_ticket(
+    topic: str, name: str, socket: LiveSocket, room: Services, find: FindTicket
+) -> None:
+    if socket.who is None:
+        raise NotSignedIn
+    try:
+        ticket_id = UUID(name)
+    except ValueError:
+        raise NotFound from None
+    found = await find(room.feed, ticket_id)
+    mine = (
+        found is not None
+        and socket.who.kind is PersonKind.CITIZEN
+        and found.citizen == socket.who.id
+    )
+    if found is None or not mine:
+        raise NotFound
+    _add(f"ticket:{ticket_id}", socket, room.feed)
+    now = await find(room.feed, ticket_id) or found
+    socket.show(f"ticket:{ticket_id}", now.view.version, ticket_frame(now.view))
+
+
+def _add(topic: str, socket: LiveSocket, feed: Feed) -> None:
+    socket.topics.add(topic)
+    # Watching again asks for the state again.
+    socket.forget(topic)
+    feed.watch(topic, socket)

@@ -1,0 +1,137 @@
+"""The live state of a hall, as the worker writes it and every API process keeps it in memory."""
+
+from datetime import datetime
+from functools import cached_property
+from uuid import UUID
+
+import msgspec
+
+from models.tickets import TicketState
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """A predicted wait in seconds, as an honest range: 10 %, 50 % and 90 % are shorter."""
+
+    p10_s: int
+    p50_s: int
+    p90_s: int
+
+
+class TicketView(msgspec.Struct, frozen=True, kw_only=True):
+    """A ticket as its holder sees it. `ahead` and `wait` are null once she is not waiting."""
+
+    id: UUID
+    number: str
+    state: TicketState
+    hall: str
+    line: str
+    item: str
+    issued_at: datetime
+    called_at: datetime | None
+    ahead: int | None
+    wait: Wait | None
+    counter: str | None
+    version: int
+
+
+class LiveTicket(msgspec.Struct, frozen=True):
+    """A ticket, whose it is, and the version of the row that it was read from."""
+
+    view: TicketView
+    citizen: UUID | None
+    row_version: int
+
+
+class LiveLine(msgspec.Struct, frozen=True):
+    """A line: how many wait in it, and how long somebody joining now would wait (null: not known)."""
+
+    code: str
+    name: str
+    name_en: str
+    state: str
+    waiting: int
+    wait: Wait | None
+
+
+class BoardCounter(msgspec.Struct, frozen=True):
+    """A counter on the board; `number` is who is at it."""
+
+    code: str
+    name: str
+    state: str
+    number: str | None
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A number that was called to a counter."""
+
+    number: str
+    counter: str
+    at: datetime
+
+
+class Board(msgspec.Struct, frozen=True):
+    """What the wall shows. `called` is newest first."""
+
+    hall: str
+    name: str
+    name_en: str
+    version: int
+    as_of: datetime
+    counters: tuple[BoardCounter, ...]
+    called: tuple[Call, ...]
+    lines: tuple[LiveLine, ...]
+
+
+class LiveHall(msgspec.Struct, frozen=True):
+    """Everything the API answers about a hall without asking PostgreSQL."""
+
+    board: Board
+    tickets: tuple[LiveTicket, ...]
+
+    @property
+    def code(self) -> str:
+        """The hall's code."""
+        return self.board.hall
+
+    @property
+    def version(self) -> int:
+        """Rises with every change of what can be seen."""
+        return self.board.version
+
+
+encode = msgspec.json.Encoder().encode
+decode_hall = msgspec.json.Decoder(LiveHall).decode
+
+
+class Kept:
+    """A hall's live state in an API process, with the encodings that many readers share."""
+
+    def __init__(self, hall: LiveHall) -> None:
+        self.hall = hall
+        # Strong comparison is not promised: `as_of` moves on while the version stands.
+        self.etag = f'W/"{hall.version}"'
+
+    @cached_property
+    def board_body(self) -> bytes:
+        """The board as JSON."""
+        return encode(self.hall.board)
+
+    @cached_property
+    def board_frame(self) -> bytes:
+        """The board as a message on the socket, encoded once for all who watch it."""
+        return frame(f"hall:{self.hall.code}", self.hall.version, self.board_body)
+
+    @cached_property
+    def waiting(self) -> int:
+        """How many wait in the whole hall."""
+        return sum(line.waiting for line in self.hall.board.lines)
+
+
+def frame(topic: str, version: int, data: bytes) -> bytes:
+    """A socket message carrying the full present state of a topic."""
+    return b'{"type":"state","topic":"%s","version":%d,"data":%s}' % (
+        topic.encode(),
+        version,
+        data,
+    )

@@ -1,0 +1,97 @@
+"""For those who run it: `/healthz`, `/readyz`, `/metrics`."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse
+
+from models.database import rows
+from server import metrics
+from server.endpoint import endpoint
+from server.faults import is_store_fault
+from server.services import services
+
+bp = Blueprint("operations")
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+CHECK_TIMEOUT_S = 2.0
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Whether this process is alive, or ready; `checks` says what it looked at."""
+
+    status: str
+    checks: dict[str, str]
+
+
+@endpoint(bp, "GET", "/healthz", summary=("存活检查", "Alive"), tag="operations", returns=Health)
+async def healthz(request: Request) -> Health:
+    """The process answers."""
+    return Health("ok", {})
+
+
+@endpoint(
+    bp, "GET", "/readyz", summary=("就绪检查", "Ready to serve"), tag="operations", returns=Health
+)
+async def readyz(request: Request) -> HTTPResponse:
+    """Stores reachable, migrated, and halls in memory; else 503 and which of them is not."""
+    room = services(request)
+    checks = {
+        "postgres": await _check_postgres(),
+        "valkey": await _check_valkey(request),
+        "halls": "ok" if room.feed.halls else "no live state yet: is a worker running?",
+    }
+    ready = all(word == "ok" for word in checks.values())
+    return HTTPResponse(
+        msgspec.json.encode(Health("ok" if ready else "not_ready", checks)),
+        status=200 if ready else 503,
+        content_type="application/json",
+    )
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/metrics",
+    summary=("监控指标", "Prometheus metrics"),
+    tag="operations",
+    returns=str,
+    content_type="text/plain",
+)
+async def show_metrics(request: Request) -> HTTPResponse:
+    """Figures of all processes on this machine."""
+    metrics.count_statements()
+    body, content_type = await asyncio.to_thread(metrics.exposition)
+    return HTTPResponse(body, content_type=content_type)
+
+
+async def unapplied_migrations() -> list[str]:
+    """Migration files that the database does not know yet."""
+    known = await rows("SELECT to_regclass('tortoise_migrations') IS NOT NULL AS found")
+    applied: set[str] = set()
+    if known[0]["found"]:
+        found = await rows("SELECT name FROM tortoise_migrations WHERE app = 'models'")
+        applied = {row["name"] for row in found}
+    files = sorted(path.stem for path in MIGRATIONS.glob("[0-9]*.py"))
+    return [name for name in files if name not in applied]
+
+
+async def _check_postgres() -> str:
+    try:
+        missing = await asyncio.wait_for(unapplied_migrations(), CHECK_TIMEOUT_S)
+    except Exception as fault:
+        if not is_store_fault(fault):
+            raise
+        return "not reachable"
+    return f"not migrated: {', '.join(missing)}; run `python app.py migrate`" if missing else "ok"
+
+
+async def _check_valkey(request: Request) -> str:
+    try:
+        await asyncio.wait_for(services(request).valkey.ping(), CHECK_TIMEOUT_S)
+    except Exception as fault:
+        if not is_store_fault(fault):
+            raise
+        return "not reachable"
+    return "ok"

@@ -1,0 +1,41 @@
+"""What the rooms of one process share, and how a route gets at it."""
+
+from dataclasses import dataclass
+
+import redis.asyncio as aioredis
+from sanic import Request
+
+from integrations.ports import SignIn
+from server.auth import Tokens
+from server.clock import Clock
+from server.halls.directory import Directory
+from server.limits import Limits
+from server.live.feed import Feed
+from server.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Vendors:
+    """The outside world behind ports; app.py chooses who stands behind them."""
+
+    wechat: SignIn
+
+
+@dataclass(slots=True)
+class Services:
+    """Everything a route may need that is not in its request."""
+
+    settings: Settings
+    clock: Clock
+    tokens: Tokens
+    limits: Limits
+    vendors: Vendors
+    valkey: aioredis.Redis
+    feed: Feed
+    directory: Directory
+
+
+def services(request: Request) -> Services:
+    """The services of the process that answers this request."""
+    found: Services = request.app.ctx.services
+    return found

@@ -1,0 +1,1 @@
+"""Sign-ins of citizens and staff: tokens, refresh, sign-out."""

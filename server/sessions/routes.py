@@ -1,0 +1,185 @@
+"""Sign-ins over HTTP."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from sanic import Blueprint, Request
+
+from models.database import rows
+from models.staff import Role
+from server.auth import ACCESS_TOKEN_S, CITIZEN, SIGNED_IN, Principal
+from server.endpoint import endpoint
+from server.errors import NotAllowed, TooManyRequests, Unavailable
+from server.limits import PASSWORD
+from server.services import services
+from server.sessions import citizens, staff
+from server.sessions import tokens as token_pairs
+from server.sessions.refusals import (
+    RefreshTokenInvalid,
+    RefreshTokenReused,
+    SignInRefused,
+    UserBlocked,
+    WrongPassword,
+)
+
+bp = Blueprint("sessions", url_prefix="/api/v1")
+
+
+class CitizenView(msgspec.Struct, frozen=True):
+    """Me. Name, id number and phone are masked; null until they are known."""
+
+    id: UUID
+    name: str | None
+    id_number: str | None
+    phone: str | None
+    assurance_level: int
+    channels: list[str]
+
+
+class TokenPair(msgspec.Struct, frozen=True):
+    """What a sign-in gives. The access token lives `expires_in` seconds."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    refresh_token: str
+
+
+class CitizenSession(TokenPair, frozen=True):
+    """A citizen's sign-in."""
+
+    citizen: CitizenView
+
+
+class StaffSession(TokenPair, frozen=True):
+    """A member of staff's sign-in; `halls` empty means every hall."""
+
+    role: Role
+    halls: list[str]
+
+
+class WeChatCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The code that `wx.login` gave."""
+
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+
+
+class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The refresh token of the last pair."""
+
+    refresh_token: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+
+
+class Password(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A member of staff's name and password."""
+
+    username: Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["clerk.dg-01.01"])]
+    password: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    otp: Annotated[str, msgspec.Meta(max_length=8)] | None = None
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/sessions/wechat",
+    summary=("微信登录", "Sign in through WeChat"),
+    tag="sessions",
+    body=WeChatCode,
+    returns=CitizenSession,
+    refuses=[SignInRefused, UserBlocked, TooManyRequests, Unavailable],
+)
+async def sign_in_wechat(request: Request, body: WeChatCode) -> CitizenSession:
+    """Spend a `wx.login` code. The same WeChat user is always the same citizen."""
+    room = services(request)
+    pair = await citizens.sign_in(
+        room.vendors.wechat, body.code, room.tokens, device=device_of(request)
+    )
+    return CitizenSession(*_pair(pair), await citizen_view(pair.who.id))
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/sessions/refresh",
+    summary=("刷新登录", "A new pair of tokens"),
+    tag="sessions",
+    body=Refresh,
+    returns=TokenPair,
+    refuses=[RefreshTokenInvalid, RefreshTokenReused],
+)
+async def refresh_session(request: Request, body: Refresh) -> TokenPair:
+    """Spend a refresh token, once. Spending it again ends the whole sign-in."""
+    room = services(request)
+    return TokenPair(*_pair(await token_pairs.refresh(body.refresh_token, room.tokens, room.feed)))
+
+
+@endpoint(
+    bp,
+    "DELETE",
+    "/sessions/current",
+    summary=("退出登录", "Sign out"),
+    tag="sessions",
+    guard=SIGNED_IN,
+    status=204,
+)
+async def end_session(request: Request, who: Principal) -> None:
+    """End this sign-in: its tokens are dead at once, on every worker."""
+    await token_pairs.end(who.sign_in_id, services(request).feed)
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/me",
+    summary=("我的信息", "Who I am"),
+    tag="sessions",
+    guard=CITIZEN,
+    returns=CitizenView,
+)
+async def show_me(request: Request, who: Principal) -> CitizenView:
+    """What is known of me, masked."""
+    return await citizen_view(who.id)
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/staff/sessions",
+    summary=("工作人员登录", "Sign in as staff"),
+    tag="sessions",
+    body=Password,
+    returns=StaffSession,
+    refuses=[WrongPassword, TooManyRequests],
+)
+async def sign_in_staff(request: Request, body: Password) -> StaffSession:
+    """Sign in to call numbers or watch a hall."""
+    room = services(request)
+    room.limits.check(PASSWORD, body.username)
+    pair = await staff.sign_in(body.username, body.password, room.tokens, device=device_of(request))
+    if pair.who.role is None:
+        raise NotAllowed
+    return StaffSession(*_pair(pair), pair.who.role, sorted(pair.who.halls))
+
+
+def _pair(pair: token_pairs.Pair) -> tuple[str, Literal["Bearer"], int, str]:
+    return pair.access_token, "Bearer", ACCESS_TOKEN_S, pair.refresh_token
+
+
+async def citizen_view(citizen_id: UUID) -> CitizenView:
+    """A citizen as she may see herself."""
+    found = await rows(
+        """
+        SELECT c.level, array_agg(DISTINCT l.platform ORDER BY l.platform) AS channels
+        FROM citizen c JOIN channel_link l ON l.citizen_id = c.id
+        WHERE c.id = $1 GROUP BY c.id
+        """,
+        citizen_id,
+    )
+    row = found[0]
+    return CitizenView(citizen_id, None, None, None, row["level"], list(row["channels"]))
+
+
+def device_of(request: Request) -> str:
+    """What kind of device signed in, for the list of devices."""
+    return request.headers.get("user-agent", "")[:200]

@@ -1,0 +1,56 @@
+"""The day's end: what is still open from an earlier day gets an outcome, never limbo."""
+
+from datetime import datetime
+from uuid import UUID
+
+from models import tickets
+from models.database import rows, transaction
+from models.tickets import SYSTEM, Move, TicketState
+from scheduler.calendar import business_day
+from server.clock import microseconds
+from server.live.feed import Change, Feed
+
+
+async def lapse_past_days(*, now: datetime, feed: Feed) -> int:
+    """End every ticket of earlier days that is still open; answers how many there were."""
+    today = business_day(now)
+    halls = await rows(
+        """
+        SELECT DISTINCT h.id, h.code FROM ticket t JOIN hall h ON h.id = t.hall_id
+        WHERE t.state IN ('waiting', 'called', 'serving', 'parked') AND t.day < $1
+        """,
+        today,
+    )
+    ended = 0
+    for hall in halls:
+        changes = await _lapse_in(hall["id"], hall["code"], now=now)
+        await feed.changed(*changes)
+        ended += len(changes)
+    return ended
+
+
+async def _lapse_in(hall_id: UUID, code: str, *, now: datetime) -> list[Change]:
+    changes = []
+    async with transaction() as tx:
+        await tickets.lock_hall(tx, hall_id)
+        found = await tx.rows(
+            """
+            SELECT id, state FROM ticket
+            WHERE hall_id = $1 AND state IN ('waiting', 'called', 'serving', 'parked') AND day < $2
+            """,
+            hall_id,
+            business_day(now),
+        )
+        for row in found:
+            version = microseconds()
+            await tickets.move(
+                tx,
+                row["id"],
+                Move.LAPSE,
+                tickets.after(TicketState(row["state"]), Move.LAPSE),
+                at=now,
+                version=version,
+                actor=SYSTEM,
+            )
+            changes.append(Change(code, row["id"], version))
+    return changes

@@ -1,0 +1,52 @@
+"""Why a number is not given."""
+
+from server.errors import Refusal
+
+
+class HallClosed(Refusal):
+    """The hall is closed now."""
+
+    status, code = 409, "hall_closed"
+    sentence = ("大厅现在不开放。", "The hall is closed now.")
+
+
+class LineClosed(Refusal):
+    """The line gives out no numbers now."""
+
+    status, code = 409, "line_closed"
+    sentence = ("该队列暂停取号。", "This line gives out no numbers now.")
+
+
+class LineFull(Refusal):
+    """As many wait as the line takes."""
+
+    status, code = 409, "line_full"
+    sentence = ("该队列等候人数已满。", "This line is full.")
+
+
+class TooFar(Refusal):
+    """The phone is farther from the hall than it lets people take numbers from."""
+
+    status, code = 409, "too_far"
+    sentence = ("您离大厅太远,暂不能远程取号。", "You are too far from the hall to take a number.")
+
+
+class AlreadyInLine(Refusal):
+    """One open ticket a person and item."""
+
+    status, code = 409, "already_in_line"
+    sentence = ("您已为该事项取号。", "You already hold a number for this item.")
+
+
+class LevelTooLow(Refusal):
+    """The item asks for a surer identity."""
+
+    status, code = 403, "level_too_low"
+    sentence = ("该事项需要更高的实名等级。", "This item needs a surer identity.")
+
+
+class NotOffered(Refusal):
+    """This hall does not handle this item."""
+
+    status, code = 422, "item_not_offered"
+    sentence = ("该大厅不办理此事项。", "This hall does not handle this item.")

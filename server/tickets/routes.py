@@ -1,0 +1,198 @@
+"""Tickets over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from sanic import Blueprint, Request
+
+from models.database import rows
+from models.tickets import VIEW_OF_CITIZEN, VIEW_ONE
+from scheduler.places import Datum
+from server.auth import CITIZEN, Principal, own_id
+from server.endpoint import endpoint
+from server.errors import (
+    FieldError,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    NotFound,
+    WrongStateRefusal,
+)
+from server.halls.listing import wgs84
+from server.idempotency import once
+from server.live.feed import Feed
+from server.live.reading import ticket_view
+from server.live.state import LiveTicket, TicketView
+from server.services import services
+from server.tickets import joining, leaving
+from server.tickets.refusals import (
+    AlreadyInLine,
+    HallClosed,
+    LevelTooLow,
+    LineClosed,
+    LineFull,
+    NotOffered,
+    TooFar,
+)
+
+bp = Blueprint("tickets", url_prefix="/api/v1")
+
+EXAMPLE = {
+    "id": "019ab1c2-3d4e-7f50-8a9b-0c1d2e3f4a5b",
+    "number": "A023",
+    "state": "waiting",
+    "hall": "dg-24",
+    "line": "A",
+    "item": "social-card-renewal",
+    "issued_at": "2026-11-23T09:30:00+08:00",
+    "called_at": None,
+    "ahead": 4,
+    "wait": None,
+    "counter": None,
+    "version": 1795397400000000,
+}
+
+
+class PlaceGiven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the phone is, in degrees."""
+
+    lat: Annotated[float, msgspec.Meta(ge=-90, le=90)]
+    lng: Annotated[float, msgspec.Meta(ge=-180, le=180)]
+    datum: Datum = "gcj02"
+
+
+class TakeNumber(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Take a number for an item at a hall."""
+
+    hall: Annotated[str, msgspec.Meta(min_length=1, max_length=16, examples=["dg-24"])]
+    item: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    place: PlaceGiven | None = None
+
+
+class TicketPage(msgspec.Struct, frozen=True):
+    """Tickets, newest first, a page at a time."""
+
+    data: list[TicketView]
+    next_cursor: str | None
+
+
+class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which page."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 20
+    cursor: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/tickets",
+    summary=("取号", "Take a number"),
+    tag="tickets",
+    guard=CITIZEN,
+    body=TakeNumber,
+    returns=TicketView,
+    status=201,
+    idempotent=True,
+    example=EXAMPLE,
+    refuses=[
+        NotFound,
+        HallClosed,
+        LineClosed,
+        LineFull,
+        TooFar,
+        AlreadyInLine,
+        LevelTooLow,
+        NotOffered,
+        IdempotencyKeyReused,
+    ],
+)
+async def take_ticket(request: Request, who: Principal, body: TakeNumber) -> TicketView:
+    """Join the line that serves the item. Numbers are dense per line and day: A001, A002, …"""
+    room = services(request)
+    place = wgs84(body.place.lat, body.place.lng, body.place.datum) if body.place else None
+    return await joining.take_number(
+        joining.Wish(body.hall, body.item, place),
+        who,
+        once(request, who.id),
+        now=room.clock.now(),
+        directory=room.directory,
+        feed=room.feed,
+    )
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/tickets",
+    summary=("我的号票", "My tickets"),
+    tag="tickets",
+    guard=CITIZEN,
+    query=PageQuery,
+    returns=TicketPage,
+)
+async def list_tickets(request: Request, who: Principal, query: PageQuery) -> TicketPage:
+    """My tickets, newest first."""
+    cursor = _cursor(query.cursor)
+    found = await rows(VIEW_OF_CITIZEN, who.id, cursor, query.limit + 1)
+    page = [ticket_view(row, hall=row["hall"], ahead=row["ahead"]) for row in found[: query.limit]]
+    more = len(found) > query.limit
+    return TicketPage(page, str(page[-1].id) if more else None)
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/tickets/<ticket:str>",
+    summary=("号票状态", "One ticket"),
+    tag="tickets",
+    guard=CITIZEN,
+    returns=TicketView,
+    refuses=[NotFound],
+    example=EXAMPLE,
+)
+async def show_ticket(request: Request, who: Principal, ticket: str) -> TicketView:
+    """A ticket of mine: its state, how many are ahead, which counter calls me."""
+    found = await current_ticket(services(request).feed, own_id(ticket))
+    if found is None or found.citizen != who.id:
+        raise NotFound
+    return found.view
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/tickets/<ticket:str>/cancel",
+    summary=("取消号票", "Give a number up"),
+    tag="tickets",
+    guard=CITIZEN,
+    returns=TicketView,
+    refuses=[NotFound, WrongStateRefusal],
+)
+async def cancel_ticket(request: Request, who: Principal, ticket: str) -> TicketView:
+    """Give my number up, while I wait or am called."""
+    room = services(request)
+    return await leaving.cancel(own_id(ticket), who, now=room.clock.now(), feed=room.feed)
+
+
+async def current_ticket(feed: Feed, ticket_id: UUID) -> LiveTicket | None:
+    """A ticket as it is now: from memory, or from PostgreSQL where memory is behind."""
+    live = feed.ticket(ticket_id)
+    if live is not None:
+        return live
+    found = await rows(VIEW_ONE, ticket_id)
+    if not found:
+        return None
+    row = found[0]
+    view = ticket_view(row, hall=row["hall"], ahead=row["ahead"])
+    version = feed.version_after(ticket_id, view.version)
+    return LiveTicket(
+        msgspec.structs.replace(view, version=version), row["citizen_id"], view.version
+    )
+
+
+def _cursor(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise InvalidRequest(errors=[FieldError("cursor", "not one of ours")]) from None

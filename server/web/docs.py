@@ -1,0 +1,68 @@
+"""`/docs`: the API document, Swagger UI over it (its files come in a package, so no internet is
+needed), and the page that lists every refusal code."""
+
+from functools import lru_cache
+from html import escape
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse, html
+
+from server.errors import Refusal
+from server.web.files import POLICY, serve_file
+from server.web.openapi import document
+from server.web.pages import STATIC, page
+
+bp = Blueprint("docs", url_prefix="/docs")
+# Swagger UI sets styles on elements by itself.
+SWAGGER_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+
+
+@lru_cache
+def _swagger_folder() -> Path:
+    spec = find_spec("drf_spectacular_sidecar")
+    assert spec is not None and spec.origin is not None, "it is in requirements.lock"
+    return Path(spec.origin).parent / "static" / "drf_spectacular_sidecar" / "swagger-ui-dist"
+
+
+@lru_cache
+def _document() -> bytes:
+    return msgspec.json.encode(document())
+
+
+@bp.get("/", name="docs")
+async def docs(request: Request) -> HTTPResponse:
+    """Swagger UI."""
+    return serve_file(STATIC, "docs.html", policy=SWAGGER_POLICY)
+
+
+@bp.get("/openapi.json", name="openapi")
+async def openapi(request: Request) -> HTTPResponse:
+    """The OpenAPI document."""
+    return HTTPResponse(_document(), content_type="application/json")
+
+
+@bp.get("/swagger/<name:str>", name="swagger")
+async def swagger(request: Request, name: str) -> HTTPResponse:
+    """Swagger UI's own files."""
+    return page(request, lambda: serve_file(_swagger_folder(), name))
+
+
+@bp.get("/problems", name="problems")
+async def problems(request: Request) -> HTTPResponse:
+    """Every refusal code, what it means, and its status."""
+    rows = "".join(
+        f"<tr id='{escape(code)}'><td><code>{escape(code)}</code></td><td>{refusal.status}</td>"
+        f"<td>{escape(refusal.sentence[0])}<br><small>{escape(refusal.sentence[1])} "
+        f"{escape(' '.join((refusal.__doc__ or '').split()))}</small></td></tr>"
+        for code, refusal in sorted(Refusal.known.items())
+    )
+    return html(
+        "<!doctype html><html lang='zh-CN'><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width'><title>错误代码 · 一厅通</title>"
+        "<link rel='stylesheet' href='/assets/yiting.css'>"
+        f"<main class='page'><h1>错误代码 Problem codes</h1><table>{rows}</table></main></html>",
+        headers={"Content-Security-Policy": POLICY},
+    )

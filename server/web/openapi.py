@@ -1,0 +1,170 @@
+"""The OpenAPI 3.1 document, made from the routes as they are declared."""
+
+import re
+from collections import defaultdict
+from typing import Any
+
+import msgspec
+
+from server.endpoint import DECLARED, Endpoint
+from server.errors import (
+    FieldError,
+    InvalidRequest,
+    NotAllowed,
+    NotSignedIn,
+    Problem,
+    Refusal,
+    TooLarge,
+    TooManyRequests,
+)
+from server.idempotency import HEADER
+
+DESCRIPTION = """\
+一厅通 · the backend behind a city's WeChat and Alipay government-service mini-programs.
+
+Times are RFC 3339 with offset; durations whole seconds (`_s`), money whole fen (`_fen`), distances
+metres (`_m`). Refusals are RFC 9457 `application/problem+json` with a stable `code`; `detail` is
+Chinese, or English with `Accept-Language: en`. Over the rate limit: 429 with `Retry-After`.
+
+`WS /api/v1/live` is one socket for everything that changes. Send
+`{"op": "sign_in", "token": "…"}` (not needed for halls), then
+`{"op": "watch", "topic": "hall:dg-01"}` or `{"op": "watch", "topic": "ticket:<id>"}`. Each answer is
+`{"type": "state", "topic", "version", "data"}` with the full present state: once at once, then at
+each change, with a rising `version`. `unwatch` and `ping` do what they say; mistakes are answered
+with `{"type": "error", "code", "detail"}`; before a restart comes `{"type": "bye"}`.
+"""
+TAGS = {
+    "sessions": "登录 · sign-in of citizens and staff",
+    "halls": "大厅 · halls, lines, opening hours",
+    "items": "事项 · the catalogue",
+    "tickets": "号票 · numbers, from the citizen's side",
+    "counters": "窗口 · counters, from the clerk's side",
+    "board": "叫号屏 · the public board",
+    "operations": "运维 · health and metrics",
+}
+_REFERENCE = "#/components/schemas/{name}"
+
+
+def document() -> dict[str, Any]:
+    """The whole document."""
+    types = [Problem, FieldError]
+    for declared in DECLARED:
+        types += [shape for shape in (declared.body, declared.returns) if shape is not None]
+    _, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    paths: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for declared in DECLARED:
+        paths[_path(declared)][declared.method.lower()] = _operation(declared)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "一厅通 Yiting",
+            "version": "1",
+            "description": DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            },
+        },
+    }
+
+
+def _path(declared: Endpoint) -> str:
+    return re.sub(r"<(\w+):\w+>", r"{\1}", declared.path).rstrip("/") or "/"
+
+
+def _operation(declared: Endpoint) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": declared.name,
+        "summary": " · ".join(declared.summary),
+        "description": " ".join(declared.description.split()),
+        "tags": [declared.tag],
+        "parameters": [*_path_parameters(declared), *_query_parameters(declared)],
+        "responses": _responses(declared),
+        "security": [{"bearer": []}] if declared.guard.signed_in else [],
+    }
+    if declared.idempotent:
+        operation["parameters"].append(
+            {
+                "name": HEADER,
+                "in": "header",
+                "description": "The same key gets the first answer again.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+            }
+        )
+    if declared.body is not None:
+        required = any(field.required for field in msgspec.structs.fields(declared.body))
+        operation["requestBody"] = {
+            "required": required,
+            "content": {"application/json": {"schema": _schema(declared.body)}},
+        }
+    return operation
+
+
+def _schema(shape: Any) -> dict[str, Any]:
+    (schema,), _ = msgspec.json.schema_components([shape], ref_template=_REFERENCE)
+    return dict(schema)
+
+
+def _path_parameters(declared: Endpoint) -> list[dict[str, Any]]:
+    examples = {"hall": "dg-01", "counter": "01", "item": "social-card-renewal"}
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "minLength": 1},
+            **({"example": examples[name]} if name in examples else {}),
+        }
+        for name in re.findall(r"<(\w+):\w+>", declared.path)
+    ]
+
+
+def _query_parameters(declared: Endpoint) -> list[dict[str, Any]]:
+    if declared.query is None:
+        return []
+    _, components = msgspec.json.schema_components([declared.query], ref_template=_REFERENCE)
+    return [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in components[declared.query.__name__]["properties"].items()
+    ]
+
+
+def _responses(declared: Endpoint) -> dict[str, Any]:
+    responses: dict[str, Any] = {str(declared.status): _success(declared)}
+    by_status: defaultdict[int, list[type[Refusal]]] = defaultdict(list)
+    for refusal in _refusals(declared):
+        by_status[refusal.status].append(refusal)
+    for status, refusals in sorted(by_status.items()):
+        responses[str(status)] = {
+            "description": "; ".join(
+                f"`{refusal.code}`: {refusal.sentence[1]}" for refusal in refusals
+            ),
+            "content": {"application/problem+json": {"schema": _schema(Problem)}},
+        }
+    return responses
+
+
+def _success(declared: Endpoint) -> dict[str, Any]:
+    if declared.returns is None:
+        return {"description": "Done."}
+    content: dict[str, Any] = {"schema": _schema(declared.returns)}
+    if declared.example is not None:
+        content["example"] = declared.example
+    return {"description": "OK", "content": {declared.content_type: content}}
+
+
+def _refusals(declared: Endpoint) -> list[type[Refusal]]:
+    found: list[type[Refusal]] = [*declared.refuses, TooManyRequests]
+    if declared.body is not None or declared.query is not None or declared.idempotent:
+        found += [InvalidRequest]
+    if declared.body is not None:
+        found += [TooLarge]
+    if declared.guard.signed_in:
+        found += [NotSignedIn, NotAllowed]
+    return sorted(set(found), key=lambda refusal: refusal.code)

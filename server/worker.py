@@ -1,0 +1,79 @@
+"""The worker process: projects the halls it holds and runs background jobs."""
+
+import asyncio
+from contextlib import suppress
+
+import asyncpg
+import redis.asyncio as aioredis
+import structlog
+from tortoise import Tortoise
+
+from models import orm_config
+from scheduler.jobs import Timed, run_jobs
+from server.application import clock_of
+from server.faults import is_store_fault
+from server.halls.directory import read_directory
+from server.live.feed import Feed
+from server.live.projection import Projector
+from server.sessions.purging import purge
+from server.settings import Settings
+from server.tickets.day_end import lapse_past_days
+
+log = structlog.get_logger()
+RESTART_JOBS_AFTER_S = 2.0
+
+
+async def work(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until told to stop, then give the halls away so that others take them at once."""
+    assert settings.database_url is not None and settings.redis_url is not None
+    database_url = settings.database_url.get_secret_value()
+    await Tortoise.init(config=orm_config(database_url), _enable_global_fallback=True)
+    valkey = aioredis.from_url(settings.redis_url.get_secret_value())
+    directory = await read_directory()
+    clock = clock_of(settings)
+    feed = Feed(valkey, directory.codes)
+    projector = Projector(valkey, directory, clock)
+
+    async def lapse() -> None:
+        if ended := await lapse_past_days(now=clock.now(), feed=feed):
+            log.info("past_days_ended", tickets=ended)
+
+    timetable = (
+        Timed("lapse_past_days", "* * * * *", lapse),
+        Timed("purge", "17 19 * * *", purge),  # 03:17 in Shanghai
+    )
+    tasks = [
+        asyncio.create_task(projector.run_forever()),
+        asyncio.create_task(_keep_doing_jobs(database_url, timetable)),
+    ]
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        for task in (*tasks, stopped):
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await projector.release()
+        await valkey.aclose()
+        await Tortoise.close_connections()
+
+
+async def _keep_doing_jobs(database_url: str, timetable: tuple[Timed, ...]) -> None:
+    """PgQueuer on a connection of its own, anew whenever PostgreSQL was away."""
+    while True:
+        try:
+            connection = await asyncpg.connect(database_url)
+            try:
+                await run_jobs(connection, timetable, {})
+            finally:
+                await connection.close()
+        except Exception as fault:
+            if not is_store_fault(fault):
+                raise
+            log.warning("jobs_lost_store", fault=type(fault).__name__)
+        await asyncio.sleep(RESTART_JOBS_AFTER_S)

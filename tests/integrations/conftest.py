@@ -1,0 +1,29 @@
+"""Fixtures for tests of the outside world."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+from sandbox_running import RunningSandbox, running
+
+from integrations.ports import SignIn
+from integrations.wechat import WeChatSignIn
+
+
+@pytest_asyncio.fixture
+async def sandbox() -> AsyncIterator[RunningSandbox]:
+    async with running() as one:
+        yield one
+
+
+@pytest_asyncio.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def door(sandbox: RunningSandbox, http: httpx.AsyncClient) -> SignIn:
+    account = sandbox.settings
+    return WeChatSignIn(http, sandbox.url, account.wechat_app_id, account.wechat_secret)

@@ -1,0 +1,218 @@
+"""Datums convert there and back, and every distance agrees with the exact geodesic."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from geopy.distance import geodesic
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from scheduler.places import (
+    DATUMS,
+    BadPlace,
+    Datum,
+    HallMap,
+    Place,
+    PlaceNotFinite,
+    PlaceOutOfRange,
+    UnknownDatum,
+    convert,
+    geodesic_m,
+    to_bd09,
+    to_gcj02,
+    to_wgs84,
+)
+
+VECTORS = Path(__file__).resolve().parents[2].parent / "shared" / "vectors" / "gcj02_points.json"
+DONGGUAN = Place(23.04904, 113.75221, "wgs84")
+
+# A hundredth of a degree inside the shifted box, so that all three datums' numbers are inside it.
+shifted_lat = st.floats(0.85, 55.81)
+shifted_lng = st.floats(72.03, 137.81)
+anywhere = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
+china = st.tuples(st.floats(3.8, 53.6), st.floats(73.4, 135.1))
+datums = st.sampled_from(DATUMS)
+
+
+@pytest.fixture(scope="module")
+def vectors() -> dict[str, Any]:
+    if not VECTORS.exists():
+        pytest.skip(f"the shared test vectors are not beside this checkout: {VECTORS}")
+    points: dict[str, Any] = json.loads(VECTORS.read_text())
+    return points
+
+
+def metres(a: Place, b: Place) -> float:
+    """Distance of two sets of numbers as they stand, whatever their datum."""
+    return float(geodesic((a.lat, a.lng), (b.lat, b.lng)).meters)
+
+
+def from_lat_lng(numbers: list[float], datum: Datum) -> Place:
+    return Place(numbers[0], numbers[1], datum)
+
+
+def from_lng_lat(numbers: list[float], datum: Datum) -> Place:
+    return Place(numbers[1], numbers[0], datum)
+
+
+def test_gcj02_and_bd09_are_those_of_coordtransform(vectors: dict[str, Any]) -> None:
+    points = vectors["coordtransform_a6378245"]
+    given_as = points["input_lng_lat"]
+    gcj = to_gcj02(from_lng_lat(given_as, "wgs84"))
+    bd = to_bd09(from_lng_lat(given_as, "gcj02"))
+    assert metres(gcj, from_lng_lat(points["wgs84_to_gcj02"], "gcj02")) < 1e-6
+    assert metres(bd, from_lng_lat(points["gcj02_to_bd09"], "bd09")) < 1e-6
+
+
+def test_the_inverses_are_those_of_coordtransform_but_for_its_one_step_error(
+    vectors: dict[str, Any],
+) -> None:
+    points = vectors["coordtransform_a6378245"]
+    wgs = to_wgs84(from_lng_lat(points["input_lng_lat"], "gcj02"))
+    gcj = to_gcj02(from_lng_lat(points["input_lng_lat"], "bd09"))
+    assert metres(wgs, from_lng_lat(points["gcj02_to_wgs84"], "wgs84")) < 5
+    assert metres(gcj, from_lng_lat(points["bd09_to_gcj02"], "gcj02")) < 1
+
+
+def test_gcj02_is_within_a_few_centimetres_of_the_other_published_radius(
+    vectors: dict[str, Any],
+) -> None:
+    for point in vectors["wgs_to_gcj_a6378137"]:
+        wgs, gcj = from_lat_lng(point["wgs"], "wgs84"), from_lat_lng(point["gcj"], "gcj02")
+        assert metres(to_gcj02(wgs), gcj) < 0.02, point["place"]
+        assert metres(to_wgs84(gcj), wgs) < 0.02, point["place"]
+
+
+def test_the_geodesic_is_near_the_published_spherical_distance(vectors: dict[str, Any]) -> None:
+    known = vectors["distance"]
+    a, b = from_lat_lng(known["a"], "wgs84"), from_lat_lng(known["b"], "wgs84")
+    assert geodesic_m(a, b) == pytest.approx(known["metres"], rel=0.005)
+
+
+@given(shifted_lat, shifted_lng, datums, datums)
+def test_a_round_trip_through_any_datum_closes_within_a_centimetre(
+    lat: float, lng: float, start: Datum, through: Datum
+) -> None:
+    place = Place(lat, lng, start)
+    assert metres(convert(convert(place, through), start), place) < 0.01
+
+
+@given(st.floats(22.0, 23.5), st.floats(104.9999, 105.0001))
+def test_a_round_trip_closes_at_the_cusp_on_the_105th_meridian(lat: float, lng: float) -> None:
+    place = Place(lat, lng, "wgs84")
+    assert metres(to_wgs84(to_gcj02(place)), place) < 0.01
+
+
+@given(anywhere, datums, datums)
+def test_outside_the_shifted_box_all_datums_are_one(
+    where: tuple[float, float], start: Datum, end: Datum
+) -> None:
+    lat, lng = where
+    assume(not (0.8293 <= lat <= 55.8271 and 72.004 <= lng <= 137.8347))
+    assert convert(Place(lat, lng, start), end) == Place(lat, lng, end)
+
+
+@given(anywhere, datums, datums)
+def test_no_place_on_earth_fails_to_convert(
+    where: tuple[float, float], start: Datum, end: Datum
+) -> None:
+    place = Place(*where, start)
+    assert metres(convert(place, end), place) < 3_000
+
+
+def test_the_shift_in_dongguan_is_some_hundred_metres() -> None:
+    assert 300 < metres(to_gcj02(DONGGUAN), DONGGUAN) < 800
+    assert 500 < metres(to_bd09(DONGGUAN), DONGGUAN) < 2_000
+
+
+def test_the_same_datum_gives_the_same_place() -> None:
+    assert to_wgs84(DONGGUAN) is DONGGUAN
+
+
+def test_one_point_written_in_two_datums_is_at_no_distance_from_itself() -> None:
+    assert geodesic_m(to_gcj02(DONGGUAN), to_bd09(DONGGUAN)) < 0.01
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_place_that_is_not_finite_is_refused(number: float) -> None:
+    with pytest.raises(PlaceNotFinite, match="finite"):
+        Place(number, 113.7, "gcj02")
+    with pytest.raises(PlaceNotFinite, match="finite"):
+        Place(23.0, number, "gcj02")
+    with pytest.raises(PlaceNotFinite, match="finite"):
+        HallMap([(23.0, 113.0)]).distances_m(number, 113.7)
+    with pytest.raises(PlaceNotFinite, match="finite"):
+        HallMap([(23.0, 113.0), (number, 113.0)])
+
+
+@pytest.mark.parametrize(("lat", "lng"), [(90.01, 0), (-91, 0), (23, 180.01), (113.7, 23.0 - 400)])
+def test_a_place_off_the_globe_is_refused(lat: float, lng: float) -> None:
+    with pytest.raises(PlaceOutOfRange, match="degrees, not"):
+        Place(lat, lng, "wgs84")
+    with pytest.raises(PlaceOutOfRange, match="degrees, not"):
+        HallMap([(lat, lng)])
+    with pytest.raises(PlaceOutOfRange, match="degrees, not"):
+        HallMap([]).distances_m(lat, lng)
+
+
+def test_an_unknown_datum_is_refused() -> None:
+    with pytest.raises(UnknownDatum, match="wgs84, gcj02, bd09, not 'cgcs2000'"):
+        Place(23.0, 113.0, "cgcs2000")  # type: ignore[arg-type]
+    with pytest.raises(BadPlace):
+        convert(DONGGUAN, "mars")  # type: ignore[arg-type]
+
+
+def share_off(hall: tuple[float, float], here: tuple[float, float]) -> tuple[float, float]:
+    """The exact distance, and by what share of it the hall map is off (a micrometre forgiven)."""
+    exact = float(geodesic(hall, here).meters)
+    off = abs(float(HallMap([hall]).distances_m(*here)[0]) - exact)
+    return exact, max(off - 1e-6, 0) / max(exact, 1e-9)
+
+
+@given(china, china)
+def test_hall_distances_are_within_a_ten_thousandth_of_the_geodesic_across_china(
+    hall: tuple[float, float], here: tuple[float, float]
+) -> None:
+    exact, off = share_off(hall, here)
+    assume(exact <= 5_000_000)
+    assert off < 0.0001
+
+
+@given(china, st.floats(-6, 0), st.tuples(st.floats(-1, 1), st.floats(-1, 1)))
+def test_hall_distances_hold_from_centimetres_to_a_hundred_kilometres(
+    hall: tuple[float, float], scale: float, step: tuple[float, float]
+) -> None:
+    here = hall[0] + step[0] * 10**scale, hall[1] + step[1] * 10**scale
+    _, off = share_off(hall, here)
+    assert off < 1e-6
+
+
+@given(anywhere, anywhere)
+def test_hall_distances_are_finite_anywhere_on_earth(
+    hall: tuple[float, float], here: tuple[float, float]
+) -> None:
+    exact, off = share_off(hall, here)
+    assert math.isfinite(off)
+    if exact < 15_000_000:
+        assert off < 0.005
+
+
+def test_a_hall_is_at_no_distance_from_itself() -> None:
+    distance = HallMap([(DONGGUAN.lat, DONGGUAN.lng)]).distances_m(DONGGUAN.lat, DONGGUAN.lng)
+    assert distance[0] < 1e-9
+
+
+def test_hall_distances_come_as_floats_in_the_order_of_the_halls() -> None:
+    halls = HallMap(np.array([[39.9, 116.4], [23.0, 113.7], [31.2, 121.5]]))
+    distances = halls.distances_m(23.0, 113.7)
+    assert len(halls) == len(distances) == 3
+    assert distances.dtype == np.float64
+    assert list(np.argsort(distances)) == [1, 2, 0]
+
+
+def test_a_city_without_halls_has_no_distances() -> None:
+    assert HallMap([]).distances_m(23.0, 113.7).shape == (0,)
