@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -324,12 +324,15 @@ async def _start_api(supervisor: Supervisor, settings: Settings) -> int:
     return port
 
 
-async def _answers(url: str) -> bool:
-    try:
-        async with httpx.AsyncClient() as http:
-            return (await http.get(url, timeout=2)).status_code == 200
-    except httpx.HTTPError:
-        return False
+async def _until_answers(url: str) -> None:
+    """Return when the address answers 200. Raises WrongSettings after half a minute."""
+    async with httpx.AsyncClient(timeout=2) as http:
+        for _ in range(600):
+            with suppress(httpx.HTTPError):
+                if (await http.get(url)).status_code == 200:
+                    return
+            await asyncio.sleep(0.05)
+    raise WrongSettings(f"{url} did not become ready; see the logs.")
 
 
 async def _demo(
@@ -361,8 +364,8 @@ async def _demo(
         await supervisor.start(child("worker", "work", env=env))
         port = await _start_api(supervisor, settings)
         url = f"http://127.0.0.1:{port}"
-        while not (await _answers(f"{url}/readyz") and await _answers(settings.sandbox_url)):
-            await asyncio.sleep(0.05)
+        await _until_answers(f"{url}/readyz")
+        await _until_answers(settings.sandbox_url)
         if crowd_pace is not None:
             simulate = ("simulate", url, settings.sandbox_url, "--pace", str(crowd_pace))
             await supervisor.start(child("crowd", *simulate, env=env))

@@ -28,7 +28,7 @@ class Program:
     """One process to keep running.
 
     `ready` is asked until it answers true; `stop_signal` asks the program to stop gracefully;
-    `user` is the system user to run as (only root may name one); `pass_fds` are sockets it inherits.
+    `user` is the system user to run as (only root may name one); it inherits `pass_fds`.
     """
 
     name: str
@@ -134,6 +134,7 @@ class _Kept:
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         output = self._open_log()
+        user = self.program.user
         try:
             return await asyncio.create_subprocess_exec(
                 *self.program.command,
@@ -141,7 +142,10 @@ class _Kept:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                user=self.program.user,
+                # All of that user's rights and none of ours: root's group would still apply.
+                user=user,
+                group=user,
+                extra_groups=[] if user else None,
                 pass_fds=self.program.pass_fds,
                 # A session of its own: Ctrl-C reaches only us, and we stop the others in order.
                 start_new_session=True,
@@ -169,7 +173,7 @@ class _Kept:
 
 def _die_with_parent() -> None:
     """Ask Linux to stop this process when its parent dies, even by SIGKILL; a no-op elsewhere."""
-    # Runs between fork and exec. The libc handle was loaded at import: no allocation to dead-lock on.
+    # Runs between fork and exec: the libc handle was loaded at import, nothing to dead-lock on.
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

@@ -93,8 +93,15 @@ class EmbeddedStores:
             *("-D", str(self._postgres_dir), "-U", "postgres"),
             *("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"),
         ]
+        user = _postgres_user()
         done = subprocess.run(  # noqa: S603 our own binary, our own arguments
-            command, user=_postgres_user(), capture_output=True, text=True, check=False
+            command,
+            user=user,
+            group=user,
+            extra_groups=[] if user else None,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise RuntimeError(f"initdb failed: {done.stderr.strip()}")
@@ -169,7 +176,7 @@ class EmbeddedStores:
 
 @asynccontextmanager
 async def embedded_stores(data_dir: Path, *, durable: bool = True) -> AsyncIterator[StoreUrls]:
-    """The embedded stores for one command: those already running there, else our own until the end."""
+    """The embedded stores for one command: those running there already, else our own for now."""
     stores = EmbeddedStores(data_dir, durable=durable)
     if await stores.are_running():
         yield stores.urls

@@ -306,7 +306,7 @@ async def counter_facts(tx: Transaction, hall_id: UUID, code: str) -> CounterFac
 
 
 async def heads(tx: Transaction, hall_id: UUID, line_codes: tuple[str, ...]) -> list[Head]:
-    """The first waiting ticket of each named line that has any; costs the same however long it is."""
+    """The first waiting ticket of each named line; costs the same however long the line is."""
     found = await tx.rows(
         """
         SELECT head.id, line.code, head.rank_time

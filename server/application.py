@@ -88,7 +88,8 @@ def create_app(settings: Settings, vendors: Vendors, *, name: str = "yiting") ->
 
 
 async def _open(app: Sanic[Any, Any], settings: Settings, vendors: Vendors) -> None:
-    assert settings.database_url is not None and settings.redis_url is not None
+    assert settings.database_url
+    assert settings.redis_url
     await Tortoise.init(
         config=orm_config(settings.database_url.get_secret_value()), _enable_global_fallback=True
     )
@@ -110,8 +111,8 @@ async def _open(app: Sanic[Any, Any], settings: Settings, vendors: Vendors) -> N
     app.ctx.hall_lists = HallLists(directory, feed)
     app.ctx.sockets = set()
     app.ctx.find_ticket = tickets.current_ticket
-    feed.on_ended = lambda sign_in_id: tokens.ended.add(sign_in_id)
     tokens.ended = await ended_recently()
+    feed.on_ended = tokens.end
     app.ctx.tasks = [
         asyncio.create_task(feed.listen_forever()),
         asyncio.create_task(limits.add_up_forever()),

@@ -162,6 +162,10 @@ class Tokens:
             raise NotSignedIn
         return who
 
+    def end(self, sign_in_id: UUID) -> None:
+        """Refuse every token of a sign-in from now on."""
+        self.ended.add(sign_in_id)
+
     def _remember(self, token: str, verified: tuple[Principal, float]) -> None:
         if len(self._remembered) >= _REMEMBERED_TOKENS:
             del self._remembered[next(iter(self._remembered))]

@@ -8,7 +8,7 @@ import functools
 import itertools
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -47,7 +47,7 @@ _REQUEST_PREFIX = secrets.token_hex(4)
 _request_numbers = itertools.count(1)
 _encode = msgspec.json.Encoder().encode
 
-Handler = Callable[..., Awaitable[Any]]
+Handler = Callable[..., Coroutine[Any, Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,9 @@ def endpoint(
 def _wrap(declared: Endpoint, handler: Handler) -> Handler:
     observe = metrics.route_observer(declared.method, declared.path)
     guarded = declared.guard.signed_in
-    decoder = msgspec.json.Decoder(declared.body) if declared.body else None
+    decoder: msgspec.json.Decoder[Any] | None = (
+        msgspec.json.Decoder(declared.body) if declared.body else None
+    )
     query_type = declared.query
 
     async def answer(request: Request, path: dict[str, Any]) -> HTTPResponse:

@@ -1,4 +1,4 @@
-"""Refusals: named exceptions that become RFC 9457 problem documents, Chinese first, English on request."""
+"""Refusals: named exceptions that become RFC 9457 problem documents, in Chinese or English."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -29,7 +29,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Refusal(Exception):
-    """A request that is refused, and why. Subclasses name the reason; the class is the documentation.
+    """A request that is refused, and why. Subclasses name the reason and are its documentation.
 
     `detail` replaces the class's own sentence, given as (Chinese, English).
     """
@@ -74,7 +74,7 @@ class InvalidRequest(Refusal):
 
     status, code = 400, "invalid_request"
     sentence = (
-        "请求内容有误,请检查标出的字段。",
+        "请求内容有误，请检查标出的字段。",
         "The request is malformed; see the fields named.",
     )
 
@@ -107,7 +107,7 @@ class TooManyRequests(Refusal):
     """Over the rate limit; `Retry-After` says when to come back."""
 
     status, code = 429, "too_many_requests"
-    sentence = ("操作太频繁,请稍后再试。", "Too many requests; please try again shortly.")
+    sentence = ("操作太频繁，请稍后再试。", "Too many requests; please try again shortly.")
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(headers={"Retry-After": str(retry_after_s)})
@@ -135,7 +135,7 @@ class Unavailable(Refusal):
 
     status, code = 503, "unavailable"
     sentence = (
-        "服务暂时不可用,请稍后再试。",
+        "服务暂时不可用，请稍后再试。",
         "The service is briefly unavailable; try again soon.",
     )
 
@@ -148,7 +148,7 @@ class InternalError(Refusal):
 
     status, code = 500, "internal_error"
     sentence = (
-        "系统出现错误,我们已记录。",
+        "系统出现错误，我们已记录。",
         "Something went wrong on our side; it has been logged.",
     )
 

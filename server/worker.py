@@ -25,7 +25,8 @@ RESTART_JOBS_AFTER_S = 2.0
 
 async def work(settings: Settings, stop: asyncio.Event) -> None:
     """Work until told to stop, then give the halls away so that others take them at once."""
-    assert settings.database_url is not None and settings.redis_url is not None
+    assert settings.database_url
+    assert settings.redis_url
     database_url = settings.database_url.get_secret_value()
     await Tortoise.init(config=orm_config(database_url), _enable_global_fallback=True)
     valkey = aioredis.from_url(settings.redis_url.get_secret_value())
@@ -46,16 +47,16 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         asyncio.create_task(projector.run_forever()),
         asyncio.create_task(_keep_doing_jobs(database_url, timetable)),
     ]
-    stopped = asyncio.create_task(stop.wait())
+    stopped = asyncio.ensure_future(stop.wait())
     try:
-        await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done():
                 task.result()
     finally:
-        for task in (*tasks, stopped):
-            task.cancel()
+        stopped.cancel()
         for task in tasks:
+            task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
         await projector.release()

@@ -1,15 +1,15 @@
-"""Puts a city's files into the database. Running it again updates what changed and keeps the rest."""
+"""Puts a city's files into the database. Running it again updates what changed, keeps the rest."""
 
 from collections.abc import Callable, Iterable
 from datetime import time
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from models.database import Transaction, rows, transaction
 from models.staff import Role
-from scheduler.places import Place, to_wgs84
+from scheduler.places import Datum, Place, to_wgs84
 from server.admin.city_files import City, HallFile, ItemFile
 from server.sessions.staff import HASHER
 
@@ -46,7 +46,7 @@ async def seed_city(city: City, *, progress: Progress = lambda _: None) -> None:
 
 
 async def seed_demo_staff(city: City, password: str) -> list[str]:
-    """The demo's accounts: an admin, a supervisor, a manager for each hall, a clerk for each counter.
+    """The demo's accounts: admin, supervisor, a manager for each hall, a clerk for each counter.
 
     All share one password and are marked as demo accounts. Answers the user names.
     """
@@ -95,7 +95,7 @@ async def has_demo_staff() -> bool:
 async def _hall(tx: Transaction, hall: HallFile) -> UUID:
     place = None
     if hall.lat is not None and hall.lng is not None:
-        place = to_wgs84(Place(hall.lat, hall.lng, hall.datum))
+        place = to_wgs84(Place(hall.lat, hall.lng, cast(Datum, hall.datum)))
     return await _upsert(
         tx,
         "hall",

@@ -157,7 +157,7 @@ async def finish_serving(
     request: Request, who: Principal, hall: str, counter: str, body: Finish
 ) -> TicketView:
     """The person at the counter is done."""
-    return await _move(request, who, hall, counter, Move.FINISH, body.outcome)
+    return await _move(request, who, hall, counter, Move.FINISH, outcome=body.outcome)
 
 
 @endpoint(
@@ -181,6 +181,7 @@ async def _move(
     hall: str,
     counter: str,
     move: Move,
+    *,
     outcome: str | None = None,
 ) -> TicketView:
     room = services(request)

@@ -1,5 +1,7 @@
 """The catalogue over HTTP: search and detail."""
 
+from typing import Any
+
 from sanic import Blueprint, Request
 
 from server.endpoint import endpoint
@@ -84,6 +86,6 @@ def summary(item: ItemEntry) -> ItemSummary:
     return ItemSummary(**_summary_fields(item))
 
 
-def _summary_fields(item: ItemEntry) -> dict[str, object]:
+def _summary_fields(item: ItemEntry) -> dict[str, Any]:
     fields = {name: getattr(item, name) for name in ItemSummary.__struct_fields__}
     return fields | {"audience": list(item.audience)}

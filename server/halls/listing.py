@@ -4,6 +4,7 @@ Most of a hall's JSON stays the same from one request to the next, so it is enco
 version of its live state; a request only measures, sorts, and joins the pieces.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,7 +104,7 @@ class HallLists:
 
 
 def _tail(distance_m: float, seconds: float) -> bytes:
-    if distance_m != distance_m:  # NaN: the hall or the citizen has no known place
+    if math.isnan(distance_m):  # the hall or the citizen has no known place
         return _UNKNOWN_TAIL
     return b'"distance_m":%d,"travel_s":%d}' % (round(distance_m), round(seconds))
 

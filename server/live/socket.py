@@ -111,7 +111,7 @@ class LiveSocket:
         await asyncio.wait_for(self._ws.send(message.decode()), SEND_TIMEOUT_S)
 
 
-@bp.websocket("/live", name="live")
+@bp.websocket("/live", name="live")  # type: ignore[untyped-decorator]
 async def live(request: Request, ws: WebsocketImplProtocol) -> None:
     """Serve one socket until it closes."""
     room = services(request)

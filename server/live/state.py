@@ -43,7 +43,7 @@ class LiveTicket(msgspec.Struct, frozen=True):
 
 
 class LiveLine(msgspec.Struct, frozen=True):
-    """A line: how many wait in it, and how long somebody joining now would wait (null: not known)."""
+    """A line: how many wait in it; `wait` is for somebody joining now (null: not known)."""
 
     code: str
     name: str

@@ -7,7 +7,7 @@ class SignInRefused(Refusal):
     """The platform does not accept the sign-in code: it is wrong, used or expired."""
 
     status, code = 401, "sign_in_refused"
-    sentence = ("登录凭证无效或已过期,请重新登录。", "The sign-in code is not valid; start again.")
+    sentence = ("登录凭证无效或已过期，请重新登录。", "The sign-in code is not valid; start again.")
 
 
 class UserBlocked(Refusal):
@@ -21,7 +21,7 @@ class RefreshTokenInvalid(Refusal):
     """The refresh token is unknown, expired, or its sign-in is over."""
 
     status, code = 401, "refresh_token_invalid"
-    sentence = ("登录已过期,请重新登录。", "The sign-in is over; please sign in again.")
+    sentence = ("登录已过期，请重新登录。", "The sign-in is over; please sign in again.")
 
 
 class RefreshTokenReused(Refusal):
@@ -29,7 +29,7 @@ class RefreshTokenReused(Refusal):
 
     status, code = 401, "refresh_token_reused"
     sentence = (
-        "刷新凭证被重复使用,为安全起见已退出登录。",
+        "刷新凭证被重复使用，为安全起见已退出登录。",
         "The refresh token was used twice; for safety this sign-in has ended.",
     )
 

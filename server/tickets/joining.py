@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+
 from models import tickets
 from models.database import transaction
 from models.halls import LineState
@@ -49,6 +51,26 @@ async def take_number(
     line = _line_for(hall, item)
     _check_open(hall, now)
     _check_distance(hall, wish.place)
+    try:
+        view = await _issue(hall, item, line, who, once, now=now)
+    except asyncpg.UniqueViolationError as taken:
+        # She asked at two halls at once: each looked under its own lock, the key sees both.
+        if taken.constraint_name == "ticket_open_once":
+            raise AlreadyInLine from None
+        raise
+    await feed.changed(Change(hall.code, view.id, view.version))
+    return view
+
+
+async def _issue(
+    hall: HallEntry,
+    item: ItemEntry,
+    line: LineEntry,
+    who: Principal,
+    once: Once,
+    *,
+    now: datetime,
+) -> TicketView:
     async with transaction() as tx:
         await once.claim(tx)
         await tickets.lock_hall(tx, hall.id)
@@ -72,7 +94,6 @@ async def take_number(
         ticket_id = await tickets.issue(tx, new, Actor("citizen", who.id))
         view = _view(ticket_id, new, hall=hall.code, item=item.code, ahead=facts.waiting)
         await once.keep(tx, view, status=201)
-    await feed.changed(Change(hall.code, ticket_id, new.version))
     return view
 
 
@@ -92,7 +113,7 @@ def _check_open(hall: HallEntry, now: datetime) -> None:
     when = opens.astimezone(SHANGHAI)
     raise HallClosed(
         (
-            f"大厅现在不开放,{when:%m月%d日 %H:%M} 开门。",
+            f"大厅现在不开放，{when:%m月%d日 %H:%M} 开门。",
             f"The hall opens at {when:%Y-%m-%d %H:%M}.",
         )
     )

@@ -28,7 +28,7 @@ class TooFar(Refusal):
     """The phone is farther from the hall than it lets people take numbers from."""
 
     status, code = 409, "too_far"
-    sentence = ("您离大厅太远,暂不能远程取号。", "You are too far from the hall to take a number.")
+    sentence = ("您离大厅太远，暂不能远程取号。", "You are too far from the hall to take a number.")
 
 
 class AlreadyInLine(Refusal):

@@ -23,7 +23,8 @@ SWAGGER_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-in
 @lru_cache
 def _swagger_folder() -> Path:
     spec = find_spec("drf_spectacular_sidecar")
-    assert spec is not None and spec.origin is not None, "it is in requirements.lock"
+    assert spec, "it is in requirements.lock"
+    assert spec.origin
     return Path(spec.origin).parent / "static" / "drf_spectacular_sidecar" / "swagger-ui-dist"
 
 

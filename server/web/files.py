@@ -20,7 +20,9 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def serve_file(folder: Path, name: str, *, policy: str = POLICY) -> HTTPResponse:
+def serve_file(
+    folder: Path, name: str, *, policy: str = POLICY, status: int = 200
+) -> HTTPResponse:
     """A file of the folder itself, never of another one. Raises NotFound."""
     path = folder / name
     if path.parent != folder or not path.is_file():
@@ -30,6 +32,7 @@ def serve_file(folder: Path, name: str, *, policy: str = POLICY) -> HTTPResponse
         kind += "; charset=utf-8"
     return HTTPResponse(
         _read(path),
+        status=status,
         content_type=kind,
         headers={
             "Content-Security-Policy": policy,

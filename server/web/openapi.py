@@ -28,7 +28,7 @@ Chinese, or English with `Accept-Language: en`. Over the rate limit: 429 with `R
 
 `WS /api/v1/live` is one socket for everything that changes. Send
 `{"op": "sign_in", "token": "…"}` (not needed for halls), then
-`{"op": "watch", "topic": "hall:dg-01"}` or `{"op": "watch", "topic": "ticket:<id>"}`. Each answer is
+`{"op": "watch", "topic": "hall:dg-01"}`, or a topic such as `ticket:<id>`. Each answer is
 `{"type": "state", "topic", "version", "data"}` with the full present state: once at once, then at
 each change, with a rising `version`. `unwatch` and `ping` do what they say; mistakes are answered
 with `{"type": "error", "code", "detail"}`; before a restart comes `{"type": "bye"}`.
@@ -47,7 +47,7 @@ _REFERENCE = "#/components/schemas/{name}"
 
 def document() -> dict[str, Any]:
     """The whole document."""
-    types = [Problem, FieldError]
+    types: list[Any] = [Problem, FieldError]
     for declared in DECLARED:
         types += [shape for shape in (declared.body, declared.returns) if shape is not None]
     _, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)

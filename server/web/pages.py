@@ -1,18 +1,34 @@
 """Pages: static HTML and modules that use the public API and the one socket, nothing else."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
+import msgspec
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from server.endpoint import refused
-from server.errors import Refusal
+from scheduler.calendar import SHANGHAI
+from server.endpoint import endpoint, refused
+from server.errors import NotFound, Refusal
 from server.services import services
 from server.web.files import serve_file
 
 bp = Blueprint("pages")
 STATIC = Path(__file__).resolve().parent / "static"
+
+
+class About(msgspec.Struct, frozen=True):
+    """What the pages must know of this server.
+
+    `now` is the business clock, which runs `clock_speed` times as fast as a real one;
+    `sandbox_url` is null outside the demo.
+    """
+
+    mode: str
+    sandbox_url: str | None
+    now: datetime
+    clock_speed: float
 
 
 def page(request: Request, make: Callable[[], HTTPResponse]) -> HTTPResponse:
@@ -32,12 +48,31 @@ async def index(request: Request) -> HTTPResponse:
 @bp.get("/board/<hall:str>", name="board_page")
 async def board(request: Request, hall: str) -> HTTPResponse:
     """The wall board of a hall."""
-
-    def make() -> HTTPResponse:
+    try:
         services(request).directory.hall(hall)
-        return serve_file(STATIC, "board.html")
+    except NotFound:
+        return serve_file(STATIC, "no-hall.html", status=404)
+    return serve_file(STATIC, "board.html")
 
-    return page(request, make)
+
+@endpoint(
+    bp,
+    "GET",
+    "/about.json",
+    summary=("服务信息", "About this server"),
+    tag="operations",
+    returns=About,
+)
+async def about(request: Request) -> About:
+    """Demo or production, the sandbox's address, and the business time."""
+    room = services(request)
+    demo = room.settings.mode == "demo"
+    return About(
+        mode=room.settings.mode,
+        sandbox_url=room.settings.sandbox_url if demo else None,
+        now=room.clock.now().astimezone(SHANGHAI),
+        clock_speed=room.clock.speed,
+    )
 
 
 @bp.get("/assets/<name:str>", name="assets")

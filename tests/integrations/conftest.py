@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import pytest_asyncio
-from sandbox_running import RunningSandbox, running
+from tests.integrations.sandbox_running import RunningSandbox, running
 
 from integrations.ports import SignIn
 from integrations.wechat import WeChatSignIn

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox_running import RunningSandbox, running
+from tests.integrations.sandbox_running import RunningSandbox, running
 
 from integrations.sandbox import SandboxSettings
 from integrations.sandbox.personas import Codes, Personas

@@ -6,7 +6,7 @@ from collections import Counter
 
 import httpx
 import pytest
-from sandbox_running import RunningSandbox, running
+from tests.integrations.sandbox_running import RunningSandbox, running
 
 from integrations.sandbox import SandboxSettings
 

@@ -4,7 +4,7 @@ import time
 from asyncio import gather
 
 import pytest
-from sandbox_running import RunningSandbox, running
+from tests.integrations.sandbox_running import RunningSandbox, running
 
 from integrations.sandbox.limits import PerWindow
 from integrations.sandbox.wechat_tokens import StableTokens

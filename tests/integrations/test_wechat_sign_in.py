@@ -6,7 +6,7 @@ import time
 
 import httpx
 import pytest
-from sandbox_running import RunningSandbox
+from tests.integrations.sandbox_running import RunningSandbox
 from structlog.testing import capture_logs
 
 from integrations.ports import PlatformRefused, PlatformUnavailable, SignIn, Visitor

@@ -1,0 +1,12 @@
+"""A simulated crowd: citizens who take numbers and clerks who call them, all through the HTTP API.
+
+For demonstrations and load checks. The people are invented by the sandbox; nothing here knows the
+server from within. With one seed, everybody decides alike in every run; how those decisions
+interleave depends on the network.
+"""
+
+from integrations.sandbox.crowd.figures import Figures
+from integrations.sandbox.crowd.plan import CrowdPlan
+from integrations.sandbox.crowd.running import simulate_crowd
+
+__all__ = ["CrowdPlan", "Figures", "simulate_crowd"]

@@ -1,0 +1,26 @@
+"""What a crowd is told at its start."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrowdPlan:
+    """Where to go and how busy to be.
+
+    `pace` is how many people an average hall meets a business minute, over the day; `speed` is how
+    many business seconds pass in a real one, and must be the city's own.
+    """
+
+    api_url: str
+    sandbox_url: str
+    password: str = field(repr=False)
+    pace: float = 0.5
+    speed: float = 1.0
+    seed: int = 1
+
+    most_people: int = 4_000
+    most_connections: int = 48
+    # Opening the city is spread out, so that whoever starts the demo can use it at once.
+    opening_s: float = 30.0
+    opening_requests_per_s: float = 40.0
+    requests_per_s: float = 300.0

@@ -1,0 +1,145 @@
+"""The measured city from outside: its halls, its people, its tickets."""
+
+import asyncio
+import itertools
+import secrets
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from server.bench.bench import Address, Bench, BenchFailed
+from server.bench.client import request, send, send_all
+from server.settings import DEMO_PASSWORD
+
+READY_TIMEOUT_S = 120.0
+_family = secrets.randbelow(10_000)
+_births = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A ticket to take."""
+
+    token: str
+    hall: str
+    item: str
+
+    def request(self, *, key: str | None = None) -> bytes:
+        """The request that takes it."""
+        wish = {"hall": self.hall, "item": self.item}
+        return request("POST", "/api/v1/tickets", token=self.token, body=wish, key=key)
+
+
+async def until_ready(address: Address, path: str) -> None:
+    """Wait for a 200. Raises BenchFailed when there is none in time."""
+    url = f"http://{address[0]}:{address[1]}{path}"
+    give_up = time.monotonic() + READY_TIMEOUT_S
+    while time.monotonic() < give_up:
+        if await asyncio.to_thread(_answers, url):
+            return
+        await asyncio.sleep(0.1)
+    raise BenchFailed(f"{url} was not ready within {READY_TIMEOUT_S:.0f} s")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=2) as answer:  # noqa: S310 our own http address
+            return bool(answer.status < 300)
+    except (URLError, OSError):
+        return False
+
+
+async def hall_codes(bench: Bench) -> list[str]:
+    """All halls."""
+    found = await send(bench.api, request("GET", "/api/v1/halls?limit=100"))
+    return [hall["code"] for hall in found["data"]]
+
+
+async def citizens(bench: Bench, many: int) -> list[str]:
+    """Access tokens of citizens nobody has met before."""
+    born = [
+        {"id_number": f"44190019900101{_family:04d}{next(_births):06d}"} for _ in range(many)
+    ]
+    personas = await send_all(
+        bench.sandbox, [request("POST", "/_sandbox/personas", body=who) for who in born]
+    )
+    codes = [{"code": persona.json()["wechat_code"]} for persona in personas]
+    signed_in = await send_all(
+        bench.api, [request("POST", "/api/v1/sessions/wechat", body=code) for code in codes]
+    )
+    return [answer.json()["access_token"] for answer in signed_in]
+
+
+async def admin(bench: Bench) -> str:
+    """An access token that works in every hall."""
+    password = {"username": "admin", "password": DEMO_PASSWORD}
+    session = await send(bench.api, request("POST", "/api/v1/staff/sessions", body=password))
+    token: str = session["access_token"]
+    return token
+
+
+async def items_by_line(bench: Bench, halls: list[str]) -> dict[str, list[str]]:
+    """Items that anybody may take a ticket for in every hall, by the line that serves them.
+
+    Lines are learned as a citizen would: by taking a ticket.
+    """
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        path = f"/api/v1/items?limit=100{cursor}"
+        page = await send(bench.api, request("GET", path))
+        found += page["data"]
+        if not page.get("next_cursor"):
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    codes = [item["code"] for item in found if item["level_required"] == 0]
+    offered = set(codes)
+    for hall in halls:
+        detail = await send(bench.api, request("GET", f"/api/v1/halls/{hall}"))
+        offered &= set(detail["items"])
+    codes = [code for code in codes if code in offered]
+    [scout] = await citizens(bench, 1)
+    lines = defaultdict(list)
+    for ticket in await take(bench, [Wish(scout, halls[0], code) for code in codes]):
+        lines[ticket["line"]].append(ticket["item"])
+    return dict(lines)
+
+
+async def take(bench: Bench, wishes: list[Wish]) -> list[dict[str, Any]]:
+    """Take all these tickets."""
+    answers = await send_all(bench.api, [wish.request() for wish in wishes])
+    return [answer.json() for answer in answers]
+
+
+async def open_counters(bench: Bench, token: str, halls: list[str]) -> dict[str, list[str]]:
+    """Open every counter of these halls; the lines each serves, by its path."""
+    listed = await send_all(
+        bench.api,
+        [request("GET", f"/api/v1/halls/{hall}/counters", token=token) for hall in halls],
+    )
+    counters = {
+        f"/api/v1/halls/{hall}/counters/{counter['code']}": counter["skills"]
+        for hall, answer in zip(halls, listed, strict=True)
+        for counter in answer.json()
+    }
+    opening = [request("POST", f"{path}/open", token=token, body={}) for path in counters]
+    for answer in await send_all(bench.api, opening):
+        answer.json()
+    return counters
+
+
+async def settled(seconds: float = 1.5) -> None:
+    """Wait until the worker has projected what was just done."""
+    await asyncio.sleep(seconds)
+
+
+async def statements(bench: Bench) -> float:
+    """Statements that the API processes have sent to PostgreSQL so far, all together."""
+    [answer] = await send_all(bench.api, [request("GET", "/metrics")])
+    for line in answer.body.decode().splitlines():
+        if line.startswith("yiting_database_statements_total"):
+            return float(line.split()[-1])
+    return 0.0

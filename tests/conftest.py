@@ -1,0 +1,281 @@
+"""Fixtures every test may use: real stores, one API in this process, one whole city in its own.
+
+`api` is the API on the tests' own loop, with a worker and the sandbox beside it, so that a test may
+turn its clock or count its statements. `city` is `python app.py demo` as a person starts it: two
+API processes, for races and crashes.
+"""
+
+import asyncio
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from sanic import Sanic
+
+import app as yiting
+from integrations.sandbox import create_sandbox
+from integrations.stores import StoreUrls, embedded_stores, wipe
+from models.database import StatementCount, transaction
+from server.admin.city_files import read_city
+from server.admin.seeding import seed_city, seed_demo_staff
+from server.application import create_app
+from server.auth import write_token_keys
+from server.clock import Clock
+from server.live.projection import Projector
+from server.logs import configure_logs
+from server.services import Services
+from server.settings import Settings, read_settings
+from tests.people import PASSWORD, Person, a_citizen, a_member_of_staff
+
+MONDAY_MORNING = datetime.fromisoformat("2026-11-23T09:30:00+08:00")
+
+
+@dataclass
+class Api:
+    """The API under test, and how to get at its insides."""
+
+    url: str
+    sandbox_url: str
+    app: Sanic[Any, Any]
+    http: httpx.AsyncClient
+    settings: Settings
+    projector: Projector
+    halls_in_use: int = 0
+    clerks: dict[str, Person] = field(default_factory=dict)
+
+    @property
+    def services(self) -> Services:
+        found: Services = self.app.ctx.services
+        return found
+
+    def turn_clock(self, to: str) -> None:
+        """Set the business clock; it then runs at normal pace."""
+        clock = Clock(datetime.fromisoformat(to), time.time())
+        self.services.clock = clock
+        self.projector._clock = clock
+
+    async def citizen(self, id_number: str | None = None) -> Person:
+        return await a_citizen(self.http, self.sandbox_url, id_number)
+
+    async def clerk(self, hall: str) -> Person:
+        """A clerk of the hall, signed in once."""
+        if hall not in self.clerks:
+            self.clerks[hall] = await a_member_of_staff(self.http, f"clerk.{hall}.01")
+        return self.clerks[hall]
+
+    async def quiet_hall(self) -> str:
+        """A hall with all four lines A, B, D, E where nothing has happened yet."""
+        hall = f"dg-{(1, 2, 3, 24, 23)[self.halls_in_use % 5]:02d}"
+        self.halls_in_use += 1
+        entry = self.services.directory.hall(hall)
+        async with transaction() as tx:
+            await tx.run("DELETE FROM ticket_event WHERE hall_id = $1", entry.id)
+            await tx.run("DELETE FROM ticket WHERE hall_id = $1", entry.id)
+            await tx.run(
+                "UPDATE counter SET state = 'closed', serving = skills WHERE hall_id = $1", entry.id
+            )
+            await tx.run(
+                "UPDATE line SET state = 'open', waiting_limit = NULL WHERE hall_id = $1", entry.id
+            )
+        return hall
+
+    def item(self, hall: str, line: str, *, level: int = 0, nth: int = 0) -> str:
+        """An item that this line of the hall serves and that asks for this level."""
+        directory = self.services.directory
+        fitting = [
+            code
+            for code, served_by in directory.hall(hall).offers.items()
+            if served_by == line and directory.item(code).level_required == level
+        ]
+        return fitting[nth]
+
+    async def statements(self, call: Any) -> tuple[httpx.Response, int]:
+        """Await a request; its answer, and how many statements this process sent meanwhile."""
+        before = StatementCount.total
+        response = await call
+        return response, StatementCount.total - before
+
+
+@pytest_asyncio.fixture(scope="session")
+async def store_urls(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StoreUrls]:
+    folder = tmp_path_factory.mktemp("stores")
+    async with embedded_stores(folder, durable=False) as urls:
+        yield urls
+    wipe(folder)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def api(
+    store_urls: StoreUrls, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Api]:
+    keys = tmp_path_factory.mktemp("keys") / "token-keys.json"
+    write_token_keys(keys)
+    await yiting._migrate(store_urls)
+    async with yiting.database_at(store_urls.database):
+        files = read_city(yiting.DEMO_CITY)
+        await seed_city(files)
+        await seed_demo_staff(files, PASSWORD)
+    sandbox = create_sandbox(yiting.SANDBOX, name="sandbox-for-api")
+    async with serving(sandbox) as sandbox_url:
+        settings = read_settings(
+            mode="demo",
+            database_url=store_urls.database,
+            redis_url=store_urls.redis,
+            token_keys_file=keys,
+            wechat_host=sandbox_url,
+            wechat_app_id=yiting.SANDBOX.wechat_app_id,
+            wechat_secret=yiting.SANDBOX.wechat_secret,
+            sandbox_url=sandbox_url,
+            clock_start=MONDAY_MORNING,
+            clock_anchor=time.time(),
+            rate_limits=False,
+        )
+        application = create_app(settings, yiting.vendors_of(settings), name="api-under-test")
+        async with serving(application) as url, httpx.AsyncClient(
+            base_url=url, trust_env=False, timeout=20
+        ) as http:
+            room: Services = application.ctx.services
+            projector = Projector(room.valkey, room.directory, room.clock)
+            worker = asyncio.create_task(projector.run_forever())
+            await until(lambda: len(room.feed.halls) == len(room.directory.halls))
+            yield Api(url, sandbox_url, application, http, settings, projector)
+            worker.cancel()
+            with suppress(asyncio.CancelledError):
+                await worker
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def _morning(request: pytest.FixtureRequest) -> None:
+    """Each test with the API starts on a Monday morning."""
+    if "api" in request.fixturenames:
+        request.getfixturevalue("api").turn_clock(MONDAY_MORNING.isoformat())
+
+
+class serving:  # noqa: N801 reads as what it does
+    """An application served on the tests' own loop, on a free port; gives its URL."""
+
+    def __init__(self, application: Sanic[Any, Any]) -> None:
+        self._app = application
+        # Sanic rewrites its own classes at start, once per process; two apps cannot both.
+        application.config.TOUCHUP = False
+
+    async def __aenter__(self) -> str:
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 0))
+        server = await self._app.create_server(sock=sock, return_asyncio_server=True)
+        assert server is not None
+        self._server = server
+        await server.startup()
+        await server.before_start()
+        await server.after_start()
+        return f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._server.before_stop()
+        await self._server.close()
+        await self._server.after_stop()
+        Sanic.unregister_app(self._app)
+
+
+async def until(true: Any, *, within_s: float = 10.0) -> None:
+    """Wait until a condition holds; fail the test when it does not in time."""
+    deadline = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        await asyncio.sleep(0.01)
+
+
+@dataclass
+class City:
+    """A whole city in processes of its own, as `python app.py demo` starts it."""
+
+    url: str
+    sandbox_url: str
+    data_dir: Path
+    process: subprocess.Popen[bytes]
+
+    def pids(self, command: str) -> list[int]:
+        """Processes of this city that run a command of app.py, such as `api` or `work`."""
+        found = subprocess.run(
+            ["ps", "--ppid", str(self.process.pid), "-o", "pid=,args="],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        return [
+            int(line.split()[0])
+            for line in found.splitlines()
+            if f"app.py {command}" in line
+        ]
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def start_city(data_dir: Path, *options: str, port: int = 0, sandbox_port: int = 0) -> City:
+    """Start a demo and wait until it says that it runs."""
+    port, sandbox_port = port or free_port(), sandbox_port or free_port()
+    command = [
+        *(sys.executable, str(yiting.HERE / "app.py"), "demo", "--port", str(port)),
+        *("--sandbox-port", str(sandbox_port), "--data-dir", str(data_dir)),
+        *("--clock", MONDAY_MORNING.isoformat(), *options),
+    ]
+    output = data_dir.parent / f"{data_dir.name}.out"
+    with output.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while b"Ctrl-C" not in output.read_bytes():
+        assert process.poll() is None, output.read_text()
+        assert time.monotonic() < deadline, "the demo did not start in a minute"
+        time.sleep(0.05)
+    return City(
+        f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}", data_dir, process
+    )
+
+
+def stop_city(city: City) -> None:
+    """Stop it as Ctrl-C does."""
+    if city.process.poll() is None:
+        city.process.send_signal(signal.SIGINT)
+        city.process.wait(timeout=40)
+
+
+@pytest.fixture(scope="session")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    running = start_city(
+        tmp_path_factory.mktemp("city") / "data", "--no-crowd", "--no-rate-limits"
+    )
+    yield running
+    stop_city(running)
+    wipe(running.data_dir)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where Chromium is; tests of pages skip without it."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium on this machine, and no right to install it")
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    """Logs as the server writes them: no local variables in tracebacks."""
+    configure_logs("info")
