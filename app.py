@@ -8,7 +8,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Mapping
+import tempfile
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -24,13 +25,16 @@ from tortoise.migrations.api import migrate as apply_migrations
 
 from integrations.processes import Program, ProgramFailed, Supervisor, until_signalled
 from integrations.sandbox import SandboxSettings, create_sandbox
-from integrations.stores import EmbeddedStores, StoreUrls, embedded_stores
+from integrations.sandbox.crowd import CrowdPlan, simulate_crowd
+from integrations.stores import EmbeddedStores, StoreUrls, embedded_stores, wipe
 from integrations.wechat import WeChatSignIn
 from models import orm_config
 from server.admin.city_files import CityFilesError, read_city
 from server.admin.seeding import has_demo_staff, is_seeded, seed_city, seed_demo_staff
 from server.application import create_app
 from server.auth import write_token_keys
+from server.bench.bench import BenchFailed, Plan
+from server.bench.run import measure
 from server.demo_clock import demo_clock, keep_clock, touch_clock
 from server.halls.directory import read_directory
 from server.logs import configure_logs
@@ -128,7 +132,8 @@ def serve(port: Port = 8000, host: str = "0.0.0.0", workers: Workers = 2) -> Non
                 raise WrongSettings("The database has demo accounts; disable them before serving.")
         supervisor = Supervisor()
         try:
-            await _start_api(supervisor, settings)
+            listening = await _start_api(supervisor, settings)
+            console.print(f"Serving on {settings.host}:{listening.getsockname()[1]}")
             await until_signalled()
         finally:
             await supervisor.stop_all()
@@ -195,6 +200,71 @@ def sandbox(port: Annotated[int, typer.Option(help="Port.")] = 8001) -> None:
     serve_here(create_sandbox(SANDBOX, name="sandbox"), listen("127.0.0.1", port))
 
 
+@cli.command()
+def simulate(
+    api_url: Annotated[str, typer.Argument(help="The API, such as http://127.0.0.1:8000.")],
+    sandbox_url: Annotated[str, typer.Argument(help="Its sandbox, such as http://127.0.0.1:8001.")],
+    *,
+    pace: Annotated[float, typer.Option(help="Arrivals per hall and minute.", min=0.01)] = 0.5,
+    speed: Annotated[
+        float | None, typer.Option(help="The speed of the city's clock.", min=0.01, max=3600)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed, the same people and habits.")] = 1,
+) -> None:
+    """Send simulated citizens and clerks to a demo city through its API, until Ctrl-C."""
+    settings = settings_or_exit()
+    configure_logs(settings.log_level)
+    plan = CrowdPlan(
+        api_url=api_url.rstrip("/"),
+        sandbox_url=sandbox_url.rstrip("/"),
+        password=DEMO_PASSWORD,
+        pace=pace,
+        speed=speed or settings.clock_speed,
+        seed=seed,
+    )
+
+    async def main() -> None:
+        console.print(str(await simulate_crowd(plan, until_signalled())), highlight=False)
+
+    run(main())
+
+
+@cli.command()
+def bench(
+    *,
+    seconds: Annotated[float, typer.Option(help="How long each round lasts.", min=1)] = 4.0,
+    rounds: Annotated[int, typer.Option(help="How many rounds; medians count.", min=1)] = 3,
+    connections: Annotated[int, typer.Option(help="Client connections.", min=1, max=150)] = 64,
+    workers: Workers = 2,
+    only: Annotated[list[str] | None, typer.Option(help="Only this one; repeatable.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write figures here.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 when a bar is missed.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep data and logs.")] = False,
+) -> None:
+    """Measure a still demo city against bare Sanic and bare PostgreSQL."""
+    plan = Plan(seconds, rounds, connections, workers, tuple(only or ()))
+    folder = Path(tempfile.mkdtemp(prefix="yiting-bench-"))
+    supervisor = Supervisor(folder / "logs")
+
+    async def start(name: str, command: Sequence[str], fds: Sequence[int]) -> None:
+        await supervisor.start(Program(name, command, pass_fds=fds))
+
+    async def main() -> None:
+        try:
+            url = EmbeddedStores(folder).urls.database
+            met = await measure(plan, folder, url, start=start, json_file=json_file)
+        finally:
+            await supervisor.stop_all()
+            if keep:
+                console.print(f"数据和日志 Data and logs: {folder}")
+            else:
+                wipe(folder)
+        if check and not met:
+            raise typer.Exit(1)
+
+    run(main())
+
+
 @cli.command(hidden=True)
 def api(fd: Annotated[int, typer.Option(help="The listening socket.")]) -> None:
     """One API process; `serve` and `demo` start these."""
@@ -210,7 +280,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     """Run a command; what is wrong with its surroundings is one sentence, not a traceback."""
     try:
         asyncio.run(main)
-    except (WrongSettings, ProgramFailed, CityFilesError) as wrong:
+    except (WrongSettings, ProgramFailed, CityFilesError, BenchFailed) as wrong:
         raise fail(wrong) from None
 
 
@@ -307,10 +377,12 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-async def _start_api(supervisor: Supervisor, settings: Settings) -> int:
-    """Start the API processes on one socket, so that a dead one loses no connection; its port."""
+async def _start_api(supervisor: Supervisor, settings: Settings) -> socket.socket:
+    """Start the API processes on one socket, which the caller keeps open.
+
+    It outlives each of them: who connects while one is down waits a moment instead of failing.
+    """
     sock = listen(settings.host, settings.port)
-    port: int = sock.getsockname()[1]
     metrics_dir = settings.data_dir / "metrics"
     metrics_dir.mkdir(parents=True, exist_ok=True)
     for old in metrics_dir.glob("*.db"):
@@ -321,7 +393,7 @@ async def _start_api(supervisor: Supervisor, settings: Settings) -> int:
             f"api-{number}", "api", "--fd", str(sock.fileno()), env=env, pass_fds=[sock.fileno()]
         )
         await supervisor.start(program)
-    return port
+    return sock
 
 
 async def _until_answers(url: str) -> None:
@@ -362,8 +434,8 @@ async def _demo(
         sandbox_port = settings.sandbox_url.rpartition(":")[2]
         await supervisor.start(child("sandbox", "sandbox", "--port", sandbox_port, env=env))
         await supervisor.start(child("worker", "work", env=env))
-        port = await _start_api(supervisor, settings)
-        url = f"http://127.0.0.1:{port}"
+        listening = await _start_api(supervisor, settings)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         await _until_answers(f"{url}/readyz")
         await _until_answers(settings.sandbox_url)
         if crowd_pace is not None:

@@ -28,6 +28,7 @@ from server.halls import items
 from server.halls import routes as halls
 from server.halls.directory import read_directory
 from server.halls.listing import HallLists
+from server.incoming import Incoming
 from server.limits import Limits
 from server.live import socket
 from server.live.feed import Feed
@@ -61,7 +62,9 @@ BLUEPRINTS = (
 
 def create_app(settings: Settings, vendors: Vendors, *, name: str = "yiting") -> Sanic[Any, Any]:
     """The API, ready to be served. Opens nothing before the server starts."""
-    app: Sanic[Any, Any] = Sanic(name, configure_logging=False, strict_slashes=False)
+    app: Sanic[Any, Any] = Sanic(
+        name, configure_logging=False, strict_slashes=False, request_class=Incoming
+    )
     app.config.update(
         {
             "ACCESS_LOG": False,

@@ -44,6 +44,9 @@ def route_observer(method: str, route: str) -> Callable[[int, float], None]:
             counter = by_status[status] = REQUESTS.labels(method, route, status)
         counter.inc()
         seconds.observe(took_s)
+        # Each process carries its own: whoever asks for `/metrics` reaches only one of them.
+        if StatementCount.total != _counted:
+            count_statements()
 
     return observe
 

@@ -1,4 +1,4 @@
-"""How fast it is: measurements of a still demo city against what Sanic and PostgreSQL can do bare.
+"""How fast it is: measurements of a still demo city against what Sanic and PostgreSQL do bare.
 
-A measurement is one function with `@measurement`, in a module that `measurements.py` imports.
+A measurement is a function with `@measurement`, in a module that `run.py` names.
 """

@@ -60,9 +60,7 @@ async def hall_codes(bench: Bench) -> list[str]:
 
 async def citizens(bench: Bench, many: int) -> list[str]:
     """Access tokens of citizens nobody has met before."""
-    born = [
-        {"id_number": f"44190019900101{_family:04d}{next(_births):06d}"} for _ in range(many)
-    ]
+    born = [{"id_number": f"44190019900101{_family:04d}{next(_births):06d}"} for _ in range(many)]
     personas = await send_all(
         bench.sandbox, [request("POST", "/_sandbox/personas", body=who) for who in born]
     )

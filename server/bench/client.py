@@ -149,9 +149,7 @@ async def send_all(
 ) -> list[Answer]:
     """All answers in the order of the requests. Raises BenchFailed when some stay unanswered."""
     connections = min(connections, max(1, len(requests)))
-    done = await drive(
-        address, requests, connections=connections, seconds=600, keep_bodies=True
-    )
+    done = await drive(address, requests, connections=connections, seconds=600, keep_bodies=True)
     if len(done.answers) != len(requests):
         raise BenchFailed(f"{len(requests) - len(done.answers)} requests were not answered")
     return sorted(done.answers, key=lambda answer: answer.index)

@@ -1,6 +1,6 @@
 """The limit for reads: a Sanic handler that does nothing, served as the API is.
 
-`python -m server.bench.empty FD` is one process of it, on a listening socket it inherits.
+`python -P server/bench/empty.py FD` is one process of it, on a listening socket it inherits.
 """
 
 import socket

@@ -181,5 +181,6 @@ async def citizen_view(citizen_id: UUID) -> CitizenView:
 
 
 def device_of(request: Request) -> str:
-    """What kind of device signed in, for the list of devices."""
-    return request.headers.get("user-agent", "")[:200]
+    """What kind of device signed in, for the list of devices; no bytes that a row cannot hold."""
+    said = request.headers.get("user-agent", "")
+    return "".join(character for character in said if character.isprintable())[:200]

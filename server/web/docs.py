@@ -62,7 +62,9 @@ async def problems(request: Request) -> HTTPResponse:
     )
     return html(
         "<!doctype html><html lang='zh-CN'><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width'><title>错误代码 · 一厅通</title>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        "<title>错误代码 · 一厅通</title>"
+        "<link rel='icon' href='/assets/icon.svg' type='image/svg+xml'>"
         "<link rel='stylesheet' href='/assets/yiting.css'>"
         f"<main class='page'><h1>错误代码 Problem codes</h1><table>{rows}</table></main></html>",
         headers={"Content-Security-Policy": POLICY},

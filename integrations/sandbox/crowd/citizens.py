@@ -4,6 +4,7 @@ import heapq
 from collections import OrderedDict, deque
 from random import Random
 from typing import Any
+from uuid import uuid4
 
 from integrations.sandbox.crowd.door import Answer, Door, Session
 from integrations.sandbox.crowd.figures import Figures
@@ -13,6 +14,8 @@ from integrations.sandbox.crowd.people import Person, invent
 from integrations.sandbox.crowd.plan import CrowdPlan
 
 _LOOK_FOR_LEAVERS_S = 5.0
+# So many stay at home, so that whoever was served does not come back at once.
+_REST_AT_HOME = 100
 
 
 class Citizens:
@@ -28,14 +31,15 @@ class Citizens:
         self._at_home: deque[Session] = deque()
         self._in_line: OrderedDict[str, Session] = OrderedDict()
         self._impatient: list[tuple[float, str]] = []
-        self._asked = 0
 
     async def take_number(self, hall: str, item: str) -> dict[str, Any] | None:
         """Send somebody for a number; the ticket, or None when the API refuses."""
         citizen = self._somebody()
-        self._asked += 1
-        key = f"crowd-{self._plan.seed}-{self._asked}-{self._dice.getrandbits(64):x}"
-        answer = await citizen.ask("POST", "/api/v1/tickets", {"hall": hall, "item": item}, key=key)
+        if citizen is None:
+            self._figures.skipped += 1
+            return None
+        wish = {"hall": hall, "item": item}
+        answer = await citizen.ask("POST", "/api/v1/tickets", wish, key=uuid4().hex)
         if not answer.ok:
             self._at_home.append(citizen)
             self._figures.turned_away += answer.status != 401
@@ -71,14 +75,16 @@ class Citizens:
                     self._figures.gave_up += 1
                     self.goes_home(ticket_id)
 
-    def _somebody(self) -> Session:
-        if self._at_home and (self._born >= self._plan.most_people or self._dice.random() < 0.5):
+    def _somebody(self) -> Session | None:
+        if len(self._at_home) > _REST_AT_HOME:
             return self._at_home.popleft()
         if self._born < self._plan.most_people:
             self._born += 1
             return self._sign_up(invent(self._plan.seed, self._born - 1))
+        if self._at_home:
+            return self._at_home.popleft()
         # All are in line, some perhaps called by people we know nothing of: the eldest comes back.
-        return self._in_line.popitem(last=False)[1]
+        return self._in_line.popitem(last=False)[1] if self._in_line else None
 
     def _sign_up(self, person: Person) -> Session:
         async def sign_in() -> Answer:

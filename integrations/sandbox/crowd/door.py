@@ -1,7 +1,9 @@
 """The only way to the server: HTTP that waits out rate limits, restarts and faults."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from http import HTTPStatus
 from random import Random
@@ -20,6 +22,7 @@ Json = dict[str, Any]
 
 _LONGEST_WAIT_S = 5.0
 _LONGEST_HOLD_S = 60.0
+_COMPLAINS_EVERY_S = 30.0
 _FAULTS_BEFORE_GIVING_UP = 8
 
 
@@ -48,6 +51,7 @@ class Door:
         self._http = http
         self._gate = gate
         self._figures = figures
+        self._quiet_until = 0.0
         self._dice = Random()  # noqa: S311 spreads retries; not part of what a seed decides
 
     @property
@@ -63,10 +67,12 @@ class Door:
         *,
         token: str | None = None,
         key: str | None = None,
+        few: asyncio.Semaphore | None = None,
     ) -> Answer:
         """Ask until there is an answer, however long the server is away.
 
-        A server fault that stays is answered as it is.
+        A server fault that stays is answered as it is. `few` bounds how many such requests are
+        under way at once.
         """
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         if key is not None:
@@ -76,11 +82,11 @@ class Door:
             await self._gate.passing()
             self._figures.requests += 1
             try:
-                reply = await self._http.request(method, url, json=body, headers=headers)
+                async with few or nullcontext():
+                    reply = await self._http.request(method, url, json=body, headers=headers)
             except httpx.HTTPError as fault:
                 self._figures.errors += 1
-                if tries == 0:
-                    log.debug("server_does_not_answer", fault=type(fault).__name__)
+                self._complain(type(fault).__name__)
                 wait = self._after_failure(tries)
             else:
                 if reply.status_code == HTTPStatus.TOO_MANY_REQUESTS:
@@ -96,6 +102,11 @@ class Door:
                     return answer_of(reply)
             tries += 1
             await asyncio.sleep(wait)
+
+    def _complain(self, fault: str) -> None:
+        if time.monotonic() > self._quiet_until:
+            self._quiet_until = time.monotonic() + _COMPLAINS_EVERY_S
+            log.warning("server_does_not_answer", fault=fault)
 
     def _after_failure(self, tries: int) -> float:
         longest = min(_LONGEST_WAIT_S, 0.25 * 2.0 ** min(tries, 8))

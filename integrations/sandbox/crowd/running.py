@@ -1,0 +1,157 @@
+"""Runs a crowd: learns the city from its API, sets everybody going, reports, and stops at once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import httpx
+import structlog
+
+from integrations.sandbox.crowd.citizens import Citizens
+from integrations.sandbox.crowd.door import Answer, Door
+from integrations.sandbox.crowd.figures import Figures
+from integrations.sandbox.crowd.halls import City, Hall
+from integrations.sandbox.crowd.pace import Gate, Tempo
+from integrations.sandbox.crowd.plan import CrowdPlan
+
+log = structlog.get_logger()
+
+_PASSWORDS_AT_ONCE = 2
+_READ_CLOCK_EVERY_S = 60.0
+_REPORT_EVERY_S = 60.0
+_AFTER_A_FAULT_S = 5.0
+
+
+async def simulate_crowd(plan: CrowdPlan, until: Awaitable[None]) -> Figures:
+    """Let citizens and clerks come and go until then; answers what they did.
+
+    Never raises for anything the server does: it waits for a server that is away, and carries on.
+    """
+    figures = Figures()
+    limits = httpx.Limits(
+        max_connections=plan.most_connections, max_keepalive_connections=plan.most_connections
+    )
+    async with httpx.AsyncClient(
+        base_url=plan.api_url,
+        limits=limits,
+        timeout=httpx.Timeout(10.0, pool=None),
+        headers={"User-Agent": "yiting-crowd"},
+        trust_env=False,
+    ) as http:
+        everybody = asyncio.create_task(_live(plan, http, figures))
+        told = asyncio.ensure_future(until)
+        try:
+            await asyncio.wait({everybody, told}, return_when=asyncio.FIRST_COMPLETED)
+            if everybody.done():
+                everybody.result()
+        finally:
+            for task in (everybody, told):
+                task.cancel()
+            await asyncio.wait({everybody, told})
+    return figures
+
+
+async def _live(plan: CrowdPlan, http: httpx.AsyncClient, figures: Figures) -> None:
+    gate = Gate(
+        first_per_s=plan.opening_requests_per_s,
+        first_for_s=plan.opening_s,
+        per_s=plan.requests_per_s,
+    )
+    door, tempo = Door(http, gate, figures), Tempo(plan.speed)
+    citizens = Citizens(plan, door, tempo, figures)
+    passwords = asyncio.Semaphore(_PASSWORDS_AT_ONCE)
+    city = City(plan, door, tempo, citizens, figures, passwords)
+    halls = await _learn(city)
+    log.info("crowd_arrives", halls=len(halls), pace=plan.pace, speed=plan.speed, seed=plan.seed)
+    async with asyncio.TaskGroup() as group:
+
+        def start(forever: Callable[[], Coroutine[Any, Any, None]]) -> None:
+            group.create_task(_carry_on(forever, figures))
+
+        start(lambda: _watch_doors(city, halls))
+        start(lambda: _report_forever(figures, halls))
+        start(citizens.give_up_forever)
+        for hall in halls.values():
+            start(hall.staff_forever)
+            start(hall.receive_forever)
+
+
+async def _carry_on(forever: Callable[[], Coroutine[Any, Any, None]], figures: Figures) -> None:
+    """Run a part of the crowd; a surprise is logged, and the part begins anew."""
+    while True:
+        try:
+            await forever()
+        except Exception as fault:
+            figures.errors += 1
+            # The traceback shows code only; an answer or a name never is part of it.
+            log.warning("crowd_stumbled", exc_info=fault)
+            await asyncio.sleep(_AFTER_A_FAULT_S)
+
+
+async def _learn(city: City) -> dict[str, Hall]:
+    """Every hall with what it offers to somebody who has just signed in."""
+    minutes: dict[str, int] = {}
+    cursor = ""
+    while cursor is not None:
+        page = await _read(city, f"/api/v1/items?limit=100&cursor={cursor}")
+        minutes |= {
+            one["code"]: one["minutes"] for one in page["data"] if not one["level_required"]
+        }
+        cursor = page["next_cursor"]
+    listed = await _read(city, "/api/v1/halls?limit=100")
+    city.tempo.read(listed["as_of"])
+    halls = {}
+    for one in listed["data"]:
+        code = one["code"]
+        offered = (await _read(city, f"/api/v1/halls/{code}"))["items"]
+        board = await _read(city, f"/api/v1/halls/{code}/board")
+        items = {item: minutes[item] for item in offered if item in minutes}
+        if items and board["counters"]:
+            hall = halls[code] = Hall(city, code, items, board)
+            _open_or_close(hall, opened=one["open"])
+    mean = sum(hall.counters for hall in halls.values()) / max(1, len(halls))
+    for hall in halls.values():
+        hall.size = hall.counters / mean
+    return halls
+
+
+async def _read(city: City, path: str) -> Any:
+    """A public answer; asked for until it is there."""
+    while True:
+        answer: Answer = await city.door.ask("GET", path)
+        if answer.ok:
+            return answer.body
+        log.warning("crowd_waits", path=path.partition("?")[0], status=answer.status)
+        await asyncio.sleep(_AFTER_A_FAULT_S)
+
+
+def _open_or_close(hall: Hall, *, opened: bool) -> None:
+    if opened:
+        hall.opened.set()
+    else:
+        hall.opened.clear()
+
+
+async def _watch_doors(city: City, halls: dict[str, Hall]) -> None:
+    """Keep the clock and see which halls are open."""
+    while True:
+        await asyncio.sleep(min(15.0, city.tempo.real_s(_READ_CLOCK_EVERY_S, least=2.0)))
+        listed = await _read(city, "/api/v1/halls?limit=100")
+        city.tempo.read(listed["as_of"])
+        for one in listed["data"]:
+            if one["code"] in halls:
+                _open_or_close(halls[one["code"]], opened=one["open"])
+
+
+async def _report_forever(figures: Figures, halls: dict[str, Hall]) -> None:
+    """Write one line a minute."""
+    before = figures.copy()
+    while True:
+        await asyncio.sleep(_REPORT_EVERY_S)
+        log.info(
+            "crowd",
+            **figures.since(before).as_dict(),
+            waiting=sum(hall.waiting for hall in halls.values()),
+            clerks=sum(hall.clerks for hall in halls.values()),
+        )
+        before = figures.copy()

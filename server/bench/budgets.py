@@ -1,0 +1,80 @@
+"""How many statements a change costs, `BEGIN` and `COMMIT` included, when nothing else happens."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+
+from server.bench.bench import Bench, Figure, measurement
+from server.bench.city import (
+    Wish,
+    admin,
+    citizens,
+    hall_codes,
+    items_by_line,
+    open_counters,
+    settled,
+    statements,
+    take,
+)
+from server.bench.client import request, send, send_all
+
+BAR = 8
+TIMES = 50
+TRIES = 3
+
+
+@measurement("statements")
+async def statement_budgets(bench: Bench) -> list[Figure]:
+    """Statements a take, with and without an Idempotency-Key, and a call-next."""
+    halls = await hall_codes(bench)
+    lines = await items_by_line(bench, halls)
+    items = [code for codes in lines.values() for code in codes]
+    people = iter(await citizens(bench, 3 * TIMES * TRIES))
+    token = await admin(bench)
+
+    async def take_once(*, key: str | None = None) -> None:
+        await send(bench.api, Wish(next(people), halls[1], items[0]).request(key=key))
+
+    async def take_with_key() -> None:
+        await take_once(key=secrets.token_hex(8))
+
+    bench.say("taking one by one")
+    figures = [
+        await _budget(bench, "statements a take", take_once),
+        await _budget(bench, "statements a take with Idempotency-Key", take_with_key),
+    ]
+    bench.say("calling one by one")
+    counters = await open_counters(bench, token, halls[1:2])
+    able = next(path for path, skills in counters.items() if skills[0] in lines)
+    await take(
+        bench, [Wish(next(people), halls[1], lines[counters[able][0]][0]) for _ in range(TIMES)]
+    )
+    await settled()
+    [calling, rest] = [0.0, 0.0]
+    ends = [request("POST", f"{able}/{verb}", token=token, body={}) for verb in ("start", "finish")]
+    for _ in range(TIMES):
+        before = await statements(bench)
+        await send(bench.api, request("POST", f"{able}/call-next", token=token))
+        between = await statements(bench)
+        await send_all(bench.api, ends, connections=1)
+        calling += between - before
+        rest += await statements(bench) - between
+    note = f"start and finish: {rest / TIMES / 2:.2f} each"
+    value = calling / TIMES
+    figures.append(_figure("statements a call-next", value, note=note))
+    return figures
+
+
+async def _budget(bench: Bench, what: str, once: Callable[[], Awaitable[None]]) -> Figure:
+    """The lowest of some tries: what an API process does by itself now and then is not counted."""
+    values = []
+    await once()
+    for _ in range(TRIES):
+        before = await statements(bench)
+        for _ in range(TIMES - 1):
+            await once()
+        values.append((await statements(bench) - before) / (TIMES - 1))
+    return _figure(what, min(values))
+
+
+def _figure(what: str, value: float, *, note: str = "") -> Figure:
+    return Figure(what=what, value=value, unit="statements", bar=BAR, note=note)

@@ -1,0 +1,106 @@
+"""What phones ask most: board, hall list, ticket. Compared with an empty Sanic handler."""
+
+import random
+import time
+from itertools import cycle
+
+from server.bench import client, wrk
+from server.bench.bench import Address, Bench, Figure, Load, Pairs, measurement
+from server.bench.city import Wish, citizens, hall_codes, items_by_line, settled, statements, take
+
+WARM_UP_S = 1.0
+PEOPLE = 200
+TICKETS_EACH = 2
+PLACES = 10_000
+# Each API process looks up ended sign-ins this often by itself (`server/application.py`).
+LOOKS_EVERY_S = 30.0
+
+Targets = list[tuple[str, str]]
+
+
+@measurement("board")
+async def board(bench: Bench) -> list[Figure]:
+    """One hall's board, over and over, as its screens do."""
+    await _activity(bench)
+    return await _compare(bench, "board", [("/api/v1/halls/dg-01/board", "")], bar=0.6)
+
+
+@measurement("hall_list")
+async def hall_list(bench: Bench) -> list[Figure]:
+    """All halls ranked from many places all over the city, so no cache of answers decides it."""
+    await _activity(bench)
+    rng = random.Random(1)  # noqa: S311 the same places in every run
+    places = ((rng.uniform(22.65, 23.15), rng.uniform(113.52, 114.25)) for _ in range(PLACES))
+    targets = [(f"/api/v1/halls?lat={lat:.5f}&lng={lng:.5f}", "") for lat, lng in places]
+    return await _compare(bench, "hall_list", targets, bar=0.4)
+
+
+@measurement("ticket_status")
+async def ticket_status(bench: Bench) -> list[Figure]:
+    """Many citizens, each asking for her own waiting tickets."""
+    return await _compare(bench, "ticket_status", await _activity(bench), bar=0.6)
+
+
+async def _activity(bench: Bench) -> Targets:
+    """A few hundred people waiting over all the halls; where each asks for her tickets."""
+    bench.say("people take tickets")
+    halls = await hall_codes(bench)
+    lines = await items_by_line(bench, halls)
+    items = [code for codes in lines.values() for code in codes]
+    people = await citizens(bench, PEOPLE)
+    wishes = [
+        Wish(token, halls[(at + nth * 7) % len(halls)], items[(at + nth) % len(items)])
+        for nth in range(TICKETS_EACH)
+        for at, token in enumerate(people)
+    ]
+    tickets = await take(bench, wishes)
+    await settled()
+    return [
+        (f"/api/v1/tickets/{ticket['id']}", wish.token)
+        for wish, ticket in zip(wishes, tickets, strict=True)
+    ]
+
+
+async def _compare(bench: Bench, what: str, targets: Targets, *, bar: float) -> list[Figure]:
+    """The target and the empty handler in turn, both with as long a list of prepared requests."""
+    nothing = [("/", "")] * len(targets)
+    await _load(bench, bench.empty, nothing, WARM_UP_S)
+    await _load(bench, bench.api, targets, WARM_UP_S)
+    pairs, counted, took, rounds = Pairs(), 0.0, 0.0, bench.plan.rounds
+    for number in range(1, rounds + 1):
+        bench.say(f"round {number} of {rounds}: empty handler")
+        pairs.limits.append(await _load(bench, bench.empty, nothing, bench.plan.seconds))
+        bench.say(f"round {number} of {rounds}")
+        before, began = await statements(bench), time.perf_counter()
+        pairs.loads.append(await _load(bench, bench.api, targets, bench.plan.seconds))
+        counted += await statements(bench) - before
+        took += time.perf_counter() - began
+    sent = sum(load.requests for load in pairs.loads)
+    by_itself = bench.plan.workers * (took // LOOKS_EVERY_S + 1)
+    note = f"{counted:.0f} statements while {sent} were answered, up to {by_itself:.0f} not theirs"
+    return [
+        pairs.figure(what, limit="empty handler", bar=bar),
+        Figure(
+            what=f"{what}: asks PostgreSQL",
+            value=max(0.0, counted - by_itself),
+            unit="statements",
+            bar=0,
+            note=note,
+        ),
+    ]
+
+
+async def _load(bench: Bench, address: Address, targets: Targets, seconds: float) -> Load:
+    connections = bench.plan.connections
+    if bench.wrk:
+        return await wrk.drive(
+            bench.wrk,
+            address,
+            targets,
+            connections=connections,
+            seconds=seconds,
+            folder=bench.folder,
+        )
+    prepared = [client.request("GET", path, token=token) for path, token in targets]
+    done = await client.drive(address, cycle(prepared), connections=connections, seconds=seconds)
+    return done.load(204 if address == bench.empty else 200)

@@ -1,0 +1,119 @@
+"""Starts the city and the empty handler, measures, reports."""
+
+import asyncio
+import shutil
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from server.bench import budgets, reads, sockets, writes
+from server.bench.bench import MEASUREMENTS, Bench, BenchFailed, Figure, Plan
+from server.bench.city import until_ready
+from server.bench.report import print_table, write_json
+
+# Importing a module adds its measurements, in this order.
+MODULES = (reads, budgets, sockets, writes)
+HOST = "127.0.0.1"
+CLOCK = "2026-11-23T09:30:00+08:00"
+ROOT = Path(__file__).resolve().parents[2]
+
+# How a program is started: its name, its command, the sockets it inherits.
+Start = Callable[[str, Sequence[str], Sequence[int]], Awaitable[None]]
+
+
+async def measure(
+    plan: Plan, folder: Path, database_url: str, *, start: Start, json_file: Path | None
+) -> bool:
+    """Measure everything in the plan and print it; answers whether every bar is met.
+
+    `folder` becomes the city's data directory, with its database at `database_url`. Raises
+    BenchFailed when something cannot be measured.
+    """
+    unknown = sorted(set(plan.only) - set(MEASUREMENTS))
+    if unknown:
+        raise BenchFailed(f"No measurement {', '.join(unknown)}; there are {_names()}.")
+    console = Console()
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console
+    ) as progress:
+        task = progress.add_task("the city starts")
+        bench = await _start(plan, folder, database_url, start)
+        bench.say = lambda text: progress.update(task, description=text)
+        # On a thread with the fast event loop; programs are looked after on this one.
+        figures = await asyncio.to_thread(_measure_all, bench)
+        progress.update(task, description="done")
+    print_table(console, figures, bench)
+    if json_file is not None:
+        write_json(json_file, figures, bench)
+    return all(figure.met for figure in figures)
+
+
+async def _start(plan: Plan, folder: Path, database_url: str, start: Start) -> Bench:
+    api, sandbox = free_port(), free_port()
+    await start(
+        "city",
+        [
+            *(sys.executable, str(ROOT / "app.py"), "demo"),
+            *("--no-crowd", "--no-rate-limits", "--clock", CLOCK),
+            *("--port", str(api), "--sandbox-port", str(sandbox)),
+            *("--data-dir", str(folder), "--workers", str(plan.workers)),
+        ],
+        (),
+    )
+    with socket.create_server((HOST, 0), backlog=1024) as listening:
+        listening.set_inheritable(True)
+        fd = listening.fileno()
+        for number in range(1, plan.workers + 1):
+            command = [sys.executable, "-P", str(ROOT / "server" / "bench" / "empty.py"), str(fd)]
+            await start(f"empty-{number}", command, (fd,))
+        empty = (HOST, listening.getsockname()[1])
+    await until_ready((HOST, api), "/readyz")
+    await until_ready(empty, "/")
+    return Bench(
+        plan=plan,
+        api=(HOST, api),
+        sandbox=(HOST, sandbox),
+        empty=empty,
+        database_url=database_url,
+        folder=folder,
+        wrk=shutil.which("wrk"),
+        say=lambda _: None,
+    )
+
+
+def _measure_all(bench: Bench) -> list[Figure]:
+    chosen = [name for name in MEASUREMENTS if not bench.plan.only or name in bench.plan.only]
+    say, figures = bench.say, []
+
+    async def main() -> None:
+        for name in chosen:
+            bench.say = lambda text, name=name: say(f"{name}: {text}")  # type: ignore[misc]
+            bench.say("begins")
+            figures.extend(await MEASUREMENTS[name](bench))
+
+    with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+        runner.run(main())
+    return figures
+
+
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 there is none on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server((HOST, 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _names() -> str:
+    return ", ".join(MEASUREMENTS)

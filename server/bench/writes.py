@@ -1,0 +1,131 @@
+"""What changes a hall: taking a ticket and calling the next. Compared with bare INSERTs."""
+
+from collections.abc import Iterator, Sequence
+
+from server.bench.bench import Bench, Figure, Load, Pairs, measurement, percentile
+from server.bench.city import (
+    Wish,
+    admin,
+    citizens,
+    hall_codes,
+    items_by_line,
+    open_counters,
+    settled,
+    take,
+)
+from server.bench.client import drive, request, send_all
+from server.bench.inserts import inserts
+
+BAR = 0.15
+MOST_TAKES_A_SECOND = 3_000
+PHASES_A_SECOND = 2
+# Counters serve several lines, so some lines lose more people than were meant for them.
+SPARE = 1.3
+LIMIT = "bare INSERT"
+
+
+@measurement("take")
+async def take_a_ticket(bench: Bench) -> list[Figure]:
+    """Taking tickets, spread over all halls, lines and citizens."""
+    plan = bench.plan
+    halls = await hall_codes(bench)
+    lines = await items_by_line(bench, halls)
+    items = [code for codes in lines.values() for code in codes]
+    needed = MOST_TAKES_A_SECOND * (plan.rounds * plan.seconds + 1)
+    bench.say("people sign in")
+    people = await citizens(bench, round(needed / len(items)) + 1)
+    wishes = _wishes(people, halls, items)
+    await drive(bench.api, wishes, connections=plan.connections, seconds=1)
+    pairs = Pairs()
+    async with inserts(bench) as bare:
+        await bare.drive(1)
+        for number in range(1, plan.rounds + 1):
+            await settled()
+            bench.say(f"round {number} of {plan.rounds}: bare INSERTs")
+            pairs.limits.append(await bare.drive(plan.seconds))
+            bench.say(f"round {number} of {plan.rounds}")
+            done = await drive(
+                bench.api, wishes, connections=plan.connections, seconds=plan.seconds
+            )
+            pairs.loads.append(done.load(201))
+    return [pairs.figure("take", limit=LIMIT, bar=BAR)]
+
+
+def _wishes(people: Sequence[str], halls: Sequence[str], items: Sequence[str]) -> Iterator[bytes]:
+    """Each citizen wishes each item once; whoever comes next is another one, at another hall."""
+    number = 0
+    for at in range(len(items)):
+        for nth, token in enumerate(people):
+            number += 1
+            item = items[(at + nth) % len(items)]
+            yield Wish(token, halls[number % len(halls)], item).request()
+
+
+@measurement("call_next")
+async def call_next(bench: Bench) -> list[Figure]:
+    """Calling at every counter of every hall.
+
+    A counter must finish before it may call again, so calling comes in phases: all counters call,
+    then all finish. Only the time inside calling phases counts.
+    """
+    plan = bench.plan
+    halls = await hall_codes(bench)
+    lines = await items_by_line(bench, halls)
+    token = await admin(bench)
+    opened = await open_counters(bench, token, halls)
+    served = {path: [line for line in skills if line in lines] for path, skills in opened.items()}
+    counters = {path: known for path, known in served.items() if known}
+    # All halls' first counters, then all their second ones: neighbours rarely share a hall.
+    paths = sorted(counters, key=lambda path: path.rpartition("/")[2])
+    phases = max(1, round(plan.seconds * PHASES_A_SECOND))
+    pairs = Pairs()
+    async with inserts(bench) as bare:
+        await bare.drive(1)
+        for number in range(1, plan.rounds + 1):
+            bench.say(f"round {number} of {plan.rounds}: people take tickets")
+            await take(bench, await _people_for(bench, counters, lines, phases))
+            await settled()
+            bench.say(f"round {number} of {plan.rounds}: bare INSERTs")
+            pairs.limits.append(await bare.drive(plan.seconds))
+            bench.say(f"round {number} of {plan.rounds}: {phases} × {len(paths)} counters")
+            pairs.loads.append(await _call_in_phases(bench, token, paths, phases))
+    note = f"{phases} phases of {len(paths)} counters a round"
+    return [pairs.figure("call_next", limit=LIMIT, bar=BAR, note=note)]
+
+
+async def _people_for(
+    bench: Bench, counters: dict[str, list[str]], lines: dict[str, list[str]], phases: int
+) -> list[Wish]:
+    """Enough people before every counter, in all its lines, for so many calls of it."""
+    wanted: list[tuple[str, str]] = []
+    for path, known in counters.items():
+        hall = path.split("/")[4]
+        for nth in range(round(phases * SPARE)):
+            wanted.append((hall, known[nth % len(known)]))
+    free = dict.fromkeys(lines, 0)
+    wishes: list[tuple[int, str, str]] = []
+    for hall, line in wanted:
+        person, item = divmod(free[line], len(lines[line]))
+        free[line] += 1
+        wishes.append((person, hall, lines[line][item]))
+    people = await citizens(bench, max(person for person, _, _ in wishes) + 1)
+    return [Wish(people[person], hall, item) for person, hall, item in wishes]
+
+
+async def _call_in_phases(bench: Bench, token: str, paths: list[str], phases: int) -> Load:
+    calls = [request("POST", f"{path}/call-next", token=token) for path in paths]
+    ends = [
+        [request("POST", f"{path}/{verb}", token=token, body={}) for path in paths]
+        for verb in ("start", "finish")
+    ]
+    took: list[float] = []
+    seconds, refused = 0.0, 0
+    for _ in range(phases):
+        done = await drive(bench.api, calls, connections=bench.plan.connections)
+        good = [answer.took_s for answer in done.answers if answer.status == 200]
+        took += good
+        refused += len(calls) - len(good)
+        seconds += done.seconds
+        for end in ends:
+            await send_all(bench.api, end, connections=bench.plan.connections)
+    return Load(len(took), seconds, percentile(took, 50), percentile(took, 99), refused)

@@ -1,0 +1,255 @@
+// The wall board: shows each state of the hall as it comes, and never shows old news as new.
+
+import { BusinessClock, dateOf, momentOf, timeOf } from "/assets/clock.js";
+import { both, make, say, showList } from "/assets/dom.js";
+import { BoardFeed } from "/assets/live.js";
+import { ago, counterNames, waitRange } from "/assets/words.js";
+
+const FRESH_MS = 12_000;
+const CALLS_SHOWN = 6;
+const ASK_EVERY_MS = 60_000;
+// The state is renewed every 15 s even when nothing happens; much older means something is stuck.
+const STALE_AFTER_S = 60;
+
+const LINKS = {
+  connecting: ["正在连接", "Connecting"],
+  live: ["实时更新", "Live"],
+  polling: ["每 3 秒更新", "Updating every 3 s"],
+  lost: ["连接已断开", "Connection lost"],
+};
+const COUNTER_STATES = {
+  open: ["待叫号", "Ready"],
+  paused: ["暂停", "Paused"],
+  closed: ["未开放", "Closed"],
+};
+
+const byId = (id) => document.getElementById(id);
+const hall = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1));
+const clock = new BusinessClock();
+let board = null;
+let link = "connecting";
+let hours = null;
+// The calls seen so far; null until the first state, whose calls are not news.
+let seen = null;
+
+// --- the state ------------------------------------------------------------------------------
+
+function show(next) {
+  board = next;
+  clock.guess(next.as_of);
+  document.title = `${next.name} · 叫号屏`;
+  say(byId("hall-name"), next.name);
+  say(byId("hall-name-en"), next.name_en);
+  showCalls();
+  showCounters();
+  showLines();
+  tick();
+}
+
+const keyOfCall = (call) => `${call.number} ${call.counter} ${call.at}`;
+
+function showCalls() {
+  const names = new Map(board.counters.map((counter) => [counter.code, counter.name]));
+  const atCounter = new Set(board.counters.map(({ code, number }) => `${number} ${code}`));
+  const calls = board.called.slice(0, CALLS_SHOWN);
+  const news = seen ? calls.filter((call) => !seen.has(keyOfCall(call))) : [];
+  seen = new Set(board.called.map(keyOfCall));
+  showList(byId("calls"), calls, keyOfCall, newCall, (element, call, isNew) => {
+    const counter = counterNames(call.counter, names.get(call.counter) ?? call.counter);
+    say(element.querySelector(".number"), call.number);
+    say(element.querySelector(".to .zh"), counter.short);
+    say(element.querySelector(".to .en"), counter.english);
+    element.classList.toggle("here", atCounter.has(`${call.number} ${call.counter}`));
+    if (isNew && news.includes(call)) highlight(element);
+  });
+  if (news.length > 0) speak(news, names);
+  byId("no-calls").hidden = calls.length > 0;
+}
+
+function newCall() {
+  return make(
+    "li",
+    {},
+    make("span", { className: "number" }),
+    make("img", { className: "arrow", src: "/assets/arrow.svg", alt: "请到 to" }),
+    make(
+      "span",
+      { className: "to" },
+      make("span", { className: "zh" }),
+      make("span", { className: "en", lang: "en" }),
+    ),
+  );
+}
+
+function highlight(element) {
+  element.classList.add("fresh");
+  setTimeout(() => element.classList.remove("fresh"), FRESH_MS);
+}
+
+function speak(news, names) {
+  const sentences = news.map(({ number, counter }) => {
+    return `请 ${number} 号到 ${counterNames(counter, names.get(counter) ?? counter).short}。`;
+  });
+  say(byId("spoken"), sentences.join(""));
+}
+
+function showCounters() {
+  const list = byId("counters");
+  list.dataset.many = board.counters.length > 24 ? "3" : board.counters.length > 10 ? "2" : "1";
+  showList(list, board.counters, (counter) => counter.code, newCounter, (element, counter) => {
+    const names = counterNames(counter.code, counter.name);
+    const state = COUNTER_STATES[counter.state] ?? [counter.state, counter.state];
+    element.dataset.state = counter.state;
+    element.classList.toggle("busy", counter.number !== null);
+    say(element.querySelector(".name .zh"), names.short);
+    say(element.querySelector(".name .en"), names.english);
+    say(element.querySelector(".serves"), names.serves);
+    say(element.querySelector(".now"), counter.number ?? state[0]);
+    // Somebody may still be served at a counter that is paused.
+    const beneath = counter.number === null || counter.state === "open" ? state[1] : state.join(" ");
+    say(element.querySelector(".state"), counter.number && counter.state === "open" ? "" : beneath);
+  });
+}
+
+function newCounter() {
+  return make(
+    "li",
+    {},
+    make(
+      "div",
+      { className: "name" },
+      make("span", { className: "zh" }),
+      make("span", { className: "en", lang: "en" }),
+      make("span", { className: "serves" }),
+    ),
+    make(
+      "div",
+      { className: "what" },
+      make("span", { className: "now" }),
+      make("span", { className: "state" }),
+    ),
+  );
+}
+
+function showLines() {
+  showList(byId("lines"), board.lines, (line) => line.code, newLine, (element, line) => {
+    element.dataset.state = line.state;
+    element.classList.toggle("empty", line.waiting === 0);
+    say(element.querySelector(".code"), line.code);
+    say(element.querySelector(".name .zh"), line.name);
+    say(element.querySelector(".name .en"), line.name_en);
+    say(element.querySelector(".count"), `${line.waiting}`);
+    const range = waitRange(line.wait);
+    const note = line.state !== "open" ? ["暂停取号", "no new numbers"] : range;
+    say(element.querySelector(".note"), note ? note.join(" ") : "");
+  });
+}
+
+function newLine() {
+  return make(
+    "li",
+    {},
+    make("span", { className: "code" }),
+    make(
+      "div",
+      { className: "name" },
+      make("span", { className: "zh" }),
+      make("span", { className: "en", lang: "en" }),
+      make("span", { className: "note" }),
+    ),
+    make(
+      "div",
+      { className: "waiting" },
+      make("span", { className: "count" }),
+      make("span", { className: "unit" }, "人"),
+    ),
+  );
+}
+
+// --- time and the connection ----------------------------------------------------------------
+
+function tick() {
+  const now = clock.now();
+  if (now) {
+    const [date, dateEn] = dateOf(now);
+    say(byId("time"), timeOf(now));
+    byId("time").dateTime = now.toISOString();
+    say(byId("date"), date);
+    say(byId("date-en"), dateEn);
+  }
+  if (board) say(byId("as-of"), `信息时间 As of ${timeOf(Date.parse(board.as_of))}`);
+  const trouble = troubleNow();
+  byId("alarm").hidden = trouble === null;
+  document.body.classList.toggle("old", trouble !== null);
+  if (trouble) {
+    say(byId("alarm-zh"), trouble[0]);
+    say(byId("alarm-en"), trouble[1]);
+  }
+}
+
+/** What is wrong with what we show, in Chinese and English, or null. */
+function troubleNow() {
+  if (link !== "lost" && !board) return null;
+  if (!board) return ["无法连接服务器,正在重试…", "Cannot reach the server; trying again…"];
+  const age = clock.secondsSince(board.as_of) ?? 0;
+  const [before, beforeEn] = ago(age);
+  const at = timeOf(Date.parse(board.as_of));
+  if (link === "lost") {
+    return [
+      `连接已断开,正在重连。以下是 ${at} 的信息(${before})`,
+      `Connection lost, reconnecting. This is as of ${at} (${beforeEn}).`,
+    ];
+  }
+  if (age < STALE_AFTER_S) return null;
+  return [
+    `信息更新延迟。以下是 ${at} 的信息(${before})`,
+    `Updates are delayed. This is as of ${at} (${beforeEn}).`,
+  ];
+}
+
+function showLink(next) {
+  const back = link === "lost";
+  link = next;
+  document.body.dataset.link = next;
+  byId("link").replaceChildren(...both(LINKS[next]));
+  tick();
+  if (back) askAround();
+}
+
+function showHours() {
+  const now = clock.now();
+  if (!hours || !now) return;
+  const until = hours.open ? hours.closes_at : hours.opens_at;
+  const when = until ? momentOf(Date.parse(until), now) : null;
+  const open = when ? [`服务中 · 至 ${when[0]}`, `Open until ${when[1]}`] : ["服务中", "Open"];
+  const closed = when ? [`休息 · ${when[0]} 开放`, `Closed · opens ${when[1]}`] : ["休息", "Closed"];
+  byId("hours").replaceChildren(...both(hours.open ? open : closed));
+  byId("hours").dataset.open = hours.open;
+  const [zh, en] = hours.open ? ["暂无叫号", "No calls yet"] : closed;
+  say(byId("no-calls-zh"), zh);
+  say(byId("no-calls-en"), en);
+}
+
+async function ask(path) {
+  const response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(5_000) });
+  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
+  return response.json();
+}
+
+/** The time and the opening hours; the board itself comes by its feed. */
+async function askAround() {
+  try {
+    const about = await ask("/about.json");
+    clock.set(about.now, about.clock_speed);
+    hours = await ask(`/api/v1/halls/${encodeURIComponent(hall)}`);
+    showHours();
+    tick();
+  } catch {
+    // The feed says when the connection is lost; what is known stays until the next time.
+  }
+}
+
+new BoardFeed(hall, { onBoard: show, onLink: showLink }).start();
+askAround();
+setInterval(askAround, ASK_EVERY_MS);
+setInterval(tick, 250);

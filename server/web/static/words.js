@@ -1,0 +1,40 @@
+// How values are said: Chinese and English, always as a pair.
+
+/** A predicted wait as a range of whole minutes, or null when it is not known. */
+export function waitRange(wait) {
+  if (!wait) return null;
+  const low = Math.floor(wait.p10_s / 60);
+  const high = Math.max(1, Math.ceil(wait.p90_s / 60));
+  const range = low >= high ? `${high}` : `${low}–${high}`;
+  return [`约 ${range} 分钟`, `about ${range} min`];
+}
+
+/** A distance as people say it. */
+export function distance(metres) {
+  if (metres < 950) {
+    const rounded = Math.max(10, Math.round(metres / 10) * 10);
+    return [`${rounded} 米`, `${rounded} m`];
+  }
+  const km = metres < 9_950 ? (metres / 1000).toFixed(1) : `${Math.round(metres / 1000)}`;
+  return [`${km} 公里`, `${km} km`];
+}
+
+/** How long ago, from seconds. */
+export function ago(seconds) {
+  if (seconds < 90) return [`${seconds} 秒前`, `${seconds} s ago`];
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return [`${minutes} 分钟前`, `${minutes} min ago`];
+  const hours = Math.round(minutes / 60);
+  return [`${hours} 小时前`, `${hours} h ago`];
+}
+
+/** A counter's name without what it serves, that part, and its English name. */
+export function counterNames(code, name) {
+  const [short, rest] = name.split(/[（(]/, 2);
+  const number = /^\d+$/.test(code) ? `${Number(code)}` : code;
+  return {
+    short: short.trim() || code,
+    serves: (rest ?? "").replace(/[）)]\s*$/, "").trim(),
+    english: `Counter ${number}`,
+  };
+}

@@ -1,0 +1,191 @@
+"""Processes die; what was acknowledged is there, and the city is back within seconds."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import time
+from asyncio import gather
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from integrations.stores import wipe
+from tests.conftest import City, start_city, stop_city
+from tests.people import Person, a_citizen
+
+HALL = "dg-20"
+
+
+def a_client(city: City) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=city.url, trust_env=False, timeout=20)
+
+
+async def an_item(http: httpx.AsyncClient, hall: str) -> str:
+    found = (await http.get("/api/v1/items", params={"hall": hall, "limit": 100})).json()["data"]
+    return next(item["code"] for item in found if item["level_required"] == 0)
+
+
+async def until_ready(http: httpx.AsyncClient, within_s: float) -> float:
+    """Seconds until the city answers twenty requests in a row."""
+    began = time.monotonic()
+    good = 0
+    while good < 20:
+        assert time.monotonic() - began < within_s, "it was not back in time"
+        try:
+            good = good + 1 if (await http.get("/readyz")).status_code == 200 else 0
+        except httpx.HTTPError:
+            good = 0
+            await asyncio.sleep(0.02)
+    return time.monotonic() - began
+
+
+async def test_killing_the_api_during_200_takes_loses_no_acknowledged_ticket(city: City) -> None:
+    async with a_client(city) as http:
+        item = await an_item(http, HALL)
+        people = [await a_citizen(http, city.sandbox_url) for _ in range(20)]
+        people += list(
+            await gather(*(a_citizen(http, city.sandbox_url) for _ in range(180)))
+        )
+        acknowledged: list[tuple[Person, dict[str, Any]]] = []
+
+        async def take(person: Person, nth: int) -> None:
+            await asyncio.sleep(nth * 0.004)
+            try:
+                reply = await person.take(HALL, item)
+            except httpx.HTTPError:
+                return  # its process died: nothing was promised
+            if reply.status_code == 201:
+                acknowledged.append((person, reply.json()))
+
+        async def kill() -> None:
+            await asyncio.sleep(0.35)
+            for pid in city.pids("api"):
+                os.kill(pid, signal.SIGKILL)
+
+        await gather(kill(), *(take(person, nth) for nth, person in enumerate(people)))
+        assert await until_ready(http, within_s=10) < 5
+        assert 10 < len(acknowledged)
+        numbers = [ticket["number"] for _, ticket in acknowledged]
+        assert len(numbers) == len(set(numbers))
+        for person, ticket in acknowledged:
+            reply = await person.get(f"/tickets/{ticket['id']}")
+            assert reply.status_code == 200, ticket
+            assert reply.json()["number"] == ticket["number"]
+
+
+async def test_a_killed_worker_is_back_and_the_board_lives_on(city: City) -> None:
+    async with a_client(city) as http:
+        item = await an_item(http, "dg-10")
+        [pid] = city.pids("work")
+        os.kill(pid, signal.SIGKILL)
+        began = time.monotonic()
+        ticket = (await (await a_citizen(http, city.sandbox_url)).take("dg-10", item)).json()
+        while True:
+            board = (await http.get("/api/v1/halls/dg-10/board")).json()
+            [line] = [line for line in board["lines"] if line["code"] == ticket["line"]]
+            if line["waiting"]:
+                break
+            assert time.monotonic() - began < 8
+            await asyncio.sleep(0.05)
+        assert city.pids("work") != [pid]
+
+
+@pytest.mark.parametrize("store", ["valkey", "postgres"])
+async def test_a_killed_store_is_back_and_no_request_hangs(city: City, store: str) -> None:
+    async with a_client(city) as http:
+        person = await a_citizen(http, city.sandbox_url)
+        found = subprocess.run(
+            ["ps", "--ppid", str(city.process.pid), "-o", "pid=,comm="],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+        [pid] = [int(line.split()[0]) for line in found if store in line]
+        os.kill(pid, signal.SIGKILL)
+        statuses = set()
+        for _ in range(30):
+            reply = await asyncio.wait_for(person.get("/tickets"), 10)
+            statuses.add(reply.status_code)
+            assert reply.status_code in {200, 503}, reply.text
+            await asyncio.sleep(0.05)
+        await until_ready(http, within_s=10)
+        assert (await person.get("/tickets")).status_code == 200
+
+
+def alive(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def descendants(pid: int) -> list[int]:
+    found = subprocess.run(
+        ["ps", "--ppid", str(pid), "-o", "pid="], capture_output=True, text=True, check=False
+    ).stdout.split()
+    children = [int(child) for child in found]
+    return children + [grand for child in children for grand in descendants(child)]
+
+
+async def test_ctrl_c_stops_everything_and_a_second_start_continues(tmp_path: Path) -> None:
+    data_dir = tmp_path / "again"
+    city = start_city(data_dir, "--no-crowd")
+    try:
+        async with a_client(city) as http:
+            item = await an_item(http, HALL)
+            lin = await a_citizen(http, city.sandbox_url)
+            ticket = (await lin.take(HALL, item)).json()
+        started = descendants(city.process.pid)
+        assert len(started) >= 6
+        stop_city(city)
+        assert city.process.returncode == 0
+        assert alive(started) == []
+        began = time.monotonic()
+        city = start_city(data_dir, "--no-crowd")
+        assert time.monotonic() - began < 15
+        async with a_client(city) as http:
+            lin = Person(http, lin.token, {})
+            assert (await lin.get(f"/tickets/{ticket['id']}")).json()["number"] == ticket["number"]
+            assert (await (await a_citizen(http, city.sandbox_url)).take(HALL, item)).json()[
+                "number"
+            ] == f"{ticket['number'][0]}002"
+    finally:
+        stop_city(city)
+        wipe(data_dir)
+
+
+async def test_killing_the_supervisor_leaves_nothing_behind(tmp_path: Path) -> None:
+    data_dir = tmp_path / "killed"
+    city = start_city(data_dir, "--no-crowd")
+    started = descendants(city.process.pid)
+    city.process.kill()
+    city.process.wait()
+    deadline = time.monotonic() + 15
+    while alive(started):
+        assert time.monotonic() < deadline, f"still there: {alive(started)}"
+        await asyncio.sleep(0.1)
+    wipe(data_dir)
+
+
+async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(AssertionError, match="Cannot listen on"):
+            start_city(tmp_path / "taken", "--no-crowd", port=taken.getsockname()[1])
+    wipe(tmp_path / "taken")
+
+
+async def test_stopping_says_goodbye_to_sockets(city: City) -> None:
+    from websockets.asyncio.client import connect
+
+    async with connect(city.url.replace("http", "ws") + "/api/v1/live", proxy=None) as ws:
+        await ws.send('{"op":"watch","topic":"hall:dg-00"}')
+        await ws.recv()
+        for pid in city.pids("api"):
+            os.kill(pid, signal.SIGTERM)
+        heard = [str(message) async for message in ws]
+        assert '"bye"' in heard[-1]
+    async with a_client(city) as http:
+        await until_ready(http, within_s=10)

@@ -1,0 +1,212 @@
+"""`/api/v1/live`: snapshots, changes, wrong words, slow readers."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.conftest import Api
+from tests.people import Person
+
+
+@pytest.fixture
+async def hall(api: Api) -> str:
+    return await api.quiet_hall()
+
+
+@asynccontextmanager
+async def a_socket(api: Api, **options: Any) -> AsyncIterator[ClientConnection]:
+    url = api.url.replace("http", "ws") + "/api/v1/live"
+    async with connect(url, proxy=None, **options) as socket:
+        yield socket
+
+
+async def say(socket: ClientConnection, **order: Any) -> None:
+    await socket.send(json.dumps(order))
+
+
+async def hear(socket: ClientConnection, within_s: float = 3.0) -> dict[str, Any]:
+    message: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), within_s))
+    return message
+
+
+async def hear_until(socket: ClientConnection, true: Any) -> list[dict[str, Any]]:
+    heard = []
+    while not heard or not true(heard[-1]):
+        heard.append(await hear(socket))
+    return heard
+
+
+async def signed_in(socket: ClientConnection, who: Person) -> None:
+    await say(socket, op="sign_in", token=who.token)
+    assert (await hear(socket))["type"] == "signed_in"
+
+
+async def test_a_board_comes_whole_and_then_at_each_change(api: Api, hall: str) -> None:
+    async with a_socket(api) as socket:
+        await say(socket, op="watch", topic=f"hall:{hall}")
+        first = await hear(socket)
+        assert (first["type"], first["topic"]) == ("state", f"hall:{hall}")
+        assert first["data"]["lines"]
+        number = (await (await api.citizen()).take(hall, api.item(hall, "E"))).json()["number"]
+        clerk = await api.clerk(hall)
+        [counter] = [
+            one["code"]
+            for one in (await clerk.get(f"/halls/{hall}/counters")).json()
+            if "E" in one["skills"]
+        ][:1]
+        await clerk.at(hall, counter, "open", {"lines": ["E"]})
+        await clerk.at(hall, counter, "call-next")
+        heard = await hear_until(
+            socket, lambda said: [call["number"] for call in said["data"]["called"]] == [number]
+        )
+        versions = [first["version"], *(said["version"] for said in heard)]
+        assert versions == sorted(set(versions))
+
+
+async def test_her_ticket_follows_her_turn(api: Api, hall: str) -> None:
+    before, lin = await api.citizen(), await api.citizen()
+    ahead_of_her = (await before.take(hall, api.item(hall, "E"))).json()
+    ticket = (await lin.take(hall, api.item(hall, "E"))).json()
+    async with a_socket(api) as socket:
+        await signed_in(socket, lin)
+        await say(socket, op="watch", topic=f"ticket:{ticket['id']}")
+        first = await hear(socket)
+        assert first["data"]["ahead"] == 1
+        await before.post(f"/tickets/{ahead_of_her['id']}/cancel")
+        heard = await hear_until(socket, lambda said: said["data"]["ahead"] == 0)
+        assert heard[-1]["version"] > first["version"]
+        assert heard[-1]["data"]["number"] == ticket["number"]
+
+
+async def test_a_ticket_just_taken_can_be_watched_at_once(api: Api, hall: str) -> None:
+    lin = await api.citizen()
+    async with a_socket(api) as socket:
+        await signed_in(socket, lin)
+        ticket = (await lin.take(hall, api.item(hall, "E"))).json()
+        await say(socket, op="watch", topic=f"ticket:{ticket['id']}")
+        assert (await hear(socket))["data"]["number"] == ticket["number"]
+
+
+async def test_nobody_watches_anothers_ticket(api: Api, hall: str) -> None:
+    lin, stranger = await api.citizen(), await api.citizen()
+    ticket = (await lin.take(hall, api.item(hall, "E"))).json()
+    topic = f"ticket:{ticket['id']}"
+    async with a_socket(api) as socket:
+        await say(socket, op="watch", topic=topic)
+        assert (await hear(socket))["code"] == "not_signed_in"
+        await signed_in(socket, stranger)
+        await say(socket, op="watch", topic=topic)
+        assert (await hear(socket))["code"] == "not_found"
+        await signed_in(socket, await api.clerk(hall))
+        await say(socket, op="watch", topic=topic)
+        assert (await hear(socket))["code"] == "not_found"
+
+
+async def test_unwatch_stops_the_news(api: Api, hall: str) -> None:
+    async with a_socket(api) as socket:
+        await say(socket, op="watch", topic=f"hall:{hall}")
+        await hear(socket)
+        await say(socket, op="unwatch", topic=f"hall:{hall}")
+        await (await api.citizen()).take(hall, api.item(hall, "E"))
+        await asyncio.sleep(0.6)
+        await say(socket, op="ping")
+        assert (await hear(socket))["type"] == "pong"
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        "",
+        "rubbish",
+        "{",
+        "[]",
+        "null",
+        "[" * 5000,
+        '{"op": "dance"}',
+        '{"op": "watch"}',
+        '{"op": "watch", "topic": 7}',
+        b"\xff\xfe\x00",
+    ],
+)
+async def test_rubbish_is_answered_and_harms_nobody(api: Api, rubbish: str | bytes) -> None:
+    async with a_socket(api) as socket:
+        await socket.send(rubbish)
+        assert (await hear(socket))["code"] == "invalid_request"
+        await say(socket, op="ping")
+        assert (await hear(socket))["type"] == "pong"
+
+
+@pytest.mark.parametrize("topic", ["hall:dg-99", "ticket:not-an-id", "moon:1", "hall:", ""])
+async def test_unknown_topics_are_not_found(api: Api, topic: str) -> None:
+    async with a_socket(api) as socket:
+        await signed_in(socket, await api.citizen())
+        await say(socket, op="watch", topic=topic)
+        assert (await hear(socket))["code"] == "not_found"
+        await say(socket, op="watch", topic=f"ticket:{uuid4()}")
+        assert (await hear(socket))["code"] == "not_found"
+
+
+async def test_a_bad_token_does_not_sign_in(api: Api) -> None:
+    async with a_socket(api) as socket:
+        await say(socket, op="sign_in", token="x.y.z")
+        assert (await hear(socket))["code"] == "not_signed_in"
+
+
+async def test_one_mistake_after_another_ends_the_socket(api: Api) -> None:
+    async with a_socket(api) as socket:
+        with pytest.raises(ConnectionClosed):
+            for _ in range(50):
+                await socket.send("rubbish")
+                await hear(socket)
+
+
+async def test_a_message_too_large_ends_the_socket(api: Api) -> None:
+    async with a_socket(api) as socket:
+        await socket.send("x" * 100_000)
+        with pytest.raises(ConnectionClosed):
+            await hear(socket)
+
+
+async def test_at_most_twenty_topics_at_once(api: Api) -> None:
+    async with a_socket(api) as socket:
+        codes = []
+        for number in range(21):
+            await say(socket, op="watch", topic=f"hall:dg-{number:02d}")
+            codes.append((await hear(socket)).get("code"))
+        assert codes == [None] * 20 + ["invalid_request"]
+
+
+async def test_a_socket_that_never_reads_delays_nobody(api: Api, hall: str) -> None:
+    host, port = api.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+    writer.write(
+        b"GET /api/v1/live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    watch = json.dumps({"op": "watch", "topic": f"hall:{hall}"}).encode()
+    frame = bytes([0x81, 0x80 | len(watch), 0, 0, 0, 0]) + watch
+    for _ in range(2000):  # asks for two thousand boards and reads none of them
+        writer.write(frame)
+    async with a_socket(api) as socket:
+        await say(socket, op="watch", topic=f"hall:{hall}")
+        await hear(socket)
+        ticket = await (await api.citizen()).take(hall, api.item(hall, "E"))
+        assert ticket.status_code == 201
+        await hear_until(socket, lambda said: sum(
+            line["waiting"] for line in said["data"]["lines"]
+        ) == 1)
+    writer.close()
+
+
+async def test_a_plain_get_of_the_socket_is_told_what_it_is(api: Api) -> None:
+    reply = await api.http.get("/api/v1/live")
+    assert reply.status_code in {400, 426}
+    assert reply.headers["content-type"] == "application/problem+json"
