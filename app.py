@@ -4,13 +4,12 @@ This is the only file that knows which vendor stands behind which port.
 """
 
 import asyncio
-import os
 import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,15 +19,22 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from sanic import Sanic
-from tortoise import Tortoise
-from tortoise.migrations.api import migrate as apply_migrations
 
-from integrations.processes import Program, ProgramFailed, Supervisor, until_signalled
+from integrations.processes import (
+    Program,
+    ProgramFailed,
+    Supervisor,
+    hold_alone,
+    listen,
+    until_answers,
+    until_signalled,
+)
 from integrations.sandbox import SandboxSettings, create_sandbox
 from integrations.sandbox.crowd import CrowdPlan, simulate_crowd
 from integrations.stores import EmbeddedStores, StoreUrls, embedded_stores, wipe
 from integrations.wechat import WeChatSignIn
-from models import orm_config
+from models.opening import migrate_database, open_database
+from scheduler.calendar import SHANGHAI
 from server.admin.city_files import CityFilesError, read_city
 from server.admin.seeding import has_demo_staff, is_seeded, seed_city, seed_demo_staff
 from server.application import create_app
@@ -36,7 +42,7 @@ from server.auth import write_token_keys
 from server.bench.bench import BenchFailed, Plan
 from server.bench.run import measure
 from server.demo_clock import demo_clock, keep_clock, touch_clock
-from server.halls.directory import read_directory
+from server.halls.directory import HallEntry, read_directory
 from server.logs import configure_logs
 from server.services import Vendors
 from server.settings import (
@@ -98,10 +104,10 @@ def demo(
     workers: Workers = 2,
     rate_limits: Annotated[bool, typer.Option(help="Limit requests per person.")] = True,
 ) -> None:
-    """Run the demo city: stores, sandbox, Dongguan's 34 halls and simulated citizens."""
+    """Run the demo city: stores, sandbox, 34 halls and a crowd."""
     run(
-        _demo(
-            read_settings(
+        run_demo(
+            settings_or_exit(
                 mode="demo",
                 data_dir=data_dir,
                 port=port,
@@ -121,18 +127,19 @@ def demo(
 
 
 @cli.command()
-def serve(port: Port = 8000, host: str = "0.0.0.0", workers: Workers = 2) -> None:  # noqa: S104
-    """Serve the API in production; needs store URLs and real credentials."""
-    settings = settings_or_exit(port=port, host=host, workers=workers)
+def serve() -> None:
+    """Serve the API in production, as the YITING_… settings say."""
+    settings = settings_or_exit()
 
     async def main() -> None:
         require_production(settings, demo_keys={SANDBOX.wechat_app_id, SANDBOX.wechat_secret})
-        async with database(settings):
+        assert settings.database_url
+        async with open_database(settings.database_url.get_secret_value()):
             if await has_demo_staff():
                 raise WrongSettings("The database has demo accounts; disable them before serving.")
         supervisor = Supervisor()
         try:
-            listening = await _start_api(supervisor, settings)
+            listening = await start_api(supervisor, settings)
             console.print(f"Serving on {settings.host}:{listening.getsockname()[1]}")
             await until_signalled()
         finally:
@@ -143,7 +150,7 @@ def serve(port: Port = 8000, host: str = "0.0.0.0", workers: Workers = 2) -> Non
 
 @cli.command()
 def work() -> None:
-    """Work in the background: project the halls, run jobs. Run as many as you like."""
+    """Work in the background: live state of the halls, jobs."""
     settings = settings_or_exit()
     configure_logs(settings.log_level)
 
@@ -152,7 +159,7 @@ def work() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
         async with stores(settings) as urls:
-            await do_work(with_urls(settings, urls), stop)
+            await do_work(settings.at(urls.database, urls.redis), stop)
 
     run(main())
 
@@ -163,7 +170,7 @@ def migrate() -> None:
 
     async def main() -> None:
         async with stores(settings_or_exit()) as urls:
-            await _migrate(urls)
+            await migrate_database(urls.database)
         console.print("数据库已是最新版本。 The database is up to date.")
 
     run(main())
@@ -175,7 +182,7 @@ def seed(
     *,
     check_only: Annotated[bool, typer.Option("--check", help="Only check the files.")] = False,
 ) -> None:
-    """Write a city's halls, lines, counters, hours and items into the database."""
+    """Write a city's files into the database."""
     city = read_city(folder)
     console.print(f"{folder}: {len(city.halls)} 个大厅 halls, {len(city.items)} 个事项 items")
     if check_only:
@@ -183,8 +190,8 @@ def seed(
 
     async def main() -> None:
         async with stores(settings_or_exit()) as urls:
-            await _migrate(urls)
-            async with database_at(urls.database):
+            await migrate_database(urls.database)
+            async with open_database(urls.database):
                 with Progress(SpinnerColumn(), TextColumn("{task.description}")) as bar:
                     task = bar.add_task("")
                     await seed_city(city, progress=lambda text: bar.update(task, description=text))
@@ -194,8 +201,14 @@ def seed(
 
 
 @cli.command()
+def keys(file: Annotated[Path, typer.Argument(help="Where to; an existing file is kept.")]) -> None:
+    """Make the keys that sign access tokens."""
+    console.print(f"{file}: {'已生成 made' if write_token_keys(file) else '已存在 kept'}")
+
+
+@cli.command()
 def sandbox(port: Annotated[int, typer.Option(help="Port.")] = 8001) -> None:
-    """Run the platforms, played locally: WeChat's APIs and the personas. Never for real people."""
+    """Run the platforms, played locally; never for real people."""
     configure_logs("info")
     serve_here(create_sandbox(SANDBOX, name="sandbox"), listen("127.0.0.1", port))
 
@@ -312,72 +325,18 @@ async def stores(settings: Settings) -> AsyncIterator[StoreUrls]:
             yield urls
 
 
-def with_urls(settings: Settings, urls: StoreUrls) -> Settings:
-    """The settings with the stores that are really used."""
-    return read_settings(
-        **settings.model_dump(exclude={"database_url", "redis_url"}),
-        database_url=urls.database,
-        redis_url=urls.redis,
-    )
-
-
-@asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[None]:
-    """Models usable inside, on the settings' database."""
-    async with stores(settings) as urls, database_at(urls.database):
-        yield
-
-
-@asynccontextmanager
-async def database_at(url: str) -> AsyncIterator[None]:
-    """Models usable inside, on this database."""
-    await Tortoise.init(config=orm_config(url, pool_size=2), _enable_global_fallback=True)
-    try:
-        yield
-    finally:
-        await Tortoise.close_connections()
-
-
-async def _migrate(urls: StoreUrls) -> None:
-    await apply_migrations(config=orm_config(urls.database, pool_size=1))
-    await Tortoise.close_connections()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises WrongSettings when the port is taken."""
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-    except OSError as fault:
-        raise WrongSettings(f"Cannot listen on {host}:{port}: {fault.strerror}.") from None
-    sock.listen(1024)
-    sock.set_inheritable(True)
-    return sock
-
-
 def serve_here(app: Sanic[Any, Any], sock: socket.socket) -> None:
     """Serve an application in this very process until SIGTERM."""
     app.run(sock=sock, single_process=True, motd=False, access_log=False)
 
 
-def child(name: str, *arguments: str, env: Mapping[str, str], **options: Any) -> Program:
+def child(name: str, *arguments: str, settings: Settings, **options: Any) -> Program:
     """Another command of this file as a program to keep running."""
+    env = settings.environment() | options.pop("env", {})
     return Program(name, [sys.executable, str(HERE / "app.py"), *arguments], env=env, **options)
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """The settings as a child process reads them."""
-    values = settings.model_dump(exclude_none=True)
-    return {
-        f"YITING_{name.upper()}": str(
-            value.get_secret_value() if hasattr(value, "get_secret_value") else value
-        )
-        for name, value in values.items()
-    }
-
-
-async def _start_api(supervisor: Supervisor, settings: Settings) -> socket.socket:
+async def start_api(supervisor: Supervisor, settings: Settings) -> socket.socket:
     """Start the API processes on one socket, which the caller keeps open.
 
     It outlives each of them: who connects while one is down waits a moment instead of failing.
@@ -387,68 +346,68 @@ async def _start_api(supervisor: Supervisor, settings: Settings) -> socket.socke
     metrics_dir.mkdir(parents=True, exist_ok=True)
     for old in metrics_dir.glob("*.db"):
         old.unlink()
-    env = environment(settings) | {"PROMETHEUS_MULTIPROC_DIR": str(metrics_dir.resolve())}
+    env = {"PROMETHEUS_MULTIPROC_DIR": str(metrics_dir.resolve())}
+    fd = sock.fileno()
     for number in range(1, settings.workers + 1):
-        program = child(
-            f"api-{number}", "api", "--fd", str(sock.fileno()), env=env, pass_fds=[sock.fileno()]
-        )
-        await supervisor.start(program)
+        arguments = (f"api-{number}", "api", "--fd", str(fd))
+        await supervisor.start(child(*arguments, settings=settings, env=env, pass_fds=[fd]))
     return sock
 
 
-async def _until_answers(url: str) -> None:
-    """Return when the address answers 200. Raises WrongSettings after half a minute."""
-    async with httpx.AsyncClient(timeout=2) as http:
-        for _ in range(600):
-            with suppress(httpx.HTTPError):
-                if (await http.get(url)).status_code == 200:
-                    return
-            await asyncio.sleep(0.05)
-    raise WrongSettings(f"{url} did not become ready; see the logs.")
-
-
-async def _demo(
+async def run_demo(
     settings: Settings, *, clock_given: datetime | None, crowd_pace: float | None
 ) -> None:
+    """Start everything in order, wait for Ctrl-C, stop everything in reverse order."""
     data_dir = settings.data_dir
-    data_dir.mkdir(parents=True, exist_ok=True)
     kept = data_dir / "clock.json"
     supervisor = Supervisor(data_dir / "logs")
+    assert settings.sandbox_url
+    sandbox_url = settings.sandbox_url
+    alone = hold_alone(data_dir / "lock")
     try:
         urls = await EmbeddedStores(data_dir).start(supervisor)
-        await _migrate(urls)
-        write_token_keys(settings.token_keys)
-        async with database_at(urls.database):
-            if not await is_seeded():
-                city = read_city(DEMO_CITY)
-                await seed_city(city)
-                await seed_demo_staff(city, DEMO_PASSWORD)
-            city_hall = (await read_directory()).hall("dg-00")
+        settings = settings.at(urls.database, urls.redis)
+        city_hall = await prepare_demo_city(settings)
         clock = demo_clock(kept, city_hall.timetable, given=clock_given, speed=settings.clock_speed)
         keep_clock(kept, clock)
-        settings = with_urls(settings, urls).model_copy(
+        settings = settings.model_copy(
             update={"clock_start": clock.start, "clock_anchor": clock.anchor}
         )
-        env = environment(settings)
-        assert settings.sandbox_url is not None
-        sandbox_port = settings.sandbox_url.rpartition(":")[2]
-        await supervisor.start(child("sandbox", "sandbox", "--port", sandbox_port, env=env))
-        await supervisor.start(child("worker", "work", env=env))
-        listening = await _start_api(supervisor, settings)
+        sandbox_port = sandbox_url.rpartition(":")[2]
+        await supervisor.start(
+            child("sandbox", "sandbox", "--port", sandbox_port, settings=settings)
+        )
+        await supervisor.start(child("worker", "work", settings=settings))
+        listening = await start_api(supervisor, settings)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        await _until_answers(f"{url}/readyz")
-        await _until_answers(settings.sandbox_url)
+        await until_answers(f"{url}/readyz")
+        await until_answers(f"{sandbox_url}/healthz")
         if crowd_pace is not None:
-            simulate = ("simulate", url, settings.sandbox_url, "--pace", str(crowd_pace))
-            await supervisor.start(child("crowd", *simulate, env=env))
-        _announce(url, settings, crowd=crowd_pace is not None)
-        await _until_signalled_touching(kept)
+            simulated = ("simulate", url, sandbox_url, "--pace", str(crowd_pace))
+            await supervisor.start(child("crowd", *simulated, settings=settings))
+        announce(url, settings, crowd=crowd_pace is not None)
+        await until_signalled_touching(kept)
         console.print("正在停止… Stopping…")
     finally:
         await supervisor.stop_all()
+        alone.close()
 
 
-async def _until_signalled_touching(kept: Path) -> None:
+async def prepare_demo_city(settings: Settings) -> HallEntry:
+    """Migrate, seed on the first start, make the demo's keys; answers the city hall."""
+    assert settings.database_url
+    database_url = settings.database_url.get_secret_value()
+    await migrate_database(database_url)
+    write_token_keys(settings.token_keys)
+    async with open_database(database_url):
+        if not await is_seeded():
+            city = read_city(DEMO_CITY)
+            await seed_city(city)
+            await seed_demo_staff(city, DEMO_PASSWORD)
+        return (await read_directory()).hall("dg-00")
+
+
+async def until_signalled_touching(kept: Path) -> None:
     """Wait for Ctrl-C, noting now and then that the clock still runs."""
     told = asyncio.create_task(until_signalled())
     while not told.done():
@@ -456,9 +415,10 @@ async def _until_signalled_touching(kept: Path) -> None:
         await asyncio.wait({told}, timeout=5)
 
 
-def _announce(url: str, settings: Settings, *, crowd: bool) -> None:
-    assert settings.clock_start is not None
-    started = settings.clock_start.astimezone().isoformat(timespec="seconds")
+def announce(url: str, settings: Settings, *, crowd: bool) -> None:
+    """Print the pages and the accounts."""
+    assert settings.clock_start
+    started = settings.clock_start.astimezone(SHANGHAI).isoformat(timespec="seconds")
     console.print(
         f"""
 [bold]一厅通 Yiting[/bold] 正在运行 is running · 按 Ctrl-C 停止 Ctrl-C stops it
@@ -480,5 +440,4 @@ def _announce(url: str, settings: Settings, *, crowd: bool) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
     cli()

@@ -2,8 +2,10 @@
 
 import asyncio
 import ctypes
+import fcntl
 import os
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+import httpx
 import structlog
 
 log = structlog.get_logger()
@@ -41,7 +44,7 @@ class Program:
 
 
 class ProgramFailed(RuntimeError):
-    """A program did not become ready; the message names it and where its log is."""
+    """A program did not become ready; the message names it and says where to look."""
 
 
 class Supervisor:
@@ -179,6 +182,43 @@ def _die_with_parent() -> None:
 
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket that children may inherit. Raises ProgramFailed when the port is taken."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as fault:
+        raise ProgramFailed(f"Cannot listen on {host}:{port}: {fault.strerror}.") from None
+    sock.listen(1024)
+    sock.set_inheritable(True)
+    return sock
+
+
+def hold_alone(path: Path) -> IO[str]:
+    """A lock that lasts until the file is closed. Raises ProgramFailed when another holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise ProgramFailed(f"Another city already runs in {path.parent}.") from None
+    return file
+
+
+async def until_answers(url: str) -> None:
+    """Return when the address answers 200. Raises ProgramFailed after START_TIMEOUT_S seconds."""
+    deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
+    async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+        while asyncio.get_running_loop().time() < deadline:
+            with suppress(httpx.HTTPError):
+                if (await http.get(url)).status_code == 200:
+                    return
+            await asyncio.sleep(0.05)
+    raise ProgramFailed(f"{url} did not become ready; see the logs.")
 
 
 async def until_signalled() -> None:

@@ -44,6 +44,8 @@ log = structlog.get_logger()
 
 LARGEST_BODY = 64 * 1024
 LARGEST_SOCKET_MESSAGE = 8 * 1024
+MOST_SWALLOWED = 16 * 1024 * 1024
+SWALLOW_S = 2.0
 GRACEFUL_STOP_S = 10.0
 ISSUER = "yiting"
 BLUEPRINTS = (
@@ -162,9 +164,24 @@ _observe_fault = route_observer("*", "(no route)")
 
 async def _answer_fault(request: Request, fault: Exception) -> HTTPResponse:
     """What happens outside every route: no such address, a body too large, a broken request."""
+    if isinstance(fault, PayloadTooLarge):
+        await _swallow(request)
     response = refused(request, _as_ours(fault))
     finish(request, response, _observe_fault, 0.0)
     return response
+
+
+async def _swallow(request: Request) -> None:
+    """Read the rest of a body that is too large, within bounds, and forget it.
+
+    To close on bytes unread resets the connection, and the sender would never hear why.
+    """
+    stream = request.stream
+    stream.request_max_size = MOST_SWALLOWED  # type: ignore[union-attr]
+    with suppress(SanicException, TimeoutError):
+        async with asyncio.timeout(SWALLOW_S):
+            async for _ in stream:  # type: ignore[union-attr]
+                pass
 
 
 def _as_ours(fault: Exception) -> Exception:

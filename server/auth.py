@@ -103,14 +103,15 @@ class TokenKeys:
         return self._public[kid]
 
 
-def write_token_keys(path: Path) -> None:
-    """Make a new key file that only its owner can read; an existing one is left alone."""
+def write_token_keys(path: Path) -> bool:
+    """Make a new key file that only its owner can read; False when there is one already."""
     if path.exists():
-        return
+        return False
     path.parent.mkdir(parents=True, exist_ok=True)
     jwk = json.loads(OKPAlgorithm.to_jwk(Ed25519PrivateKey.generate()))
     path.touch(mode=0o600)
     path.write_text(json.dumps({"keys": [{**jwk, "kid": uuid7().hex}]}))
+    return True
 
 
 class Tokens:
@@ -191,7 +192,7 @@ class Tokens:
                 role=Role(claims["role"]) if "role" in claims else None,
                 halls=frozenset(claims.get("halls", ())),
             )
-        except (jwt.PyJWTError, KeyError, ValueError, TypeError):
+        except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError):
             raise NotSignedIn from None
         return who, float(claims["exp"])
 

@@ -24,10 +24,10 @@ SECONDS = Histogram(
 )
 STATEMENTS = Counter("yiting_database_statements", "Statements sent to PostgreSQL")
 SOCKETS = Gauge("yiting_sockets", "Open live sockets", multiprocess_mode="livesum")
-PROJECTIONS = Histogram(
-    "yiting_projection_seconds",
-    "Time to project one hall",
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1),
+LIVE_AGE = Gauge(
+    "yiting_live_state_age_seconds",
+    "Since the hall that was heard of longest ago was projected; over 20: no worker",
+    multiprocess_mode="livemax",
 )
 
 _counted = 0

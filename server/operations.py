@@ -62,6 +62,7 @@ async def readyz(request: Request) -> HTTPResponse:
 async def show_metrics(request: Request) -> HTTPResponse:
     """Figures of all processes on this machine."""
     metrics.count_statements()
+    metrics.LIVE_AGE.set(services(request).feed.oldest_age_s())
     body, content_type = await asyncio.to_thread(metrics.exposition)
     return HTTPResponse(body, content_type=content_type)
 

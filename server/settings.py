@@ -59,6 +59,20 @@ class Settings(BaseSettings):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/") if value else value
 
+    def at(self, database_url: str, redis_url: str) -> "Settings":
+        """These settings with the stores that are really used."""
+        urls = {"database_url": SecretStr(database_url), "redis_url": SecretStr(redis_url)}
+        return self.model_copy(update=urls)
+
+    def environment(self) -> dict[str, str]:
+        """These settings as variables for a child process to read."""
+        return {
+            f"YITING_{name.upper()}": str(
+                value.get_secret_value() if isinstance(value, SecretStr) else value
+            )
+            for name, value in self.model_dump(exclude_none=True).items()
+        }
+
     @property
     def token_keys(self) -> Path:
         """Where the token signing keys are; the demo keeps its own under the data directory."""

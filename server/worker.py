@@ -6,9 +6,8 @@ from contextlib import suppress
 import asyncpg
 import redis.asyncio as aioredis
 import structlog
-from tortoise import Tortoise
 
-from models import orm_config
+from models.opening import open_database
 from scheduler.jobs import Timed, run_jobs
 from server.application import clock_of
 from server.faults import is_store_fault
@@ -26,9 +25,13 @@ RESTART_JOBS_AFTER_S = 2.0
 async def work(settings: Settings, stop: asyncio.Event) -> None:
     """Work until told to stop, then give the halls away so that others take them at once."""
     assert settings.database_url
-    assert settings.redis_url
     database_url = settings.database_url.get_secret_value()
-    await Tortoise.init(config=orm_config(database_url), _enable_global_fallback=True)
+    async with open_database(database_url, pool_size=10):
+        await _work(settings, database_url, stop)
+
+
+async def _work(settings: Settings, database_url: str, stop: asyncio.Event) -> None:
+    assert settings.redis_url
     valkey = aioredis.from_url(settings.redis_url.get_secret_value())
     directory = await read_directory()
     clock = clock_of(settings)
@@ -61,7 +64,6 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
                 await task
         await projector.release()
         await valkey.aclose()
-        await Tortoise.close_connections()
 
 
 async def _keep_doing_jobs(database_url: str, timetable: tuple[Timed, ...]) -> None:

@@ -28,6 +28,7 @@ import app as yiting
 from integrations.sandbox import create_sandbox
 from integrations.stores import StoreUrls, embedded_stores, wipe
 from models.database import StatementCount, transaction
+from models.opening import migrate_database, open_database
 from server.admin.city_files import read_city
 from server.admin.seeding import seed_city, seed_demo_staff
 from server.application import create_app
@@ -122,8 +123,8 @@ async def api(
 ) -> AsyncIterator[Api]:
     keys = tmp_path_factory.mktemp("keys") / "token-keys.json"
     write_token_keys(keys)
-    await yiting._migrate(store_urls)
-    async with yiting.database_at(store_urls.database):
+    await migrate_database(store_urls.database)
+    async with open_database(store_urls.database):
         files = read_city(yiting.DEMO_CITY)
         await seed_city(files)
         await seed_demo_staff(files, PASSWORD)
@@ -143,9 +144,10 @@ async def api(
             rate_limits=False,
         )
         application = create_app(settings, yiting.vendors_of(settings), name="api-under-test")
-        async with serving(application) as url, httpx.AsyncClient(
-            base_url=url, trust_env=False, timeout=20
-        ) as http:
+        async with (
+            serving(application) as url,
+            httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http,
+        ):
             room: Services = application.ctx.services
             projector = Projector(room.valkey, room.directory, room.clock)
             worker = asyncio.create_task(projector.run_forever())
@@ -214,11 +216,7 @@ class City:
             text=True,
             check=True,
         ).stdout
-        return [
-            int(line.split()[0])
-            for line in found.splitlines()
-            if f"app.py {command}" in line
-        ]
+        return [int(line.split()[0]) for line in found.splitlines() if f"app.py {command}" in line]
 
 
 def free_port() -> int:
@@ -244,9 +242,7 @@ def start_city(data_dir: Path, *options: str, port: int = 0, sandbox_port: int =
         assert process.poll() is None, output.read_text()
         assert time.monotonic() < deadline, "the demo did not start in a minute"
         time.sleep(0.05)
-    return City(
-        f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}", data_dir, process
-    )
+    return City(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}", data_dir, process)
 
 
 def stop_city(city: City) -> None:
@@ -258,9 +254,7 @@ def stop_city(city: City) -> None:
 
 @pytest.fixture(scope="session")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
-    running = start_city(
-        tmp_path_factory.mktemp("city") / "data", "--no-crowd", "--no-rate-limits"
-    )
+    running = start_city(tmp_path_factory.mktemp("city") / "data", "--no-crowd", "--no-rate-limits")
     yield running
     stop_city(running)
     wipe(running.data_dir)

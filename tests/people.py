@@ -38,9 +38,7 @@ class Person:
 
     async def post(self, path: str, body: Any = None, **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.http.post(
-            f"/api/v1{path}", json=body, headers={**self.headers, **named}
-        )
+        return await self.http.post(f"/api/v1{path}", json=body, headers={**self.headers, **named})
 
     async def delete(self, path: str) -> httpx.Response:
         return await self.http.delete(f"/api/v1{path}", headers=self.headers)

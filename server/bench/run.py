@@ -18,6 +18,7 @@ from server.bench.report import print_table, write_json
 # Importing a module adds its measurements, in this order.
 MODULES = (reads, budgets, sockets, writes)
 HOST = "127.0.0.1"
+_WIDTH_IN_A_FILE = 120
 CLOCK = "2026-11-23T09:30:00+08:00"
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,6 +38,8 @@ async def measure(
     if unknown:
         raise BenchFailed(f"No measurement {', '.join(unknown)}; there are {_names()}.")
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH_IN_A_FILE)
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console
     ) as progress:

@@ -1,6 +1,6 @@
 """Halls over HTTP: list, detail, lines, hours."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
@@ -111,7 +111,7 @@ async def list_hours(request: Request, hall: str, query: HoursQuery) -> HoursVie
     room = services(request)
     entry = room.directory.hall(hall)
     first = query.start or business_day(room.clock.now())
-    last = query.to or first + timedelta(days=6)
+    last = query.to or first + min(timedelta(days=6), date.max - first)
     if last < first:
         raise InvalidRequest(errors=[FieldError("to", "must not be before `from`")])
     if (last - first).days >= MOST_DAYS:

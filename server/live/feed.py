@@ -6,6 +6,7 @@ answers boards, positions and rankings from memory.
 """
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -58,6 +59,7 @@ class Feed:
         self._valkey = valkey
         self._codes = list(hall_codes)
         self.halls: dict[str, Kept] = {}
+        self._heard_at: dict[str, float] = {}
         self._tickets: dict[UUID, LiveTicket] = {}
         # Tickets changed since their hall was last projected, by the version they changed to.
         self._stale: dict[UUID, int] = {}
@@ -108,6 +110,10 @@ class Feed:
         """The version to show for a ticket read from PostgreSQL: above all shown before."""
         known = self._tickets.get(ticket_id)
         return row_version if known is None else max(row_version, known.view.version + 1)
+
+    def oldest_age_s(self) -> float:
+        """Seconds since the hall heard of longest ago was projected; 0 before any was."""
+        return time.monotonic() - min(self._heard_at.values(), default=time.monotonic())
 
     # --- watching --------------------------------------------------------------------------
 
@@ -186,6 +192,8 @@ class Feed:
         if before is not None and before.hall.version > kept.hall.version:
             return
         self.halls[kept.hall.code] = kept
+        if before is None or before.hall.board.as_of != kept.hall.board.as_of:
+            self._heard_at[kept.hall.code] = time.monotonic()
         if before is not None:
             for ticket in before.hall.tickets:
                 self._tickets.pop(ticket.view.id, None)

@@ -20,9 +20,7 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def serve_file(
-    folder: Path, name: str, *, policy: str = POLICY, status: int = 200
-) -> HTTPResponse:
+def serve_file(folder: Path, name: str, *, policy: str = POLICY, status: int = 200) -> HTTPResponse:
     """A file of the folder itself, never of another one. Raises NotFound."""
     path = folder / name
     if path.parent != folder or not path.is_file():

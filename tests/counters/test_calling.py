@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from models.database import rows
+from server.tickets.day_end import lapse_past_days
 from tests.conftest import Api
 from tests.people import Person
 
@@ -35,7 +36,8 @@ async def a_waiting(api: Api, hall: str, line: str = "E") -> str:
 async def counter_for(api: Api, hall: str, clerk: Person, *lines: str) -> str:
     """The code of a counter that can serve all these lines."""
     counters = (await clerk.get(f"/halls/{hall}/counters")).json()
-    return next(one["code"] for one in counters if set(lines) <= set(one["skills"]))
+    found: str = next(one["code"] for one in counters if set(lines) <= set(one["skills"]))
+    return found
 
 
 async def test_a_visit_from_call_to_finish(api: Api, hall: str, clerk: Person) -> None:
@@ -132,9 +134,7 @@ async def test_every_action_in_every_wrong_state_is_refused_and_changes_nothing(
     await refused("call-next", "start", "finish", "miss", "pause")  # paused
 
 
-async def test_unknown_counters_and_halls_are_not_found(
-    api: Api, hall: str, clerk: Person
-) -> None:
+async def test_unknown_counters_and_halls_are_not_found(api: Api, hall: str, clerk: Person) -> None:
     assert code_of(await clerk.at(hall, "99", "call-next")) == (404, "not_found")
     assert code_of(await clerk.at("dg-99", "01", "call-next")) == (403, "not_allowed")
 
@@ -165,9 +165,7 @@ async def test_eight_counters_calling_at_once_get_eight_people_in_order(
             await clerk.at(hall, code, "finish")
 
 
-async def test_a_call_costs_at_most_eight_statements(
-    api: Api, hall: str, clerk: Person
-) -> None:
+async def test_a_call_costs_at_most_eight_statements(api: Api, hall: str, clerk: Person) -> None:
     counter = await counter_for(api, hall, clerk, "E")
     await clerk.at(hall, counter, "open")
     spent = []
@@ -181,11 +179,7 @@ async def test_a_call_costs_at_most_eight_statements(
     assert min(spent) <= 8
 
 
-async def test_what_is_open_at_midnight_gets_an_outcome(
-    api: Api, hall: str, clerk: Person
-) -> None:
-    from server.tickets.day_end import lapse_past_days
-
+async def test_what_is_open_at_midnight_gets_an_outcome(api: Api, hall: str, clerk: Person) -> None:
     lin = await api.citizen()
     waiting = (await lin.take(hall, api.item(hall, "E"))).json()
     feed = api.services.feed

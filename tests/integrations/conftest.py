@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import pytest_asyncio
-from tests.integrations.sandbox_running import RunningSandbox, running
 
 from integrations.ports import SignIn
 from integrations.wechat import WeChatSignIn
+from tests.integrations.sandbox_running import RunningSandbox, running
 
 
 @pytest_asyncio.fixture

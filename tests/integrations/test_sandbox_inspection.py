@@ -6,11 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integrations.sandbox_running import RunningSandbox, running
 
 from integrations.sandbox import SandboxSettings
 from integrations.sandbox.personas import Codes, Personas
 from integrations.sandbox.sent import Message, Sent
+from tests.integrations.sandbox_running import RunningSandbox, running
 
 
 async def test_a_persona_is_as_asked_and_brings_codes(sandbox: RunningSandbox) -> None:

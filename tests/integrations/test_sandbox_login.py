@@ -6,9 +6,9 @@ from collections import Counter
 
 import httpx
 import pytest
-from tests.integrations.sandbox_running import RunningSandbox, running
 
 from integrations.sandbox import SandboxSettings
+from tests.integrations.sandbox_running import RunningSandbox, running
 
 
 async def test_a_code_tells_who_sent_it(sandbox: RunningSandbox) -> None:

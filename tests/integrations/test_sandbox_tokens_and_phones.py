@@ -4,10 +4,10 @@ import time
 from asyncio import gather
 
 import pytest
-from tests.integrations.sandbox_running import RunningSandbox, running
 
 from integrations.sandbox.limits import PerWindow
 from integrations.sandbox.wechat_tokens import StableTokens
+from tests.integrations.sandbox_running import RunningSandbox, running
 
 
 async def test_asked_again_the_token_is_the_same_and_older(sandbox: RunningSandbox) -> None:

@@ -6,11 +6,11 @@ import time
 
 import httpx
 import pytest
-from tests.integrations.sandbox_running import RunningSandbox
 from structlog.testing import capture_logs
 
 from integrations.ports import PlatformRefused, PlatformUnavailable, SignIn, Visitor
 from integrations.wechat import WeChatSignIn
+from tests.integrations.sandbox_running import RunningSandbox
 
 
 async def test_a_code_becomes_a_visitor(sandbox: RunningSandbox, door: SignIn) -> None:

@@ -37,7 +37,7 @@ async def hear(socket: ClientConnection, within_s: float = 3.0) -> dict[str, Any
 
 
 async def hear_until(socket: ClientConnection, true: Any) -> list[dict[str, Any]]:
-    heard = []
+    heard: list[dict[str, Any]] = []
     while not heard or not true(heard[-1]):
         heard.append(await hear(socket))
     return heard
@@ -159,12 +159,16 @@ async def test_a_bad_token_does_not_sign_in(api: Api) -> None:
         assert (await hear(socket))["code"] == "not_signed_in"
 
 
+async def keep_making_mistakes(socket: ClientConnection) -> None:
+    for _ in range(50):
+        await socket.send("rubbish")
+        await hear(socket)
+
+
 async def test_one_mistake_after_another_ends_the_socket(api: Api) -> None:
     async with a_socket(api) as socket:
         with pytest.raises(ConnectionClosed):
-            for _ in range(50):
-                await socket.send("rubbish")
-                await hear(socket)
+            await keep_making_mistakes(socket)
 
 
 async def test_a_message_too_large_ends_the_socket(api: Api) -> None:
@@ -200,9 +204,9 @@ async def test_a_socket_that_never_reads_delays_nobody(api: Api, hall: str) -> N
         await hear(socket)
         ticket = await (await api.citizen()).take(hall, api.item(hall, "E"))
         assert ticket.status_code == 201
-        await hear_until(socket, lambda said: sum(
-            line["waiting"] for line in said["data"]["lines"]
-        ) == 1)
+        await hear_until(
+            socket, lambda said: sum(line["waiting"] for line in said["data"]["lines"]) == 1
+        )
     writer.close()
 
 

@@ -173,7 +173,7 @@ async def test_changing_any_part_makes_it_worthless(api: Api, lin: Person) -> No
 
 @pytest.mark.parametrize(
     "token",
-    ["", " ", ".", "..", "...", "a.b.c", "null", "e30.e30.e30", "=" * 40, "é", "\x7f", "x" * 5000],
+    [".", "..", "...", "a.b.c", "null", "e30.e30.e30", "=" * 40, "é", "\x7f", "x" * 5000],
 )
 async def test_garbage_is_no_token(api: Api, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}".encode()}

@@ -1,9 +1,11 @@
 """Taking a number, following it, giving it up."""
 
 from asyncio import gather
+from uuid import UUID
 
 import pytest
 
+from models.database import transaction
 from tests.conftest import Api, until
 from tests.people import Person
 
@@ -102,8 +104,6 @@ async def test_a_closed_hall_gives_no_number_and_says_when_it_opens(
 
 
 async def test_a_paused_line_gives_no_number(api: Api, hall: str, lin: Person) -> None:
-    from models.database import transaction
-
     entry = api.services.directory.hall(hall)
     async with transaction() as tx:
         await tx.run("UPDATE line SET state = 'paused' WHERE id = $1", entry.lines["E"].id)
@@ -113,8 +113,6 @@ async def test_a_paused_line_gives_no_number(api: Api, hall: str, lin: Person) -
 
 
 async def test_a_full_line_takes_nobody_else(api: Api, hall: str, lin: Person) -> None:
-    from models.database import transaction
-
     entry = api.services.directory.hall(hall)
     async with transaction() as tx:
         await tx.run("UPDATE line SET waiting_limit = 1 WHERE id = $1", entry.lines["E"].id)
@@ -149,9 +147,7 @@ async def test_my_tickets_come_newest_first_in_pages(api: Api, hall: str, lin: P
     assert second["next_cursor"] is None
 
 
-async def test_what_a_line_says_of_her_follows_the_others(
-    api: Api, hall: str, lin: Person
-) -> None:
+async def test_what_a_line_says_of_her_follows_the_others(api: Api, hall: str, lin: Person) -> None:
     item = api.item(hall, "E")
     before = await api.citizen()
     first = (await before.take(hall, item)).json()
@@ -159,7 +155,7 @@ async def test_what_a_line_says_of_her_follows_the_others(
     await before.post(f"/tickets/{first['id']}/cancel")
 
     def moved_up() -> bool:
-        live = api.services.feed.ticket(__import__("uuid").UUID(mine["id"]))
+        live = api.services.feed.ticket(UUID(mine["id"]))
         return live is not None and live.view.ahead == 0
 
     await until(moved_up, within_s=2)
@@ -193,7 +189,7 @@ async def test_a_wrong_body_is_refused_and_says_where(
 async def test_an_impossible_place_is_refused(lin: Person, place: str) -> None:
     reply = await lin.http.post(
         "/api/v1/tickets",
-        content='{"hall": "dg-01", "item": "x", "place": %s}' % place,
+        content=f'{{"hall": "dg-01", "item": "x", "place": {place}}}',
         headers=lin.headers,
     )
     assert reply.status_code == 400
@@ -212,7 +208,7 @@ async def test_taking_costs_five_statements_and_looking_none(
         spent.append(statements)
     assert min(spent) <= 8
     ticket = (await lin.take(hall, item)).json()
-    await until(lambda: api.services.feed.ticket(__import__("uuid").UUID(ticket["id"])))
+    await until(lambda: api.services.feed.ticket(UUID(ticket["id"])))
     looked = []
     for _ in range(5):
         _, statements = await api.statements(lin.get(f"/tickets/{ticket['id']}"))

@@ -155,9 +155,11 @@ class Session:
 def held_for_s(retry_after: str | None) -> float:
     """Seconds that a Retry-After header asks for; one where it is missing or no number."""
     try:
-        return min(max(float(retry_after or 1), 0.0), _LONGEST_HOLD_S)
+        asked = float(retry_after or 1)
     except ValueError:
         return 1.0
+    # Written so that "nan" waits longest instead of breaking the sleep.
+    return max(asked, 0.0) if asked < _LONGEST_HOLD_S else _LONGEST_HOLD_S
 
 
 def answer_of(reply: httpx.Response) -> Answer:

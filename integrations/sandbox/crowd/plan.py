@@ -8,7 +8,7 @@ class CrowdPlan:
     """Where to go and how busy to be.
 
     `pace` is how many people an average hall meets a business minute, over the day; `speed` is how
-    many business seconds pass in a real one, and must be the city's own.
+    many business seconds pass in a real one, and must be the city's own. `halls` None means all.
     """
 
     api_url: str
@@ -17,6 +17,7 @@ class CrowdPlan:
     pace: float = 0.5
     speed: float = 1.0
     seed: int = 1
+    halls: frozenset[str] | None = None
 
     most_people: int = 4_000
     most_connections: int = 48

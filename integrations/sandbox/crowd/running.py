@@ -22,12 +22,16 @@ _REPORT_EVERY_S = 60.0
 _AFTER_A_FAULT_S = 5.0
 
 
-async def simulate_crowd(plan: CrowdPlan, until: Awaitable[None]) -> Figures:
+async def simulate_crowd(
+    plan: CrowdPlan, until: Awaitable[None], figures: Figures | None = None
+) -> Figures:
     """Let citizens and clerks come and go until then; answers what they did.
+
+    Whoever wants to watch gives the `figures` to count in.
 
     Never raises for anything the server does: it waits for a server that is away, and carries on.
     """
-    figures = Figures()
+    figures = Figures() if figures is None else figures
     limits = httpx.Limits(
         max_connections=plan.most_connections, max_keepalive_connections=plan.most_connections
     )
@@ -100,19 +104,24 @@ async def _learn(city: City) -> dict[str, Hall]:
         cursor = page["next_cursor"]
     listed = await _read(city, "/api/v1/halls?limit=100")
     city.tempo.read(listed["as_of"])
-    halls = {}
-    for one in listed["data"]:
-        code = one["code"]
-        offered = (await _read(city, f"/api/v1/halls/{code}"))["items"]
-        board = await _read(city, f"/api/v1/halls/{code}/board")
-        items = {item: minutes[item] for item in offered if item in minutes}
-        if items and board["counters"]:
-            hall = halls[code] = Hall(city, code, items, board)
-            _open_or_close(hall, opened=one["open"])
+    chosen = [
+        one for one in listed["data"] if city.plan.halls is None or one["code"] in city.plan.halls
+    ]
+    met = await asyncio.gather(*(_meet(city, one["code"], minutes) for one in chosen))
+    halls = {hall.code: hall for hall in met if hall is not None}
+    _open_and_close(halls, listed)
     mean = sum(hall.counters for hall in halls.values()) / max(1, len(halls))
     for hall in halls.values():
         hall.size = hall.counters / mean
     return halls
+
+
+async def _meet(city: City, code: str, minutes: dict[str, int]) -> Hall | None:
+    """A hall; None where somebody who has just signed in can do nothing."""
+    offered = (await _read(city, f"/api/v1/halls/{code}"))["items"]
+    board = await _read(city, f"/api/v1/halls/{code}/board")
+    items = {item: minutes[item] for item in offered if item in minutes}
+    return Hall(city, code, items, board) if items and board["counters"] else None
 
 
 async def _read(city: City, path: str) -> Any:
@@ -125,11 +134,15 @@ async def _read(city: City, path: str) -> Any:
         await asyncio.sleep(_AFTER_A_FAULT_S)
 
 
-def _open_or_close(hall: Hall, *, opened: bool) -> None:
-    if opened:
-        hall.opened.set()
-    else:
-        hall.opened.clear()
+def _open_and_close(halls: dict[str, Hall], listed: dict[str, Any]) -> None:
+    for one in listed["data"]:
+        hall = halls.get(one["code"])
+        if hall is None:
+            continue
+        if one["open"]:
+            hall.opened.set()
+        else:
+            hall.opened.clear()
 
 
 async def _watch_doors(city: City, halls: dict[str, Hall]) -> None:
@@ -138,9 +151,7 @@ async def _watch_doors(city: City, halls: dict[str, Hall]) -> None:
         await asyncio.sleep(min(15.0, city.tempo.real_s(_READ_CLOCK_EVERY_S, least=2.0)))
         listed = await _read(city, "/api/v1/halls?limit=100")
         city.tempo.read(listed["as_of"])
-        for one in listed["data"]:
-            if one["code"] in halls:
-                _open_or_close(halls[one["code"]], opened=one["open"])
+        _open_and_close(halls, listed)
 
 
 async def _report_forever(figures: Figures, halls: dict[str, Hall]) -> None:

@@ -155,7 +155,6 @@ function newLine() {
       { className: "name" },
       make("span", { className: "zh" }),
       make("span", { className: "en", lang: "en" }),
-      make("span", { className: "note" }),
     ),
     make(
       "div",
@@ -163,6 +162,7 @@ function newLine() {
       make("span", { className: "count" }),
       make("span", { className: "unit" }, "人"),
     ),
+    make("span", { className: "note" }),
   );
 }
 
@@ -190,19 +190,19 @@ function tick() {
 /** What is wrong with what we show, in Chinese and English, or null. */
 function troubleNow() {
   if (link !== "lost" && !board) return null;
-  if (!board) return ["无法连接服务器,正在重试…", "Cannot reach the server; trying again…"];
+  if (!board) return ["无法连接服务器，正在重试…", "Cannot reach the server; trying again…"];
   const age = clock.secondsSince(board.as_of) ?? 0;
   const [before, beforeEn] = ago(age);
   const at = timeOf(Date.parse(board.as_of));
   if (link === "lost") {
     return [
-      `连接已断开,正在重连。以下是 ${at} 的信息(${before})`,
+      `连接已断开，正在重连。以下是 ${at} 的信息（${before}）`,
       `Connection lost, reconnecting. This is as of ${at} (${beforeEn}).`,
     ];
   }
   if (age < STALE_AFTER_S) return null;
   return [
-    `信息更新延迟。以下是 ${at} 的信息(${before})`,
+    `信息更新延迟。以下是 ${at} 的信息（${before}）`,
     `Updates are delayed. This is as of ${at} (${beforeEn}).`,
   ];
 }

@@ -25,7 +25,7 @@ async function refresh() {
     showFigures();
     show();
   } catch {
-    say(byId("as-of"), "暂时无法更新,正在重试 Cannot update now; trying again");
+    say(byId("as-of"), "暂时无法更新，正在重试 Cannot update now; trying again");
     byId("as-of").classList.add("bad");
   }
 }
@@ -104,12 +104,12 @@ function findMe() {
       // Eleven metres are near enough for choosing a hall.
       place = { lat: coords.latitude.toFixed(4), lng: coords.longitude.toFixed(4) };
       byId("near").disabled = false;
-      tell(["已按与您的距离排序;位置只用于这次排序。", "Nearest first; your position is used for this order only."]);
+      tell(["已按与您的距离排序；位置只用于这次排序。", "Nearest first; your position is used for this order only."]);
       refresh();
     },
     () => {
       byId("near").disabled = false;
-      tell(["没有得到您的位置,仍按代码排序。", "Your position is not available; the order stays as it was."]);
+      tell(["没有得到您的位置，仍按代码排序。", "Your position is not available; the order stays as it was."]);
     },
     { maximumAge: 60_000, timeout: 10_000 },
   );
@@ -119,7 +119,7 @@ function findMe() {
 
 async function showServer() {
   const about = await ask("/about.json").catch(() => null);
-  if (about?.mode === "demo") say(byId("mode"), "演示环境:数据均为虚构 Demo: nobody here is real · 一厅通 Yiting · Apache-2.0");
+  if (about?.mode === "demo") say(byId("mode"), "演示环境：数据均为虚构 Demo: nobody here is real · 一厅通 Yiting · Apache-2.0");
   if (about?.sandbox_url) {
     byId("sandbox-link").href = about.sandbox_url;
     byId("sandbox").hidden = false;

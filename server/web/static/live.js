@@ -144,6 +144,8 @@ export class BoardFeed {
   #drop() {
     const socket = this.#socket;
     this.#socket = null;
+    // What a poll said while the socket lived says nothing about now.
+    if (this.#live) this.#polledAt = -Infinity;
     this.#live = false;
     socket?.close();
     this.#connectAt = now() + jitter(Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#tries));

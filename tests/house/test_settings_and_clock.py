@@ -1,0 +1,209 @@
+"""Settings are refused in one sentence that names them; the clock runs as it is told."""
+
+import json
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from scheduler.calendar import Opening, Timetable
+
+from server.application import clock_of
+from server.auth import write_token_keys
+from server.clock import Clock, microseconds
+from server.demo_clock import demo_clock, keep_clock, touch_clock
+from server.settings import Settings, WrongSettings, read_settings, require_production
+
+START = datetime.fromisoformat("2026-11-23T09:30:00+08:00")
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variables and no .env of this machine's."""
+    for name in list(os.environ):
+        if name.startswith("YITING_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MODE", "pretend"),
+        ("PORT", "eighty"),
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("WORKERS", "0"),
+        ("WORKERS", "65"),
+        ("PROXIES_COUNT", "many"),
+        ("LOG_LEVEL", "loud"),
+        ("RATE_LIMITS", "perhaps"),
+        ("WECHAT_HOST", "api.weixin.example"),
+        ("PUBLIC_URL", "ftp://yiting.example"),
+        ("SANDBOX_URL", "localhost:8001"),
+        ("CLOCK_START", "2026-11-23T09:30:17"),
+        ("CLOCK_START", "yesterday-ish"),
+        ("CLOCK_SPEED", "0"),
+        ("CLOCK_SPEED", "-1.5"),
+        ("CLOCK_SPEED", "3601"),
+    ],
+)
+def test_a_wrong_variable_is_named_and_its_value_is_not(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"YITING_{name}", value)
+    with pytest.raises(WrongSettings) as wrong:
+        read_settings()
+    sentence = str(wrong.value)
+    assert f"YITING_{name} " in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    assert f"'{value}'" not in sentence
+    assert len(value) < 4 or value not in sentence
+
+
+def test_all_wrong_variables_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YITING_PORT", "eighty")
+    monkeypatch.setenv("YITING_WORKERS", "none")
+    with pytest.raises(WrongSettings, match=r"YITING_PORT.*YITING_WORKERS"):
+        read_settings()
+
+
+def test_variables_and_the_env_file_are_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("YITING_PORT=9001\nYITING_WORKERS=3\nOTHER=1\n")
+    monkeypatch.setenv("YITING_PORT", "9002")
+    settings = read_settings()
+    assert (settings.port, settings.workers) == (9002, 3)
+    assert read_settings(port=9003, workers=None).port == 9003
+    assert settings.mode == "production"
+
+
+def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YITING_WECHAT_SECRET", "hush-hush")
+    monkeypatch.setenv("YITING_DATABASE_URL", "postgres://yiting:hush-hush@db/yiting")
+    settings = read_settings()
+    assert "hush-hush" not in f"{settings!r} {settings} {settings.model_dump()}"
+
+
+def production(tmp_path: Path, **changed: object) -> Settings:
+    keys = tmp_path / "keys.json"
+    write_token_keys(keys)
+    proper: dict[str, object] = {
+        "database_url": "postgres://db/yiting",
+        "redis_url": "redis://valkey",
+        "token_keys_file": keys,
+        "wechat_app_id": "wx-of-the-city",
+        "wechat_secret": "secret-of-the-city",
+    }
+    return read_settings(**(proper | changed))
+
+
+DEMO_KEYS = {"wx-of-the-demo", "secret-of-the-demo"}
+
+
+def test_a_real_city_with_everything_set_may_be_served(tmp_path: Path) -> None:
+    require_production(production(tmp_path), demo_keys=DEMO_KEYS)
+
+
+@pytest.mark.parametrize(
+    "name", ["database_url", "redis_url", "token_keys_file", "wechat_app_id", "wechat_secret"]
+)
+def test_a_real_city_needs_each_of_them(tmp_path: Path, name: str) -> None:
+    with pytest.raises(WrongSettings, match=f"YITING_{name.upper()}"):
+        require_production(production(tmp_path, **{name: None}), demo_keys=DEMO_KEYS)
+
+
+def test_an_empty_secret_is_a_missing_one(tmp_path: Path) -> None:
+    with pytest.raises(WrongSettings, match="YITING_WECHAT_SECRET"):
+        require_production(production(tmp_path, wechat_secret=""), demo_keys=DEMO_KEYS)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"wechat_app_id": "wx-of-the-demo"}, {"wechat_secret": "secret-of-the-demo"}]
+)
+def test_a_real_city_is_not_served_with_the_demos_keys(
+    tmp_path: Path, changed: dict[str, str]
+) -> None:
+    with pytest.raises(WrongSettings, match="demo's") as wrong:
+        require_production(production(tmp_path, **changed), demo_keys=DEMO_KEYS)
+    assert "secret-of" not in str(wrong.value)
+
+
+def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    gone = production(tmp_path, token_keys_file=tmp_path / "gone.json")
+    with pytest.raises(WrongSettings, match=r"YITING_TOKEN_KEYS_FILE.*gone\.json"):
+        require_production(gone, demo_keys=DEMO_KEYS)
+
+
+# --- the clock -----------------------------------------------------------------------------
+
+
+def test_a_clock_without_a_start_is_real_time() -> None:
+    assert abs(Clock().now() - datetime.now(UTC)) < timedelta(seconds=1)
+    assert clock_of(read_settings()).start is None
+
+
+@pytest.mark.parametrize("speed", [1.0, 60.0, 0.5])
+def test_a_clock_starts_where_told_and_runs_as_fast_as_told(speed: float) -> None:
+    clock = Clock(START, time.time() - 100, speed)
+    assert abs(clock.now() - (START + timedelta(seconds=100 * speed))) < timedelta(seconds=speed)
+    assert clock.now().tzinfo is UTC
+
+
+def test_two_processes_with_the_same_anchor_agree() -> None:
+    settings = read_settings(clock_start=START, clock_anchor=time.time() - 5, clock_speed=10)
+    one, other = clock_of(settings), clock_of(settings)
+    assert abs(one.now() - other.now()) < timedelta(seconds=0.5)
+
+
+def test_versions_rise_and_fit_javascript() -> None:
+    first = microseconds()
+    assert first <= microseconds() < 2**53
+
+
+WEEKDAYS = Timetable(
+    tuple(
+        Opening(day, datetime(1, 1, 1, 9).time(), datetime(1, 1, 1, 17).time()) for day in range(5)
+    )
+)
+
+
+def test_a_demos_clock_starts_where_it_is_told(tmp_path: Path) -> None:
+    clock = demo_clock(tmp_path / "clock.json", WEEKDAYS, given=START, speed=2.0)
+    assert (clock.start, clock.speed) == (START, 2.0)
+    assert abs(clock.anchor - time.time()) < 5
+
+
+def test_a_demo_untold_starts_when_the_halls_are_open(tmp_path: Path) -> None:
+    clock = demo_clock(tmp_path / "clock.json", WEEKDAYS, given=None, speed=1.0)
+    assert clock.start is not None
+    local = clock.start.astimezone(START.tzinfo)
+    assert local.weekday() < 5
+    assert 9 <= local.hour < 17
+    assert clock.start >= datetime.now(UTC) - timedelta(seconds=5)
+
+
+def test_business_time_does_not_run_backwards_over_a_restart(tmp_path: Path) -> None:
+    kept = tmp_path / "clock.json"
+    far = datetime.fromisoformat("2031-03-05T10:00:00+08:00")
+    keep_clock(kept, Clock(far, time.time() - 60, 10.0))
+    touch_clock(kept)
+    again = demo_clock(kept, WEEKDAYS, given=None, speed=1.0)
+    assert again.start is not None
+    ran = (again.start - far).total_seconds()
+    assert 590 <= ran <= 620
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"start": "x", "anchor": 0, "speed": 1}', "null"]
+)
+def test_a_spoilt_note_of_the_clock_is_no_harm(tmp_path: Path, text: str) -> None:
+    kept = tmp_path / "clock.json"
+    kept.write_text(text)
+    clock = demo_clock(kept, WEEKDAYS, given=None, speed=1.0)
+    assert clock.start is not None
+    keep_clock(kept, clock)
+    assert json.loads(kept.read_text())["speed"] == 1.0
