@@ -215,7 +215,7 @@ async def test_names_are_shown_as_text_and_waits_only_where_they_are_known(
     )
 
     await expect(page.locator("#hall-name")).to_have_text(attack)
-    await expect(page.locator("#lines .note").nth(0)).to_have_text("约 5–25 分钟 about 5–25 min")
+    await expect(page.locator("#lines .note").nth(0)).to_have_text("约 5–25 分钟 min")
     await expect(page.locator("#lines .note").nth(1)).to_have_text("")
     assert await page.locator("main img:not(.arrow), main script, h1 *").count() == 0
     assert watched.complaints == []

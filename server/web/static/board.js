@@ -139,9 +139,8 @@ function showLines() {
     say(element.querySelector(".name .zh"), line.name);
     say(element.querySelector(".name .en"), line.name_en);
     say(element.querySelector(".count"), `${line.waiting}`);
-    const range = waitRange(line.wait);
-    const note = line.state !== "open" ? ["暂停取号", "no new numbers"] : range;
-    say(element.querySelector(".note"), note ? note.join(" ") : "");
+    const note = line.state === "open" ? waitRange(line.wait) : "暂停取号 no new numbers";
+    say(element.querySelector(".note"), note);
   });
 }
 

@@ -83,7 +83,7 @@ function fillHall(element, hall) {
   say(state, hall.open ? "服务中 Open" : "休息 Closed");
   const people = hall.waiting === null ? "" : `${hall.waiting} 人等候 waiting`;
   say(element.querySelector(".people"), people);
-  say(element.querySelector(".wait"), waitRange(hall.wait)?.join(" ") ?? "");
+  say(element.querySelector(".wait"), waitRange(hall.wait));
 }
 
 // --- where I am -----------------------------------------------------------------------------

@@ -1,12 +1,12 @@
-// How values are said: Chinese and English, always as a pair.
+// How values are said, in Chinese and English.
 
-/** A predicted wait as a range of whole minutes, or null when it is not known. */
+/** A predicted wait as a range of whole minutes; nothing when it is not known. */
 export function waitRange(wait) {
-  if (!wait) return null;
+  if (!wait) return "";
   const low = Math.floor(wait.p10_s / 60);
   const high = Math.max(1, Math.ceil(wait.p90_s / 60));
   const range = low >= high ? `${high}` : `${low}–${high}`;
-  return [`约 ${range} 分钟`, `about ${range} min`];
+  return `约 ${range} 分钟 min`;
 }
 
 /** A distance as people say it. */
