@@ -40,7 +40,7 @@ async def statement_budgets(bench: Bench) -> list[Figure]:
     bench.say("taking one by one")
     figures = [
         await _budget(bench, "statements a take", take_once),
-        await _budget(bench, "statements a take with Idempotency-Key", take_with_key),
+        await _budget(bench, "statements a take, with key", take_with_key),
     ]
     bench.say("calling one by one")
     counters = await open_counters(bench, token, halls[1:2])
@@ -49,7 +49,7 @@ async def statement_budgets(bench: Bench) -> list[Figure]:
         bench, [Wish(next(people), halls[1], lines[counters[able][0]][0]) for _ in range(TIMES)]
     )
     await settled()
-    [calling, rest] = [0.0, 0.0]
+    calling = rest = 0.0
     ends = [request("POST", f"{able}/{verb}", token=token, body={}) for verb in ("start", "finish")]
     for _ in range(TIMES):
         before = await statements(bench)

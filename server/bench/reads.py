@@ -9,7 +9,7 @@ from server.bench.bench import Address, Bench, Figure, Load, Pairs, measurement
 from server.bench.city import Wish, citizens, hall_codes, items_by_line, settled, statements, take
 
 WARM_UP_S = 1.0
-PEOPLE = 200
+PEOPLE = 100
 TICKETS_EACH = 2
 PLACES = 10_000
 # Each API process looks up ended sign-ins this often by itself (`server/application.py`).
@@ -81,7 +81,7 @@ async def _compare(bench: Bench, what: str, targets: Targets, *, bar: float) -> 
     return [
         pairs.figure(what, limit="empty handler", bar=bar),
         Figure(
-            what=f"{what}: asks PostgreSQL",
+            what=f"{what}: PostgreSQL asked",
             value=max(0.0, counted - by_itself),
             unit="statements",
             bar=0,

@@ -24,6 +24,7 @@ from server.bench.following import Following
 SOCKETS = 1_000
 ACTIONS = 60
 BAR_S = 1.0
+NEVER_S = 3600.0
 PAUSE_S = (0.05, 0.4)
 _CONNECTING_AT_ONCE = 50
 
@@ -143,16 +144,16 @@ async def live(bench: Bench) -> list[Figure]:
             socket.close()
     delays = following.delays(len(sockets))
     missing = SOCKETS * ACTIONS - len(delays)
-    p50, p99 = percentile(delays, 50), percentile(delays, 99)
+    p50, p99, slowest = (percentile(delays, part) for part in (50, 99, 100))
     return [
         Figure(
-            what=f"live: commit to {SOCKETS} sockets, p99",
-            value=p99 if not missing else float("inf"),
+            what="live: commit to socket, p99",
+            value=NEVER_S if missing else p99,
             unit="seconds",
             bar=BAR_S,
             p50_s=p50,
             p99_s=p99,
-            note=f"{ACTIONS} actions; slowest {max(delays, default=0) * 1000:.0f} ms"
+            note=f"{ACTIONS} actions to {SOCKETS} sockets; slowest {slowest * 1000:.0f} ms"
             + (f"; {missing} never told" if missing else ""),
         )
     ]

@@ -17,7 +17,7 @@ import msgspec
 import redis.asyncio as aioredis
 import structlog
 
-from server.live.state import Kept, LiveTicket, TicketView, decode_hall, encode, frame
+from server.live.state import Kept, LiveTicket, TicketView, decode_hall, encode, frame, fresh_frame
 
 log = structlog.get_logger()
 
@@ -203,6 +203,16 @@ class Feed:
                 self._stale.pop(ticket.view.id, None)
         if before is None or before.hall.version < kept.hall.version:
             self._show(kept, before)
+        else:
+            self._refresh(kept)
+
+    def _refresh(self, kept: Kept) -> None:
+        """Nothing changed: let watchers know that this is news, and not silence."""
+        topic = f"hall:{kept.hall.code}"
+        if watchers := self._watchers.get(topic):
+            message = fresh_frame(kept.hall.board)
+            for watcher in watchers:
+                watcher.show(topic, kept.hall.version, message)
 
     def _show(self, kept: Kept, before: Kept | None) -> None:
         topic = f"hall:{kept.hall.code}"

@@ -27,7 +27,8 @@ ENDED_SHOWN_FOR = timedelta(minutes=15)
 
 _LINES = "SELECT code, name, name_en, state FROM line WHERE hall_id = $1 ORDER BY code"
 _COUNTERS = """
-    SELECT c.code, c.name, c.state, t.number
+    SELECT c.code, c.name, c.state, t.number,
+           CASE WHEN c.state = 'paused' THEN c.pause_reason END AS reason
     FROM counter c
     LEFT JOIN ticket t ON t.counter_id = c.id AND t.state IN ('called', 'serving')
     WHERE c.hall_id = $1 ORDER BY c.code

@@ -102,8 +102,8 @@ class LiveSocket:
             self._news.clear()
             while self._newest:
                 topic, (version, message) = self._newest.popitem()
-                # Only ever upwards: a snapshot read slowly may be older than a change just sent.
-                if version > self._sent.get(topic, -1):
+                # Never backwards: a snapshot read slowly may be older than a change just sent.
+                if version >= self._sent.get(topic, 0):
                     self._sent[topic] = version
                     await self._send(message)
 

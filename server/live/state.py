@@ -54,12 +54,13 @@ class LiveLine(msgspec.Struct, frozen=True):
 
 
 class BoardCounter(msgspec.Struct, frozen=True):
-    """A counter on the board; `number` is who is at it."""
+    """A counter on the board; `number` is who is at it, `reason` why it is paused."""
 
     code: str
     name: str
     state: str
     number: str | None
+    reason: str | None
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -126,6 +127,12 @@ class Kept:
     def waiting(self) -> int:
         """How many wait in the whole hall."""
         return sum(line.waiting for line in self.hall.board.lines)
+
+
+def fresh_frame(board: Board) -> bytes:
+    """A socket message saying that a board still stands, and as of when."""
+    fresh = {"type": "fresh", "topic": f"hall:{board.hall}", "version": board.version}
+    return encode(fresh | {"as_of": board.as_of})
 
 
 def frame(topic: str, version: int, data: bytes) -> bytes:

@@ -36,7 +36,7 @@ def _document() -> bytes:
 @bp.get("/", name="docs")
 async def docs(request: Request) -> HTTPResponse:
     """Swagger UI."""
-    return serve_file(STATIC, "docs.html", policy=SWAGGER_POLICY)
+    return serve_file(request, STATIC, "docs.html", policy=SWAGGER_POLICY)
 
 
 @bp.get("/openapi.json", name="openapi")
@@ -48,7 +48,12 @@ async def openapi(request: Request) -> HTTPResponse:
 @bp.get("/swagger/<name:str>", name="swagger")
 async def swagger(request: Request, name: str) -> HTTPResponse:
     """Swagger UI's own files."""
-    return page(request, lambda: serve_file(_swagger_folder(), name))
+    return page(request, lambda: serve_file(request, _swagger_folder(), name))
+
+
+def _explained(refusal: type[Refusal]) -> str:
+    """What a refusal means, as its class says it."""
+    return escape(" ".join((refusal.__doc__ or "").split()).replace("`", ""))
 
 
 @bp.get("/problems", name="problems")
@@ -56,8 +61,7 @@ async def problems(request: Request) -> HTTPResponse:
     """Every refusal code, what it means, and its status."""
     rows = "".join(
         f"<tr id='{escape(code)}'><td><code>{escape(code)}</code></td><td>{refusal.status}</td>"
-        f"<td>{escape(refusal.sentence[0])}<br><small>{escape(refusal.sentence[1])} "
-        f"{escape(' '.join((refusal.__doc__ or '').split()))}</small></td></tr>"
+        f"<td>{escape(refusal.sentence[0])}<br><small>{_explained(refusal)}</small></td></tr>"
         for code, refusal in sorted(Refusal.known.items())
     )
     return html(

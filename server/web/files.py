@@ -1,9 +1,11 @@
 """Files served from memory: read once, typed, with the headers a browser needs."""
 
+import hashlib
 import mimetypes
 from functools import lru_cache
 from pathlib import Path
 
+from sanic import Request
 from sanic.response import HTTPResponse
 
 from server.errors import NotFound
@@ -16,26 +18,33 @@ POLICY = (
 
 
 @lru_cache(maxsize=128)
-def _read(path: Path) -> bytes:
-    return path.read_bytes()
+def _read(path: Path) -> tuple[bytes, str]:
+    """A file's bytes and its ETag."""
+    content = path.read_bytes()
+    return content, f'"{hashlib.sha256(content).hexdigest()[:20]}"'
 
 
-def serve_file(folder: Path, name: str, *, policy: str = POLICY, status: int = 200) -> HTTPResponse:
-    """A file of the folder itself, never of another one. Raises NotFound."""
+def serve_file(
+    request: Request, folder: Path, name: str, *, policy: str = POLICY, status: int = 200
+) -> HTTPResponse:
+    """A file of the folder itself, never of another one; 304 when the browser has it.
+
+    Raises NotFound.
+    """
     path = folder / name
     if path.parent != folder or not path.is_file():
         raise NotFound
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     if kind.startswith("text/") or kind.endswith(("javascript", "json")):
         kind += "; charset=utf-8"
-    return HTTPResponse(
-        _read(path),
-        status=status,
-        content_type=kind,
-        headers={
-            "Content-Security-Policy": policy,
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-            "Cache-Control": "no-cache",
-        },
-    )
+    content, etag = _read(path)
+    headers = {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-cache",
+        "ETag": etag,
+    }
+    if request.headers.get("if-none-match") == etag:
+        return HTTPResponse(status=304, headers=headers)
+    return HTTPResponse(content, status=status, content_type=kind, headers=headers)

@@ -30,7 +30,8 @@ Chinese, or English with `Accept-Language: en`. Over the rate limit: 429 with `R
 `{"op": "sign_in", "token": "…"}` (not needed for halls), then
 `{"op": "watch", "topic": "hall:dg-01"}`, or a topic such as `ticket:<id>`. Each answer is
 `{"type": "state", "topic", "version", "data"}` with the full present state: once at once, then at
-each change, with a rising `version`. `unwatch` and `ping` do what they say; mistakes are answered
+each change, with a rising `version`; `{"type": "fresh", "topic", "version", "as_of"}` now and then
+says that the last state still stands. `unwatch` and `ping` do what they say; mistakes are answered
 with `{"type": "error", "code", "detail"}`; before a restart comes `{"type": "bye"}`.
 """
 TAGS = {

@@ -42,7 +42,7 @@ def page(request: Request, make: Callable[[], HTTPResponse]) -> HTTPResponse:
 @bp.get("/", name="index")
 async def index(request: Request) -> HTTPResponse:
     """Where everything is."""
-    return serve_file(STATIC, "index.html")
+    return serve_file(request, STATIC, "index.html")
 
 
 @bp.get("/board/<hall:str>", name="board_page")
@@ -51,8 +51,8 @@ async def board(request: Request, hall: str) -> HTTPResponse:
     try:
         services(request).directory.hall(hall)
     except NotFound:
-        return serve_file(STATIC, "no-hall.html", status=404)
-    return serve_file(STATIC, "board.html")
+        return serve_file(request, STATIC, "no-hall.html", status=404)
+    return serve_file(request, STATIC, "board.html")
 
 
 @endpoint(
@@ -78,4 +78,4 @@ async def about(request: Request) -> About:
 @bp.get("/assets/<name:str>", name="assets")
 async def assets(request: Request, name: str) -> HTTPResponse:
     """Styles and modules of the pages."""
-    return page(request, lambda: serve_file(STATIC, name))
+    return page(request, lambda: serve_file(request, STATIC, name))

@@ -214,3 +214,13 @@ async def test_a_plain_get_of_the_socket_is_told_what_it_is(api: Api) -> None:
     reply = await api.http.get("/api/v1/live")
     assert reply.status_code in {400, 426}
     assert reply.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_quiet_board_says_now_and_then_that_it_still_stands(api: Api, hall: str) -> None:
+    async with a_socket(api) as socket:
+        await say(socket, op="watch", topic=f"hall:{hall}")
+        state = await hear(socket)
+        api.turn_clock("2026-11-23T09:45:00+08:00")
+        fresh = await hear(socket, within_s=20)
+        assert (fresh["type"], fresh["version"]) == ("fresh", state["version"])
+        assert fresh["as_of"] > state["data"]["as_of"]

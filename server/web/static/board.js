@@ -98,7 +98,8 @@ function showCounters() {
   list.dataset.many = board.counters.length > 24 ? "3" : board.counters.length > 10 ? "2" : "1";
   showList(list, board.counters, (counter) => counter.code, newCounter, (element, counter) => {
     const names = counterNames(counter.code, counter.name);
-    const state = COUNTER_STATES[counter.state] ?? [counter.state, counter.state];
+    const state = [...(COUNTER_STATES[counter.state] ?? [counter.state, counter.state])];
+    if (counter.reason) state[0] = `${state[0]} · ${counter.reason}`;
     element.dataset.state = counter.state;
     element.classList.toggle("busy", counter.number !== null);
     say(element.querySelector(".name .zh"), names.short);

@@ -6,8 +6,6 @@ const SILENT_AFTER_MS = 12_000;
 const OPEN_WITHIN_MS = 6_000;
 const ANSWER_WITHIN_MS = 5_000;
 const POLL_EVERY_MS = 3_000;
-// A quiet hall sends nothing over the socket; a plain read shows how fresh its state is.
-const CONFIRM_EVERY_MS = 20_000;
 const LOST_AFTER_MS = 2_000;
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 20_000;
@@ -22,7 +20,6 @@ export class BoardFeed {
   #onLink;
   #link = "connecting";
   #board = null;
-  #etag = null;
   #socket = null;
   #live = false;
   #heardAt = -Infinity;
@@ -122,6 +119,11 @@ export class BoardFeed {
       this.#tries = 0;
       this.#take(message.data);
       this.#judge();
+    } else if (message.type === "fresh") {
+      // Nothing changed, and as of when: the state we have still stands.
+      if (this.#board?.version === message.version) {
+        this.#take({ ...this.#board, as_of: message.as_of });
+      }
     } else if (message.type === "bye") {
       this.#drop();
     }
@@ -161,25 +163,22 @@ export class BoardFeed {
     try {
       const response = await this.#ask();
       if (response.ok) {
-        this.#etag = response.headers.get("etag");
         this.#take(await response.json());
       }
       rest = Math.max(rest, 1000 * Number(response.headers.get("retry-after") ?? 0));
-      this.#reached(response.ok || response.status === 304);
+      this.#reached(response.ok);
     } catch {
       this.#polledAt = -Infinity;
     }
     this.#polling = false;
-    this.#pollAt = now() + (this.#live ? CONFIRM_EVERY_MS : jitter(rest));
+    this.#pollAt = this.#live ? Infinity : now() + jitter(rest);
     this.#judge();
   }
 
   #ask() {
-    // While the socket lives the question is how fresh the state is, which a 304 does not tell.
-    const known = this.#etag !== null && !this.#live;
+    // Without an ETag: a 304 would not tell as of when the state still stands.
     return fetch(`/api/v1/halls/${encodeURIComponent(this.#hall)}/board`, {
       cache: "no-store",
-      headers: known ? { "If-None-Match": this.#etag } : {},
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
     });
   }
