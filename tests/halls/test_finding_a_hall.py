@@ -41,9 +41,7 @@ def metres(api: Api, place: Place) -> dict[str, float]:
 
 @pytest.mark.parametrize("datum", DATUMS)
 @pytest.mark.parametrize("place", [HUMEN, BEIJING], ids=["humen", "beijing"])
-async def test_the_nearest_comes_first_in_every_datum(
-    api: Api, place: Place, datum: Datum
-) -> None:
+async def test_the_nearest_comes_first_in_every_datum(api: Api, place: Place, datum: Datum) -> None:
     expected = metres(api, place)
     data = await found(api, **at(place, datum))
     assert [hall["code"] for hall in data] == sorted(expected, key=lambda code: expected[code])
@@ -91,7 +89,9 @@ async def test_travelling_takes_longer_on_foot(api: Api) -> None:
     }
     for times in seconds.values():
         assert times == sorted(times)
-    assert all(walk > drive for walk, drive in zip(seconds["walk"][5:], seconds["drive"][5:]))
+    assert all(
+        walk > drive for walk, drive in zip(seconds["walk"][5:], seconds["drive"][5:], strict=True)
+    )
 
 
 @pytest.mark.parametrize("limit", [1, 5, 34, 100])

@@ -80,7 +80,7 @@ async def test_a_make_up_saturday_is_worked_like_the_day_it_makes_up(api: Api) -
     assert date(2026, 10, 10).weekday() == 5
     assert made_up["kind"] == "makeup"
     assert hours(made_up) == [("09:00", "12:00"), ("14:00", "17:00")]
-    city_hall = (await days(api, "dg-00", "2026-10-10", "2026-10-17"))
+    city_hall = await days(api, "dg-00", "2026-10-10", "2026-10-17")
     assert hours(city_hall["2026-10-10"]) == [("09:00", "17:00")]
     assert hours(city_hall["2026-10-17"]) == [("09:00", "12:00")]
 

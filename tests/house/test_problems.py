@@ -107,9 +107,7 @@ async def test_the_content_type_is_not_trusted_the_body_is(api: Api) -> None:
         assert_problem(read, 401, "sign_in_refused")
         unread = await api.http.post("/api/v1/sessions/wechat", content=bad, headers=headers)
         assert_problem(unread, 400, "invalid_request")
-    form = await api.http.post(
-        "/api/v1/sessions/wechat", files={"code": b"x"}, data={"code": "x"}
-    )
+    form = await api.http.post("/api/v1/sessions/wechat", files={"code": b"x"}, data={"code": "x"})
     assert_problem(form, 400, "invalid_request")
 
 

@@ -5,10 +5,13 @@ the tests' own loop could not answer it. What a citizen and a clerk are answered
 document says, and never a fault of ours.
 """
 
+from typing import Any
+
 import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
+from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 import server.application  # noqa: F401 declares every route
@@ -18,7 +21,7 @@ from tests.people import PASSWORD, an_id_number
 
 # Not claimed: that every value a schema allows is taken (a cursor must be one of ours, `lat` needs
 # `lng`, and NUL is refused everywhere), nor that an empty parameter differs from an absent one.
-NOT_CLAIMED = [positive_data_acceptance, negative_data_rejection]
+NOT_CLAIMED: list[CheckFunction] = [positive_data_acceptance, negative_data_rejection]
 schema = schemathesis.openapi.from_dict(document())
 each_operation = schema.parametrize()
 a_few = settings(
@@ -64,7 +67,7 @@ def clerk(city: City) -> dict[str, str]:
 @each_operation
 @a_few
 def test_a_citizen_is_answered_as_documented(
-    case: schemathesis.Case, city: City, citizen: dict[str, str]
+    case: schemathesis.Case[Any], city: City, citizen: dict[str, str]
 ) -> None:
     case.call_and_validate(base_url=city.url, headers=citizen, excluded_checks=NOT_CLAIMED)
 
@@ -72,6 +75,6 @@ def test_a_citizen_is_answered_as_documented(
 @each_operation
 @a_few
 def test_a_clerk_is_answered_as_documented(
-    case: schemathesis.Case, city: City, clerk: dict[str, str]
+    case: schemathesis.Case[Any], city: City, clerk: dict[str, str]
 ) -> None:
     case.call_and_validate(base_url=city.url, headers=clerk, excluded_checks=NOT_CLAIMED)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from scheduler.calendar import Opening, Timetable
 
+from scheduler.calendar import Opening, Timetable
 from server.application import clock_of
 from server.auth import write_token_keys
 from server.clock import Clock, microseconds

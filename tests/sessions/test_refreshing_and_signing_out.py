@@ -11,7 +11,7 @@ import pytest
 from models.database import transaction
 from server.sessions.purging import purge
 from tests.conftest import Api
-from tests.people import Person
+from tests.people import Person, a_member_of_staff
 
 
 @pytest.fixture
@@ -25,9 +25,7 @@ async def refresh(api: Api, refresh_token: str) -> httpx.Response:
 
 
 async def me(api: Api, access_token: str) -> int:
-    reply = await api.http.get(
-        "/api/v1/me", headers={"Authorization": f"Bearer {access_token}"}
-    )
+    reply = await api.http.get("/api/v1/me", headers={"Authorization": f"Bearer {access_token}"})
     return reply.status_code
 
 
@@ -86,8 +84,6 @@ async def test_signing_out_kills_both_tokens_at_once(api: Api, lin: Person) -> N
 
 
 async def test_staff_refresh_and_sign_out_too(api: Api) -> None:
-    from tests.people import a_member_of_staff
-
     clerk = await a_member_of_staff(api.http, "clerk.dg-01.02")
     pair = (await refresh(api, clerk.session["refresh_token"])).json()
     claims = jwt.decode(pair["access_token"], options={"verify_signature": False})
@@ -99,8 +95,6 @@ async def test_staff_refresh_and_sign_out_too(api: Api) -> None:
 
 
 async def test_disabled_staff_cannot_refresh(api: Api) -> None:
-    from tests.people import a_member_of_staff
-
     clerk = await a_member_of_staff(api.http, "clerk.dg-01.03")
     name = "clerk.dg-01.03"
     async with transaction() as tx:

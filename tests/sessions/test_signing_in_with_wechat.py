@@ -192,6 +192,6 @@ async def test_a_sign_in_without_a_proper_code_is_malformed(api: Api, body: Any)
 
 async def test_a_phone_with_an_odd_name_signs_in_all_the_same(api: Api) -> None:
     code = await wechat_code(api.sandbox_url)
-    odd = {"User-Agent": b"\xff\xfe phone \xe5\xbe\xae " + b"x" * 300}
+    odd = {b"User-Agent": b"\xff\xfe phone \xe5\xbe\xae " + b"x" * 300}
     reply = await api.http.post("/api/v1/sessions/wechat", json={"code": code}, headers=odd)
     assert reply.status_code == 200

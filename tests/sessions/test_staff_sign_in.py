@@ -46,7 +46,15 @@ async def test_a_wrong_password_and_an_unknown_name_are_told_alike(api: Api) -> 
 
 @pytest.mark.parametrize(
     "username",
-    ["Clerk.dg-01.01", "clerk.dg-01.01 ", "%", "' OR '1'='1", "书记员", "clerk.dg-01.01\n", "é" * 64],
+    [
+        "Clerk.dg-01.01",
+        "clerk.dg-01.01 ",
+        "%",
+        "' OR '1'='1",
+        "书记员",
+        "clerk.dg-01.01\n",
+        "é" * 64,
+    ],
 )
 async def test_a_name_is_taken_as_it_is(api: Api, username: str) -> None:
     assert said(await sign_in(api, username=username, password=PASSWORD))[0] == 401
@@ -83,7 +91,9 @@ async def test_passwords_cannot_be_tried_without_end(
     # Eleven at most ten a minute, were the minute not to turn between them; so up to 21.
     statuses = []
     for _ in range(21):
-        statuses.append((await sign_in(api, username="manager.dg-02", password="guess")).status_code)
+        statuses.append(
+            (await sign_in(api, username="manager.dg-02", password="guess")).status_code
+        )
         if statuses[-1] == 429:
             break
     assert statuses[-1] == 429

@@ -1,0 +1,169 @@
+"""The OpenAPI document is valid, whole, and its examples are what it says they are."""
+
+import re
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+import pytest
+import schemathesis
+from schemathesis.core.result import Err
+
+import server.application  # noqa: F401 declares every route
+from server.endpoint import DECLARED, Endpoint
+from server.errors import Refusal
+from server.web.openapi import document
+from tests.conftest import Api
+
+DOCUMENT = document()
+
+
+def operations() -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (method.upper(), path): operation
+        for path, methods in DOCUMENT["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def path_of(declared: Endpoint) -> str:
+    return re.sub(r"<(\w+):\w+>", r"{\1}", declared.path)
+
+
+def valid(schema: dict[str, Any], value: Any) -> None:
+    """Validate against a schema that may refer to the document's components."""
+    jsonschema_rs.validate({**schema, "components": DOCUMENT["components"]}, value)
+
+
+async def test_the_document_is_served_as_made(api: Api) -> None:
+    reply = await api.http.get("/docs/openapi.json")
+    assert reply.status_code == 200
+    assert reply.headers["content-type"].startswith("application/json")
+    assert reply.json() == msgspec.json.decode(msgspec.json.encode(DOCUMENT))
+    assert reply.json()["openapi"].startswith("3.1")
+
+
+def test_the_document_is_valid_openapi() -> None:
+    schema = schemathesis.openapi.from_dict(DOCUMENT)
+    schema.validate()
+    found = list(schema.get_all_operations())
+    assert [result for result in found if isinstance(result, Err)] == []
+    assert len(found) == len(DECLARED)
+
+
+def test_every_schema_is_a_schema() -> None:
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        assert jsonschema_rs.meta.is_valid(schema), name
+
+
+def test_every_reference_leads_somewhere() -> None:
+    text = msgspec.json.encode(DOCUMENT).decode()
+    for name in set(re.findall(r'"#/components/schemas/([^"]+)"', text)):
+        assert name in DOCUMENT["components"]["schemas"]
+
+
+def test_every_declared_route_appears_and_nothing_else() -> None:
+    assert set(operations()) == {(d.method, path_of(d)) for d in DECLARED}
+
+
+async def test_every_route_of_the_server_is_declared_or_a_page(api: Api) -> None:
+    documented = {(method, path) for method, path in operations()}
+    pages = {"/", "/board/{hall}", "/assets/{name}", "/api/v1/live"}
+    for route in api.app.router.routes:
+        path = "/" + re.sub(r"<(\w+)(:\w+)?>", r"{\1}", route.path)
+        for method in route.methods:
+            is_page = path in pages or path.startswith(("/docs", "/clerk", "/board"))
+            assert (method, path) in documented or is_page, (method, path)
+
+
+def test_names_of_operations_are_unique() -> None:
+    names = [operation["operationId"] for operation in operations().values()]
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda declared: declared.name)
+def test_each_operation_is_described(declared: Endpoint) -> None:
+    operation = operations()[declared.method, path_of(declared)]
+    chinese, english = operation["summary"].split(" · ")
+    assert not chinese.isascii()
+    assert english.isascii()
+    assert operation["description"].endswith((".", "…"))
+    assert operation["tags"] == [declared.tag]
+    assert declared.tag in {tag["name"] for tag in DOCUMENT["tags"]}
+    assert str(declared.status) in operation["responses"]
+    assert operation["security"] == ([{"bearer": []}] if declared.guard.signed_in else [])
+    named = {p["name"] for p in operation["parameters"] if p["in"] == "path"}
+    assert named == set(re.findall(r"{(\w+)}", path_of(declared)))
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda declared: declared.name)
+def test_each_refusal_of_an_operation_is_documented_by_its_code(declared: Endpoint) -> None:
+    responses = operations()[declared.method, path_of(declared)]["responses"]
+    for refusal in declared.refuses:
+        assert f"`{refusal.code}`" in responses[str(refusal.status)]["description"]
+        assert "application/problem+json" in responses[str(refusal.status)]["content"]
+    if declared.guard.signed_in:
+        assert {"401", "403"} <= set(responses)
+    assert "429" in responses
+
+
+def test_examples_are_what_the_schemas_say() -> None:
+    seen = 0
+    for operation in operations().values():
+        for response in operation["responses"].values():
+            for content in response.get("content", {}).values():
+                if "example" in content:
+                    valid(content["schema"], content["example"])
+                    seen += 1
+        for parameter in operation["parameters"]:
+            if "example" in parameter:
+                valid(parameter["schema"], parameter["example"])
+                seen += 1
+    assert seen > 3
+
+
+def test_examples_inside_schemas_are_valid_too() -> None:
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            for example in node.get("examples", ()) if "type" in node else ():
+                valid(node, example)
+            for below in node.values():
+                walk(below)
+        elif isinstance(node, list):
+            for below in node:
+                walk(below)
+
+    walk(DOCUMENT)
+
+
+async def test_real_answers_are_what_the_schemas_say(api: Api) -> None:
+    for path in (
+        "/api/v1/halls",
+        "/api/v1/halls?lat=22.8&lng=113.6&limit=3",
+        "/api/v1/halls/dg-01",
+        "/api/v1/halls/dg-01/lines",
+        "/api/v1/halls/dg-01/hours",
+        "/api/v1/halls/dg-01/board",
+        "/api/v1/items?limit=100",
+        "/api/v1/items/social-card-renewal",
+        "/about.json",
+        "/healthz",
+        "/readyz",
+    ):
+        bare = path.partition("?")[0].replace("dg-01", "{hall}")
+        operation = operations()["GET", bare.replace("social-card-renewal", "{item}")]
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        valid(schema, (await api.http.get(path)).json())
+
+
+async def test_problems_are_what_the_schema_says(api: Api) -> None:
+    problem = DOCUMENT["components"]["schemas"]["Problem"]
+    for path in ("/nowhere", "/api/v1/me", "/api/v1/halls?lat=x", "/api/v1/halls/dg-99"):
+        valid(problem, (await api.http.get(path)).json())
+
+
+def test_every_refusal_belongs_to_an_operation_or_to_all() -> None:
+    text = msgspec.json.encode(DOCUMENT).decode()
+    everywhere = {"method_not_allowed", "internal_error"}
+    for code in Refusal.known.keys() - everywhere:
+        assert f"`{code}`" in text, code
