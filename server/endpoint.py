@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from traceback import extract_tb
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -261,5 +262,7 @@ def as_refusal(fault: Exception) -> Refusal:
     if is_store_fault(fault):
         log.error("store_unavailable", fault=type(fault).__name__)
         return Unavailable()
-    log.error("internal_error", exc_info=fault)
+    # Where, but not what it said: a database's message may quote a name or a number.
+    where = [f"{frame.filename}:{frame.lineno}" for frame in extract_tb(fault.__traceback__)]
+    log.error("internal_error", fault=type(fault).__name__, where=where[-6:])
     return InternalError()

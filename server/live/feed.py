@@ -189,11 +189,10 @@ class Feed:
 
     def _keep(self, kept: Kept) -> None:
         before = self.halls.get(kept.hall.code)
-        if before is not None and before.hall.version > kept.hall.version:
+        if before is not None and not _is_news(kept, before):
             return
         self.halls[kept.hall.code] = kept
-        if before is None or before.hall.board.as_of != kept.hall.board.as_of:
-            self._heard_at[kept.hall.code] = time.monotonic()
+        self._heard_at[kept.hall.code] = time.monotonic()
         if before is not None:
             for ticket in before.hall.tickets:
                 self._tickets.pop(ticket.view.id, None)
@@ -230,6 +229,14 @@ class Feed:
                 message = ticket_frame(view)
                 for watcher in watchers:
                     watcher.show(f"ticket:{view.id}", view.version, message)
+
+
+def _is_news(kept: Kept, before: Kept) -> bool:
+    """Whether a state is later than the one we have; the slow re-read mostly finds the same."""
+    return (kept.hall.version, kept.hall.board.as_of) > (
+        before.hall.version,
+        before.hall.board.as_of,
+    )
 
 
 def ticket_frame(view: TicketView) -> bytes:

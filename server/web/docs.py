@@ -13,7 +13,7 @@ from sanic.response import HTTPResponse, html
 from server.errors import Refusal
 from server.web.files import POLICY, serve_file
 from server.web.openapi import document
-from server.web.pages import STATIC, page
+from server.web.pages import STATIC
 
 bp = Blueprint("docs", url_prefix="/docs")
 # Swagger UI sets styles on elements by itself.
@@ -48,7 +48,7 @@ async def openapi(request: Request) -> HTTPResponse:
 @bp.get("/swagger/<name:str>", name="swagger")
 async def swagger(request: Request, name: str) -> HTTPResponse:
     """Swagger UI's own files."""
-    return page(request, lambda: serve_file(request, _swagger_folder(), name))
+    return serve_file(request, _swagger_folder(), name)
 
 
 def _explained(refusal: type[Refusal]) -> str:

@@ -1,6 +1,5 @@
 """Pages: static HTML and modules that use the public API and the one socket, nothing else."""
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -9,8 +8,8 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from scheduler.calendar import SHANGHAI
-from server.endpoint import endpoint, refused
-from server.errors import NotFound, Refusal
+from server.endpoint import endpoint
+from server.errors import NotFound
 from server.services import services
 from server.web.files import serve_file
 
@@ -29,14 +28,6 @@ class About(msgspec.Struct, frozen=True):
     sandbox_url: str | None
     now: datetime
     clock_speed: float
-
-
-def page(request: Request, make: Callable[[], HTTPResponse]) -> HTTPResponse:
-    """Make a page, or the problem document when there is none."""
-    try:
-        return make()
-    except Refusal as refusal:
-        return refused(request, refusal)
 
 
 @bp.get("/", name="index")
@@ -78,4 +69,4 @@ async def about(request: Request) -> About:
 @bp.get("/assets/<name:str>", name="assets")
 async def assets(request: Request, name: str) -> HTTPResponse:
     """Styles and modules of the pages."""
-    return page(request, lambda: serve_file(request, STATIC, name))
+    return serve_file(request, STATIC, name)
