@@ -32,7 +32,7 @@ from server.incoming import Incoming
 from server.limits import Limits
 from server.live import socket
 from server.live.feed import Feed
-from server.metrics import route_observer
+from server.metrics import RouteTally, carry_over_forever
 from server.services import Services, Vendors
 from server.sessions import routes as sessions
 from server.sessions.tokens import ended_recently
@@ -122,6 +122,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, vendors: Vendors) -> N
         asyncio.create_task(feed.listen_forever()),
         asyncio.create_task(limits.add_up_forever()),
         asyncio.create_task(_remember_ended(tokens)),
+        asyncio.create_task(carry_over_forever()),
     ]
 
 
@@ -159,7 +160,7 @@ def clock_of(settings: Settings) -> Clock:
     return Clock(settings.clock_start, settings.clock_anchor or 0.0, settings.clock_speed)
 
 
-_observe_fault = route_observer("*", "(no route)")
+_faults = RouteTally("*", "(no route)")
 
 
 async def _answer_fault(request: Request, fault: Exception) -> HTTPResponse:
@@ -167,7 +168,7 @@ async def _answer_fault(request: Request, fault: Exception) -> HTTPResponse:
     if isinstance(fault, PayloadTooLarge):
         await _swallow(request)
     response = refused(request, _as_ours(fault))
-    finish(request, response, _observe_fault, 0.0)
+    finish(request, response, _faults, 0.0)
     return response
 
 

@@ -23,6 +23,7 @@ from sanic.response import HTTPResponse
 from integrations.ports import PlatformUnavailable
 from models.tickets import WrongState
 from server import metrics
+from server.answers import JSON, REQUEST_ID, Answer
 from server.auth import PUBLIC, Guard, Principal
 from server.errors import (
     FieldError,
@@ -129,7 +130,7 @@ def endpoint(
 
 
 def _wrap(declared: Endpoint, handler: Handler) -> Handler:
-    observe = metrics.route_observer(declared.method, declared.path)
+    tally = metrics.RouteTally(declared.method, declared.path)
     guarded = declared.guard.signed_in
     decoder: msgspec.json.Decoder[Any] | None = (
         msgspec.json.Decoder(declared.body) if declared.body else None
@@ -140,7 +141,7 @@ def _wrap(declared: Endpoint, handler: Handler) -> Handler:
         if guarded:
             path["who"] = admit(request, declared.guard, path.get("hall"))
         else:
-            services(request).limits.check(ADDRESS, request.client_ip)
+            services(request).limits.check(ADDRESS, address_of(request))
         if decoder is not None:
             path["body"] = read_body(request, decoder)
         if query_type is not None:
@@ -149,10 +150,8 @@ def _wrap(declared: Endpoint, handler: Handler) -> Handler:
         if isinstance(result, HTTPResponse):
             return result
         if result is None:
-            return HTTPResponse(status=204)
-        return HTTPResponse(
-            _encode(result), status=declared.status, content_type="application/json"
-        )
+            return Answer(status=204)
+        return Answer(_encode(result), status=declared.status, content_type=JSON)
 
     @functools.wraps(handler)
     async def wrapped(request: Request, **path: Any) -> HTTPResponse:
@@ -160,12 +159,10 @@ def _wrap(declared: Endpoint, handler: Handler) -> Handler:
         try:
             response = await answer(request, path)
         except AlreadyAnswered as before:
-            response = HTTPResponse(
-                before.body, status=before.status, content_type="application/json"
-            )
+            response = Answer(before.body, status=before.status, content_type=JSON)
         except Exception as fault:
             response = refused(request, fault)
-        finish(request, response, observe, time.perf_counter() - began)
+        finish(request, response, tally, time.perf_counter() - began)
         return response
 
     return wrapped
@@ -174,13 +171,13 @@ def _wrap(declared: Endpoint, handler: Handler) -> Handler:
 def finish(
     request: Request,
     response: HTTPResponse,
-    observe: Callable[[int, float], None],
+    tally: metrics.RouteTally,
     took_s: float,
 ) -> None:
     """Stamp the request id, count, and write the log line where one is worth writing."""
     request_id = f"{_REQUEST_PREFIX}-{next(_request_numbers):x}"
-    response.headers["X-Request-ID"] = request_id
-    observe(response.status, took_s)
+    response.headers[REQUEST_ID] = request_id
+    tally.count(response.status, took_s)
     # Reads that succeed are only counted: phones repeat them by the thousand.
     if request.method != "GET" or response.status >= 400 or took_s > SLOW_S:
         route = request.route
@@ -192,6 +189,12 @@ def finish(
             status=response.status,
             took_ms=round(took_s * 1000, 1),
         )
+
+
+def address_of(request: Request) -> str:
+    """The address a request comes from; a proxy's word counts only where proxies are set."""
+    behind_proxy: bool = request.app.config.PROXIES_COUNT is not None
+    return request.client_ip if behind_proxy else request.ip
 
 
 def admit(request: Request, guard: Guard, hall: str | None) -> Principal:

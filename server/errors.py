@@ -6,6 +6,8 @@ from typing import ClassVar
 import msgspec
 from sanic.response import HTTPResponse
 
+from server.answers import Answer
+
 PROBLEM_PAGE = "/docs/problems"
 
 
@@ -178,7 +180,7 @@ def problem_response(refusal: Refusal, *, instance: str, english: bool) -> HTTPR
         instance=instance,
         errors=refusal.errors,
     )
-    return HTTPResponse(
+    return Answer(
         _encode(problem),
         status=refusal.status,
         headers=refusal.headers,

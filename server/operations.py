@@ -9,6 +9,7 @@ from sanic.response import HTTPResponse
 
 from models.database import rows
 from server import metrics
+from server.answers import Answer
 from server.endpoint import endpoint
 from server.faults import is_store_fault
 from server.services import services
@@ -43,7 +44,7 @@ async def readyz(request: Request) -> HTTPResponse:
         "halls": "ok" if room.feed.halls else "no live state yet: is a worker running?",
     }
     ready = all(word == "ok" for word in checks.values())
-    return HTTPResponse(
+    return Answer(
         msgspec.json.encode(Health("ok" if ready else "not_ready", checks)),
         status=200 if ready else 503,
         content_type="application/json",
@@ -61,10 +62,10 @@ async def readyz(request: Request) -> HTTPResponse:
 )
 async def show_metrics(request: Request) -> HTTPResponse:
     """Figures of all processes on this machine."""
-    metrics.count_statements()
+    metrics.carry_over()
     metrics.LIVE_AGE.set(services(request).feed.oldest_age_s())
     body, content_type = await asyncio.to_thread(metrics.exposition)
-    return HTTPResponse(body, content_type=content_type)
+    return Answer(body, content_type=content_type)
 
 
 async def unapplied_migrations() -> list[str]:

@@ -43,24 +43,20 @@ async def statement_budgets(bench: Bench) -> list[Figure]:
         await _budget(bench, "statements a take, with key", take_with_key),
     ]
     bench.say("calling one by one")
-    counters = await open_counters(bench, token, halls[1:2])
-    able = next(path for path, skills in counters.items() if skills[0] in lines)
-    await take(
-        bench, [Wish(next(people), halls[1], lines[counters[able][0]][0]) for _ in range(TIMES)]
-    )
+    opened = await open_counters(bench, token, halls)
+    free = [path for path, skills in opened.items() if skills[0] in lines][:TIMES]
+    wishes = [Wish(next(people), path.split("/")[4], lines[opened[path][0]][0]) for path in free]
+    await take(bench, wishes)
     await settled()
-    calling = rest = 0.0
-    ends = [request("POST", f"{able}/{verb}", token=token, body={}) for verb in ("start", "finish")]
-    for _ in range(TIMES):
+    costs = []
+    for verb in ("call-next", "start", "finish"):
+        each = [request("POST", f"{path}/{verb}", token=token, body={}) for path in free]
         before = await statements(bench)
-        await send(bench.api, request("POST", f"{able}/call-next", token=token))
-        between = await statements(bench)
-        await send_all(bench.api, ends, connections=1)
-        calling += between - before
-        rest += await statements(bench) - between
-    note = f"start and finish: {rest / TIMES / 2:.2f} each"
-    value = calling / TIMES
-    figures.append(_figure("statements a call-next", value, note=note))
+        for answer in await send_all(bench.api, each, connections=1):
+            answer.json()
+        costs.append((await statements(bench) - before) / len(each))
+    note = f"start: {costs[1]:.2f}, finish: {costs[2]:.2f}"
+    figures.append(_figure("statements a call-next", costs[0], note=note))
     return figures
 
 

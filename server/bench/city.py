@@ -15,6 +15,7 @@ from server.bench.client import request, send, send_all
 from server.settings import DEMO_PASSWORD
 
 READY_TIMEOUT_S = 120.0
+COUNTED_AFTER_S = 1.5
 _family = secrets.randbelow(10_000)
 _births = itertools.count(1)
 
@@ -135,7 +136,11 @@ async def settled(seconds: float = 1.5) -> None:
 
 
 async def statements(bench: Bench) -> float:
-    """Statements that the API processes have sent to PostgreSQL so far, all together."""
+    """Statements that the API processes have sent to PostgreSQL so far, all together.
+
+    Each process carries its count into the metric once a second, so this waits first.
+    """
+    await asyncio.sleep(COUNTED_AFTER_S)
     [answer] = await send_all(bench.api, [request("GET", "/metrics")])
     for line in answer.body.decode().splitlines():
         if line.startswith("yiting_database_statements_total"):

@@ -75,6 +75,7 @@ async def _start(plan: Plan, folder: Path, database_url: str, start: Start) -> B
             await start(f"empty-{number}", command, (fd,))
         empty = (HOST, listening.getsockname()[1])
     await until_ready((HOST, api), "/readyz")
+    await until_ready((HOST, sandbox), "/healthz")
     await until_ready(empty, "/")
     return Bench(
         plan=plan,

@@ -77,6 +77,8 @@ async def call_next(bench: Bench) -> list[Figure]:
     counters = {path: known for path, known in served.items() if known}
     # All halls' first counters, then all their second ones: neighbours rarely share a hall.
     paths = sorted(counters, key=lambda path: path.rpartition("/")[2])
+    for end in _ends(token, paths):  # whoever is still at a counter
+        await send_all(bench.api, end)
     phases = max(1, round(plan.seconds * PHASES_A_SECOND))
     pairs = Pairs()
     async with inserts(bench) as bare:
@@ -112,12 +114,16 @@ async def _people_for(
     return [Wish(people[person], hall, item) for person, hall, item in wishes]
 
 
-async def _call_in_phases(bench: Bench, token: str, paths: list[str], phases: int) -> Load:
-    calls = [request("POST", f"{path}/call-next", token=token) for path in paths]
-    ends = [
+def _ends(token: str, paths: list[str]) -> list[list[bytes]]:
+    """What frees every counter."""
+    return [
         [request("POST", f"{path}/{verb}", token=token, body={}) for path in paths]
         for verb in ("start", "finish")
     ]
+
+
+async def _call_in_phases(bench: Bench, token: str, paths: list[str], phases: int) -> Load:
+    calls = [request("POST", f"{path}/call-next", token=token) for path in paths]
     took: list[float] = []
     seconds, refused = 0.0, 0
     for _ in range(phases):
@@ -126,6 +132,6 @@ async def _call_in_phases(bench: Bench, token: str, paths: list[str], phases: in
         took += good
         refused += len(calls) - len(good)
         seconds += done.seconds
-        for end in ends:
+        for end in _ends(token, paths):
             await send_all(bench.api, end, connections=bench.plan.connections)
     return Load(len(took), seconds, percentile(took, 50), percentile(took, 99), refused)

@@ -3,6 +3,7 @@
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
+from server.answers import Answer
 from server.endpoint import endpoint
 from server.errors import NotFound, Unavailable
 from server.halls.routes import live_hall
@@ -26,5 +27,5 @@ async def show_board(request: Request, hall: str) -> HTTPResponse:
     kept = services(request).feed.halls.get(hall) or live_hall(services(request), hall)
     headers = {"ETag": kept.etag, "Cache-Control": "no-cache"}
     if request.headers.get("if-none-match") == kept.etag:
-        return HTTPResponse(status=304, headers=headers)
-    return HTTPResponse(kept.board_body, headers=headers, content_type="application/json")
+        return Answer(status=304, headers=headers)
+    return Answer(kept.board_body, headers=headers, content_type="application/json")

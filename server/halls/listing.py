@@ -4,17 +4,15 @@ Most of a hall's JSON stays the same from one request to the next, so it is enco
 version of its live state; a request only measures, sorts, and joins the pieces.
 """
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 
 from scheduler.calendar import is_open
 from scheduler.places import Place, to_gcj02, to_wgs84
-from scheduler.ranking import rank_nearest, travel_s
+from scheduler.ranking import Travel, rank_nearest, travel_s
 from server.errors import FieldError, InvalidRequest
 from server.halls.directory import Directory, HallEntry
 from server.halls.views import HallSummary, Links, NearQuery, PlaceView
@@ -22,91 +20,115 @@ from server.live.feed import Feed
 from server.live.reading import shown
 from server.live.state import encode
 
-_UNKNOWN_TAIL = b'"distance_m":null,"travel_s":null}'
-
-
-@dataclass(slots=True)
-class _Piece:
-    """A hall's encoded summary up to its distance, and what it was encoded from."""
-
-    version: int
-    open: bool
-    encoded: bytes
+_UNKNOWN = b'null,"travel_s":null'
+_MOST_ANSWERS = 2_000
+Stamp = tuple[int, datetime]
 
 
 class HallLists:
-    """Makes ranked lists over one directory."""
+    """Makes ranked lists over one directory.
+
+    What a list is made of changes when a hall's live state does, or with the second (a hall opens,
+    `as_of` moves); until then the same question gets the same bytes.
+    """
 
     def __init__(self, directory: Directory, feed: Feed) -> None:
         self._directory = directory
         self._feed = feed
-        self._pieces: dict[str, _Piece] = {}
-        self._all = tuple(directory.halls.values())
-        self._index = {hall.code: at for at, hall in enumerate(self._all)}
-        # Positions in `_all` of the halls that have a place, in the map's order.
-        self._placed = np.array([self._index[hall.code] for hall in directory.placed], dtype=int)
+        unplaced = (hall for hall in directory.halls.values() if hall.place is None)
+        self._halls = (*directory.placed, *unplaced)
+        self._links = [links(hall) for hall in self._halls]
+        self._stamp: Stamp | None = None
+        self._versions: list[int | None] = [None] * len(self._halls)
+        self._open = [False] * len(self._halls)
+        # Each hall's JSON from the end of the one before it up to the value of `distance_m`.
+        self._pieces = [b""] * len(self._halls)
+        self._answers: dict[NearQuery, bytes] = {}
 
     def ranked(self, query: NearQuery, now: datetime) -> bytes:
         """The JSON of a HallList. Raises InvalidRequest or NotFound."""
+        self._catch_up(shown(now))
+        answer = self._answers.get(query)
+        if answer is None:
+            if len(self._answers) >= _MOST_ANSWERS:
+                self._answers.clear()
+            answer = self._answers[query] = self._make(query, shown(now))
+        return answer
+
+    def _make(self, query: NearQuery, as_of: datetime) -> bytes:
         where = place_of(query)
-        halls = self._all
         if where is None:
-            order: Sequence[int] = range(len(halls))
-            distances = np.full(len(halls), np.nan)
+            order = self._wanted(query, self._in_code_order())
+            figures = [_UNKNOWN] * len(order)
         else:
-            distances = np.full(len(halls), np.nan)
-            distances[self._placed] = self._directory.hall_map.distances_m(where.lat, where.lng)
-            order = rank_nearest(distances, within_m=query.within_m).tolist()
-        travel = travel_s(distances, query.travel)
+            distances = self._directory.hall_map.distances_m(where.lat, where.lng)
+            near = rank_nearest(distances, within_m=query.within_m).tolist()
+            placeless = [] if query.within_m else range(len(distances), len(self._halls))
+            order = self._wanted(query, [*near, *placeless])
+            known = [at for at in order if at < len(distances)]
+            figures = _figures(distances[known], query.travel)
+            figures += [_UNKNOWN] * (len(order) - len(known))
+        parts = [b""] * (2 * len(order))
+        parts[::2] = [self._pieces[at] for at in order]
+        parts[1::2] = figures
+        # Every piece begins by closing the hall before it; the first has none.
+        data = b"".join(parts)[2:] + b"}" if parts else b""
+        return b'{"as_of":%s,"data":[%s]}' % (encode(as_of), data)
+
+    def _in_code_order(self) -> list[int]:
+        return sorted(range(len(self._halls)), key=lambda at: self._halls[at].code)
+
+    def _wanted(self, query: NearQuery, order: list[int]) -> list[int]:
+        """The halls of an order that the query asks for. Raises NotFound for an unknown item."""
         if query.item is not None:
             self._directory.item(query.item)
-            order = [at for at in order if query.item in halls[at].offers]
-        pieces = []
-        metres, seconds = distances.tolist(), travel.tolist()
-        for at in order:
-            piece = self._piece(halls[at], now)
-            if query.open_now and not piece.open:
-                continue
-            pieces.append(piece.encoded + _tail(metres[at], seconds[at]))
-            if len(pieces) == query.limit:
-                break
-        return b'{"as_of":%s,"data":[%s]}' % (
-            encode(shown(now)),
-            b",".join(pieces),
+            order = [at for at in order if query.item in self._halls[at].offers]
+        if query.open_now:
+            order = [at for at in order if self._open[at]]
+        return order[: query.limit]
+
+    def _catch_up(self, as_of: datetime) -> None:
+        """Encode again what changed since the last list."""
+        stamp = (self._feed.generation, as_of)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        self._answers.clear()
+        for at, hall in enumerate(self._halls):
+            live = self._feed.halls.get(hall.code)
+            version = live.hall.version if live else 0
+            opened = is_open(hall.timetable, as_of)
+            if self._versions[at] != version or self._open[at] != opened:
+                self._versions[at], self._open[at] = version, opened
+                self._pieces[at] = self._piece(at, live.waiting if live else None)
+
+    def _piece(self, at: int, waiting: int | None) -> bytes:
+        hall = self._halls[at]
+        summary = HallSummary(
+            code=hall.code,
+            name=hall.name,
+            name_en=hall.name_en,
+            level=hall.level,
+            address=hall.address,
+            place=place_view(hall.place),
+            links=self._links[at],
+            open=self._open[at],
+            waiting=waiting,
+            wait=None,
+            wait_on_arrival=None,
+            total=None,
+            distance_m=None,
+            travel_s=None,
         )
-
-    def _piece(self, hall: HallEntry, now: datetime) -> _Piece:
-        live = self._feed.halls.get(hall.code)
-        version = live.hall.version if live else 0
-        opened = is_open(hall.timetable, now)
-        piece = self._pieces.get(hall.code)
-        if piece is None or piece.version != version or piece.open != opened:
-            summary = HallSummary(
-                code=hall.code,
-                name=hall.name,
-                name_en=hall.name_en,
-                level=hall.level,
-                address=hall.address,
-                place=place_view(hall.place),
-                links=links(hall),
-                open=opened,
-                waiting=live.waiting if live else None,
-                wait=None,
-                wait_on_arrival=None,
-                total=None,
-                distance_m=None,
-                travel_s=None,
-            )
-            # The two values that differ between requests are declared last; cut them off here.
-            encoded = encode(summary).removesuffix(_UNKNOWN_TAIL)
-            piece = self._pieces[hall.code] = _Piece(version, opened, encoded)
-        return piece
+        # The two values that differ between requests are declared last: cut them off here.
+        return b"}," + encode(summary).removesuffix(_UNKNOWN + b"}")
 
 
-def _tail(distance_m: float, seconds: float) -> bytes:
-    if math.isnan(distance_m):  # the hall or the citizen has no known place
-        return _UNKNOWN_TAIL
-    return b'"distance_m":%d,"travel_s":%d}' % (round(distance_m), round(seconds))
+def _figures(distances: np.ndarray[Any, np.dtype[np.float64]], travel: Travel) -> list[bytes]:
+    """Each hall's metres and seconds as JSON, up to the end of its last value."""
+    metres = np.rint(distances).astype(np.int64).tolist()
+    seconds = np.rint(travel_s(distances, travel)).astype(np.int64).tolist()
+    return [b'%d,"travel_s":%d' % figures for figures in zip(metres, seconds, strict=True)]
 
 
 def place_of(query: NearQuery) -> Place | None:
@@ -144,7 +166,6 @@ def links(hall: HallEntry) -> Links:
     return Links(
         wechat=f"https://apis.map.qq.com/uri/v1/marker?marker=coord:{lat},{lng};title:{name}"
         "&referer=yiting",
-        alipay=f"https://uri.amap.com/navigation?to={lng},{lat},{name}&mode=car&coordinate=gaode"
-        "&callnative=1",
-        amap=f"https://uri.amap.com/marker?position={lng},{lat}&name={name}&coordinate=gaode",
+        alipay=f"https://uri.amap.com/navigation?to={lng},{lat}&mode=car",
+        amap=f"https://uri.amap.com/marker?position={lng},{lat}&name={name}",
     )

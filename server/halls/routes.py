@@ -6,6 +6,7 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from scheduler.calendar import business_day, closes_at, hours_between, is_open, next_open
+from server.answers import Answer
 from server.endpoint import endpoint
 from server.errors import FieldError, InvalidRequest, NotFound, Unavailable
 from server.halls.listing import HallLists, links, place_view
@@ -44,7 +45,7 @@ async def list_halls(request: Request, query: NearQuery) -> HTTPResponse:
     """
     lists: HallLists = request.app.ctx.hall_lists
     body = lists.ranked(query, services(request).clock.now())
-    return HTTPResponse(body, content_type="application/json")
+    return Answer(body, content_type="application/json")
 
 
 @endpoint(

@@ -59,6 +59,8 @@ class Feed:
         self._valkey = valkey
         self._codes = list(hall_codes)
         self.halls: dict[str, Kept] = {}
+        # Rises whenever any hall's state is replaced.
+        self.generation = 0
         self._heard_at: dict[str, float] = {}
         self._tickets: dict[UUID, LiveTicket] = {}
         # Tickets changed since their hall was last projected, by the version they changed to.
@@ -192,6 +194,7 @@ class Feed:
         if before is not None and not _is_news(kept, before):
             return
         self.halls[kept.hall.code] = kept
+        self.generation += 1
         self._heard_at[kept.hall.code] = time.monotonic()
         if before is not None:
             for ticket in before.hall.tickets:

@@ -19,7 +19,7 @@ from sanic.server.websockets.impl import WebsocketImplProtocol
 from models.sessions import PersonKind
 from server import metrics
 from server.auth import Principal
-from server.endpoint import as_refusal
+from server.endpoint import address_of, as_refusal
 from server.errors import InvalidRequest, NotFound, NotSignedIn, Refusal, wants_english
 from server.limits import ADDRESS
 from server.live.feed import Feed, ticket_frame
@@ -157,7 +157,7 @@ async def _read_forever(
     find: FindTicket = request.app.ctx.find_ticket
     async for message in ws:
         try:
-            room.limits.check(ADDRESS, request.client_ip)
+            room.limits.check(ADDRESS, address_of(request))
             await _obey(message, socket, room, find)
         except (WebsocketClosed, ConnectionError):
             raise

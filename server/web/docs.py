@@ -10,6 +10,7 @@ import msgspec
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, html
 
+from server.answers import Answer
 from server.errors import Refusal
 from server.web.files import POLICY, serve_file
 from server.web.openapi import document
@@ -42,7 +43,7 @@ async def docs(request: Request) -> HTTPResponse:
 @bp.get("/openapi.json", name="openapi")
 async def openapi(request: Request) -> HTTPResponse:
     """The OpenAPI document."""
-    return HTTPResponse(_document(), content_type="application/json")
+    return Answer(_document(), content_type="application/json")
 
 
 @bp.get("/swagger/<name:str>", name="swagger")

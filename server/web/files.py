@@ -8,6 +8,7 @@ from pathlib import Path
 from sanic import Request
 from sanic.response import HTTPResponse
 
+from server.answers import Answer
 from server.errors import NotFound
 
 POLICY = (
@@ -46,5 +47,5 @@ def serve_file(
         "ETag": etag,
     }
     if request.headers.get("if-none-match") == etag:
-        return HTTPResponse(status=304, headers=headers)
-    return HTTPResponse(content, status=status, content_type=kind, headers=headers)
+        return Answer(status=304, headers=headers)
+    return Answer(content, status=status, content_type=kind, headers=headers)
