@@ -8,12 +8,35 @@ INDEXES = [
     "CREATE INDEX ticket_waiting ON ticket (line_id, rank_time, id) WHERE state = 'waiting'",
     "CREATE INDEX ticket_in_hall ON ticket (hall_id)"
     " WHERE state IN ('waiting', 'called', 'serving', 'parked')",
-    "CREATE INDEX ticket_ended ON ticket (hall_id, ended_at)",
-    "CREATE INDEX ticket_called ON ticket (hall_id, called_at)",
+    "CREATE INDEX ticket_ended ON ticket (hall_id, ended_at) WHERE ended_at IS NOT NULL",
+    "CREATE INDEX ticket_called ON ticket (hall_id, called_at) WHERE called_at IS NOT NULL",
     "CREATE INDEX ticket_of_citizen ON ticket (citizen_id, id)",
     # Room on each page for the next versions of a row: tickets change five times in their life.
     "ALTER TABLE ticket SET (fillfactor = 70)",
     "ALTER TABLE hall SET (fillfactor = 70)",
+]
+# The models say db_constraint=False for these; Tortoise 1.1's migrations make them all the same.
+UNCHECKED = [
+    "ALTER TABLE ticket DROP CONSTRAINT ticket_hall_id_fkey",
+    "ALTER TABLE ticket DROP CONSTRAINT ticket_line_id_fkey",
+    "ALTER TABLE ticket DROP CONSTRAINT ticket_item_id_fkey",
+    "ALTER TABLE ticket DROP CONSTRAINT ticket_counter_id_fkey",
+    "ALTER TABLE ticket_event DROP CONSTRAINT ticket_event_ticket_id_fkey",
+    "ALTER TABLE ticket_event DROP CONSTRAINT ticket_event_hall_id_fkey",
+]
+CHECKED = [
+    "ALTER TABLE ticket ADD CONSTRAINT ticket_hall_id_fkey"
+    " FOREIGN KEY (hall_id) REFERENCES hall (id)",
+    "ALTER TABLE ticket ADD CONSTRAINT ticket_line_id_fkey"
+    " FOREIGN KEY (line_id) REFERENCES line (id)",
+    "ALTER TABLE ticket ADD CONSTRAINT ticket_item_id_fkey"
+    " FOREIGN KEY (item_id) REFERENCES item (id)",
+    "ALTER TABLE ticket ADD CONSTRAINT ticket_counter_id_fkey"
+    " FOREIGN KEY (counter_id) REFERENCES counter (id)",
+    "ALTER TABLE ticket_event ADD CONSTRAINT ticket_event_ticket_id_fkey"
+    " FOREIGN KEY (ticket_id) REFERENCES ticket (id)",
+    "ALTER TABLE ticket_event ADD CONSTRAINT ticket_event_hall_id_fkey"
+    " FOREIGN KEY (hall_id) REFERENCES hall (id)",
 ]
 WITHOUT_INDEXES = [
     "DROP INDEX ticket_waiting",
@@ -161,5 +184,6 @@ class Migration(migrations.Migration):
 
     operations = [
         ops.RunSQL(INDEXES, reverse_sql=WITHOUT_INDEXES),
+        ops.RunSQL(UNCHECKED, reverse_sql=CHECKED),
         ops.RunSQL(JOBS, reverse_sql=WITHOUT_JOBS),
     ]

@@ -5,9 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.connection import get_connection
-from tortoise.transactions import in_transaction
 
 
 class StatementCount:
@@ -20,8 +18,8 @@ class CountingConnection(asyncpg.Connection):  # type: ignore[misc]
     """An asyncpg connection that counts each round trip, for route budgets and `/metrics`."""
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
-        """Run a statement without rows."""
-        StatementCount.total += 1
+        """Run a statement without rows, or several without parameters."""
+        StatementCount.total += 1 + query.count("; ")
         return str(await super().execute(query, *args, timeout=timeout))
 
     async def fetch(self, query: str, *args: Any, **options: Any) -> list[asyncpg.Record]:
@@ -52,44 +50,53 @@ async def keep_session_state(connection: asyncpg.Connection) -> None:
 class Transaction:
     """An open transaction. Statements are plain SQL with `$1` parameters."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("connection",)
 
-    def __init__(self, client: TransactionalDBClient) -> None:
-        self._connection: asyncpg.Connection = client._connection
-
-    @property
-    def connection(self) -> asyncpg.Connection:
-        """The asyncpg connection, for PgQueuer to enqueue on."""
-        return self._connection
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self.connection = connection
 
     async def rows(self, sql: str, *args: Any) -> list[asyncpg.Record]:
         """All rows of a statement."""
-        rows: list[asyncpg.Record] = await self._connection.fetch(sql, *args)
-        return rows
+        found: list[asyncpg.Record] = await self.connection.fetch(sql, *args)
+        return found
 
     async def row(self, sql: str, *args: Any) -> asyncpg.Record | None:
         """The first row of a statement, or None."""
-        return await self._connection.fetchrow(sql, *args)
+        return await self.connection.fetchrow(sql, *args)
 
     async def run(self, sql: str, *args: Any) -> None:
         """A statement whose rows do not matter."""
-        await self._connection.execute(sql, *args)
+        await self.connection.execute(sql, *args)
 
 
 @asynccontextmanager
-async def transaction() -> AsyncIterator[Transaction]:
+async def transaction(first: str | None = None) -> AsyncIterator[Transaction]:
     """One transaction: commits at the end, rolls back on any exception.
 
-    Models used inside it take part in it too. An integrity error aborts it: let it escape, and
-    turn it into a refusal outside.
+    `first` is a statement without parameters that travels with `BEGIN`, such as taking a lock:
+    round trips are what a short transaction costs. An integrity error aborts the transaction: let
+    it escape, and turn it into a refusal outside.
     """
-    async with in_transaction() as client:
-        yield Transaction(client)
+    async with get_connection("default").acquire_connection() as connection:
+        try:
+            await connection.execute(f"BEGIN; {first}" if first else "BEGIN")
+            yield Transaction(connection)
+            await connection.execute("COMMIT")
+        except BaseException:
+            await _roll_back(connection)
+            raise
 
 
-async def rows(sql: str, *args: Any) -> list[dict[str, Any]]:
+async def _roll_back(connection: asyncpg.Connection) -> None:
+    """Roll back, or drop a connection that cannot: it must never go back to the pool half done."""
+    try:
+        await connection.execute("ROLLBACK")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        connection.terminate()
+
+
+async def rows(sql: str, *args: Any) -> list[asyncpg.Record]:
     """All rows of one statement outside any transaction."""
-    found: list[dict[str, Any]] = await get_connection("default").execute_query_dict(
-        sql, list(args)
-    )
-    return found
+    async with get_connection("default").acquire_connection() as connection:
+        found: list[asyncpg.Record] = await connection.fetch(sql, *args)
+        return found

@@ -4,6 +4,7 @@ Every statement here runs inside a transaction that has locked the hall's row: t
 nothing wider, puts the decisions of one hall in order.
 """
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -15,7 +16,7 @@ from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 from uuid_utils.compat import uuid7
 
-from models.database import Transaction
+from models.database import Transaction, transaction
 from models.halls import Counter, CounterState, Hall, Line, LineState
 from models.items import Item
 from models.people import Citizen
@@ -174,17 +175,6 @@ class LineFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class CounterFacts:
-    """A counter as it stands, with the ticket that is at it."""
-
-    id: UUID
-    code: str
-    state: CounterState
-    serving: tuple[str, ...]
-    ticket_id: UUID | None
-
-
-@dataclass(frozen=True, slots=True)
 class Head:
     """The first waiting ticket of a line."""
 
@@ -193,9 +183,20 @@ class Head:
     rank_time: datetime
 
 
-async def lock_hall(tx: Transaction, hall_id: UUID) -> None:
-    """Wait until nobody else decides anything in this hall, and keep others out until the end."""
-    await tx.run("SELECT 1 FROM hall WHERE id = $1 FOR UPDATE", hall_id)
+@dataclass(frozen=True, slots=True)
+class CounterFacts:
+    """A counter as it stands: who is at it, and who is first in each line that it serves."""
+
+    id: UUID
+    state: CounterState
+    ticket_id: UUID | None
+    ticket_state: TicketState | None
+    heads: tuple[Head, ...]
+
+
+def deciding_in(hall_id: UUID) -> AbstractAsyncContextManager[Transaction]:
+    """A transaction in which nobody else decides anything in this hall."""
+    return transaction(f"SELECT 1 FROM hall WHERE id = '{hall_id}' FOR UPDATE")  # noqa: S608 a UUID
 
 
 async def line_facts(
@@ -283,45 +284,45 @@ async def issue(tx: Transaction, new: NewTicket, actor: Actor) -> UUID:
 
 
 async def counter_facts(tx: Transaction, hall_id: UUID, code: str) -> CounterFacts | None:
-    """A counter of the hall and the ticket at it; None when there is no such counter."""
-    row = await tx.row(
+    """What decides what a counter may do; None when the hall has no such counter.
+
+    It costs the same however long the lines are: only the head of each is read.
+    """
+    found = await tx.rows(
         """
-        SELECT c.id, c.code, c.state, c.serving, t.id AS ticket_id
+        SELECT c.id, c.state, busy.id AS ticket_id, busy.state AS ticket_state,
+               head.id AS head_id, head.line, head.rank_time
         FROM counter c
-        LEFT JOIN ticket t ON t.counter_id = c.id AND t.state IN ('called', 'serving')
+        LEFT JOIN ticket busy ON busy.counter_id = c.id AND busy.state IN ('called', 'serving')
+        LEFT JOIN LATERAL (
+            SELECT first.id, line.code AS line, first.rank_time
+            FROM line
+            CROSS JOIN LATERAL (
+                SELECT id, rank_time FROM ticket
+                WHERE ticket.line_id = line.id AND ticket.state = 'waiting'
+                ORDER BY rank_time, id LIMIT 1
+            ) first
+            WHERE line.hall_id = c.hall_id AND line.code = ANY(c.serving)
+        ) head ON true
         WHERE c.hall_id = $1 AND c.code = $2
         """,
         hall_id,
         code,
     )
-    if row is None:
+    if not found:
         return None
+    row = found[0]
     return CounterFacts(
         id=row["id"],
-        code=row["code"],
         state=CounterState(row["state"]),
-        serving=tuple(row["serving"]),
         ticket_id=row["ticket_id"],
+        ticket_state=TicketState(row["ticket_state"]) if row["ticket_state"] else None,
+        heads=tuple(
+            Head(each["head_id"], each["line"], each["rank_time"])
+            for each in found
+            if each["head_id"]
+        ),
     )
-
-
-async def heads(tx: Transaction, hall_id: UUID, line_codes: tuple[str, ...]) -> list[Head]:
-    """The first waiting ticket of each named line; costs the same however long the line is."""
-    found = await tx.rows(
-        """
-        SELECT head.id, line.code, head.rank_time
-        FROM line
-        CROSS JOIN LATERAL (
-            SELECT id, rank_time FROM ticket
-            WHERE ticket.line_id = line.id AND ticket.state = 'waiting'
-            ORDER BY rank_time, id LIMIT 1
-        ) head
-        WHERE line.hall_id = $1 AND line.code = ANY($2)
-        """,
-        hall_id,
-        list(line_codes),
-    )
-    return [Head(row["id"], row["code"], row["rank_time"]) for row in found]
 
 
 async def owned_state(tx: Transaction, ticket_id: UUID, citizen_id: UUID) -> TicketState | None:
@@ -343,14 +344,15 @@ async def move(
     actor: Actor,
     counter_id: UUID | None = None,
     detail: str | None = None,
-) -> None:
-    """Write one transition and its event. `state` is the new state, as `after` gave it.
+) -> asyncpg.Record:
+    """Write one transition and its event; answers the ticket as `VIEW_ONE` shows it.
 
-    `counter_id` is where it happened; it becomes the ticket's counter when the ticket is called.
+    `state` is the new state, as `after` gave it. `counter_id` is where it happened; it becomes the
+    ticket's counter.
     """
-    await tx.run(
+    row = await tx.row(
         """
-        WITH ticket AS (
+        WITH moved AS (
             UPDATE ticket SET
                 state = $2::text,
                 version = greatest(version + 1, $3::bigint),
@@ -361,11 +363,20 @@ async def move(
                            THEN $6::timestamptz ELSE ended_at END,
                 outcome = CASE WHEN $5::text = 'finish' THEN $7::text ELSE outcome END
             WHERE id = $1
-            RETURNING id, hall_id, state
+            RETURNING *
+        ), event AS (
+            INSERT INTO ticket_event
+                (ticket_id, hall_id, at, move, state, actor_kind, actor_id, counter_id, detail)
+            SELECT id, hall_id, $6, $5, state, $8, $9, $4, $7 FROM moved
         )
-        INSERT INTO ticket_event
-            (ticket_id, hall_id, at, move, state, actor_kind, actor_id, counter_id, detail)
-        SELECT id, hall_id, $6, $5, state, $8, $9, $4, $7 FROM ticket
+        SELECT t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
+               t.issued_at, t.called_at, c.code AS counter, t.version, t.citizen_id,
+               NULL::bigint AS ahead
+        FROM moved t
+        JOIN hall h ON h.id = t.hall_id
+        JOIN line l ON l.id = t.line_id
+        JOIN item i ON i.id = t.item_id
+        LEFT JOIN counter c ON c.id = t.counter_id
         """,
         ticket_id,
         state.value,
@@ -377,6 +388,8 @@ async def move(
         actor.kind,
         actor.id,
     )
+    assert row is not None, "tickets are never deleted"
+    return row
 
 
 _VIEW = """
@@ -400,10 +413,3 @@ VIEW_OF_CITIZEN = (
     ORDER BY t.id DESC LIMIT $3
 """
 )
-
-
-async def view_row(tx: Transaction, ticket_id: UUID) -> asyncpg.Record:
-    """A ticket with the codes of what it belongs to and how many wait ahead of it in its line."""
-    row = await tx.row(VIEW_ONE, ticket_id)
-    assert row is not None, "tickets are never deleted"
-    return row

@@ -41,7 +41,7 @@ async def readyz(request: Request) -> HTTPResponse:
     checks = {
         "postgres": await _check_postgres(),
         "valkey": await _check_valkey(request),
-        "halls": "ok" if room.feed.halls else "no live state yet: is a worker running?",
+        "halls": "ok" if room.feed.memory.halls else "no live state yet: is a worker running?",
     }
     ready = all(word == "ok" for word in checks.values())
     return Answer(
@@ -63,7 +63,7 @@ async def readyz(request: Request) -> HTTPResponse:
 async def show_metrics(request: Request) -> HTTPResponse:
     """Figures of all processes on this machine."""
     metrics.carry_over()
-    metrics.LIVE_AGE.set(services(request).feed.oldest_age_s())
+    metrics.LIVE_AGE.set(services(request).feed.memory.oldest_age_s())
     body, content_type = await asyncio.to_thread(metrics.exposition)
     return Answer(body, content_type=content_type)
 

@@ -151,7 +151,7 @@ async def api(
             room: Services = application.ctx.services
             projector = Projector(room.valkey, room.directory, room.clock)
             worker = asyncio.create_task(projector.run_forever())
-            await until(lambda: len(room.feed.halls) == len(room.directory.halls))
+            await until(lambda: len(room.feed.memory.halls) == len(room.directory.halls))
             yield Api(url, sandbox_url, application, http, settings, projector)
             worker.cancel()
             with suppress(asyncio.CancelledError):

@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
+import asyncpg
+
 from models import tickets
-from models.database import Transaction, transaction
+from models.database import Transaction
 from models.halls import CounterState
 from models.tickets import Actor, CounterFacts, Move, TicketState, WrongState
 from scheduler.discipline import next_up
@@ -11,7 +13,8 @@ from server.auth import Principal
 from server.clock import microseconds
 from server.errors import NotFound, Refusal
 from server.halls.directory import HallEntry
-from server.live.feed import Change, Feed
+from server.live.feed import Feed
+from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
 
@@ -30,15 +33,14 @@ async def call_next(
 
     Raises NotFound, NobodyWaiting, or WrongState when the counter is not open or not free.
     """
-    async with transaction() as tx:
-        await tickets.lock_hall(tx, hall.id)
+    async with tickets.deciding_in(hall.id) as tx:
         facts = await _counter(tx, hall, counter)
         if facts.state is not CounterState.OPEN or facts.ticket_id is not None:
             raise WrongState("the counter is not open and free")
-        head = next_up(await tickets.heads(tx, hall.id, facts.serving))
+        head = next_up(facts.heads)
         if head is None:
             raise NobodyWaiting
-        await tickets.move(
+        row = await tickets.move(
             tx,
             head.id,
             Move.CALL,
@@ -48,10 +50,7 @@ async def call_next(
             actor=Actor("staff", who.id),
             counter_id=facts.id,
         )
-        row = await tickets.view_row(tx, head.id)
-    view = ticket_view(row, hall=hall.code, ahead=None)
-    await feed.changed(Change(hall.code, view.id, view.version))
-    return view
+    return await _tell(row, hall, feed)
 
 
 async def move_current(
@@ -68,24 +67,25 @@ async def move_current(
 
     Raises NotFound, or WrongState when nobody is at the counter or she is not at that point.
     """
-    async with transaction() as tx:
-        await tickets.lock_hall(tx, hall.id)
+    async with tickets.deciding_in(hall.id) as tx:
         facts = await _counter(tx, hall, counter)
-        if facts.ticket_id is None:
+        if facts.ticket_id is None or facts.ticket_state is None:
             raise WrongState("nobody is at the counter")
-        before = await tickets.view_row(tx, facts.ticket_id)
-        await tickets.move(
+        row = await tickets.move(
             tx,
             facts.ticket_id,
             move,
-            tickets.after(TicketState(before["state"]), move),
+            tickets.after(facts.ticket_state, move),
             at=now,
             version=microseconds(),
             actor=Actor("staff", who.id),
             counter_id=facts.id,
             detail=outcome,
         )
-        row = await tickets.view_row(tx, facts.ticket_id)
+    return await _tell(row, hall, feed)
+
+
+async def _tell(row: asyncpg.Record, hall: HallEntry, feed: Feed) -> TicketView:
     view = ticket_view(row, hall=hall.code, ahead=None)
     await feed.changed(Change(hall.code, view.id, view.version))
     return view

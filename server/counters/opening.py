@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from models import tickets
-from models.database import Transaction, transaction
+from models.database import Transaction
 from models.halls import CounterState
 from models.tickets import WrongState
 from server.counters.views import CounterView
 from server.errors import NotFound, Refusal
 from server.halls.directory import HallEntry
-from server.live.feed import Change, Feed
+from server.live.feed import Feed
+from server.live.memory import Change
 
 # The states from which each state can be reached.
 _FROM = {
@@ -39,8 +40,7 @@ async def set_state(
 
     Raises NotFound, LineNotServed, or WrongState: also for closing while somebody is at it.
     """
-    async with transaction() as tx:
-        await tickets.lock_hall(tx, hall.id)
+    async with tickets.deciding_in(hall.id) as tx:
         row = await tx.row(
             "SELECT id, code, name, skills, serving, state FROM counter"
             " WHERE hall_id = $1 AND code = $2",

@@ -89,14 +89,14 @@ class HallLists:
 
     def _catch_up(self, as_of: datetime) -> None:
         """Encode again what changed since the last list."""
-        stamp = (self._feed.generation, as_of)
+        stamp = (self._feed.memory.generation, as_of)
         if stamp == self._stamp:
             return
         self._stamp = stamp
         self._answers.clear()
         for at, hall in enumerate(self._halls):
-            live = self._feed.halls.get(hall.code)
-            version = live.hall.version if live else 0
+            live = self._feed.memory.halls.get(hall.code)
+            version = live.board.version if live else 0
             opened = is_open(hall.timetable, as_of)
             if self._versions[at] != version or self._open[at] != opened:
                 self._versions[at], self._open[at] = version, opened

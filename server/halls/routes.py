@@ -61,7 +61,7 @@ async def show_hall(request: Request, hall: str) -> HallDetail:
     """A hall: where it is, whether it is open, what it offers."""
     room = services(request)
     entry = room.directory.hall(hall)
-    live = room.feed.halls.get(hall)
+    live = room.feed.memory.halls.get(hall)
     now = room.clock.now()
     return HallDetail(
         code=entry.code,
@@ -76,7 +76,7 @@ async def show_hall(request: Request, hall: str) -> HallDetail:
         opens_at=next_open(entry.timetable, now),
         closes_at=closes_at(entry.timetable, now),
         waiting=live.waiting if live else None,
-        as_of=live.hall.board.as_of if live else None,
+        as_of=live.board.as_of if live else None,
         remote_radius_m=entry.remote_radius_m,
         items=list(entry.offers),
     )
@@ -93,7 +93,7 @@ async def show_hall(request: Request, hall: str) -> HallDetail:
 )
 async def list_lines(request: Request, hall: str) -> LinesView:
     """How many wait in each line of the hall now."""
-    board = live_hall(services(request), hall).hall.board
+    board = live_hall(services(request), hall).board
     return LinesView(board.version, board.as_of, list(board.lines))
 
 
@@ -134,7 +134,7 @@ async def list_hours(request: Request, hall: str, query: HoursQuery) -> HoursVie
 
 def live_hall(room: Services, hall: str) -> Kept:
     """The live state of a hall. Raises NotFound, or Unavailable before its first projection."""
-    kept = room.feed.halls.get(hall)
+    kept = room.feed.memory.halls.get(hall)
     if kept is None:
         room.directory.hall(hall)
         raise Unavailable(1, ("大厅实时数据正在准备。", "The hall's live state is being prepared."))

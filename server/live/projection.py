@@ -18,13 +18,13 @@ from server.clock import Clock, microseconds
 from server.halls.directory import Directory
 from server.live.feed import CHANGED, LIVE, RECONNECT_AFTER_S, decode_changes, live_key
 from server.live.reading import read_hall
-from server.live.state import LiveHall, decode_hall, encode
+from server.live.state import LiveHall, decode_hall, encode_hall
 
 log = structlog.get_logger()
 
 LEASE_MS = 3_000
 TEND_LEASES_EVERY_S = 1.0
-AT_MOST_EVERY_S = 0.2
+AT_MOST_EVERY_S = 0.5
 AT_LEAST_EVERY_S = 15.0
 WORKERS = "yiting:workers"
 
@@ -183,7 +183,7 @@ class Projector:
         )
         written = await self._write(
             keys=[lease_key(code), live_key(code)],
-            args=[self.name, encode(hall), code, LIVE],
+            args=[self.name, encode_hall(hall), code, LIVE],
         )
         if written:
             self._last[code] = hall
@@ -192,4 +192,4 @@ class Projector:
 
     async def _stored(self, code: str) -> LiveHall | None:
         raw = await self._valkey.get(live_key(code))
-        return decode_hall(raw) if raw else None
+        return decode_hall(raw) if isinstance(raw, bytes) else None

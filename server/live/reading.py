@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from models.database import transaction
+from models.database import rows
 from models.tickets import TicketState
 from scheduler.calendar import SHANGHAI, business_day
 from server.halls.directory import HallEntry
@@ -24,32 +25,64 @@ from server.live.state import (
 CALLS_SHOWN = 10
 # Phones that still look at a ticket that is over find it here for a while.
 ENDED_SHOWN_FOR = timedelta(minutes=15)
+ENDED_SHOWN = 50
 
-_LINES = "SELECT code, name, name_en, state FROM line WHERE hall_id = $1 ORDER BY code"
-_COUNTERS = """
-    SELECT c.code, c.name, c.state, t.number,
-           CASE WHEN c.state = 'paused' THEN c.pause_reason END AS reason
-    FROM counter c
-    LEFT JOIN ticket t ON t.counter_id = c.id AND t.state IN ('called', 'serving')
-    WHERE c.hall_id = $1 ORDER BY c.code
+# One statement, so one snapshot and one round trip; each part comes as JSON of typed rows.
+_HALL = """
+    SELECT
+      (SELECT coalesce(json_agg(r ORDER BY r.code), '[]') FROM (
+        SELECT code, name, name_en, state FROM line WHERE hall_id = $1) r) AS lines,
+      (SELECT coalesce(json_agg(r ORDER BY r.code), '[]') FROM (
+        SELECT c.code, c.name, c.state, t.number,
+               CASE WHEN c.state = 'paused' THEN c.pause_reason END AS reason
+        FROM counter c
+        LEFT JOIN ticket t ON t.counter_id = c.id AND t.state IN ('called', 'serving')
+        WHERE c.hall_id = $1) r) AS counters,
+      (SELECT coalesce(json_agg(r ORDER BY r.rank_time, r.id), '[]') FROM (
+        SELECT t.id, t.number, t.state, l.code AS line, i.code AS item, t.citizen_id, t.issued_at,
+               t.called_at, c.code AS counter, t.version, t.rank_time
+        FROM (
+          SELECT * FROM ticket WHERE hall_id = $1
+            AND state IN ('waiting', 'called', 'serving', 'parked')
+          UNION ALL (
+            SELECT * FROM ticket WHERE hall_id = $1 AND ended_at > $2
+            ORDER BY ended_at DESC LIMIT $3)
+        ) t
+        JOIN line l ON l.id = t.line_id
+        JOIN item i ON i.id = t.item_id
+        LEFT JOIN counter c ON c.id = t.counter_id) r) AS tickets,
+      (SELECT coalesce(json_agg(r ORDER BY r.at DESC), '[]') FROM (
+        SELECT t.number, c.code AS counter, t.called_at AS at
+        FROM ticket t JOIN counter c ON c.id = t.counter_id
+        WHERE t.hall_id = $1 AND t.called_at IS NOT NULL AND t.day = $4
+        ORDER BY t.called_at DESC LIMIT $5) r) AS calls
 """
-_TICKETS = """
-    SELECT t.id, t.number, t.state, l.code AS line, i.code AS item, t.citizen_id, t.issued_at,
-           t.called_at, c.code AS counter, t.version
-    FROM ticket t
-    JOIN line l ON l.id = t.line_id
-    JOIN item i ON i.id = t.item_id
-    LEFT JOIN counter c ON c.id = t.counter_id
-    WHERE t.hall_id = $1
-      AND (t.state IN ('waiting', 'called', 'serving', 'parked') OR t.ended_at > $2)
-    ORDER BY t.rank_time, t.id
-"""
-_CALLS = """
-    SELECT t.number, c.code AS counter, t.called_at AS at
-    FROM ticket t JOIN counter c ON c.id = t.counter_id
-    WHERE t.hall_id = $1 AND t.called_at IS NOT NULL AND t.day = $2
-    ORDER BY t.called_at DESC, t.id DESC LIMIT $3
-"""
+
+
+class _LineRow(msgspec.Struct, frozen=True):
+    code: str
+    name: str
+    name_en: str
+    state: str
+
+
+class _TicketRow(msgspec.Struct, frozen=True):
+    id: UUID
+    number: str
+    state: TicketState
+    line: str
+    item: str
+    citizen_id: UUID | None
+    issued_at: datetime
+    called_at: datetime | None
+    counter: str | None
+    version: int
+
+
+_decode_lines = msgspec.json.Decoder(list[_LineRow]).decode
+_decode_counters = msgspec.json.Decoder(tuple[BoardCounter, ...]).decode
+_decode_tickets = msgspec.json.Decoder(list[_TicketRow]).decode
+_decode_calls = msgspec.json.Decoder(list[Call]).decode
 
 
 async def read_hall(
@@ -60,64 +93,70 @@ async def read_hall(
     `version` is used when something that can be seen differs from `last`; else `last`'s stands.
     """
     local = shown(now)
-    async with transaction() as tx:
-        await tx.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        lines = await tx.rows(_LINES, hall.id)
-        counters = await tx.rows(_COUNTERS, hall.id)
-        tickets = await tx.rows(_TICKETS, hall.id, now - ENDED_SHOWN_FOR)
-        calls = await tx.rows(_CALLS, hall.id, business_day(now), CALLS_SHOWN)
+    [row] = await rows(
+        _HALL, hall.id, now - ENDED_SHOWN_FOR, ENDED_SHOWN, business_day(now), CALLS_SHOWN
+    )
+    tickets = _decode_tickets(row["tickets"])
     if last is not None:
         version = max(version, last.version + 1)
-    board = _board(hall, lines, counters, calls, tickets, as_of=local, version=version)
-    live = LiveHall(board, _tickets(hall.code, tickets, last, version))
-    return live if last is None or _differs(live, last) else _as_of(last, local)
-
-
-def _board(
-    hall: HallEntry,
-    lines: Sequence[Any],
-    counters: Sequence[Any],
-    calls: Sequence[Any],
-    tickets: Sequence[Any],
-    *,
-    as_of: datetime,
-    version: int,
-) -> Board:
-    waiting = Counter(row["line"] for row in tickets if row["state"] == TicketState.WAITING)
-    return Board(
+    waiting = Counter(ticket.line for ticket in tickets if ticket.state is TicketState.WAITING)
+    board = Board(
         hall=hall.code,
         name=hall.name,
         name_en=hall.name_en,
         version=version,
-        as_of=as_of,
-        counters=tuple(BoardCounter(**row) for row in counters),
-        called=tuple(Call(row["number"], row["counter"], shown(row["at"])) for row in calls),
-        lines=tuple(LiveLine(**row, waiting=waiting[row["code"]], wait=None) for row in lines),
+        as_of=local,
+        counters=_decode_counters(row["counters"]),
+        called=tuple(
+            Call(call.number, call.counter, shown(call.at)) for call in _decode_calls(row["calls"])
+        ),
+        lines=tuple(
+            LiveLine(line.code, line.name, line.name_en, line.state, waiting[line.code], None)
+            for line in _decode_lines(row["lines"])
+        ),
     )
+    live = LiveHall(board, _tickets(hall.code, tickets, last, version))
+    return live if last is None or _differs(live, last) else _as_of(last, local)
 
 
 def _tickets(
-    hall: str, rows: Sequence[Any], last: LiveHall | None, version: int
+    hall: str, found: Sequence[_TicketRow], last: LiveHall | None, version: int
 ) -> tuple[LiveTicket, ...]:
     """Tickets in rank order; a view that looks as it did keeps its version."""
-    known = {ticket.view.id: ticket.view for ticket in last.tickets} if last else {}
+    known = {ticket.view.id: ticket for ticket in last.tickets} if last else {}
     ahead: Counter[str] = Counter()
-    found = []
-    for row in rows:
-        waits = row["state"] == TicketState.WAITING
-        view = ticket_view(row, hall=hall, ahead=ahead[row["line"]] if waits else None)
-        ahead[row["line"]] += waits
-        before = known.get(view.id)
-        same = before is not None and before == msgspec.structs.replace(
-            view, version=before.version
-        )
-        shown = before if same and before else msgspec.structs.replace(view, version=version)
-        found.append(LiveTicket(shown, row["citizen_id"], row["version"]))
-    return tuple(found)
+    live = []
+    for row in found:
+        waits = row.state is TicketState.WAITING
+        place = ahead[row.line] if waits else None
+        ahead[row.line] += waits
+        before = known.get(row.id)
+        if before and before.row_version == row.version and before.view.ahead == place:
+            live.append(before)
+        else:
+            live.append(LiveTicket(_view(row, hall, place, version), row.citizen_id, row.version))
+    return tuple(live)
+
+
+def _view(row: _TicketRow, hall: str, ahead: int | None, version: int) -> TicketView:
+    return TicketView(
+        id=row.id,
+        number=row.number,
+        state=row.state,
+        hall=hall,
+        line=row.line,
+        item=row.item,
+        issued_at=shown(row.issued_at),
+        called_at=shown(row.called_at) if row.called_at else None,
+        ahead=ahead,
+        wait=None,
+        counter=row.counter,
+        version=version,
+    )
 
 
 def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
-    """A ticket row as its holder sees it; the version is the row's own."""
+    """A ticket of a `VIEW_ONE` row as its holder sees it; the version is the row's own."""
     called_at = row["called_at"]
     return TicketView(
         id=row["id"],

@@ -22,7 +22,7 @@ from server.auth import Principal
 from server.endpoint import address_of, as_refusal
 from server.errors import InvalidRequest, NotFound, NotSignedIn, Refusal, wants_english
 from server.limits import ADDRESS
-from server.live.feed import Feed, ticket_frame
+from server.live.feed import Feed, ticket_frame, ticket_topic
 from server.live.state import LiveTicket
 from server.services import Services, services
 
@@ -198,18 +198,17 @@ async def _watch(topic: str, socket: LiveSocket, room: Services, find: FindTicke
     if kind == "hall":
         room.directory.hall(name)
         # Watch first, then read, so that no change slips between.
-        _add(topic, socket, room.feed)
-        if kept := room.feed.halls.get(name):
-            socket.show(topic, kept.hall.version, kept.board_frame)
+        _add(topic, socket)
+        room.feed.watch_hall(name, socket)
+        if kept := room.feed.memory.halls.get(name):
+            socket.show(topic, kept.board.version, kept.board_frame)
     elif kind == "ticket":
-        await _watch_ticket(topic, name, socket, room, find)
+        await _watch_ticket(name, socket, room, find)
     else:
         raise NotFound(("没有这个主题。", "There is no such topic."))
 
 
-async def _watch_ticket(
-    topic: str, name: str, socket: LiveSocket, room: Services, find: FindTicket
-) -> None:
+async def _watch_ticket(name: str, socket: LiveSocket, room: Services, find: FindTicket) -> None:
     if socket.who is None:
         raise NotSignedIn
     try:
@@ -224,13 +223,14 @@ async def _watch_ticket(
     )
     if found is None or not mine:
         raise NotFound
-    _add(f"ticket:{ticket_id}", socket, room.feed)
+    own_topic = ticket_topic(ticket_id)
+    _add(own_topic, socket)
+    room.feed.watch_ticket(found.view, socket)
     now = await find(room.feed, ticket_id) or found
-    socket.show(f"ticket:{ticket_id}", now.view.version, ticket_frame(now.view))
+    socket.show(own_topic, now.view.version, ticket_frame(now.view))
 
 
-def _add(topic: str, socket: LiveSocket, feed: Feed) -> None:
+def _add(topic: str, socket: LiveSocket) -> None:
     socket.topics.add(topic)
     # Watching again asks for the state again.
     socket.forget(topic)
-    feed.watch(topic, socket)

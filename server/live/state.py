@@ -102,31 +102,46 @@ class LiveHall(msgspec.Struct, frozen=True):
 
 
 encode = msgspec.json.Encoder().encode
-decode_hall = msgspec.json.Decoder(LiveHall).decode
+_decode_board = msgspec.json.Decoder(Board).decode
+decode_tickets = msgspec.json.Decoder(tuple[LiveTicket, ...]).decode
+
+
+def encode_hall(hall: LiveHall) -> bytes:
+    """A hall as it is stored: its board, a line feed, its tickets.
+
+    The two stand apart because every process needs the board of every change, and the tickets only
+    when somebody asks for one.
+    """
+    return encode(hall.board) + b"\n" + encode(hall.tickets)
+
+
+def decode_hall(stored: bytes) -> LiveHall:
+    """A stored hall, whole."""
+    board, _, tickets = stored.partition(b"\n")
+    return LiveHall(_decode_board(board), decode_tickets(tickets))
 
 
 class Kept:
-    """A hall's live state in an API process, with the encodings that many readers share."""
+    """A hall in an API process: its board, the encodings that many share, its tickets unread."""
 
-    def __init__(self, hall: LiveHall) -> None:
-        self.hall = hall
+    def __init__(self, stored: bytes) -> None:
+        self.board_body, _, self.tickets = stored.partition(b"\n")
+        self.board = _decode_board(self.board_body)
         # Strong comparison is not promised: `as_of` moves on while the version stands.
-        self.etag = f'W/"{hall.version}"'
-
-    @cached_property
-    def board_body(self) -> bytes:
-        """The board as JSON."""
-        return encode(self.hall.board)
+        self.etag = f'W/"{self.board.version}"'
+        self.waiting = sum(line.waiting for line in self.board.lines)
 
     @cached_property
     def board_frame(self) -> bytes:
         """The board as a message on the socket, encoded once for all who watch it."""
-        return frame(f"hall:{self.hall.code}", self.hall.version, self.board_body)
+        return frame(f"hall:{self.board.hall}", self.board.version, self.board_body)
 
-    @cached_property
-    def waiting(self) -> int:
-        """How many wait in the whole hall."""
-        return sum(line.waiting for line in self.hall.board.lines)
+    def is_news_after(self, before: "Kept") -> bool:
+        """Whether this is later than what we had; the slow re-read mostly finds the same."""
+        return (self.board.version, self.board.as_of) > (
+            before.board.version,
+            before.board.as_of,
+        )
 
 
 def fresh_frame(board: Board) -> bytes:

@@ -4,11 +4,12 @@ from datetime import datetime
 from uuid import UUID
 
 from models import tickets
-from models.database import rows, transaction
+from models.database import rows
 from models.tickets import SYSTEM, Move, TicketState
 from scheduler.calendar import business_day
 from server.clock import microseconds
-from server.live.feed import Change, Feed
+from server.live.feed import Feed
+from server.live.memory import Change
 
 
 async def lapse_past_days(*, now: datetime, feed: Feed) -> int:
@@ -31,8 +32,7 @@ async def lapse_past_days(*, now: datetime, feed: Feed) -> int:
 
 async def _lapse_in(hall_id: UUID, code: str, *, now: datetime) -> list[Change]:
     changes = []
-    async with transaction() as tx:
-        await tickets.lock_hall(tx, hall_id)
+    async with tickets.deciding_in(hall_id) as tx:
         found = await tx.rows(
             """
             SELECT id, state FROM ticket

@@ -7,7 +7,6 @@ from uuid import UUID
 import asyncpg
 
 from models import tickets
-from models.database import transaction
 from models.halls import LineState
 from models.tickets import Actor, LineFacts, NewTicket, TicketState
 from scheduler.calendar import SHANGHAI, business_day, is_open, next_open
@@ -17,7 +16,8 @@ from server.auth import Principal
 from server.clock import microseconds
 from server.halls.directory import Directory, HallEntry, ItemEntry, LineEntry
 from server.idempotency import Once
-from server.live.feed import Change, Feed
+from server.live.feed import Feed
+from server.live.memory import Change
 from server.live.reading import shown
 from server.live.state import TicketView
 from server.tickets.refusals import (
@@ -71,9 +71,8 @@ async def _issue(
     *,
     now: datetime,
 ) -> TicketView:
-    async with transaction() as tx:
+    async with tickets.deciding_in(hall.id) as tx:
         await once.claim(tx)
-        await tickets.lock_hall(tx, hall.id)
         day = business_day(now)
         facts = await tickets.line_facts(
             tx, line_id=line.id, day=day, citizen_id=who.id, item_id=item.id

@@ -4,12 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from models import tickets
-from models.database import rows, transaction
+from models.database import rows
 from models.tickets import Actor, Move
 from server.auth import Principal
 from server.clock import microseconds
 from server.errors import NotFound
-from server.live.feed import Change, Feed
+from server.live.feed import Feed
+from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
 
@@ -17,12 +18,11 @@ from server.live.state import TicketView
 async def cancel(ticket_id: UUID, who: Principal, *, now: datetime, feed: Feed) -> TicketView:
     """Cancel a citizen's own ticket. Raises NotFound, or WrongState once she is being served."""
     hall_id = await _hall_of(ticket_id, who)
-    async with transaction() as tx:
-        await tickets.lock_hall(tx, hall_id)
+    async with tickets.deciding_in(hall_id) as tx:
         state = await tickets.owned_state(tx, ticket_id, who.id)
         if state is None:
             raise NotFound
-        await tickets.move(
+        row = await tickets.move(
             tx,
             ticket_id,
             Move.CANCEL,
@@ -31,8 +31,7 @@ async def cancel(ticket_id: UUID, who: Principal, *, now: datetime, feed: Feed) 
             version=microseconds(),
             actor=Actor("citizen", who.id),
         )
-        row = await tickets.view_row(tx, ticket_id)
-    view = ticket_view(row, hall=row["hall"], ahead=row["ahead"])
+    view = ticket_view(row, hall=row["hall"], ahead=None)
     await feed.changed(Change(view.hall, view.id, view.version))
     return view
 

@@ -177,7 +177,7 @@ async def cancel_ticket(request: Request, who: Principal, ticket: str) -> Ticket
 
 async def current_ticket(feed: Feed, ticket_id: UUID) -> LiveTicket | None:
     """A ticket as it is now: from memory, or from PostgreSQL where memory is behind."""
-    live = feed.ticket(ticket_id)
+    live = feed.memory.ticket(ticket_id)
     if live is not None:
         return live
     found = await rows(VIEW_ONE, ticket_id)
@@ -185,7 +185,7 @@ async def current_ticket(feed: Feed, ticket_id: UUID) -> LiveTicket | None:
         return None
     row = found[0]
     view = ticket_view(row, hall=row["hall"], ahead=row["ahead"])
-    version = feed.version_after(ticket_id, view.version)
+    version = feed.memory.version_after(ticket_id, view.version)
     return LiveTicket(
         msgspec.structs.replace(view, version=version), row["citizen_id"], view.version
     )

@@ -136,7 +136,7 @@ async def test_a_week_at_the_edge_of_the_calendar_is_no_fault(api: Api, query: s
 async def test_lines_and_board_agree(api: Api) -> None:
     hall = await api.quiet_hall()
     await (await api.citizen()).take(hall, api.item(hall, "E"))
-    await until(lambda: api.services.feed.halls[hall].waiting == 1, within_s=3)
+    await until(lambda: api.services.feed.memory.halls[hall].waiting == 1, within_s=3)
     lines = (await get(api, f"/halls/{hall}/lines")).json()
     board = (await get(api, f"/halls/{hall}/board")).json()
     assert (lines["version"], lines["as_of"]) == (board["version"], board["as_of"])
@@ -177,7 +177,7 @@ async def test_a_board_that_has_changed_is_sent(api: Api) -> None:
     hall = await api.quiet_hall()
     etag = (await get(api, f"/halls/{hall}/board")).headers["etag"]
     await (await api.citizen()).take(hall, api.item(hall, "E"))
-    await until(lambda: api.services.feed.halls[hall].etag != etag, within_s=3)
+    await until(lambda: api.services.feed.memory.halls[hall].etag != etag, within_s=3)
     reply = await get(api, f"/halls/{hall}/board", If_None_Match=etag)
     assert reply.status_code == 200
     assert reply.headers["etag"] != etag
@@ -186,8 +186,8 @@ async def test_a_board_that_has_changed_is_sent(api: Api) -> None:
 async def test_a_hall_whose_state_is_not_known_yet_is_briefly_unavailable(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = {code: kept for code, kept in api.services.feed.halls.items() if code != "dg-05"}
-    monkeypatch.setattr(api.services.feed, "halls", known)
+    known = {code: kept for code, kept in api.services.feed.memory.halls.items() if code != "dg-05"}
+    monkeypatch.setattr(api.services.feed.memory, "halls", known)
     for part in ("board", "lines"):
         reply = await get(api, f"/halls/dg-05/{part}")
         assert (reply.status_code, reply.json()["code"]) == (503, "unavailable")

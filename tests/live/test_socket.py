@@ -221,6 +221,9 @@ async def test_a_quiet_board_says_now_and_then_that_it_still_stands(api: Api, ha
         await say(socket, op="watch", topic=f"hall:{hall}")
         state = await hear(socket)
         api.turn_clock("2026-11-23T09:45:00+08:00")
-        fresh = await hear(socket, within_s=20)
-        assert (fresh["type"], fresh["version"]) == ("fresh", state["version"])
-        assert fresh["as_of"] > state["data"]["as_of"]
+        # What earlier tests left in the hall may still be leaving the board.
+        said = state
+        while said["type"] == "state":
+            state, said = said, await hear(socket, within_s=20)
+        assert (said["type"], said["version"]) == ("fresh", state["version"])
+        assert said["as_of"] > state["data"]["as_of"]

@@ -155,7 +155,7 @@ async def test_what_a_line_says_of_her_follows_the_others(api: Api, hall: str, l
     await before.post(f"/tickets/{first['id']}/cancel")
 
     def moved_up() -> bool:
-        live = api.services.feed.ticket(UUID(mine["id"]))
+        live = api.services.feed.memory.ticket(UUID(mine["id"]))
         return live is not None and live.view.ahead == 0
 
     await until(moved_up, within_s=2)
@@ -208,7 +208,7 @@ async def test_taking_costs_five_statements_and_looking_none(
         spent.append(statements)
     assert min(spent) <= 8
     ticket = (await lin.take(hall, item)).json()
-    await until(lambda: api.services.feed.ticket(UUID(ticket["id"])))
+    await until(lambda: api.services.feed.memory.ticket(UUID(ticket["id"])))
     looked = []
     for _ in range(5):
         _, statements = await api.statements(lin.get(f"/tickets/{ticket['id']}"))
