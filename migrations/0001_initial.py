@@ -250,6 +250,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("waiting_limit", fields.IntField(null=True)),
+                ("last_sequence", fields.IntField(default=0)),
+                ("numbered_on", fields.DateField(null=True)),
             ],
             options={
                 "table": "line",

@@ -95,8 +95,14 @@ async def _roll_back(connection: asyncpg.Connection) -> None:
         connection.terminate()
 
 
+@asynccontextmanager
+async def statements() -> AsyncIterator[Transaction]:
+    """A connection on which every statement is a transaction of its own."""
+    async with get_connection("default").acquire_connection() as connection:
+        yield Transaction(connection)
+
+
 async def rows(sql: str, *args: Any) -> list[asyncpg.Record]:
     """All rows of one statement outside any transaction."""
-    async with get_connection("default").acquire_connection() as connection:
-        found: list[asyncpg.Record] = await connection.fetch(sql, *args)
-        return found
+    async with statements() as connection:
+        return await connection.rows(sql, *args)

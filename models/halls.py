@@ -54,6 +54,9 @@ class Line(Model):
     state = fields.CharEnumField(LineState, default=LineState.OPEN, max_length=16)
     # More waiting than this and the line takes nobody else; null means no limit.
     waiting_limit = fields.IntField(null=True)
+    # The number given last, and on which business day: numbers begin anew each day.
+    last_sequence = fields.IntField(default=0)
+    numbered_on = fields.DateField(null=True)
 
     class Meta:
         table = "line"

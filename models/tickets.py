@@ -1,13 +1,17 @@
 """Tickets 号票: their states, the transitions between them, and the statements that make them.
 
-Every statement here runs inside a transaction that has locked the hall's row: that lock, and
-nothing wider, puts the decisions of one hall in order.
+A decision in a hall is: read the facts, decide, write what was decided if the facts still stand.
+The write takes the hall's row lock, which puts the decisions of one hall (and nothing wider) in
+order, and checks under it, in the same statement: round trips are what a decision costs. When the
+facts have moved meanwhile nothing is written, and `decide` begins again.
 """
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -16,7 +20,7 @@ from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 from uuid_utils.compat import uuid7
 
-from models.database import Transaction, transaction
+from models.database import Transaction, statements, transaction
 from models.halls import Counter, CounterState, Hall, Line, LineState
 from models.items import Item
 from models.people import Citizen
@@ -169,7 +173,6 @@ class LineFacts:
     state: LineState
     waiting_limit: int | None
     waiting: int
-    last_sequence: int
     has_open_ticket: bool
     level: int
 
@@ -194,13 +197,39 @@ class CounterFacts:
     heads: tuple[Head, ...]
 
 
+Row = TypeVar("Row")
+TRIES_BEFORE_LOCKING = 3
+
+
+async def decide(hall_id: UUID, work: Callable[[Transaction], Awaitable[Row | None]]) -> Row:
+    """Do `work` (read facts, decide, write) until its write finds the facts as it read them.
+
+    `work` answers None when they had moved. After a few tries it is done under the hall's lock,
+    where they cannot move.
+    """
+    for _ in range(TRIES_BEFORE_LOCKING):
+        async with statements() as tx:
+            try:
+                row = await work(tx)
+            except asyncpg.UniqueViolationError as taken:
+                if taken.constraint_name != "ticket_at_counter_once":
+                    raise
+                continue  # another console of this counter was faster
+        if row is not None:
+            return row
+    async with deciding_in(hall_id) as tx:
+        row = await work(tx)
+    assert row is not None, "nothing moves under the hall's lock"
+    return row
+
+
 def deciding_in(hall_id: UUID) -> AbstractAsyncContextManager[Transaction]:
     """A transaction in which nobody else decides anything in this hall."""
     return transaction(f"SELECT 1 FROM hall WHERE id = '{hall_id}' FOR UPDATE")  # noqa: S608 a UUID
 
 
 async def line_facts(
-    tx: Transaction, *, line_id: UUID, day: date, citizen_id: UUID | None, item_id: UUID
+    tx: Transaction, *, line_id: UUID, citizen_id: UUID | None, item_id: UUID
 ) -> LineFacts:
     """What decides whether a citizen may join, in one statement."""
     row = await tx.row(
@@ -208,15 +237,12 @@ async def line_facts(
         SELECT state, waiting_limit,
             (SELECT count(*) FROM ticket t WHERE t.line_id = line.id AND t.state = 'waiting')
                 AS waiting,
-            (SELECT coalesce(max(sequence), 0) FROM ticket t
-              WHERE t.line_id = line.id AND t.day = $2) AS last_sequence,
-            EXISTS (SELECT 1 FROM ticket t WHERE t.citizen_id = $3 AND t.item_id = $4
+            EXISTS (SELECT 1 FROM ticket t WHERE t.citizen_id = $2 AND t.item_id = $3
                 AND t.state IN ('waiting', 'called', 'serving', 'parked')) AS has_open_ticket,
-            coalesce((SELECT level FROM citizen WHERE id = $3), 0) AS level
+            coalesce((SELECT level FROM citizen WHERE id = $2), 0) AS level
         FROM line WHERE id = $1
         """,
         line_id,
-        day,
         citizen_id,
         item_id,
     )
@@ -225,15 +251,9 @@ async def line_facts(
         state=LineState(row["state"]),
         waiting_limit=row["waiting_limit"],
         waiting=row["waiting"],
-        last_sequence=row["last_sequence"],
         has_open_ticket=row["has_open_ticket"],
         level=row["level"],
     )
-
-
-def number_of(line_code: str, sequence: int) -> str:
-    """The number as it is printed and called: `A001`, and `A1000` after `A999`."""
-    return f"{line_code}{sequence:03d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,29 +262,46 @@ class NewTicket:
 
     hall_id: UUID
     line_id: UUID
-    line_code: str
     item_id: UUID
     citizen_id: UUID | None
     day: date
-    sequence: int
     issued_at: datetime
     rank_time: datetime
     version: int
 
 
-async def issue(tx: Transaction, new: NewTicket, actor: Actor) -> UUID:
-    """Store a new waiting ticket and its first event; answers its id."""
+async def issue(tx: Transaction, new: NewTicket, actor: Actor) -> tuple[UUID, str] | None:
+    """Give the line's next number: a waiting ticket and its first event; answers id and number.
+
+    Numbers are dense per line and day (`A001`, and `A1000` after `A999`), because the line counts
+    them itself under its row's lock. None when the line is not open any more.
+    """
     ticket_id: UUID = uuid7()
-    await tx.run(
+    row = await tx.row(
         """
-        WITH ticket AS (
+        WITH locked AS (
+            SELECT id FROM hall WHERE id = $2 FOR UPDATE
+        ), line AS (
+            UPDATE line SET numbered_on = $6, last_sequence = 1 + CASE
+                WHEN numbered_on = $6 THEN last_sequence
+                ELSE coalesce((SELECT max(sequence) FROM ticket t
+                               WHERE t.line_id = line.id AND t.day = $6), 0) END
+            FROM locked
+            WHERE line.id = $3 AND line.hall_id = locked.id AND line.state = 'open'
+            RETURNING line.code, line.last_sequence AS sequence
+        ), ticket AS (
             INSERT INTO ticket (id, hall_id, line_id, item_id, citizen_id, day, sequence, number,
                                 state, issued_at, rank_time, version)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', $9, $10, $11)
-            RETURNING id, hall_id, state, issued_at
+            SELECT $1, $2, $3, $4, $5, $6, sequence,
+                   code || lpad(sequence::text, greatest(3, length(sequence::text)), '0'),
+                   'waiting', $7, $8, $9
+            FROM line
+            RETURNING id, number
+        ), event AS (
+            INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind, actor_id)
+            SELECT id, $2, $7, 'issue', 'waiting', $10, $11 FROM ticket
         )
-        INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind, actor_id)
-        SELECT id, hall_id, issued_at, 'issue', state, $12, $13 FROM ticket
+        SELECT number FROM ticket
         """,
         ticket_id,
         new.hall_id,
@@ -272,15 +309,13 @@ async def issue(tx: Transaction, new: NewTicket, actor: Actor) -> UUID:
         new.item_id,
         new.citizen_id,
         new.day,
-        new.sequence,
-        number_of(new.line_code, new.sequence),
         new.issued_at,
         new.rank_time,
         new.version,
         actor.kind,
         actor.id,
     )
-    return ticket_id
+    return (ticket_id, row["number"]) if row else None
 
 
 async def counter_facts(tx: Transaction, hall_id: UUID, code: str) -> CounterFacts | None:
@@ -325,34 +360,48 @@ async def counter_facts(tx: Transaction, hall_id: UUID, code: str) -> CounterFac
     )
 
 
-async def owned_state(tx: Transaction, ticket_id: UUID, citizen_id: UUID) -> TicketState | None:
-    """The present state of a citizen's ticket; None when there is none, or it is another's."""
+async def own(
+    tx: Transaction, ticket_id: UUID, citizen_id: UUID
+) -> tuple[UUID, TicketState] | None:
+    """The hall and the state of a citizen's ticket; None when there is none, or it is another's."""
     row = await tx.row(
-        "SELECT state FROM ticket WHERE id = $1 AND citizen_id = $2", ticket_id, citizen_id
+        "SELECT hall_id, state FROM ticket WHERE id = $1 AND citizen_id = $2",
+        ticket_id,
+        citizen_id,
     )
-    return TicketState(row["state"]) if row else None
+    return (row["hall_id"], TicketState(row["state"])) if row else None
 
 
-async def move(
-    tx: Transaction,
-    ticket_id: UUID,
-    made: Move,
-    state: TicketState,
-    *,
-    at: datetime,
-    version: int,
-    actor: Actor,
-    counter_id: UUID | None = None,
-    detail: str | None = None,
-) -> asyncpg.Record:
-    """Write one transition and its event; answers the ticket as `VIEW_ONE` shows it.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A transition about to be made. `counter_id` is where it happens; it becomes the ticket's."""
 
-    `state` is the new state, as `after` gave it. `counter_id` is where it happened; it becomes the
-    ticket's counter.
+    hall_id: UUID
+    ticket_id: UUID
+    move: Move
+    before: TicketState
+    at: datetime
+    version: int
+    actor: Actor
+    counter_id: UUID | None = None
+    detail: str | None = None
+
+
+async def make(tx: Transaction, step: Step) -> asyncpg.Record | None:
+    """Make one transition and write its event; answers the ticket as `VIEW_ONE` shows it.
+
+    Raises WrongState when the move is impossible from `before`. None when the ticket is not in that
+    state any more, or when it would be called to a counter that is not open any more.
     """
-    row = await tx.row(
+    return await tx.row(
         """
-        WITH moved AS (
+        WITH locked AS (
+            SELECT id FROM hall WHERE id = $10 FOR UPDATE
+        ), place AS (
+            SELECT counter.id FROM counter, locked
+            WHERE counter.id = $4 AND ($5 <> 'call' OR counter.state = 'open')
+            FOR UPDATE OF counter
+        ), moved AS (
             UPDATE ticket SET
                 state = $2::text,
                 version = greatest(version + 1, $3::bigint),
@@ -362,34 +411,35 @@ async def move(
                 ended_at = CASE WHEN $2::text IN ('finished', 'missed', 'cancelled')
                            THEN $6::timestamptz ELSE ended_at END,
                 outcome = CASE WHEN $5::text = 'finish' THEN $7::text ELSE outcome END
-            WHERE id = $1
-            RETURNING *
+            FROM locked
+            WHERE ticket.id = $1 AND ticket.hall_id = locked.id AND ticket.state = $11
+              AND ($4::uuid IS NULL OR EXISTS (SELECT 1 FROM place))
+            RETURNING ticket.*
         ), event AS (
             INSERT INTO ticket_event
                 (ticket_id, hall_id, at, move, state, actor_kind, actor_id, counter_id, detail)
             SELECT id, hall_id, $6, $5, state, $8, $9, $4, $7 FROM moved
         )
         SELECT t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
-               t.issued_at, t.called_at, c.code AS counter, t.version, t.citizen_id,
-               NULL::bigint AS ahead
+               t.issued_at, t.called_at, c.code AS counter, t.version, t.citizen_id
         FROM moved t
         JOIN hall h ON h.id = t.hall_id
         JOIN line l ON l.id = t.line_id
         JOIN item i ON i.id = t.item_id
         LEFT JOIN counter c ON c.id = t.counter_id
         """,
-        ticket_id,
-        state.value,
-        version,
-        counter_id,
-        made.value,
-        at,
-        detail,
-        actor.kind,
-        actor.id,
+        step.ticket_id,
+        after(step.before, step.move).value,
+        step.version,
+        step.counter_id,
+        step.move.value,
+        step.at,
+        step.detail,
+        step.actor.kind,
+        step.actor.id,
+        step.hall_id,
+        step.before.value,
     )
-    assert row is not None, "tickets are never deleted"
-    return row
 
 
 _VIEW = """

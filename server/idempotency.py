@@ -38,6 +38,11 @@ class Once:
         self._key = key
         self._fingerprint = fingerprint
 
+    @property
+    def has_key(self) -> bool:
+        """Whether the request came with a key."""
+        return self._key is not None
+
     async def claim(self, tx: Transaction) -> None:
         """Take the key, waiting for a request under way with it.
 

@@ -88,7 +88,9 @@ class Api:
                 "UPDATE counter SET state = 'closed', serving = skills WHERE hall_id = $1", entry.id
             )
             await tx.run(
-                "UPDATE line SET state = 'open', waiting_limit = NULL WHERE hall_id = $1", entry.id
+                "UPDATE line SET state = 'open', waiting_limit = NULL, last_sequence = 0"
+                " WHERE hall_id = $1",
+                entry.id,
             )
         return hall
 

@@ -123,7 +123,7 @@ async def _hall_parts(
             "line",
             {"hall_id": hall_id, "code": line.code},
             {"name": line.name, "name_en": line.name_en},
-            first={"state": "open"},
+            first={"state": "open", "last_sequence": 0},
         )
         for line in hall.lines
     }

@@ -7,7 +7,7 @@ import asyncpg
 from models import tickets
 from models.database import Transaction
 from models.halls import CounterState
-from models.tickets import Actor, CounterFacts, Move, TicketState, WrongState
+from models.tickets import Actor, CounterFacts, Move, Step, TicketState, WrongState
 from scheduler.discipline import next_up
 from server.auth import Principal
 from server.clock import microseconds
@@ -33,24 +33,27 @@ async def call_next(
 
     Raises NotFound, NobodyWaiting, or WrongState when the counter is not open or not free.
     """
-    async with tickets.deciding_in(hall.id) as tx:
+
+    async def call(tx: Transaction) -> asyncpg.Record | None:
         facts = await _counter(tx, hall, counter)
         if facts.state is not CounterState.OPEN or facts.ticket_id is not None:
             raise WrongState("the counter is not open and free")
         head = next_up(facts.heads)
         if head is None:
             raise NobodyWaiting
-        row = await tickets.move(
-            tx,
-            head.id,
-            Move.CALL,
-            tickets.after(TicketState.WAITING, Move.CALL),
+        step = Step(
+            hall_id=hall.id,
+            ticket_id=head.id,
+            move=Move.CALL,
+            before=TicketState.WAITING,
             at=now,
             version=microseconds(),
             actor=Actor("staff", who.id),
             counter_id=facts.id,
         )
-    return await _tell(row, hall, feed)
+        return await tickets.make(tx, step)
+
+    return await _tell(await tickets.decide(hall.id, call), hall, feed)
 
 
 async def move_current(
@@ -67,22 +70,25 @@ async def move_current(
 
     Raises NotFound, or WrongState when nobody is at the counter or she is not at that point.
     """
-    async with tickets.deciding_in(hall.id) as tx:
+
+    async def act(tx: Transaction) -> asyncpg.Record | None:
         facts = await _counter(tx, hall, counter)
         if facts.ticket_id is None or facts.ticket_state is None:
             raise WrongState("nobody is at the counter")
-        row = await tickets.move(
-            tx,
-            facts.ticket_id,
-            move,
-            tickets.after(facts.ticket_state, move),
+        step = Step(
+            hall_id=hall.id,
+            ticket_id=facts.ticket_id,
+            move=move,
+            before=facts.ticket_state,
             at=now,
             version=microseconds(),
             actor=Actor("staff", who.id),
             counter_id=facts.id,
             detail=outcome,
         )
-    return await _tell(row, hall, feed)
+        return await tickets.make(tx, step)
+
+    return await _tell(await tickets.decide(hall.id, act), hall, feed)
 
 
 async def _tell(row: asyncpg.Record, hall: HallEntry, feed: Feed) -> TicketView:

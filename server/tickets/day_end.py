@@ -5,7 +5,7 @@ from uuid import UUID
 
 from models import tickets
 from models.database import rows
-from models.tickets import SYSTEM, Move, TicketState
+from models.tickets import SYSTEM, Move, Step, TicketState
 from scheduler.calendar import business_day
 from server.clock import microseconds
 from server.live.feed import Feed
@@ -43,14 +43,15 @@ async def _lapse_in(hall_id: UUID, code: str, *, now: datetime) -> list[Change]:
         )
         for row in found:
             version = microseconds()
-            await tickets.move(
-                tx,
-                row["id"],
-                Move.LAPSE,
-                tickets.after(TicketState(row["state"]), Move.LAPSE),
+            step = Step(
+                hall_id=hall_id,
+                ticket_id=row["id"],
+                move=Move.LAPSE,
+                before=TicketState(row["state"]),
                 at=now,
                 version=version,
                 actor=SYSTEM,
             )
+            await tickets.make(tx, step)
             changes.append(Change(code, row["id"], version))
     return changes

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 import asyncpg
 
 from models import tickets
+from models.database import Transaction, statements
 from models.halls import LineState
 from models.tickets import Actor, LineFacts, NewTicket, TicketState
 from scheduler.calendar import SHANGHAI, business_day, is_open, next_open
@@ -51,10 +51,11 @@ async def take_number(
     line = _line_for(hall, item)
     _check_open(hall, now)
     _check_distance(hall, wish.place)
+    visit = _Visit(hall, item, line, who, now)
     try:
-        view = await _issue(hall, item, line, who, once, now=now)
+        view = await _issue(visit, once)
     except asyncpg.UniqueViolationError as taken:
-        # She asked at two halls at once: each looked under its own lock, the key sees both.
+        # She asked twice at once: each look found nothing, the key sees both.
         if taken.constraint_name == "ticket_open_once":
             raise AlreadyInLine from None
         raise
@@ -62,38 +63,68 @@ async def take_number(
     return view
 
 
-async def _issue(
-    hall: HallEntry,
-    item: ItemEntry,
-    line: LineEntry,
-    who: Principal,
-    once: Once,
-    *,
-    now: datetime,
-) -> TicketView:
-    async with tickets.deciding_in(hall.id) as tx:
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    hall: HallEntry
+    item: ItemEntry
+    line: LineEntry
+    who: Principal
+    now: datetime
+
+
+async def _issue(visit: _Visit, once: Once) -> TicketView:
+    """Issue the ticket: at once where the line counts for itself, else under the hall's lock."""
+    if not once.has_key:
+        async with statements() as tx:
+            facts = await _facts(tx, visit)
+            # A limit is exact only while nobody else joins.
+            if facts.waiting_limit is None and (view := await _join(tx, visit, facts)):
+                return view
+    async with tickets.deciding_in(visit.hall.id) as tx:
         await once.claim(tx)
-        day = business_day(now)
-        facts = await tickets.line_facts(
-            tx, line_id=line.id, day=day, citizen_id=who.id, item_id=item.id
-        )
-        _decide(facts, item)
-        new = NewTicket(
-            hall_id=hall.id,
-            line_id=line.id,
-            line_code=line.code,
-            item_id=item.id,
-            citizen_id=who.id,
-            day=day,
-            sequence=facts.last_sequence + 1,
-            issued_at=now,
-            rank_time=rank_of_walk_in(now),
-            version=microseconds(),
-        )
-        ticket_id = await tickets.issue(tx, new, Actor("citizen", who.id))
-        view = _view(ticket_id, new, hall=hall.code, item=item.code, ahead=facts.waiting)
+        view = await _join(tx, visit, await _facts(tx, visit))
+        assert view is not None, "the line stays open under the hall's lock"
         await once.keep(tx, view, status=201)
     return view
+
+
+async def _facts(tx: Transaction, visit: _Visit) -> LineFacts:
+    return await tickets.line_facts(
+        tx, line_id=visit.line.id, citizen_id=visit.who.id, item_id=visit.item.id
+    )
+
+
+async def _join(tx: Transaction, visit: _Visit, facts: LineFacts) -> TicketView | None:
+    """Decide and write; None when the line closed between the two."""
+    _decide(facts, visit.item)
+    new = NewTicket(
+        hall_id=visit.hall.id,
+        line_id=visit.line.id,
+        item_id=visit.item.id,
+        citizen_id=visit.who.id,
+        day=business_day(visit.now),
+        issued_at=visit.now,
+        rank_time=rank_of_walk_in(visit.now),
+        version=microseconds(),
+    )
+    issued = await tickets.issue(tx, new, Actor("citizen", visit.who.id))
+    if issued is None:
+        return None
+    ticket_id, number = issued
+    return TicketView(
+        id=ticket_id,
+        number=number,
+        state=TicketState.WAITING,
+        hall=visit.hall.code,
+        line=visit.line.code,
+        item=visit.item.code,
+        issued_at=shown(visit.now),
+        called_at=None,
+        ahead=facts.waiting,
+        wait=None,
+        counter=None,
+        version=new.version,
+    )
 
 
 def _line_for(hall: HallEntry, item: ItemEntry) -> LineEntry:
@@ -137,20 +168,3 @@ def _decide(facts: LineFacts, item: ItemEntry) -> None:
         raise LineClosed
     if facts.waiting_limit is not None and facts.waiting >= facts.waiting_limit:
         raise LineFull
-
-
-def _view(ticket_id: UUID, new: NewTicket, *, hall: str, item: str, ahead: int) -> TicketView:
-    return TicketView(
-        id=ticket_id,
-        number=tickets.number_of(new.line_code, new.sequence),
-        state=TicketState.WAITING,
-        hall=hall,
-        line=new.line_code,
-        item=item,
-        issued_at=shown(new.issued_at),
-        called_at=None,
-        ahead=ahead,
-        wait=None,
-        counter=None,
-        version=new.version,
-    )

@@ -3,9 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+
 from models import tickets
-from models.database import rows
-from models.tickets import Actor, Move
+from models.database import Transaction, statements
+from models.tickets import Actor, Move, Step
 from server.auth import Principal
 from server.clock import microseconds
 from server.errors import NotFound
@@ -17,31 +19,34 @@ from server.live.state import TicketView
 
 async def cancel(ticket_id: UUID, who: Principal, *, now: datetime, feed: Feed) -> TicketView:
     """Cancel a citizen's own ticket. Raises NotFound, or WrongState once she is being served."""
-    hall_id = await _hall_of(ticket_id, who)
-    async with tickets.deciding_in(hall_id) as tx:
-        state = await tickets.owned_state(tx, ticket_id, who.id)
-        if state is None:
+
+    async def give_up(tx: Transaction) -> asyncpg.Record | None:
+        found = await tickets.own(tx, ticket_id, who.id)
+        if found is None:
             raise NotFound
-        row = await tickets.move(
+        hall_id, before = found
+        return await tickets.make(
             tx,
-            ticket_id,
-            Move.CANCEL,
-            tickets.after(state, Move.CANCEL),
-            at=now,
-            version=microseconds(),
-            actor=Actor("citizen", who.id),
+            Step(
+                hall_id=hall_id,
+                ticket_id=ticket_id,
+                move=Move.CANCEL,
+                before=before,
+                at=now,
+                version=microseconds(),
+                actor=Actor("citizen", who.id),
+            ),
         )
+
+    row = await tickets.decide(await _hall_of(ticket_id, who), give_up)
     view = ticket_view(row, hall=row["hall"], ahead=None)
     await feed.changed(Change(view.hall, view.id, view.version))
     return view
 
 
 async def _hall_of(ticket_id: UUID, who: Principal) -> UUID:
-    """A ticket's hall, to know which row to lock; a ticket's owner is checked again under it."""
-    found = await rows(
-        "SELECT hall_id FROM ticket WHERE id = $1 AND citizen_id = $2", ticket_id, who.id
-    )
-    if not found:
+    async with statements() as tx:
+        found = await tickets.own(tx, ticket_id, who.id)
+    if found is None:
         raise NotFound
-    hall_id: UUID = found[0]["hall_id"]
-    return hall_id
+    return found[0]
