@@ -268,40 +268,58 @@ class NewTicket:
     issued_at: datetime
     rank_time: datetime
     version: int
+    level_required: int
+    # Somebody has seen, under the hall's lock, that a limited line has room.
+    within_limit: bool = False
 
 
-async def issue(tx: Transaction, new: NewTicket, actor: Actor) -> tuple[UUID, str] | None:
-    """Give the line's next number: a waiting ticket and its first event; answers id and number.
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What a new ticket got: its number, and how many waited in the line before it."""
+
+    id: UUID
+    number: str
+    ahead: int
+    version: int
+
+
+async def issue(tx: Transaction, new: NewTicket, actor: Actor) -> Issued | None:
+    """Give the line's next number: a waiting ticket and its first event.
 
     Numbers are dense per line and day (`A001`, and `A1000` after `A999`), because the line counts
-    them itself under its row's lock. None when the line is not open any more.
+    them itself under its row's lock. None when the line is not open, the citizen not known surely
+    enough, or (`within_limit` false) the line limited: then `line_facts` says what holds.
     """
     ticket_id: UUID = uuid7()
     row = await tx.row(
         """
         WITH locked AS (
             SELECT id FROM hall WHERE id = $2 FOR UPDATE
-        ), line AS (
+        ), place AS (
             UPDATE line SET numbered_on = $6, last_sequence = 1 + CASE
                 WHEN numbered_on = $6 THEN last_sequence
-                ELSE coalesce((SELECT max(sequence) FROM ticket t
-                               WHERE t.line_id = line.id AND t.day = $6), 0) END
+                ELSE coalesce((SELECT max(sequence) FROM ticket
+                               WHERE line_id = line.id AND day = $6), 0) END
             FROM locked
             WHERE line.id = $3 AND line.hall_id = locked.id AND line.state = 'open'
+              AND (line.waiting_limit IS NULL OR $12)
+              AND ($13 = 0 OR EXISTS (SELECT 1 FROM citizen WHERE id = $5 AND level >= $13))
             RETURNING line.code, line.last_sequence AS sequence
-        ), ticket AS (
+        ), issued AS (
             INSERT INTO ticket (id, hall_id, line_id, item_id, citizen_id, day, sequence, number,
                                 state, issued_at, rank_time, version)
             SELECT $1, $2, $3, $4, $5, $6, sequence,
                    code || lpad(sequence::text, greatest(3, length(sequence::text)), '0'),
                    'waiting', $7, $8, $9
-            FROM line
+            FROM place
             RETURNING id, number
         ), event AS (
             INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind, actor_id)
-            SELECT id, $2, $7, 'issue', 'waiting', $10, $11 FROM ticket
+            SELECT id, $2, $7, 'issue', 'waiting', $10, $11 FROM issued
         )
-        SELECT number FROM ticket
+        SELECT number,
+               (SELECT count(*) FROM ticket WHERE line_id = $3 AND state = 'waiting') AS ahead
+        FROM issued
         """,
         ticket_id,
         new.hall_id,
@@ -314,8 +332,10 @@ async def issue(tx: Transaction, new: NewTicket, actor: Actor) -> tuple[UUID, st
         new.version,
         actor.kind,
         actor.id,
+        new.within_limit,
+        new.level_required,
     )
-    return (ticket_id, row["number"]) if row else None
+    return Issued(ticket_id, row["number"], row["ahead"], new.version) if row else None
 
 
 async def counter_facts(tx: Transaction, hall_id: UUID, code: str) -> CounterFacts | None:

@@ -2,8 +2,14 @@
 
 import logging
 import sys
+from typing import Any
 
+import msgspec
 import structlog
+
+
+def _encode(event: dict[str, Any], **_: object) -> bytes:
+    return msgspec.json.encode(event, enc_hook=repr)
 
 
 def configure_logs(level: str) -> None:
@@ -16,9 +22,9 @@ def configure_logs(level: str) -> None:
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=False)],
+        processors=[*shared, structlog.processors.JSONRenderer(serializer=_encode)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -1,6 +1,7 @@
 """What changes a hall: taking a ticket and calling the next. Compared with bare INSERTs."""
 
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 
 from server.bench.bench import Bench, Figure, Load, Pairs, measurement, percentile
 from server.bench.city import (
@@ -19,7 +20,7 @@ from server.bench.inserts import inserts
 
 BAR = 0.15
 MOST_TAKES_A_SECOND = 3_000
-PHASES_A_SECOND = 2
+CALLS_A_COUNTER_AND_SECOND = 4
 # Counters serve several lines, so some lines lose more people than were meant for them.
 SPARE = 1.3
 LIMIT = "bare INSERT"
@@ -68,8 +69,7 @@ def _wishes(people: Sequence[str], halls: Sequence[str], items: Sequence[str]) -
 async def call_next(bench: Bench) -> list[Figure]:
     """Calling at every counter of every hall.
 
-    A counter must finish before it may call again, so calling comes in phases: all counters call,
-    then all finish. Only the time inside calling phases counts.
+    A counter must finish before it may call again, so all counters call, start and finish in turn.
     """
     plan = bench.plan
     halls = await hall_codes(bench)
@@ -82,30 +82,30 @@ async def call_next(bench: Bench) -> list[Figure]:
     paths = sorted(counters, key=lambda path: path.rpartition("/")[2])
     for end in _ends(token, paths):  # whoever is still at a counter
         await send_all(bench.api, end)
-    phases = max(1, round(plan.seconds * PHASES_A_SECOND))
+    calls = max(1, round(plan.seconds * CALLS_A_COUNTER_AND_SECOND))
     pairs = Pairs()
     async with inserts(bench) as bare:
         await bare.drive(1)
         for number in range(1, plan.rounds + 1):
             bench.say(f"round {number} of {plan.rounds}: people take tickets")
-            await take(bench, await _people_for(bench, counters, lines, phases))
+            await take(bench, await _people_for(bench, counters, lines, calls))
             await settled()
             bench.say(f"round {number} of {plan.rounds}: bare INSERTs")
             pairs.limits.append(await bare.drive(plan.seconds))
-            bench.say(f"round {number} of {plan.rounds}: {phases} × {len(paths)} counters")
-            pairs.loads.append(await _call_in_phases(bench, token, paths, phases))
-    note = f"{phases} phases of {len(paths)} counters a round"
+            bench.say(f"round {number} of {plan.rounds}: {len(paths)} counters")
+            pairs.loads.append(await _call_in_turns(bench, token, paths, plan.seconds))
+    note = f"{len(paths)} counters call, start and finish in turn; only calls are counted"
     return [pairs.figure("call_next", limit=LIMIT, bar=BAR, note=note)]
 
 
 async def _people_for(
-    bench: Bench, counters: dict[str, list[str]], lines: dict[str, list[str]], phases: int
+    bench: Bench, counters: dict[str, list[str]], lines: dict[str, list[str]], calls: int
 ) -> list[Wish]:
     """Enough people before every counter, in all its lines, for so many calls of it."""
     wanted: list[tuple[str, str]] = []
     for path, known in counters.items():
         hall = path.split("/")[4]
-        for nth in range(round(phases * SPARE)):
+        for nth in range(round(calls * SPARE)):
             wanted.append((hall, known[nth % len(known)]))
     free = dict.fromkeys(lines, 0)
     wishes: list[tuple[int, str, str]] = []
@@ -125,16 +125,20 @@ def _ends(token: str, paths: list[str]) -> list[list[bytes]]:
     ]
 
 
-async def _call_in_phases(bench: Bench, token: str, paths: list[str], phases: int) -> Load:
-    calls = [request("POST", f"{path}/call-next", token=token) for path in paths]
-    took: list[float] = []
-    seconds, refused = 0.0, 0
-    for _ in range(phases):
-        done = await drive(bench.api, calls, connections=bench.plan.connections)
-        good = [answer.took_s for answer in done.answers if answer.status == 200]
-        took += good
-        refused += len(calls) - len(good)
-        seconds += done.seconds
-        for end in _ends(token, paths):
-            await send_all(bench.api, end, connections=bench.plan.connections)
-    return Load(len(took), seconds, percentile(took, 50), percentile(took, 99), refused)
+async def _call_in_turns(bench: Bench, token: str, paths: list[str], seconds: float) -> Load:
+    """All counters call, start and finish in turn, without a pause; only the calls are counted.
+
+    Their rate follows from how long they took: so many connections, each with one request under
+    way, answer connections ÷ mean time a second (Little's law).
+    """
+    turn = [
+        request("POST", f"{path}/{verb}", token=token, body=None if verb == "call-next" else {})
+        for verb in ("call-next", "start", "finish")
+        for path in paths
+    ]
+    done = await drive(bench.api, cycle(turn), connections=bench.plan.connections, seconds=seconds)
+    calls = [answer for answer in done.answers if answer.index % len(turn) < len(paths)]
+    took = [answer.took_s for answer in calls if answer.status == 200]
+    seconds_spent = sum(answer.took_s for answer in calls) / bench.plan.connections
+    refused = len(calls) - len(took)
+    return Load(len(took), seconds_spent, percentile(took, 50), percentile(took, 99), refused)

@@ -1,14 +1,14 @@
 """Taking a number."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import asyncpg
 
 from models import tickets
-from models.database import Transaction, statements
+from models.database import statements
 from models.halls import LineState
-from models.tickets import Actor, LineFacts, NewTicket, TicketState
+from models.tickets import Actor, Issued, LineFacts, NewTicket, TicketState
 from scheduler.calendar import SHANGHAI, business_day, is_open, next_open
 from scheduler.discipline import rank_of_walk_in
 from scheduler.places import Place, geodesic_m
@@ -73,31 +73,35 @@ class _Visit:
 
 
 async def _issue(visit: _Visit, once: Once) -> TicketView:
-    """Issue the ticket: at once where the line counts for itself, else under the hall's lock."""
+    """Issue the ticket: in one statement where nothing stands against it, else under the lock.
+
+    The statement refuses by writing nothing; what stood against it is then found under the hall's
+    lock, where a limited line is also counted exactly.
+    """
     if not once.has_key:
         async with statements() as tx:
-            facts = await _facts(tx, visit)
-            # A limit is exact only while nobody else joins.
-            if facts.waiting_limit is None and (view := await _join(tx, visit, facts)):
-                return view
+            if issued := await tickets.issue(tx, _new_ticket(visit), _actor(visit)):
+                return _view(visit, issued)
     async with tickets.deciding_in(visit.hall.id) as tx:
         await once.claim(tx)
-        view = await _join(tx, visit, await _facts(tx, visit))
-        assert view is not None, "the line stays open under the hall's lock"
+        facts = await tickets.line_facts(
+            tx, line_id=visit.line.id, citizen_id=visit.who.id, item_id=visit.item.id
+        )
+        _decide(facts, visit.item)
+        new = replace(_new_ticket(visit), within_limit=True)
+        issued = await tickets.issue(tx, new, _actor(visit))
+        assert issued is not None, "nothing moves under the hall's lock"
+        view = _view(visit, issued)
         await once.keep(tx, view, status=201)
     return view
 
 
-async def _facts(tx: Transaction, visit: _Visit) -> LineFacts:
-    return await tickets.line_facts(
-        tx, line_id=visit.line.id, citizen_id=visit.who.id, item_id=visit.item.id
-    )
+def _actor(visit: _Visit) -> Actor:
+    return Actor("citizen", visit.who.id)
 
 
-async def _join(tx: Transaction, visit: _Visit, facts: LineFacts) -> TicketView | None:
-    """Decide and write; None when the line closed between the two."""
-    _decide(facts, visit.item)
-    new = NewTicket(
+def _new_ticket(visit: _Visit) -> NewTicket:
+    return NewTicket(
         hall_id=visit.hall.id,
         line_id=visit.line.id,
         item_id=visit.item.id,
@@ -106,24 +110,24 @@ async def _join(tx: Transaction, visit: _Visit, facts: LineFacts) -> TicketView 
         issued_at=visit.now,
         rank_time=rank_of_walk_in(visit.now),
         version=microseconds(),
+        level_required=visit.item.level_required,
     )
-    issued = await tickets.issue(tx, new, Actor("citizen", visit.who.id))
-    if issued is None:
-        return None
-    ticket_id, number = issued
+
+
+def _view(visit: _Visit, issued: Issued) -> TicketView:
     return TicketView(
-        id=ticket_id,
-        number=number,
+        id=issued.id,
+        number=issued.number,
         state=TicketState.WAITING,
         hall=visit.hall.code,
         line=visit.line.code,
         item=visit.item.code,
         issued_at=shown(visit.now),
         called_at=None,
-        ahead=facts.waiting,
+        ahead=issued.ahead,
         wait=None,
         counter=None,
-        version=new.version,
+        version=issued.version,
     )
 
 

@@ -142,7 +142,7 @@ async def test_what_a_city_writes_to_its_files_is_discreet_too(city: City) -> No
         ]
         secrets = await a_visit(http, await a_persona(city.sandbox_url), item)
     text = "".join(path.read_text() for path in (city.data_dir / "logs").glob("*.log"))
-    assert '"event": "request"' in text
+    assert '"event":"request"' in text
     assert_discreet(text, secrets)
     assert re.search(r"eyJ[\w-]+\.eyJ", text) is None
 
