@@ -9,7 +9,7 @@ INDEXES = [
     "CREATE INDEX ticket_in_hall ON ticket (hall_id)"
     " WHERE state IN ('waiting', 'called', 'serving', 'parked')",
     "CREATE INDEX ticket_ended ON ticket (hall_id, ended_at) WHERE ended_at IS NOT NULL",
-    "CREATE INDEX ticket_called ON ticket (hall_id, called_at) WHERE called_at IS NOT NULL",
+    "CREATE INDEX ticket_event_call ON ticket_event (hall_id, id) WHERE move = 'call'",
     "CREATE INDEX ticket_of_citizen ON ticket (citizen_id, id)",
     # Room on each page for the next versions of a row: tickets change five times in their life.
     "ALTER TABLE ticket SET (fillfactor = 70)",
@@ -42,7 +42,7 @@ WITHOUT_INDEXES = [
     "DROP INDEX ticket_waiting",
     "DROP INDEX ticket_in_hall",
     "DROP INDEX ticket_ended",
-    "DROP INDEX ticket_called",
+    "DROP INDEX ticket_event_call",
     "DROP INDEX ticket_of_citizen",
 ]
 JOBS = """-- pgqueuer 1.6.0 -- prefix='' schema=None durability=durable

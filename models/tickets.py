@@ -6,6 +6,8 @@ order, and checks under it, in the same statement: round trips are what a decisi
 facts have moved meanwhile nothing is written, and `decide` begins again.
 """
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -199,6 +201,7 @@ class CounterFacts:
 
 Row = TypeVar("Row")
 TRIES_BEFORE_LOCKING = 3
+_turns: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
 
 
 async def decide(hall_id: UUID, work: Callable[[Transaction], Awaitable[Row | None]]) -> Row:
@@ -207,16 +210,19 @@ async def decide(hall_id: UUID, work: Callable[[Transaction], Awaitable[Row | No
     `work` answers None when they had moved. After a few tries it is done under the hall's lock,
     where they cannot move.
     """
-    for _ in range(TRIES_BEFORE_LOCKING):
-        async with statements() as tx:
-            try:
-                row = await work(tx)
-            except asyncpg.UniqueViolationError as taken:
-                if taken.constraint_name != "ticket_at_counter_once":
-                    raise
-                continue  # another console of this counter was faster
-        if row is not None:
-            return row
+    # Decisions of this process wait here for each other, and not in the database: only another
+    # process can then move the facts between reading and writing.
+    async with _turns[hall_id]:
+        for _ in range(TRIES_BEFORE_LOCKING):
+            async with statements() as tx:
+                try:
+                    row = await work(tx)
+                except asyncpg.UniqueViolationError as taken:
+                    if taken.constraint_name != "ticket_at_counter_once":
+                        raise
+                    continue  # another console of this counter was faster
+            if row is not None:
+                return row
     async with deciding_in(hall_id) as tx:
         row = await work(tx)
     assert row is not None, "nothing moves under the hall's lock"
@@ -419,7 +425,7 @@ async def make(tx: Transaction, step: Step) -> asyncpg.Record | None:
             SELECT id FROM hall WHERE id = $10 FOR UPDATE
         ), place AS (
             SELECT counter.id FROM counter, locked
-            WHERE counter.id = $4 AND ($5 <> 'call' OR counter.state = 'open')
+            WHERE $5 = 'call' AND counter.id = $4 AND counter.state = 'open'
             FOR UPDATE OF counter
         ), moved AS (
             UPDATE ticket SET
@@ -433,7 +439,7 @@ async def make(tx: Transaction, step: Step) -> asyncpg.Record | None:
                 outcome = CASE WHEN $5::text = 'finish' THEN $7::text ELSE outcome END
             FROM locked
             WHERE ticket.id = $1 AND ticket.hall_id = locked.id AND ticket.state = $11
-              AND ($4::uuid IS NULL OR EXISTS (SELECT 1 FROM place))
+              AND ($5 <> 'call' OR EXISTS (SELECT 1 FROM place))
             RETURNING ticket.*
         ), event AS (
             INSERT INTO ticket_event

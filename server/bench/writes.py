@@ -20,7 +20,7 @@ from server.bench.inserts import inserts
 
 BAR = 0.15
 MOST_TAKES_A_SECOND = 3_000
-CALLS_A_COUNTER_AND_SECOND = 4
+CALLS_A_COUNTER_AND_SECOND = 2.5
 # Counters serve several lines, so some lines lose more people than were meant for them.
 SPARE = 1.3
 LIMIT = "bare INSERT"

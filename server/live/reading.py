@@ -10,7 +10,7 @@ import msgspec
 
 from models.database import rows
 from models.tickets import TicketState
-from scheduler.calendar import SHANGHAI, business_day
+from scheduler.calendar import SHANGHAI
 from server.halls.directory import HallEntry
 from server.live.state import (
     Board,
@@ -51,11 +51,13 @@ _HALL = """
         JOIN line l ON l.id = t.line_id
         JOIN item i ON i.id = t.item_id
         LEFT JOIN counter c ON c.id = t.counter_id) r) AS tickets,
-      (SELECT coalesce(json_agg(r ORDER BY r.at DESC), '[]') FROM (
-        SELECT t.number, c.code AS counter, t.called_at AS at
-        FROM ticket t JOIN counter c ON c.id = t.counter_id
-        WHERE t.hall_id = $1 AND t.called_at IS NOT NULL AND t.day = $4
-        ORDER BY t.called_at DESC LIMIT $5) r) AS calls
+      (SELECT coalesce(json_agg(r ORDER BY r.id DESC), '[]') FROM (
+        SELECT t.number, c.code AS counter, e.at, e.id
+        FROM ticket_event e
+        JOIN ticket t ON t.id = e.ticket_id
+        JOIN counter c ON c.id = e.counter_id
+        WHERE e.hall_id = $1 AND e.move = 'call' AND e.at >= $4
+        ORDER BY e.id DESC LIMIT $5) r) AS calls
 """
 
 
@@ -93,9 +95,8 @@ async def read_hall(
     `version` is used when something that can be seen differs from `last`; else `last`'s stands.
     """
     local = shown(now)
-    [row] = await rows(
-        _HALL, hall.id, now - ENDED_SHOWN_FOR, ENDED_SHOWN, business_day(now), CALLS_SHOWN
-    )
+    midnight = local.replace(hour=0, minute=0, second=0)
+    [row] = await rows(_HALL, hall.id, now - ENDED_SHOWN_FOR, ENDED_SHOWN, midnight, CALLS_SHOWN)
     tickets = _decode_tickets(row["tickets"])
     if last is not None:
         version = max(version, last.version + 1)
