@@ -1,13 +1,15 @@
 """Calling the next person, and what the counter then does with her."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import asyncpg
 
-from models import tickets
+from models import decisions
 from models.database import Transaction
+from models.decisions import CounterFacts, Step
 from models.halls import CounterState
-from models.tickets import Actor, CounterFacts, Move, Step, TicketState, WrongState
+from models.tickets import Actor, Move, TicketState, WrongState
 from scheduler.discipline import next_up
 from server.auth import Principal
 from server.clock import microseconds
@@ -34,26 +36,20 @@ async def call_next(
     Raises NotFound, NobodyWaiting, or WrongState when the counter is not open or not free.
     """
 
+    step = _step(hall, Move.CALL, TicketState.WAITING, who=who, now=now)
+
     async def call(tx: Transaction) -> asyncpg.Record | None:
+        if row := await decisions.call_first(tx, counter, step):
+            return row
         facts = await _counter(tx, hall, counter)
         if facts.state is not CounterState.OPEN or facts.ticket_id is not None:
             raise WrongState("the counter is not open and free")
         head = next_up(facts.heads)
         if head is None:
             raise NobodyWaiting
-        step = Step(
-            hall_id=hall.id,
-            ticket_id=head.id,
-            move=Move.CALL,
-            before=TicketState.WAITING,
-            at=now,
-            version=microseconds(),
-            actor=Actor("staff", who.id),
-            counter_id=facts.id,
-        )
-        return await tickets.make(tx, step)
+        return await decisions.make(tx, head.id, step, counter=counter)
 
-    return await _tell(await tickets.decide(hall.id, call), hall, feed)
+    return await _tell(await _decided(hall, counter, call), hall, feed)
 
 
 async def move_current(
@@ -71,24 +67,49 @@ async def move_current(
     Raises NotFound, or WrongState when nobody is at the counter or she is not at that point.
     """
 
-    async def act(tx: Transaction) -> asyncpg.Record | None:
-        facts = await _counter(tx, hall, counter)
-        if facts.ticket_id is None or facts.ticket_state is None:
-            raise WrongState("nobody is at the counter")
-        step = Step(
-            hall_id=hall.id,
-            ticket_id=facts.ticket_id,
-            move=move,
-            before=facts.ticket_state,
-            at=now,
-            version=microseconds(),
-            actor=Actor("staff", who.id),
-            counter_id=facts.id,
-            detail=outcome,
-        )
-        return await tickets.make(tx, step)
+    step = _step(hall, move, _STATE_BEFORE[move], who=who, now=now, outcome=outcome)
 
-    return await _tell(await tickets.decide(hall.id, act), hall, feed)
+    async def act(tx: Transaction) -> asyncpg.Record | None:
+        if row := await decisions.move_at(tx, counter, step):
+            return row
+        facts = await _counter(tx, hall, counter)
+        if facts.ticket_state is not step.before:
+            raise WrongState("nobody at the counter is at that point")
+        return None
+
+    return await _tell(await _decided(hall, counter, act), hall, feed)
+
+
+# Each of these follows on one state only.
+_STATE_BEFORE = {
+    Move.START: TicketState.CALLED,
+    Move.FINISH: TicketState.SERVING,
+    Move.MISS: TicketState.CALLED,
+}
+
+
+def _step(
+    hall: HallEntry,
+    move: Move,
+    before: TicketState,
+    *,
+    who: Principal,
+    now: datetime,
+    outcome: str | None = None,
+) -> Step:
+    actor = Actor("staff", who.id)
+    return Step(hall.id, move, before, now, microseconds(), actor, outcome)
+
+
+async def _decided(
+    hall: HallEntry, counter: str, work: Callable[[Transaction], Awaitable[asyncpg.Record | None]]
+) -> asyncpg.Record:
+    try:
+        return await decisions.decide(hall.id, work)
+    except asyncpg.UniqueViolationError as taken:
+        if taken.constraint_name == "ticket_at_counter_once":
+            raise WrongState(f"somebody is at counter {counter}") from None
+        raise
 
 
 async def _tell(row: asyncpg.Record, hall: HallEntry, feed: Feed) -> TicketView:
@@ -98,7 +119,7 @@ async def _tell(row: asyncpg.Record, hall: HallEntry, feed: Feed) -> TicketView:
 
 
 async def _counter(tx: Transaction, hall: HallEntry, code: str) -> CounterFacts:
-    facts = await tickets.counter_facts(tx, hall.id, code)
+    facts = await decisions.counter_facts(tx, hall.id, code)
     if facts is None:
         raise NotFound(("没有这个窗口。", "There is no such counter."))
     return facts

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from models import tickets
+from models import decisions
 from models.database import Transaction
 from models.halls import CounterState
 from models.tickets import WrongState
@@ -40,7 +40,7 @@ async def set_state(
 
     Raises NotFound, LineNotServed, or WrongState: also for closing while somebody is at it.
     """
-    async with tickets.deciding_in(hall.id) as tx:
+    async with decisions.deciding_in(hall.id) as tx:
         row = await tx.row(
             "SELECT id, code, name, skills, serving, state FROM counter"
             " WHERE hall_id = $1 AND code = $2",
@@ -81,6 +81,6 @@ def _chosen(skills: list[str], lines: Sequence[str] | None) -> list[str]:
 
 
 async def _refuse_while_busy(tx: Transaction, hall: HallEntry, counter: str) -> None:
-    facts = await tickets.counter_facts(tx, hall.id, counter)
+    facts = await decisions.counter_facts(tx, hall.id, counter)
     if facts is not None and facts.ticket_id is not None:
         raise WrongState("somebody is at the counter")

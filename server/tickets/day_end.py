@@ -3,9 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from models import tickets
+from models import decisions
 from models.database import rows
-from models.tickets import SYSTEM, Move, Step, TicketState
+from models.decisions import Step
+from models.tickets import SYSTEM, Move, TicketState
 from scheduler.calendar import business_day
 from server.clock import microseconds
 from server.live.feed import Feed
@@ -32,7 +33,7 @@ async def lapse_past_days(*, now: datetime, feed: Feed) -> int:
 
 async def _lapse_in(hall_id: UUID, code: str, *, now: datetime) -> list[Change]:
     changes = []
-    async with tickets.deciding_in(hall_id) as tx:
+    async with decisions.deciding_in(hall_id) as tx:
         found = await tx.rows(
             """
             SELECT id, state FROM ticket
@@ -45,13 +46,12 @@ async def _lapse_in(hall_id: UUID, code: str, *, now: datetime) -> list[Change]:
             version = microseconds()
             step = Step(
                 hall_id=hall_id,
-                ticket_id=row["id"],
                 move=Move.LAPSE,
                 before=TicketState(row["state"]),
                 at=now,
                 version=version,
                 actor=SYSTEM,
             )
-            await tickets.make(tx, step)
+            await decisions.make(tx, row["id"], step)
             changes.append(Change(code, row["id"], version))
     return changes

@@ -5,10 +5,11 @@ from datetime import datetime
 
 import asyncpg
 
-from models import tickets
+from models import decisions
 from models.database import statements
+from models.decisions import Issued, LineFacts, NewTicket
 from models.halls import LineState
-from models.tickets import Actor, Issued, LineFacts, NewTicket, TicketState
+from models.tickets import Actor, TicketState
 from scheduler.calendar import SHANGHAI, business_day, is_open, next_open
 from scheduler.discipline import rank_of_walk_in
 from scheduler.places import Place, geodesic_m
@@ -80,16 +81,16 @@ async def _issue(visit: _Visit, once: Once) -> TicketView:
     """
     if not once.has_key:
         async with statements() as tx:
-            if issued := await tickets.issue(tx, _new_ticket(visit), _actor(visit)):
+            if issued := await decisions.issue(tx, _new_ticket(visit), _actor(visit)):
                 return _view(visit, issued)
-    async with tickets.deciding_in(visit.hall.id) as tx:
+    async with decisions.deciding_in(visit.hall.id) as tx:
         await once.claim(tx)
-        facts = await tickets.line_facts(
+        facts = await decisions.line_facts(
             tx, line_id=visit.line.id, citizen_id=visit.who.id, item_id=visit.item.id
         )
         _decide(facts, visit.item)
         new = replace(_new_ticket(visit), within_limit=True)
-        issued = await tickets.issue(tx, new, _actor(visit))
+        issued = await decisions.issue(tx, new, _actor(visit))
         assert issued is not None, "nothing moves under the hall's lock"
         view = _view(visit, issued)
         await once.keep(tx, view, status=201)

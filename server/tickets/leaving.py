@@ -5,9 +5,10 @@ from uuid import UUID
 
 import asyncpg
 
-from models import tickets
+from models import decisions
 from models.database import Transaction, statements
-from models.tickets import Actor, Move, Step
+from models.decisions import Step
+from models.tickets import Actor, Move
 from server.auth import Principal
 from server.clock import microseconds
 from server.errors import NotFound
@@ -21,15 +22,15 @@ async def cancel(ticket_id: UUID, who: Principal, *, now: datetime, feed: Feed) 
     """Cancel a citizen's own ticket. Raises NotFound, or WrongState once she is being served."""
 
     async def give_up(tx: Transaction) -> asyncpg.Record | None:
-        found = await tickets.own(tx, ticket_id, who.id)
+        found = await decisions.own(tx, ticket_id, who.id)
         if found is None:
             raise NotFound
         hall_id, before = found
-        return await tickets.make(
+        return await decisions.make(
             tx,
+            ticket_id,
             Step(
                 hall_id=hall_id,
-                ticket_id=ticket_id,
                 move=Move.CANCEL,
                 before=before,
                 at=now,
@@ -38,7 +39,7 @@ async def cancel(ticket_id: UUID, who: Principal, *, now: datetime, feed: Feed) 
             ),
         )
 
-    row = await tickets.decide(await _hall_of(ticket_id, who), give_up)
+    row = await decisions.decide(await _hall_of(ticket_id, who), give_up)
     view = ticket_view(row, hall=row["hall"], ahead=None)
     await feed.changed(Change(view.hall, view.id, view.version))
     return view
@@ -46,7 +47,7 @@ async def cancel(ticket_id: UUID, who: Principal, *, now: datetime, feed: Feed) 
 
 async def _hall_of(ticket_id: UUID, who: Principal) -> UUID:
     async with statements() as tx:
-        found = await tickets.own(tx, ticket_id, who.id)
+        found = await decisions.own(tx, ticket_id, who.id)
     if found is None:
         raise NotFound
     return found[0]

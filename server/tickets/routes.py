@@ -7,7 +7,7 @@ import msgspec
 from sanic import Blueprint, Request
 
 from models.database import rows
-from models.tickets import VIEW_OF_CITIZEN, VIEW_ONE
+from models.decisions import VIEW_OF_CITIZEN, VIEW_ONE
 from scheduler.places import Datum
 from server.auth import CITIZEN, Principal, own_id
 from server.endpoint import endpoint
