@@ -81,7 +81,7 @@ async def decide(hall_id: UUID, work: Callable[[Transaction], Awaitable[Row | No
 
 def deciding_in(hall_id: UUID) -> AbstractAsyncContextManager[Transaction]:
     """A transaction in which nobody else decides anything in this hall."""
-    return transaction(f"SELECT 1 FROM hall WHERE id = '{hall_id}' FOR UPDATE")  # noqa: S608 a UUID
+    return transaction(f"SELECT 1 FROM hall WHERE id = '{hall_id}' FOR UPDATE")
 
 
 async def line_facts(
@@ -319,10 +319,13 @@ _CALL_FIRST = _STEP.format(
         ORDER BY first.rank_time, first.id LIMIT 1
     )"""
 )
+# The two states are named for the index on tickets at counters: a plan cannot know what $9 will be.
 _AT_COUNTER = _STEP.format(
     target="""target AS (
         SELECT ticket.id, ticket.counter_id
-        FROM counter JOIN ticket ON ticket.counter_id = counter.id AND ticket.state = $9
+        FROM counter
+        JOIN ticket ON ticket.counter_id = counter.id AND ticket.state = $9
+            AND ticket.state IN ('called', 'serving')
         WHERE counter.hall_id = $8 AND counter.code = $1::text
     )"""
 )

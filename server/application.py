@@ -96,7 +96,10 @@ async def _open(app: Sanic[Any, Any], settings: Settings, vendors: Vendors) -> N
     assert settings.database_url
     assert settings.redis_url
     await Tortoise.init(
-        config=orm_config(settings.database_url.get_secret_value()), _enable_global_fallback=True
+        config=orm_config(
+            settings.database_url.get_secret_value(), pool_size=settings.database_pool
+        ),
+        _enable_global_fallback=True,
     )
     valkey = aioredis.from_url(settings.redis_url.get_secret_value())
     directory = await read_directory()

@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".yiting")
     database_url: SecretStr | None = None
     redis_url: SecretStr | None = None
+    database_pool: Annotated[int, Field(ge=1, le=500)] = 40
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000

@@ -80,13 +80,13 @@ async def call_next(bench: Bench) -> list[Figure]:
     counters = {path: known for path, known in served.items() if known}
     # All halls' first counters, then all their second ones: neighbours rarely share a hall.
     paths = sorted(counters, key=lambda path: path.rpartition("/")[2])
-    for end in _ends(token, paths):  # whoever is still at a counter
-        await send_all(bench.api, end)
     calls = max(1, round(plan.seconds * CALLS_A_COUNTER_AND_SECOND))
     pairs = Pairs()
     async with inserts(bench) as bare:
         await bare.drive(1)
         for number in range(1, plan.rounds + 1):
+            for end in _ends(token, paths):  # the last round stopped in the middle of a turn
+                await send_all(bench.api, end)
             bench.say(f"round {number} of {plan.rounds}: people take tickets")
             await take(bench, await _people_for(bench, counters, lines, calls))
             await settled()
