@@ -271,7 +271,7 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _quiet_logs() -> None:
     """Log lines are made and go nowhere; tests of logs say where they want theirs."""
     structlog.configure(
