@@ -15,6 +15,7 @@ import redis.asyncio as aioredis
 import structlog
 
 from server.clock import Clock, microseconds
+from server.faults import is_store_fault
 from server.halls.directory import Directory
 from server.live.feed import CHANGED, LIVE, RECONNECT_AFTER_S, decode_changes, live_key
 from server.live.reading import read_hall
@@ -84,7 +85,9 @@ class Projector:
         while True:
             try:
                 await part()
-            except (aioredis.RedisError, OSError) as fault:
+            except Exception as fault:
+                if not is_store_fault(fault):
+                    raise
                 log.warning("projector_lost_store", fault=type(fault).__name__)
                 await asyncio.sleep(RECONNECT_AFTER_S)
 

@@ -77,7 +77,10 @@ class LiveSocket:
 
     def show(self, topic: str, version: int, message: bytes) -> None:
         """Take the newest state of a topic; what was not sent yet is replaced."""
-        self._newest[topic] = (version, message)
+        waiting = self._newest.get(topic)
+        # A state not sent yet says more than word that it still stands.
+        if waiting is None or waiting[0] < version:
+            self._newest[topic] = (version, message)
         self._news.set()
 
     def forget(self, topic: str) -> None:
