@@ -97,7 +97,7 @@ async def _roll_back(connection: asyncpg.Connection) -> None:
 
 @asynccontextmanager
 async def statements() -> AsyncIterator[Transaction]:
-    """A connection on which every statement is a transaction of its own."""
+    """Like `transaction`, but every statement commits by itself: for single guarded writes."""
     async with get_connection("default").acquire_connection() as connection:
         yield Transaction(connection)
 

@@ -52,7 +52,7 @@ class Line(Model):
     name = fields.CharField(max_length=80)
     name_en = fields.CharField(max_length=120)
     state = fields.CharEnumField(LineState, default=LineState.OPEN, max_length=16)
-    # More waiting than this and the line takes nobody else; null means no limit.
+    # With so many waiting the line takes nobody else; null means no limit.
     waiting_limit = fields.IntField(null=True)
     # The number given last, and on which business day: numbers begin anew each day.
     last_sequence = fields.IntField(default=0)

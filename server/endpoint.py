@@ -246,7 +246,7 @@ def _field_error(message: str) -> FieldError:
 
 
 def refused(request: Request, fault: Exception) -> HTTPResponse:
-    """The problem document for anything that went wrong. A fault of ours is logged whole."""
+    """The problem document for anything that went wrong; a fault of ours is logged too."""
     return problem_response(
         as_refusal(fault),
         instance=request.path,

@@ -146,7 +146,7 @@ class Unavailable(Refusal):
 
 
 class InternalError(Refusal):
-    """A fault of ours. It is logged with the request id; nothing was changed."""
+    """A fault of ours. It is logged: its type and where it was."""
 
     status, code = 500, "internal_error"
     sentence = (
