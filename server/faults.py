@@ -5,8 +5,8 @@ import redis.asyncio as aioredis
 from tortoise.exceptions import DBConnectionError
 
 _STORE_FAULTS = (
-    ConnectionError,
-    TimeoutError,
+    # Refused, reset, timed out; and no such file, while a store's Unix socket is made anew.
+    OSError,
     aioredis.ConnectionError,
     aioredis.TimeoutError,
     asyncpg.PostgresConnectionError,
@@ -15,6 +15,7 @@ _STORE_FAULTS = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     DBConnectionError,
 )
 
