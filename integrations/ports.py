@@ -1,9 +1,29 @@
 """What we ask of the outside world, in our own words; each vendor's folder answers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-RefusalReason = Literal["code_invalid", "code_used", "user_blocked", "too_often"]
+RefusalReason = Literal[
+    "code_invalid",
+    "code_used",
+    "user_blocked",
+    "too_often",
+    "not_a_person",  # the account is a company's
+    "id_invalid",  # no document of that kind has such a number
+    "phone_invalid",
+    "message_invalid",  # our template or its fields: asking again cannot help
+]
+
+# The same words as models.identifiers.IdType, which this room does not import.
+IdType = Literal[
+    "resident_id",
+    "hmt_residence_permit",
+    "hm_travel_permit",
+    "tw_travel_permit",
+    "foreigner_permanent",
+    "passport",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +45,69 @@ class SignIn(Protocol):
 
     async def who_is(self, code: str) -> Visitor:
         """Spend the code and name its owner, or raise PlatformRefused or PlatformUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProvinceVisitor(Visitor):
+    """Who stands at the door, and what the province vouches for.
+
+    `level` is ours: 0 signed in, 1 phone, 2 real name, 3 real name and face. What the province
+    does not tell, or does not vouch for, is None; `id_type` and `id_number` come together.
+    """
+
+    level: int = 0
+    name: str | None = field(default=None, repr=False)
+    id_type: IdType | None = None
+    id_number: str | None = field(default=None, repr=False)
+    phone: str | None = field(default=None, repr=False)
+
+
+class ProvinceSignIn(Protocol):
+    """The province's identity platform: an authorization code with state, nonce and PKCE.
+
+    The caller makes `state`, `nonce` and a `code_verifier` (43 to 128 of `A-Z a-z 0-9 -._~`),
+    keeps them until the citizen comes back, and compares the state before it calls `finish`.
+    """
+
+    async def begin(self, state: str, nonce: str, code_challenge: str, redirect: str) -> str:
+        """Return the URL that the citizen's browser has to open.
+
+        `code_challenge` is the unpadded base64url SHA-256 of the verifier (S256); `redirect` is
+        the address registered with the province. May raise PlatformUnavailable.
+        """
+        ...
+
+    async def finish(
+        self, code: str, code_verifier: str, nonce: str, redirect: str
+    ) -> ProvinceVisitor:
+        """Spend the code and name its owner, or raise PlatformRefused or PlatformUnavailable."""
+        ...
+
+
+class RealNameCheck(Protocol):
+    """Somebody who knows which name belongs to which id number."""
+
+    async def matches(self, name: str, id_type: IdType, id_number: str) -> bool:
+        """Tell whether that document is that person's; an unknown document is nobody's.
+
+        Raises PlatformRefused (`id_invalid`, `too_often`) or PlatformUnavailable.
+        """
+        ...
+
+
+class SmsSender(Protocol):
+    """A gateway to the carriers."""
+
+    async def send(
+        self, phone: str, template: str, params: Mapping[str, str], *, reference: str | None = None
+    ) -> str:
+        """Send one message and return the gateway's id for it.
+
+        The same `reference` (1 to 64 of `A-Z a-z 0-9 -_`) again within a day gets the first id
+        and sends nothing, so a job that lost the answer may ask again. Raises PlatformRefused
+        (`phone_invalid`, `user_blocked`, `too_often`, `message_invalid`) or PlatformUnavailable.
+        """
         ...
 
 

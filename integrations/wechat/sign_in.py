@@ -8,8 +8,8 @@ import structlog
 from msgspec import Meta, MsgspecError, Struct
 from msgspec.json import Decoder
 
+from integrations.discretion import hush_httpx
 from integrations.ports import PlatformRefused, PlatformUnavailable, RefusalReason, Visitor
-from integrations.wechat.discretion import hush_httpx
 
 log = structlog.get_logger()
 

@@ -1,4 +1,4 @@
-"""Keeps secrets that WeChat wants in query strings out of the log."""
+"""Keeps secrets that platforms want in query strings out of the log."""
 
 import logging
 
@@ -23,6 +23,7 @@ _WITHOUT_QUERY = _WithoutQuery()
 def hush_httpx() -> None:
     """Make httpx log URLs without their query; asking twice changes nothing.
 
-    httpx writes every URL at INFO, and WeChat's carry our secret, codes and access tokens.
+    httpx writes every URL at INFO, and WeChat's and the province's carry our secret, codes and
+    access tokens.
     """
     logging.getLogger("httpx").addFilter(_WITHOUT_QUERY)
