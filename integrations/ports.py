@@ -31,13 +31,16 @@ class Visitor:
     """Who stands at the door, as one platform knows them.
 
     `subject` is theirs within one mini-program; `union_subject` is the same for all programs of
-    one owner, where the platform tells it.
+    one owner, where the platform tells it. `legacy_subject` is what the platform called them
+    before it changed its ids, where it still tells that beside the new one: who is known by it is
+    this visitor.
     """
 
     platform: str
     app_id: str
     subject: str
     union_subject: str | None = None
+    legacy_subject: str | None = None
 
 
 class SignIn(Protocol):
@@ -107,6 +110,42 @@ class SmsSender(Protocol):
         The same `reference` (1 to 64 of `A-Z a-z 0-9 -_`) again within a day gets the first id
         and sends nothing, so a job that lost the answer may ask again. Raises PlatformRefused
         (`phone_invalid`, `user_blocked`, `too_often`, `message_invalid`) or PlatformUnavailable.
+        """
+        ...
+
+
+class PhoneReader(Protocol):
+    """A platform that vouches for a phone number through something its app hands the phone."""
+
+    async def phone_of(self, proof: str) -> str:
+        """Return the number, as digits, the country in front only where it is not China.
+
+        Raises PlatformRefused or PlatformUnavailable. A proof may open more than once and need not
+        say whose phone it came from; it is the caller who knows who brought it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCheckStarted:
+    """A face check that waits for a person: its id, and the URL their phone has to open."""
+
+    certify_id: str
+    url: str
+
+
+class FaceCheck(Protocol):
+    """A platform that compares a person before the camera with a name and an id number."""
+
+    async def start(self, name: str, id_number: str) -> FaceCheckStarted:
+        """Start a check, or raise PlatformRefused or PlatformUnavailable."""
+        ...
+
+    async def passed(self, certify_id: str) -> bool:
+        """Tell whether the person passed, or raise PlatformRefused or PlatformUnavailable.
+
+        The answer is about the name and number that this check was started with. The caller keeps
+        them, and who started it: an id brought by somebody else proves nothing about them.
         """
         ...
 
