@@ -1,0 +1,15 @@
+"""Alipay mini-programs, answering our ports."""
+
+from integrations.alipay.certify import AlipayFaceCheck
+from integrations.alipay.client import AlipayGateway
+from integrations.alipay.credentials import AlipayCredentials
+from integrations.alipay.phone import AlipayPhone
+from integrations.alipay.sign_in import AlipaySignIn
+
+__all__ = [
+    "AlipayCredentials",
+    "AlipayFaceCheck",
+    "AlipayGateway",
+    "AlipayPhone",
+    "AlipaySignIn",
+]
