@@ -8,6 +8,7 @@ import structlog
 from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
 
+from integrations.sandbox.alipay import Alipay
 from integrations.sandbox.endpoints import App, Clock, Endpoints
 from integrations.sandbox.faults import Faults
 from integrations.sandbox.inspection import Inspection
@@ -24,7 +25,10 @@ _OWN_DOORS = [
     "GET /_sandbox/personas?limit=&cursor=",
     "GET /_sandbox/sent?to=&limit=",
     "GET /_sandbox/calls",
-    "PUT /_sandbox/faults {endpoint, kind: delay|error|http_500|rubbish|hang, "
+    "GET /_sandbox/alipay/keys",
+    "POST /_sandbox/alipay/phone {id_number}",
+    "POST /_sandbox/alipay/faces {certify_id, outcome: pass|fail}",
+    "PUT /_sandbox/faults {endpoint, kind: delay|error|http_500|rubbish|hang|wrong_signature, "
     "errcode?, seconds?, times?, for_s?}",
     "GET /_sandbox/faults",
     "DELETE /_sandbox/faults?endpoint=",
@@ -56,9 +60,11 @@ def create_sandbox(
     app.ctx.endpoints = Endpoints(app.ctx.faults, clock)
     app.ctx.wechat = WeChat(settings, clock)
     app.ctx.wechat.open(app, app.ctx.endpoints)
+    app.ctx.alipay = Alipay(settings, app.ctx.personas, clock)
+    app.ctx.alipay.open(app, app.ctx.endpoints)
     Inspection(
         personas=app.ctx.personas,
-        platforms=[app.ctx.wechat],
+        platforms=[app.ctx.wechat, app.ctx.alipay],
         endpoints=app.ctx.endpoints,
         faults=app.ctx.faults,
         sent=app.ctx.sent,

@@ -1,7 +1,7 @@
 """The platforms' endpoints: each is counted and can be made to misbehave."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,15 @@ from integrations.sandbox.faults import Faults, suffer
 App = Sanic[Any, Any]
 Clock = Callable[[], float]
 Handler = Callable[[Request], Awaitable[HTTPResponse]]
+Counted = Callable[[Request], Coroutine[Any, Any, HTTPResponse]]
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One thing a platform can be asked.
 
-    `refuse` writes the platform's own error answer for an error code of its own.
+    `refuse` writes the platform's own error answer for an error code of its own. Platforms that
+    sign their answers bring `sign_wrongly`, which spoils the signature of one.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Endpoint:
     path: str
     handler: Handler
     refuse: Callable[[int | str], HTTPResponse]
+    sign_wrongly: Callable[[HTTPResponse], HTTPResponse] | None = None
 
 
 class Endpoints:
@@ -40,6 +43,18 @@ class Endpoints:
 
     def add(self, app: App, endpoint: Endpoint) -> None:
         """Put the endpoint on the app."""
+        app.add_route(
+            self.counted(endpoint),
+            endpoint.path,
+            methods=[endpoint.method],
+            name=endpoint.name.replace(".", "_"),
+        )
+
+    def counted(self, endpoint: Endpoint) -> Counted:
+        """Know the endpoint and return its handler, counted and able to misbehave.
+
+        For platforms that ask everything at one path and so need a route of their own.
+        """
         self._endpoints[endpoint.name] = endpoint
         name, handler, refuse = endpoint.name, endpoint.handler, endpoint.refuse
         calls, faults, clock = self._calls, self._faults, self._clock
@@ -53,11 +68,15 @@ class Endpoints:
                 broken = await suffer(fault, refuse)
                 if broken is not None:
                     return broken
+                if fault.kind == "wrong_signature" and endpoint.sign_wrongly is not None:
+                    return endpoint.sign_wrongly(await handler(request))
             return await handler(request)
 
-        app.add_route(
-            counted, endpoint.path, methods=[endpoint.method], name=name.replace(".", "_")
-        )
+        return counted
+
+    def signs(self, name: str) -> bool:
+        """Tell whether this endpoint signs its answers, and so can sign them wrongly."""
+        return self._endpoints[name].sign_wrongly is not None
 
     def names(self) -> list[str]:
         """Return the endpoints' names."""

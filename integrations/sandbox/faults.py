@@ -16,11 +16,12 @@ class Fault(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     """How one endpoint shall misbehave.
 
     `delay` is slow, then works; `error` answers `errcode`; `hang` says nothing for `seconds` and
-    then drops dead with a 500. Without `times` and `for_s` it lasts until taken back.
+    then drops dead with a 500; `wrong_signature` does what is asked and signs the answer wrongly,
+    where answers are signed. Without `times` and `for_s` it lasts until taken back.
     """
 
     endpoint: str
-    kind: Literal["delay", "error", "http_500", "rubbish", "hang"]
+    kind: Literal["delay", "error", "http_500", "rubbish", "hang", "wrong_signature"]
     errcode: int | Annotated[str, Meta(max_length=128)] = -1
     seconds: _Seconds | None = None
     times: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
@@ -74,9 +75,11 @@ class Faults:
 
 
 async def suffer(fault: Fault, refuse: Callable[[int | str], HTTPResponse]) -> HTTPResponse | None:
-    """Misbehave; None means: late, but go on and answer properly."""
+    """Misbehave; None means: go on and answer, late or with a wrong signature."""
     if fault.kind == "delay":
         await asyncio.sleep(1.0 if fault.seconds is None else fault.seconds)
+        return None
+    if fault.kind == "wrong_signature":
         return None
     if fault.kind == "error":
         return refuse(fault.errcode)

@@ -134,6 +134,8 @@ class Inspection:
             return fault
         if fault.endpoint not in self._endpoints.names():
             return self._unknown_endpoint()
+        if fault.kind == "wrong_signature" and not self._endpoints.signs(fault.endpoint):
+            return invalid([{"pointer": "/kind", "detail": "this endpoint signs nothing"}])
         self._faults.set(fault, self._clock())
         return answer(fault)
 

@@ -64,6 +64,10 @@ class Personas:
             persona.blocked = blocked
         return persona
 
+    def find(self, id_number: str) -> Persona | None:
+        """Return the person with this id number, if anybody has it."""
+        return self._people.get(id_number.upper())
+
     def after(self, serial: int, limit: int) -> list[Persona]:
         """Return up to `limit` people who came later than the one with this serial number."""
         later: Iterator[Persona] = (p for p in self._people.values() if p.serial > serial)

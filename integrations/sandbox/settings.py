@@ -1,6 +1,7 @@
 """What can be set about the sandbox."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,6 +12,17 @@ class SandboxSettings:
     wechat_secret: str = field(default="yiting-demo-wechat-secret-000000", repr=False)
     # The Open Platform account that owns the mini-program; without one there is no unionid.
     wechat_union_account: str | None = "yiting-demo-open-platform"
+
+    alipay_app_id: str = "2021004100000001"
+    # RSA keys in PEM. Without them the sandbox makes its own when they are first needed, and
+    # tells them at /_sandbox/alipay/keys: our app's whole pair, of its own only the public key.
+    alipay_app_public_key: str | None = None
+    alipay_private_key: str | None = field(default=None, repr=False)
+    # Encrypts phone payloads: 16 bytes in Base64.
+    alipay_aes_key: str = field(default="eWl0aW5nLWRlbW8tYWVzIQ==", repr=False)
+    # What the token method tells: older apps get only a user_id, new ones only an open_id.
+    alipay_ids: Literal["both", "open_id", "user_id"] = "both"
+    alipay_union_account: str | None = "yiting-demo-open-platform"
 
     # Stays the same over restarts, so that the same person keeps the same ids.
     identity_key: str = field(default="yiting-demo-identity", repr=False)

@@ -125,7 +125,8 @@ async def test_calls_are_counted_by_endpoint(sandbox: RunningSandbox) -> None:
     await sandbox.break_login("error", times=1)
     await sandbox.log_in("x")
     await sandbox.log_in("x")
-    assert (await sandbox.http.get("/_sandbox/calls")).json()["data"] == [
+    rows = (await sandbox.http.get("/_sandbox/calls")).json()["data"]
+    assert [row for row in rows if row["endpoint"].startswith("wechat.")] == [
         {"endpoint": "wechat.jscode2session", "calls": 2, "faulted": 1},
         {"endpoint": "wechat.stable_token", "calls": 3, "faulted": 0},
         {"endpoint": "wechat.getuserphonenumber", "calls": 0, "faulted": 0},
