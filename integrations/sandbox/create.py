@@ -11,23 +11,28 @@ from sanic.exceptions import SanicException
 from integrations.sandbox.alipay import Alipay
 from integrations.sandbox.endpoints import App, Clock, Endpoints
 from integrations.sandbox.faults import Faults
+from integrations.sandbox.identity import Identity
 from integrations.sandbox.inspection import Inspection
 from integrations.sandbox.personas import Personas
+from integrations.sandbox.province_page import Province
 from integrations.sandbox.replies import answer, problem
 from integrations.sandbox.sent import Sent
 from integrations.sandbox.settings import SandboxSettings
+from integrations.sandbox.sms import Sms
 from integrations.sandbox.wechat import WeChat
 
 log = structlog.get_logger()
 
 _OWN_DOORS = [
-    "POST /_sandbox/personas {id_number, name?, phone?, born?, topics?, blocked?}",
+    "POST /_sandbox/personas {id_number, name?, phone?, born?, topics?, blocked?, level?}",
     "GET /_sandbox/personas?limit=&cursor=",
     "GET /_sandbox/sent?to=&limit=",
     "GET /_sandbox/calls",
     "GET /_sandbox/alipay/keys",
     "POST /_sandbox/alipay/phone {id_number}",
     "POST /_sandbox/alipay/faces {certify_id, outcome: pass|fail}",
+    "POST /_sandbox/province/authorize {id_number, authorize_url, tamper?}",
+    "POST /_sandbox/province/rotate-keys {drop_old?}",
     "PUT /_sandbox/faults {endpoint, kind: delay|error|http_500|rubbish|hang|wrong_signature, "
     "errcode?, seconds?, times?, for_s?}",
     "GET /_sandbox/faults",
@@ -62,9 +67,13 @@ def create_sandbox(
     app.ctx.wechat.open(app, app.ctx.endpoints)
     app.ctx.alipay = Alipay(settings, app.ctx.personas, clock)
     app.ctx.alipay.open(app, app.ctx.endpoints)
+    app.ctx.province = Province(settings, clock, app.ctx.personas)
+    app.ctx.province.open(app, app.ctx.endpoints)
+    Identity(settings, clock, app.ctx.personas).open(app, app.ctx.endpoints)
+    Sms(settings, clock, app.ctx.sent).open(app, app.ctx.endpoints)
     Inspection(
         personas=app.ctx.personas,
-        platforms=[app.ctx.wechat, app.ctx.alipay],
+        platforms=[app.ctx.wechat, app.ctx.alipay, app.ctx.province],
         endpoints=app.ctx.endpoints,
         faults=app.ctx.faults,
         sent=app.ctx.sent,

@@ -42,6 +42,7 @@ class PersonaRequest(Struct):
     born: date | None = None
     topics: Annotated[list[_Text], Meta(max_length=64)] | None = None
     blocked: bool | None = None
+    level: Annotated[int, Meta(ge=0, le=3)] | None = None
 
 
 _persona_request = msgspec.json.Decoder(PersonaRequest)
@@ -93,6 +94,7 @@ class Inspection:
             born=asked.born,
             topics=None if asked.topics is None else tuple(asked.topics),
             blocked=asked.blocked,
+            level=asked.level,
         )
         body = _facts(persona)
         for platform in self._platforms:
@@ -160,6 +162,7 @@ def _facts(persona: Persona) -> dict[str, object]:
         "born": persona.born,
         "topics": persona.topics,
         "blocked": persona.blocked,
+        "level": persona.level,
     }
 
 

@@ -3,15 +3,18 @@
 import hashlib
 import secrets
 from collections import OrderedDict, deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
 
 
 @dataclass(slots=True)
 class Persona:
-    """One invented person; the id number says who it is."""
+    """One invented person; the id number says who it is.
+
+    `level` is how surely the province knows her, 0 to 3.
+    """
 
     serial: int
     id_number: str
@@ -20,6 +23,7 @@ class Persona:
     born: date | None = None
     topics: tuple[str, ...] = ()
     blocked: bool = False
+    level: int = 2
 
 
 class Personas:
@@ -42,6 +46,7 @@ class Personas:
         born: date | None = None,
         topics: tuple[str, ...] | None = None,
         blocked: bool | None = None,
+        level: int | None = None,
     ) -> Persona:
         """Return the person with this id number, made up or brought up to date as told."""
         key = id_number.upper()
@@ -62,6 +67,8 @@ class Personas:
             persona.topics = topics
         if blocked is not None:
             persona.blocked = blocked
+        if level is not None:
+            persona.level = level
         return persona
 
     def find(self, id_number: str) -> Persona | None:
@@ -90,11 +97,15 @@ def _born(key: str) -> date | None:
 
 @dataclass(slots=True)
 class Code:
-    """A one-time code: whose it is, until when it lives, whether it was spent."""
+    """A one-time code: whose it is, until when it lives, whether it was spent.
+
+    `terms` is what it is bound to, in the words of the platform that gave it.
+    """
 
     persona: Persona
     dies_at: float
     used: bool = False
+    terms: Mapping[str, str] = field(default_factory=dict)
 
 
 class Codes:
@@ -110,11 +121,11 @@ class Codes:
     def __len__(self) -> int:
         return len(self._codes)
 
-    def issue(self, persona: Persona, now: float) -> str:
+    def issue(self, persona: Persona, now: float, terms: Mapping[str, str] | None = None) -> str:
         """Give the person a fresh code."""
         self._forget(now)
         text = secrets.token_urlsafe(24)
-        self._codes[text] = Code(persona, now + self._life_s)
+        self._codes[text] = Code(persona, now + self._life_s, terms=terms or {})
         self._queue.append(text)
         return text
 

@@ -24,6 +24,22 @@ class SandboxSettings:
     alipay_ids: Literal["both", "open_id", "user_id"] = "both"
     alipay_union_account: str | None = "yiting-demo-open-platform"
 
+    province_client_id: str = "yiting-demo"
+    province_secret: str = field(default="yiting-demo-province-secret", repr=False)
+    # Where the province may send people back; without any, to every http(s) address.
+    province_redirects: tuple[str, ...] = ()
+
+    identity_app_key: str = "yiting-demo-identity"
+    identity_secret: str = field(default="yiting-demo-identity-secret", repr=False)
+
+    sms_app_key: str = "yiting-demo-sms"
+    sms_secret: str = field(default="yiting-demo-sms-secret", repr=False)
+    # None knows every template; else the names of those approved.
+    sms_templates: frozenset[str] | None = None
+    # Phones whose owners want no messages.
+    sms_blocked: frozenset[str] = frozenset()
+    sms_a_minute: int = 10
+
     # Stays the same over restarts, so that the same person keeps the same ids.
     identity_key: str = field(default="yiting-demo-identity", repr=False)
 
