@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -24,6 +25,8 @@ FIRST_RESTART_DELAY_S = 0.2
 LAST_RESTART_DELAY_S = 3.0
 STEADY_AFTER_S = 10.0
 _PR_SET_PDEATHSIG = 1
+# No memory or process left to fork, no such executable, no room for the log.
+_CANNOT_RUN = (OSError, subprocess.SubprocessError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Program:
 
     `ready` is asked until it answers true; `stop_signal` asks the program to stop gracefully;
     `user` is the system user to run as (only root may name one); it inherits `pass_fds`.
+    `died` is told the process id whenever the program has died by itself.
     """
 
     name: str
@@ -41,6 +45,7 @@ class Program:
     ready: Callable[[], Awaitable[bool]] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     pass_fds: Sequence[int] = ()
+    died: Callable[[int], None] = lambda _: None
 
 
 class ProgramFailed(RuntimeError):
@@ -57,7 +62,8 @@ class Supervisor:
     async def start(self, program: Program) -> None:
         """Start a program and wait until it is ready.
 
-        Raises ProgramFailed when it exits, or is not ready within START_TIMEOUT_S seconds.
+        Raises ProgramFailed when it cannot be run, exits, or is not ready within START_TIMEOUT_S
+        seconds.
         """
         kept = _Kept(program, self._log_dir)
         self._running.append(kept)
@@ -66,11 +72,12 @@ class Supervisor:
     async def stop_all(self) -> None:
         """Stop every program, the last started first; whoever does not obey is killed."""
         while self._running:
-            await self._running.pop().stop()
-
-    def pid_of(self, name: str) -> int | None:
-        """The process id of a running program, or None when it is down just now."""
-        return next((kept.pid for kept in self._running if kept.program.name == name), None)
+            kept = self._running.pop()
+            try:
+                await kept.stop()
+            except Exception as fault:
+                # One that cannot be stopped must not keep the others running.
+                log.error("program_not_stopped", program=kept.program.name, fault=repr(fault))
 
 
 class _Kept:
@@ -81,26 +88,23 @@ class _Kept:
         self._log_dir = log_dir
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._stopping = False
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process and self._process.returncode is None else None
 
     async def start(self) -> None:
-        self._process = await self._spawn()
+        try:
+            self._process = await self._spawn()
+        except _CANNOT_RUN as fault:
+            raise ProgramFailed(self._failure(f"cannot be run: {fault}")) from None
         try:
             await asyncio.wait_for(self._until_ready(self._process), START_TIMEOUT_S)
         except TimeoutError:
             raise ProgramFailed(self._failure("was not ready in time")) from None
-        self._watch = asyncio.create_task(self._keep_alive())
+        self._watch = asyncio.create_task(self._keep_alive(self._process))
 
     async def stop(self) -> None:
-        self._stopping = True
         if self._watch:
             self._watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watch
+            # Waits without raising: however the watch ended, the program is stopped all the same.
+            await asyncio.wait({self._watch})
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -114,19 +118,35 @@ class _Kept:
                 process.kill()
             await process.wait()
 
-    async def _keep_alive(self) -> None:
+    async def _keep_alive(self, process: asyncio.subprocess.Process) -> None:
         delay = FIRST_RESTART_DELAY_S
         clock = asyncio.get_running_loop()
-        while not self._stopping:
+        while True:
             began = clock.time()
-            assert self._process is not None
-            code = await self._process.wait()
+            code = await process.wait()
             log.warning("program_died", program=self.program.name, exit_code=code)
+            self._tell_of_death(process.pid)
             if clock.time() - began > STEADY_AFTER_S:
                 delay = FIRST_RESTART_DELAY_S
             await asyncio.sleep(delay)
             delay = min(delay * 2, LAST_RESTART_DELAY_S)
-            self._process = await self._spawn()
+            process = self._process = await self._spawn_at_last()
+
+    def _tell_of_death(self, pid: int) -> None:
+        try:
+            self.program.died(pid)
+        except Exception as fault:
+            # Starting it again matters more than what is noted about its death.
+            log.error("death_not_noted", program=self.program.name, fault=repr(fault))
+
+    async def _spawn_at_last(self) -> asyncio.subprocess.Process:
+        """Start the program, again and again while the machine has no room for it."""
+        while True:
+            try:
+                return await self._spawn()
+            except _CANNOT_RUN as fault:
+                log.error("program_not_restarted", program=self.program.name, fault=str(fault))
+                await asyncio.sleep(LAST_RESTART_DELAY_S)
 
     async def _until_ready(self, process: asyncio.subprocess.Process) -> None:
         ready = self.program.ready
@@ -205,7 +225,7 @@ def hold_alone(path: Path) -> IO[str]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
-        raise ProgramFailed(f"Another city already runs in {path.parent}.") from None
+        raise ProgramFailed(f"Another command already runs in {path.parent}.") from None
     return file
 
 
