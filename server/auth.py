@@ -1,6 +1,8 @@
 """Who is asking: access tokens, the guards that routes declare, and sign-ins ended early."""
 
 import json
+import os
+import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -104,14 +106,35 @@ class TokenKeys:
 
 
 def write_token_keys(path: Path) -> bool:
-    """Make a new key file that only its owner can read; False when there is one already."""
+    """Make a new key file that only its owner can read; False when there is one already.
+
+    The file is there whole or not at all, whenever this is interrupted. Raises OSError.
+    """
     if path.exists():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     jwk = json.loads(OKPAlgorithm.to_jwk(Ed25519PrivateKey.generate()))
-    path.touch(mode=0o600)
-    path.write_text(json.dumps({"keys": [{**jwk, "kid": uuid7().hex}]}))
+    # A temporary file is its owner's alone from the start.
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as file:
+        json.dump({"keys": [{**jwk, "kid": uuid7().hex}]}, file)
+        file.flush()
+        os.fsync(file.fileno())
+        try:
+            # Unlike a rename, a link never replaces the keys that another command just wrote.
+            os.link(file.name, path)
+        except FileExistsError:
+            return False
+    _sync_folder(path.parent)
     return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder outlive a power cut."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 class Tokens:

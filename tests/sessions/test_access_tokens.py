@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -239,6 +240,31 @@ def test_key_files_are_made_once_and_for_their_owner_only(tmp_path: Path) -> Non
     written = path.read_text()
     write_token_keys(path)
     assert path.read_text() == written
+
+
+def test_a_key_file_is_there_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def power_cut(_: int) -> None:
+        raise OSError("power cut")
+
+    path = tmp_path / "keys.json"
+    with monkeypatch.context() as during:
+        during.setattr("server.auth.os.fsync", power_cut)
+        with pytest.raises(OSError, match="power cut"):
+            write_token_keys(path)
+    assert list(tmp_path.iterdir()) == []
+    assert write_token_keys(path)
+    assert list(tmp_path.iterdir()) == [path]
+    TokenKeys.read(path)
+
+
+def test_of_many_who_make_the_same_key_file_one_does(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    with ThreadPoolExecutor(8) as many:
+        made = list(many.map(write_token_keys, [path] * 8))
+    assert sorted(made) == [False] * 7 + [True]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("found", [[], [{"kty": "RSA", "kid": "r"}]])
