@@ -8,9 +8,10 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,26 +25,36 @@ from integrations.processes import (
     Program,
     ProgramFailed,
     Supervisor,
-    hold_alone,
     listen,
     until_answers,
     until_signalled,
 )
 from integrations.sandbox import SandboxSettings, create_sandbox
 from integrations.sandbox.crowd import CrowdPlan, simulate_crowd
-from integrations.stores import EmbeddedStores, StoreUrls, embedded_stores, wipe
+from integrations.stores import (
+    EmbeddedStores,
+    StoreUrls,
+    ValkeyUnusable,
+    embedded_stores,
+    hold_data_dir,
+    require_valkey,
+    wipe,
+)
 from integrations.wechat import WeChatSignIn
-from models.opening import migrate_database, open_database
+from models.opening import DatabaseUnusable, migrate_database, open_database
 from scheduler.calendar import SHANGHAI
-from server.admin.city_files import CityFilesError, read_city
+from server.admin.city_files import City, CityFilesError, read_city
 from server.admin.seeding import has_demo_staff, is_seeded, seed_city, seed_demo_staff
 from server.application import create_app
 from server.auth import write_token_keys
 from server.bench.bench import BenchFailed, Plan
 from server.bench.run import measure
 from server.demo_clock import demo_clock, keep_clock, touch_clock
+from server.faults import is_store_fault
 from server.halls.directory import HallEntry, read_directory
 from server.logs import configure_logs
+from server.metrics import forget_process
+from server.operations import require_migrated
 from server.services import Vendors
 from server.settings import (
     DEMO_PASSWORD,
@@ -51,6 +62,7 @@ from server.settings import (
     WrongSettings,
     read_settings,
     require_production,
+    require_token_keys,
 )
 from server.worker import work as do_work
 
@@ -67,7 +79,7 @@ cli = typer.Typer(
 console = Console()
 
 DataDir = Annotated[Path, typer.Option("--data-dir", help="Where the embedded stores keep data.")]
-Port = Annotated[int, typer.Option(help="Port of the API and the pages.", min=0, max=65535)]
+Port = Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)]
 Workers = Annotated[int, typer.Option(help="How many API processes.", min=1, max=64)]
 
 
@@ -87,7 +99,9 @@ def vendors_of(settings: Settings) -> Vendors:
 def demo(
     *,
     port: Port = 8000,
-    sandbox_port: Annotated[int, typer.Option(help="Port of the platform sandbox.")] = 8001,
+    sandbox_port: Annotated[
+        int, typer.Option(help="Port of the platform sandbox.", min=1, max=65535)
+    ] = 8001,
     data_dir: DataDir = Path(".yiting"),
     crowd: Annotated[bool, typer.Option(help="Simulated citizens and clerks.")] = True,
     crowd_pace: Annotated[
@@ -133,13 +147,11 @@ def serve() -> None:
 
     async def main() -> None:
         require_production(settings, demo_keys={SANDBOX.wechat_app_id, SANDBOX.wechat_secret})
-        assert settings.database_url
-        async with open_database(settings.database_url.get_secret_value()):
-            if await has_demo_staff():
-                raise WrongSettings("The database has demo accounts; disable them before serving.")
+        await require_stores_for_serving(settings)
         supervisor = Supervisor()
         try:
-            listening = await start_api(supervisor, settings)
+            listening = listen(settings.host, settings.port)
+            await start_api(supervisor, settings, listening)
             console.print(f"Serving on {settings.host}:{listening.getsockname()[1]}")
             await until_signalled()
         finally:
@@ -159,6 +171,7 @@ def work() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
         async with stores(settings) as urls:
+            await require_valkey(urls.redis)
             await do_work(settings.at(urls.database, urls.redis), stop)
 
     run(main())
@@ -183,7 +196,8 @@ def seed(
     check_only: Annotated[bool, typer.Option("--check", help="Only check the files.")] = False,
 ) -> None:
     """Write a city's files into the database."""
-    city = read_city(folder)
+    with plainly():
+        city = read_city_folder(folder)
     console.print(f"{folder}: {len(city.halls)} 个大厅 halls, {len(city.items)} 个事项 items")
     if check_only:
         return
@@ -203,14 +217,21 @@ def seed(
 @cli.command()
 def keys(file: Annotated[Path, typer.Argument(help="Where to; an existing file is kept.")]) -> None:
     """Make the keys that sign access tokens."""
-    console.print(f"{file}: {'已生成 made' if write_token_keys(file) else '已存在 kept'}")
+    with plainly():
+        console.print(f"{file}: {'已生成 made' if write_token_keys(file) else '已存在 kept'}")
 
 
 @cli.command()
-def sandbox(port: Annotated[int, typer.Option(help="Port.")] = 8001) -> None:
+def sandbox(
+    *,
+    port: Port = 8001,
+    fd: Annotated[int | None, typer.Option(help="A listening socket.", hidden=True)] = None,
+) -> None:
     """Run the platforms, played locally; never for real people."""
     configure_logs("info")
-    serve_here(create_sandbox(SANDBOX, name="sandbox"), listen("127.0.0.1", port))
+    with plainly():
+        sock = listen("127.0.0.1", port) if fd is None else socket.socket(fileno=fd)
+    serve_here(create_sandbox(SANDBOX, name="sandbox"), sock)
 
 
 @cli.command()
@@ -290,25 +311,61 @@ def api(fd: Annotated[int, typer.Option(help="The listening socket.")]) -> None:
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a command; what is wrong with its surroundings is one sentence, not a traceback."""
-    try:
+    """Run a command's own loop, plainly."""
+    with plainly():
         asyncio.run(main)
-    except (WrongSettings, ProgramFailed, CityFilesError, BenchFailed) as wrong:
-        raise fail(wrong) from None
 
 
-def fail(wrong: object) -> typer.Exit:
-    """Say what is wrong, and leave with exit code 2."""
+@contextmanager
+def plainly() -> Iterator[None]:
+    """What is wrong with a command's surroundings is one sentence and an exit code, no traceback.
+
+    2: something given is wrong, and stays wrong. 1: something is away or taken just now.
+    """
+    try:
+        yield
+    except (WrongSettings, CityFilesError) as wrong:
+        raise fail(wrong, 2) from None
+    except (ProgramFailed, BenchFailed, DatabaseUnusable, ValkeyUnusable) as wrong:
+        raise fail(wrong, 1) from None
+    except Exception as fault:
+        if isinstance(fault, OSError) and fault.filename:
+            raise fail(f"{fault.filename}: {fault.strerror}.", 1) from None
+        if not is_store_fault(fault):
+            raise
+        raise fail(f"A store was lost ({type(fault).__name__}); run this again.", 1) from None
+
+
+def fail(wrong: object, exit_code: int) -> typer.Exit:
+    """Say what is wrong, and leave with that exit code."""
     print(wrong, file=sys.stderr)  # noqa: T201
-    return typer.Exit(2)
+    return typer.Exit(exit_code)
 
 
 def settings_or_exit(**given: object) -> Settings:
     """Settings, or one sentence and exit code 2."""
-    try:
+    with plainly():
         return read_settings(**given)
-    except WrongSettings as wrong:
-        raise fail(wrong) from None
+
+
+def read_city_folder(folder: Path) -> City:
+    """A city's files. Raises CityFilesError with every problem, WrongSettings without a folder."""
+    if not folder.is_dir():
+        raise WrongSettings(f"{folder} is no folder; name one with a city's files.")
+    return read_city(folder)
+
+
+async def require_stores_for_serving(settings: Settings) -> None:
+    """Raise what is wrong with the stores: away, not migrated, or with the demo's accounts."""
+    assert settings.database_url
+    assert settings.redis_url
+    async with open_database(
+        settings.database_url.get_secret_value(), timeout_s=settings.database_timeout_s
+    ):
+        await require_migrated()
+        if await has_demo_staff():
+            raise WrongSettings("The database has demo accounts; disable them before serving.")
+    await require_valkey(settings.redis_url.get_secret_value())
 
 
 @asynccontextmanager
@@ -336,22 +393,23 @@ def child(name: str, *arguments: str, settings: Settings, **options: Any) -> Pro
     return Program(name, [sys.executable, str(HERE / "app.py"), *arguments], env=env, **options)
 
 
-async def start_api(supervisor: Supervisor, settings: Settings) -> socket.socket:
-    """Start the API processes on one socket, which the caller keeps open.
+async def start_api(supervisor: Supervisor, settings: Settings, sock: socket.socket) -> None:
+    """Start the API processes on one listening socket, which the caller keeps open.
 
     It outlives each of them: who connects while one is down waits a moment instead of failing.
     """
-    sock = listen(settings.host, settings.port)
     metrics_dir = settings.data_dir / "metrics"
     metrics_dir.mkdir(parents=True, exist_ok=True)
     for old in metrics_dir.glob("*.db"):
         old.unlink()
     env = {"PROMETHEUS_MULTIPROC_DIR": str(metrics_dir.resolve())}
+    died = partial(forget_process, metrics_dir)
     fd = sock.fileno()
     for number in range(1, settings.workers + 1):
         arguments = (f"api-{number}", "api", "--fd", str(fd))
-        await supervisor.start(child(*arguments, settings=settings, env=env, pass_fds=[fd]))
-    return sock
+        await supervisor.start(
+            child(*arguments, settings=settings, env=env, pass_fds=[fd], died=died)
+        )
 
 
 async def run_demo(
@@ -363,8 +421,11 @@ async def run_demo(
     supervisor = Supervisor(data_dir / "logs")
     assert settings.sandbox_url
     sandbox_url = settings.sandbox_url
-    alone = hold_alone(data_dir / "lock")
+    alone = hold_data_dir(data_dir)
     try:
+        # Before the work of starting: a port that is taken is told at once.
+        listening = listen(settings.host, settings.port)
+        sandbox_listening = listen("127.0.0.1", int(sandbox_url.rpartition(":")[2]))
         urls = await EmbeddedStores(data_dir).start(supervisor)
         settings = settings.at(urls.database, urls.redis)
         city_hall = await prepare_demo_city(settings)
@@ -373,12 +434,12 @@ async def run_demo(
         settings = settings.model_copy(
             update={"clock_start": clock.start, "clock_anchor": clock.anchor}
         )
-        sandbox_port = sandbox_url.rpartition(":")[2]
+        fd = sandbox_listening.fileno()
         await supervisor.start(
-            child("sandbox", "sandbox", "--port", sandbox_port, settings=settings)
+            child("sandbox", "sandbox", "--fd", str(fd), settings=settings, pass_fds=[fd])
         )
         await supervisor.start(child("worker", "work", settings=settings))
-        listening = await start_api(supervisor, settings)
+        await start_api(supervisor, settings, listening)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         await until_answers(f"{url}/readyz")
         await until_answers(f"{sandbox_url}/healthz")
@@ -399,6 +460,7 @@ async def prepare_demo_city(settings: Settings) -> HallEntry:
     database_url = settings.database_url.get_secret_value()
     await migrate_database(database_url)
     write_token_keys(settings.token_keys)
+    require_token_keys(settings.token_keys)
     async with open_database(database_url):
         if not await is_seeded():
             city = read_city(DEMO_CITY)

@@ -19,13 +19,16 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
 
 import asyncpg
 import redis.asyncio as aioredis
 
-from integrations.processes import Program, Supervisor
+from integrations.processes import Program, ProgramFailed, Supervisor, hold_alone
 
 DATABASE = "yiting"
+PATIENCE_S = 5.0
 _SYSTEM_USER = "yiting-postgres"
 # A Unix socket's path may have 107 bytes; PostgreSQL adds its own file name.
 _LONGEST_SOCKET_DIR = 80
@@ -37,6 +40,10 @@ class StoreUrls:
 
     database: str
     redis: str
+
+
+class ValkeyUnusable(Exception):
+    """Valkey does not answer; the message is one sentence that says where."""
 
 
 class EmbeddedStores:
@@ -104,7 +111,7 @@ class EmbeddedStores:
             check=False,
         )
         if done.returncode:
-            raise RuntimeError(f"initdb failed: {done.stderr.strip()}")
+            raise ProgramFailed(f"initdb failed: {done.stderr.strip()}")
 
     def _postgres_program(self) -> Program:
         options = {
@@ -176,9 +183,17 @@ class EmbeddedStores:
 
 @asynccontextmanager
 async def embedded_stores(data_dir: Path, *, durable: bool = True) -> AsyncIterator[StoreUrls]:
-    """The embedded stores for one command: those running there already, else our own for now."""
+    """The embedded stores for one command: those running there already, else our own for now.
+
+    Raises ProgramFailed when another command holds the directory, and its stores do not answer.
+    """
     stores = EmbeddedStores(data_dir, durable=durable)
-    if await stores.are_running():
+    try:
+        alone = hold_data_dir(data_dir)
+    except ProgramFailed:
+        # Two servers on one folder would spoil each other's sockets: use theirs, or none.
+        if not await stores.are_running():
+            raise
         yield stores.urls
         return
     supervisor = Supervisor(data_dir / "logs")
@@ -186,6 +201,30 @@ async def embedded_stores(data_dir: Path, *, durable: bool = True) -> AsyncItera
         yield await stores.start(supervisor)
     finally:
         await supervisor.stop_all()
+        alone.close()
+
+
+async def require_valkey(url: str) -> None:
+    """Raise ValkeyUnusable unless Valkey answers at this URL."""
+    client = aioredis.from_url(url, socket_connect_timeout=PATIENCE_S, socket_timeout=PATIENCE_S)
+    try:
+        await client.ping()
+    except (OSError, aioredis.RedisError) as fault:
+        parts = urlsplit(url)
+        where = f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
+        raise ValkeyUnusable(
+            f"Valkey at {where} does not answer ({type(fault).__name__})."
+        ) from None
+    finally:
+        await client.aclose()
+
+
+def hold_data_dir(data_dir: Path) -> IO[str]:
+    """The right to run stores in a data directory, until the file is closed.
+
+    Raises ProgramFailed when another command has it.
+    """
+    return hold_alone(data_dir / "lock")
 
 
 def wipe(data_dir: Path) -> None:

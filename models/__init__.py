@@ -1,6 +1,5 @@
 """Rows and their own transitions. Times are aware datetimes, money is fen, distances are metres."""
 
-import os
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -17,9 +16,16 @@ MODEL_MODULES = [
 ]
 
 
-def orm_config(database_url: str, *, pool_size: int = 10) -> dict[str, Any]:
+CONNECT_TIMEOUT_S = 10.0
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+
+def orm_config(
+    database_url: str, *, pool_size: int = 10, timeout_s: float | None = None
+) -> dict[str, Any]:
     """Tortoise's configuration for a `postgres://` URL; `?host=/folder` means a Unix socket there.
 
+    A statement that takes longer than `timeout_s` seconds is cancelled and raises TimeoutError.
     Raises ValueError when the URL is not one of PostgreSQL or names no database.
     """
     url = urlsplit(database_url)
@@ -36,8 +42,12 @@ def orm_config(database_url: str, *, pool_size: int = 10) -> dict[str, Any]:
         "maxsize": pool_size,
         "connection_class": CountingConnection,
         "reset": keep_session_state,
+        "timeout": CONNECT_TIMEOUT_S,
+        "command_timeout": timeout_s,
     }
     if mode := query.get("sslmode"):
+        if mode not in SSL_MODES:
+            raise ValueError(f"sslmode is one of {', '.join(SSL_MODES)}")
         credentials["ssl"] = mode
     return {
         "connections": {
@@ -53,7 +63,3 @@ def orm_config(database_url: str, *, pool_size: int = 10) -> dict[str, Any]:
         "use_tz": True,
         "timezone": "UTC",
     }
-
-
-# For Tortoise's own command line (`tortoise makemigrations`), which reads it from pyproject.toml.
-TORTOISE_ORM = orm_config(os.environ.get("YITING_DATABASE_URL", "postgres://postgres@/yiting"))

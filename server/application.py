@@ -19,6 +19,7 @@ from tortoise import Tortoise
 
 from models import orm_config
 from server import errors, operations
+from server.addresses import check_address
 from server.auth import TokenKeys, Tokens
 from server.board import routes as board
 from server.clock import Clock
@@ -97,7 +98,9 @@ async def _open(app: Sanic[Any, Any], settings: Settings, vendors: Vendors) -> N
     assert settings.redis_url
     await Tortoise.init(
         config=orm_config(
-            settings.database_url.get_secret_value(), pool_size=settings.database_pool
+            settings.database_url.get_secret_value(),
+            pool_size=settings.database_pool,
+            timeout_s=settings.database_timeout_s,
         ),
         _enable_global_fallback=True,
     )
@@ -168,6 +171,12 @@ _faults = RouteTally("*", "(no route)")
 
 async def _answer_fault(request: Request, fault: Exception) -> HTTPResponse:
     """What happens outside every route: no such address, a body too large, a broken request."""
+    if isinstance(fault, SanicException):
+        # No route has counted this request: walking through unknown addresses is limited too.
+        try:
+            check_address(request)
+        except errors.TooManyRequests as refusal:
+            fault = refusal
     if isinstance(fault, PayloadTooLarge):
         await _swallow(request)
     response = refused(request, _as_ours(fault))

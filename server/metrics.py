@@ -3,6 +3,7 @@
 import asyncio
 import os
 from bisect import bisect_left
+from pathlib import Path
 from typing import ClassVar
 
 from prometheus_client import (
@@ -13,7 +14,7 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from models.database import StatementCount
 
@@ -88,6 +89,11 @@ async def carry_over_forever() -> None:
     while True:
         await asyncio.sleep(CARRY_OVER_EVERY_S)
         carry_over()
+
+
+def forget_process(folder: Path, pid: int) -> None:
+    """Drop a dead process's gauges from the folder of all processes; what it counted stays."""
+    mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
 
 
 def exposition() -> tuple[bytes, str]:

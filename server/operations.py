@@ -8,6 +8,7 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from models.database import rows
+from models.opening import DatabaseUnusable
 from server import metrics
 from server.answers import Answer
 from server.endpoint import endpoint
@@ -77,6 +78,14 @@ async def unapplied_migrations() -> list[str]:
         applied = {row["name"] for row in found}
     files = sorted(path.stem for path in MIGRATIONS.glob("[0-9]*.py"))
     return [name for name in files if name not in applied]
+
+
+async def require_migrated() -> None:
+    """Raise DatabaseUnusable when the database lacks migrations of this version."""
+    if missing := await unapplied_migrations():
+        raise DatabaseUnusable(
+            f"The database lacks {', '.join(missing)}; run `python app.py migrate`."
+        )
 
 
 async def _check_postgres() -> str:

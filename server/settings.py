@@ -2,11 +2,19 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from redis.asyncio.connection import parse_url
+
+from models import orm_config
+from server.auth import TokenKeys
 
 DEMO_PASSWORD = "yiting-demo"  # noqa: S105 printed at every start of the demo, refused by `serve`
 
@@ -27,11 +35,11 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     redis_url: SecretStr | None = None
     database_pool: Annotated[int, Field(ge=1, le=500)] = 40
+    database_timeout_s: Annotated[float, Field(gt=0, le=300)] = 10.0
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     workers: Annotated[int, Field(ge=1, le=64)] = 2
-    public_url: str | None = None
     proxies_count: Annotated[int, Field(ge=0, le=5)] = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -53,12 +61,33 @@ class Settings(BaseSettings):
             raise ValueError("needs an offset, such as 2026-11-23T09:30:00+08:00")
         return value
 
-    @field_validator("wechat_host", "public_url", "sandbox_url")
+    @field_validator("wechat_host", "sandbox_url")
     @classmethod
     def _is_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/") if value else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            try:
+                orm_config(value.get_secret_value())
+            except ValueError:
+                # Said in our words: the library quotes what it could not read, maybe a password.
+                raise ValueError("must look like postgres://user:password@host:5432/name") from None
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_valkey(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            try:
+                parse_url(value.get_secret_value())
+            except ValueError:
+                raise ValueError("must look like redis://host:6379/0") from None
+        return value
 
     def at(self, database_url: str, redis_url: str) -> "Settings":
         """These settings with the stores that are really used."""
@@ -103,22 +132,62 @@ def require_production(settings: Settings, *, demo_keys: Collection[str]) -> Non
     missing = [name for name, value in needed.items() if not value]
     if missing:
         raise WrongSettings(f"Set {', '.join(missing)} before serving a real city.")
+    if demos := _set_for_a_demo(settings):
+        raise WrongSettings(f"Unset {', '.join(demos)} before serving a real city: for demos only.")
     assert settings.wechat_secret is not None
     if {settings.wechat_app_id, settings.wechat_secret.get_secret_value()} & set(demo_keys):
         raise WrongSettings(
             "YITING_WECHAT_APP_ID or YITING_WECHAT_SECRET is the demo's; set the city's own."
         )
-    assert settings.token_keys_file is not None
-    if not settings.token_keys_file.is_file():
+    if _is_this_machine(settings.wechat_host):
         raise WrongSettings(
-            f"YITING_TOKEN_KEYS_FILE names {settings.token_keys_file}, which is no readable file."
+            f"YITING_WECHAT_HOST names this very machine ({settings.wechat_host}), as a sandbox"
+            " does; set WeChat's own host."
+        )
+    assert settings.token_keys_file is not None
+    require_token_keys(settings.token_keys_file)
+
+
+def _set_for_a_demo(settings: Settings) -> list[str]:
+    """The variables that a real city must not have: its time is real and its people are too."""
+    only_in_demos = {
+        "YITING_MODE": settings.mode == "demo",
+        "YITING_SANDBOX_URL": settings.sandbox_url is not None,
+        "YITING_CLOCK_START": settings.clock_start is not None,
+        "YITING_CLOCK_ANCHOR": settings.clock_anchor is not None,
+        "YITING_CLOCK_SPEED": settings.clock_speed != 1.0,
+    }
+    return [name for name, is_set in only_in_demos.items() if is_set]
+
+
+def _is_this_machine(url: str) -> bool:
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
+
+
+def require_token_keys(path: Path) -> None:
+    """Raise WrongSettings unless the file's first key can sign, so that no citizen finds out."""
+    if not path.is_file():
+        raise WrongSettings(f"YITING_TOKEN_KEYS_FILE names {path}, which is no readable file.")
+    try:
+        can_sign = isinstance(TokenKeys.read(path).signing_key, Ed25519PrivateKey)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, jwt.PyJWTError):
+        can_sign = False
+    if not can_sign:
+        raise WrongSettings(
+            f"YITING_TOKEN_KEYS_FILE names {path}, which holds no private Ed25519 keys;"
+            " `python app.py keys FILE` makes such a file."
         )
 
 
 def _sentence(wrong: ValidationError) -> str:
     # The value itself is left out: it may be a secret.
-    faults = [
-        f"YITING_{str(fault['loc'][0]).upper()} {fault['msg'][0].lower()}{fault['msg'][1:]}"
-        for fault in wrong.errors(include_input=False, include_url=False)
-    ]
+    faults = []
+    for fault in wrong.errors(include_input=False, include_url=False):
+        reason = fault["msg"].removeprefix("Value error, ")
+        faults.append(f"YITING_{str(fault['loc'][0]).upper()} {reason[0].lower()}{reason[1:]}")
     return "Wrong settings: " + "; ".join(faults) + "."

@@ -1,7 +1,7 @@
 """The worker process: projects the halls it holds and runs background jobs."""
 
 import asyncio
-from contextlib import suppress
+from typing import Any
 
 import asyncpg
 import redis.asyncio as aioredis
@@ -14,6 +14,7 @@ from server.faults import is_store_fault
 from server.halls.directory import read_directory
 from server.live.feed import Feed
 from server.live.projection import Projector
+from server.operations import require_migrated
 from server.sessions.purging import purge
 from server.settings import Settings
 from server.tickets.day_end import lapse_past_days
@@ -23,17 +24,22 @@ RESTART_JOBS_AFTER_S = 2.0
 
 
 async def work(settings: Settings, stop: asyncio.Event) -> None:
-    """Work until told to stop, then give the halls away so that others take them at once."""
+    """Work until told to stop, then give the halls away so that others take them at once.
+
+    Raises DatabaseUnusable when the database cannot be reached or lacks migrations.
+    """
     assert settings.database_url
     database_url = settings.database_url.get_secret_value()
-    async with open_database(database_url, pool_size=10):
+    timeout_s = settings.database_timeout_s
+    async with open_database(database_url, pool_size=10, timeout_s=timeout_s):
+        await require_migrated()
         await _work(settings, database_url, stop)
 
 
 async def _work(settings: Settings, database_url: str, stop: asyncio.Event) -> None:
     assert settings.redis_url
-    valkey = aioredis.from_url(settings.redis_url.get_secret_value())
     directory = await read_directory()
+    valkey = aioredis.from_url(settings.redis_url.get_secret_value())
     clock = clock_of(settings)
     feed = Feed(valkey, directory.codes)
     projector = Projector(valkey, directory, clock)
@@ -46,24 +52,27 @@ async def _work(settings: Settings, database_url: str, stop: asyncio.Event) -> N
         Timed("lapse_past_days", "* * * * *", lapse),
         Timed("purge", "17 19 * * *", purge),  # 03:17 in Shanghai
     )
-    tasks = [
-        asyncio.create_task(projector.run_forever()),
-        asyncio.create_task(_keep_doing_jobs(database_url, timetable)),
-    ]
+    projecting = asyncio.create_task(projector.run_forever())
+    jobs = asyncio.create_task(_keep_doing_jobs(database_url, timetable))
     stopped = asyncio.ensure_future(stop.wait())
     try:
-        await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
+        await asyncio.wait([stopped, projecting, jobs], return_when=asyncio.FIRST_COMPLETED)
+        for task in (projecting, jobs):
             if task.done():
                 task.result()
     finally:
-        stopped.cancel()
-        for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        # The halls first: others wait for them, and jobs may take their time to end.
+        await _end(projecting)
         await projector.release()
+        await _end(jobs)
+        await _end(stopped)
         await valkey.aclose()
+
+
+async def _end(task: "asyncio.Future[Any]") -> None:
+    """Cancel and wait. Never raises what the task failed of: what follows must be done too."""
+    task.cancel()
+    await asyncio.wait({task})
 
 
 async def _keep_doing_jobs(database_url: str, timetable: tuple[Timed, ...]) -> None:
@@ -72,7 +81,7 @@ async def _keep_doing_jobs(database_url: str, timetable: tuple[Timed, ...]) -> N
         try:
             connection = await asyncpg.connect(database_url)
             try:
-                await run_jobs(connection, timetable, {})
+                await run_jobs(connection, timetable)
             finally:
                 await connection.close()
         except Exception as fault:

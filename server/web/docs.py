@@ -10,6 +10,7 @@ import msgspec
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, html
 
+from server.addresses import check_address
 from server.answers import Answer
 from server.errors import Refusal
 from server.web.files import POLICY, serve_file
@@ -43,6 +44,7 @@ async def docs(request: Request) -> HTTPResponse:
 @bp.get("/openapi.json", name="openapi")
 async def openapi(request: Request) -> HTTPResponse:
     """The OpenAPI document."""
+    check_address(request)
     return Answer(_document(), content_type="application/json")
 
 
@@ -60,6 +62,7 @@ def _explained(refusal: type[Refusal]) -> str:
 @bp.get("/problems", name="problems")
 async def problems(request: Request) -> HTTPResponse:
     """Every refusal code, what it means, and its status."""
+    check_address(request)
     rows = "".join(
         f"<tr id='{escape(code)}'><td><code>{escape(code)}</code></td><td>{refusal.status}</td>"
         f"<td>{escape(refusal.sentence[0])}<br><small>{_explained(refusal)}</small></td></tr>"

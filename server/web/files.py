@@ -8,6 +8,7 @@ from pathlib import Path
 from sanic import Request
 from sanic.response import HTTPResponse
 
+from server.addresses import check_address
 from server.answers import Answer
 from server.errors import NotFound
 
@@ -30,8 +31,9 @@ def serve_file(
 ) -> HTTPResponse:
     """A file of the folder itself, never of another one; 304 when the browser has it.
 
-    Raises NotFound.
+    Raises NotFound, and TooManyRequests: it counts against the address.
     """
+    check_address(request)
     path = folder / name
     if path.parent != folder or not path.is_file():
         raise NotFound

@@ -77,6 +77,22 @@ async def test_killing_the_api_during_200_takes_loses_no_acknowledged_ticket(cit
             assert reply.json()["number"] == ticket["number"]
 
 
+async def test_a_killed_api_process_leaves_no_gauges_behind(city: City) -> None:
+    def gauges_of(pid: int) -> list[Path]:
+        return list((city.data_dir / "metrics").glob(f"gauge_live*_{pid}.db"))
+
+    async with a_client(city) as http:
+        await until_ready(http, within_s=10)
+        pid = city.pids("api")[0]
+        assert gauges_of(pid)
+        os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while gauges_of(pid):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+        await until_ready(http, within_s=10)
+
+
 async def test_a_killed_worker_is_back_and_the_board_lives_on(city: City) -> None:
     async with a_client(city) as http:
         item = await an_item(http, "dg-10")

@@ -160,3 +160,27 @@ async def test_over_http_an_address_is_asked_to_wait(
     # Naming another address in a header does not make one: no proxy is trusted here.
     claim = {"X-Forwarded-For": "203.0.113.7", "Forwarded": "for=203.0.113.7"}
     assert (await api.http.get("/api/v1/halls", headers=claim)).status_code == 429
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/board/dg-01", "/board/nowhere", "/assets/yiting.css", "/docs", "/docs/problems"]
+)
+async def test_pages_count_against_the_address(
+    api: Api, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(api.services, "limits", Limits(api.services.valkey, enabled=True))
+    monkeypatch.setattr("server.addresses.ADDRESS", a_rate(most=2))
+    replies = [await api.http.get(path, follow_redirects=True) for _ in range(3)]
+    assert [reply.status_code == 429 for reply in replies] == [False, False, True]
+    assert replies[-1].json()["code"] == "too_many_requests"
+    assert int(replies[-1].headers["retry-after"]) >= 1
+
+
+async def test_unknown_addresses_and_methods_count_together(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.services, "limits", Limits(api.services.valkey, enabled=True))
+    monkeypatch.setattr("server.addresses.ADDRESS", a_rate(most=3))
+    asked = [("GET", "/admin.php"), ("GET", "/api/v1/nothing"), ("DELETE", "/api/v1/halls")]
+    statuses = [(await api.http.request(*each)).status_code for each in asked * 2]
+    assert statuses == [404, 404, 405, 429, 429, 429]

@@ -40,7 +40,12 @@ def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("LOG_LEVEL", "loud"),
         ("RATE_LIMITS", "perhaps"),
         ("WECHAT_HOST", "api.weixin.example"),
-        ("PUBLIC_URL", "ftp://yiting.example"),
+        ("DATABASE_URL", "mysql://yiting:hush-hush@db/yiting"),
+        ("DATABASE_URL", "postgres://yiting:hush-hush@db"),
+        ("DATABASE_URL", "postgres://yiting:hush#hush@db:5432/yiting"),
+        ("DATABASE_TIMEOUT_S", "0"),
+        ("REDIS_URL", "https://valkey.example"),
+        ("REDIS_URL", "redis://valkey.example:port"),
         ("SANDBOX_URL", "localhost:8001"),
         ("CLOCK_START", "2026-11-23T09:30:17"),
         ("CLOCK_START", "yesterday-ish"),
@@ -136,6 +141,72 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     gone = production(tmp_path, token_keys_file=tmp_path / "gone.json")
     with pytest.raises(WrongSettings, match=r"YITING_TOKEN_KEYS_FILE.*gone\.json"):
         require_production(gone, demo_keys=DEMO_KEYS)
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"mode": "demo"}, "YITING_MODE"),
+        ({"sandbox_url": "http://sandbox.example"}, "YITING_SANDBOX_URL"),
+        ({"clock_start": START}, "YITING_CLOCK_START"),
+        ({"clock_anchor": 1.0}, "YITING_CLOCK_ANCHOR"),
+        ({"clock_speed": 60}, "YITING_CLOCK_SPEED"),
+    ],
+)
+def test_a_real_city_is_not_served_with_a_demos_settings(
+    tmp_path: Path, changed: dict[str, object], name: str
+) -> None:
+    with pytest.raises(WrongSettings, match=f"Unset {name} "):
+        require_production(production(tmp_path, **changed), demo_keys=DEMO_KEYS)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "http://127.0.0.1:8001",
+        "http://127.8.9.10",
+        "https://localhost",
+        "http://box.localhost:1",
+        "http://LOCALHOST.:8001",
+        "http://[::1]:8001",
+        "http://0.0.0.0:8001",
+    ],
+)
+def test_a_real_city_does_not_ask_a_sandbox_who_somebody_is(tmp_path: Path, host: str) -> None:
+    with pytest.raises(WrongSettings, match="YITING_WECHAT_HOST"):
+        require_production(production(tmp_path, wechat_host=host), demo_keys=DEMO_KEYS)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not json",
+        b"\xff\xfe",
+        b"[]",
+        b"null",
+        b'{"keys": []}',
+        b'{"keys": [{"kty": "OKP"}]}',
+        b'{"keys": ["key"]}',
+        b'{"keys": [{"kty": "OKP", "kid": "k", "crv": "Ed25519", "x": "?", "d": "?"}]}',
+    ],
+)
+def test_a_key_file_without_usable_keys_is_named(tmp_path: Path, content: bytes) -> None:
+    settings = production(tmp_path)
+    assert settings.token_keys_file
+    settings.token_keys_file.write_bytes(content)
+    with pytest.raises(WrongSettings, match=r"YITING_TOKEN_KEYS_FILE.*keys\.json.*\.$"):
+        require_production(settings, demo_keys=DEMO_KEYS)
+
+
+def test_a_public_key_cannot_sign_and_is_refused_at_the_start(tmp_path: Path) -> None:
+    settings = production(tmp_path)
+    assert settings.token_keys_file
+    [key] = json.loads(settings.token_keys_file.read_text())["keys"]
+    del key["d"]
+    settings.token_keys_file.write_text(json.dumps({"keys": [key]}))
+    with pytest.raises(WrongSettings, match="private"):
+        require_production(settings, demo_keys=DEMO_KEYS)
 
 
 # --- the clock -----------------------------------------------------------------------------
