@@ -251,6 +251,7 @@ class Migration(migrations.Migration):
                 ),
                 ("waiting_limit", fields.IntField(null=True)),
                 ("last_sequence", fields.IntField(default=0)),
+                ("last_issued_at", fields.DatetimeField(null=True)),
                 ("numbered_on", fields.DateField(null=True)),
             ],
             options={
@@ -692,7 +693,7 @@ class Migration(migrations.Migration):
             UniqueConstraint(
                 fields=("citizen_id", "item_id"),
                 name="ticket_open_once",
-                condition="state IN ('waiting', 'called', 'serving', 'parked')",
+                condition="ended_at IS NULL",
             ),
         ),
         ops.AddConstraint(
@@ -705,5 +706,12 @@ class Migration(migrations.Migration):
         ),
         ops.AddConstraint(
             "Ticket", CheckConstraint(check="sequence > 0", name="ticket_sequence_positive")
+        ),
+        ops.AddConstraint(
+            "Ticket",
+            CheckConstraint(
+                check="(ended_at IS NULL) = (state IN ('waiting', 'called', 'serving', 'parked'))",
+                name="ticket_open_until_ended",
+            ),
         ),
     ]

@@ -41,6 +41,8 @@ def orm_config(
         "minsize": min(2, pool_size),
         "maxsize": pool_size,
         "connection_class": CountingConnection,
+        # Our statements are few and always the same: planning one costs more than running it.
+        "server_settings": {"plan_cache_mode": "force_generic_plan"},
         "reset": keep_session_state,
         "timeout": CONNECT_TIMEOUT_S,
         "command_timeout": timeout_s,

@@ -95,14 +95,9 @@ async def _roll_back(connection: asyncpg.Connection) -> None:
         connection.terminate()
 
 
-@asynccontextmanager
-async def statements() -> AsyncIterator[Transaction]:
-    """Like `transaction`, but every statement commits by itself: for single guarded writes."""
+async def rows(sql: str, *args: Any, tx: Transaction | None = None) -> list[asyncpg.Record]:
+    """All rows of one statement: of a transaction, or committing by itself."""
+    if tx is not None:
+        return await tx.rows(sql, *args)
     async with get_connection("default").acquire_connection() as connection:
-        yield Transaction(connection)
-
-
-async def rows(sql: str, *args: Any) -> list[asyncpg.Record]:
-    """All rows of one statement outside any transaction."""
-    async with statements() as connection:
-        return await connection.rows(sql, *args)
+        return await Transaction(connection).rows(sql, *args)

@@ -54,8 +54,9 @@ class Line(Model):
     state = fields.CharEnumField(LineState, default=LineState.OPEN, max_length=16)
     # With so many waiting the line takes nobody else; null means no limit.
     waiting_limit = fields.IntField(null=True)
-    # The number given last, and on which business day: numbers begin anew each day.
+    # The number given last, when, and on which business day: numbers begin anew each day.
     last_sequence = fields.IntField(default=0)
+    last_issued_at = fields.DatetimeField(null=True)
     numbered_on = fields.DateField(null=True)
 
     class Meta:

@@ -108,7 +108,7 @@ class Ticket(Model):
             UniqueConstraint(
                 fields=("citizen_id", "item_id"),
                 name="ticket_open_once",
-                condition="state IN ('waiting', 'called', 'serving', 'parked')",
+                condition="ended_at IS NULL",
             ),
             UniqueConstraint(
                 fields=("counter_id",),
@@ -116,6 +116,10 @@ class Ticket(Model):
                 condition="state IN ('called', 'serving')",
             ),
             CheckConstraint(check="sequence > 0", name="ticket_sequence_positive"),
+            CheckConstraint(
+                check="(ended_at IS NULL) = (state IN ('waiting', 'called', 'serving', 'parked'))",
+                name="ticket_open_until_ended",
+            ),
         )
 
 

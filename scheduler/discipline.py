@@ -5,9 +5,12 @@ number was issued. Ties (the same microsecond) go by ticket id, which rises with
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 from uuid import UUID
+
+# How long before its issue a ticket's rank time lies.
+CREDIT_OF_WALK_IN = timedelta(0)
 
 
 class Ranked(Protocol):
@@ -23,11 +26,6 @@ class Ranked(Protocol):
 
 
 Waiting = TypeVar("Waiting", bound=Ranked)
-
-
-def rank_of_walk_in(issued_at: datetime) -> datetime:
-    """The rank time of somebody who takes a number without an appointment."""
-    return issued_at
 
 
 def next_up(heads: Iterable[Waiting]) -> Waiting | None:

@@ -88,7 +88,8 @@ class Api:
                 "UPDATE counter SET state = 'closed', serving = skills WHERE hall_id = $1", entry.id
             )
             await tx.run(
-                "UPDATE line SET state = 'open', waiting_limit = NULL, last_sequence = 0"
+                "UPDATE line SET state = 'open', waiting_limit = NULL, last_sequence = 0,"
+                " last_issued_at = NULL"
                 " WHERE hall_id = $1",
                 entry.id,
             )

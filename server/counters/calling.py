@@ -5,10 +5,11 @@ from datetime import datetime
 
 import asyncpg
 
-from models import decisions
+from models import decisions, steps
 from models.database import Transaction
-from models.decisions import CounterFacts, Step
+from models.decisions import CounterFacts
 from models.halls import CounterState
+from models.steps import Step
 from models.tickets import Actor, Move, TicketState, WrongState
 from scheduler.discipline import next_up
 from server.auth import Principal
@@ -38,16 +39,15 @@ async def call_next(
 
     step = _step(hall, Move.CALL, TicketState.WAITING, who=who, now=now)
 
-    async def call(tx: Transaction) -> asyncpg.Record | None:
-        if row := await decisions.call_first(tx, counter, step):
+    async def call(tx: Transaction | None) -> asyncpg.Record | None:
+        if row := await steps.call_first(counter, step, tx=tx):
             return row
-        facts = await _counter(tx, hall, counter)
+        facts = await _counter(hall, counter, tx)
         if facts.state is not CounterState.OPEN or facts.ticket_id is not None:
             raise WrongState("the counter is not open and free")
-        head = next_up(facts.heads)
-        if head is None:
+        if next_up(facts.heads) is None:
             raise NobodyWaiting
-        return await decisions.make(tx, head.id, step, counter=counter)
+        return None
 
     return await _tell(await _decided(hall, counter, call), hall, feed)
 
@@ -69,10 +69,10 @@ async def move_current(
 
     step = _step(hall, move, _STATE_BEFORE[move], who=who, now=now, outcome=outcome)
 
-    async def act(tx: Transaction) -> asyncpg.Record | None:
-        if row := await decisions.move_at(tx, counter, step):
+    async def act(tx: Transaction | None) -> asyncpg.Record | None:
+        if row := await steps.move_at(counter, step, tx=tx):
             return row
-        facts = await _counter(tx, hall, counter)
+        facts = await _counter(hall, counter, tx)
         if facts.ticket_state is not step.before:
             raise WrongState("nobody at the counter is at that point")
         return None
@@ -102,7 +102,9 @@ def _step(
 
 
 async def _decided(
-    hall: HallEntry, counter: str, work: Callable[[Transaction], Awaitable[asyncpg.Record | None]]
+    hall: HallEntry,
+    counter: str,
+    work: Callable[[Transaction | None], Awaitable[asyncpg.Record | None]],
 ) -> asyncpg.Record:
     try:
         return await decisions.decide(hall.id, work)
@@ -118,8 +120,8 @@ async def _tell(row: asyncpg.Record, hall: HallEntry, feed: Feed) -> TicketView:
     return view
 
 
-async def _counter(tx: Transaction, hall: HallEntry, code: str) -> CounterFacts:
-    facts = await decisions.counter_facts(tx, hall.id, code)
+async def _counter(hall: HallEntry, code: str, tx: Transaction | None) -> CounterFacts:
+    facts = await decisions.counter_facts(hall.id, code, tx=tx)
     if facts is None:
         raise NotFound(("没有这个窗口。", "There is no such counter."))
     return facts

@@ -81,6 +81,6 @@ def _chosen(skills: list[str], lines: Sequence[str] | None) -> list[str]:
 
 
 async def _refuse_while_busy(tx: Transaction, hall: HallEntry, counter: str) -> None:
-    facts = await decisions.counter_facts(tx, hall.id, counter)
+    facts = await decisions.counter_facts(hall.id, counter, tx=tx)
     if facts is not None and facts.ticket_id is not None:
         raise WrongState("somebody is at the counter")

@@ -42,8 +42,7 @@ _HALL = """
         SELECT t.id, t.number, t.state, l.code AS line, i.code AS item, t.citizen_id, t.issued_at,
                t.called_at, c.code AS counter, t.version, t.rank_time
         FROM (
-          SELECT * FROM ticket WHERE hall_id = $1
-            AND state IN ('waiting', 'called', 'serving', 'parked')
+          SELECT * FROM ticket WHERE hall_id = $1 AND ended_at IS NULL
           UNION ALL (
             SELECT * FROM ticket WHERE hall_id = $1 AND ended_at > $2
             ORDER BY ended_at DESC LIMIT $3)

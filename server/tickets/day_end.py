@@ -3,9 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from models import decisions
+from models import decisions, steps
 from models.database import rows
-from models.decisions import Step
+from models.steps import Step
 from models.tickets import SYSTEM, Move, TicketState
 from scheduler.calendar import business_day
 from server.clock import microseconds
@@ -18,8 +18,9 @@ async def lapse_past_days(*, now: datetime, feed: Feed) -> int:
     today = business_day(now)
     halls = await rows(
         """
-        SELECT DISTINCT h.id, h.code FROM ticket t JOIN hall h ON h.id = t.hall_id
-        WHERE t.state IN ('waiting', 'called', 'serving', 'parked') AND t.day < $1
+        SELECT id, code FROM hall WHERE EXISTS (
+            SELECT 1 FROM ticket t WHERE t.hall_id = hall.id AND t.ended_at IS NULL AND t.day < $1
+            OFFSET 0)
         """,
         today,
     )
@@ -37,7 +38,7 @@ async def _lapse_in(hall_id: UUID, code: str, *, now: datetime) -> list[Change]:
         found = await tx.rows(
             """
             SELECT id, state FROM ticket
-            WHERE hall_id = $1 AND state IN ('waiting', 'called', 'serving', 'parked') AND day < $2
+            WHERE hall_id = $1 AND ended_at IS NULL AND day < $2
             """,
             hall_id,
             business_day(now),
@@ -52,6 +53,6 @@ async def _lapse_in(hall_id: UUID, code: str, *, now: datetime) -> list[Change]:
                 version=version,
                 actor=SYSTEM,
             )
-            await decisions.make(tx, row["id"], step)
+            await steps.make(row["id"], step, tx=tx)
             changes.append(Change(code, row["id"], version))
     return changes

@@ -5,13 +5,13 @@ from datetime import datetime
 
 import asyncpg
 
-from models import decisions
-from models.database import statements
-from models.decisions import Issued, LineFacts, NewTicket
+from models import decisions, issuing
+from models.decisions import LineFacts
 from models.halls import LineState
+from models.issuing import Issued, NewTicket
 from models.tickets import Actor, TicketState
 from scheduler.calendar import SHANGHAI, business_day, is_open, next_open
-from scheduler.discipline import rank_of_walk_in
+from scheduler.discipline import CREDIT_OF_WALK_IN
 from scheduler.places import Place, geodesic_m
 from server.auth import Principal
 from server.clock import microseconds
@@ -79,26 +79,19 @@ async def _issue(visit: _Visit, once: Once) -> TicketView:
     The statement refuses by writing nothing; what stood against it is then found under the hall's
     lock, where a limited line is also counted exactly.
     """
-    if not once.has_key:
-        async with statements() as tx:
-            if issued := await decisions.issue(tx, _new_ticket(visit), _actor(visit)):
-                return _view(visit, issued)
+    if not once.has_key and (issued := await issuing.issue(_new_ticket(visit))):
+        return _view(visit, issued)
     async with decisions.deciding_in(visit.hall.id) as tx:
         await once.claim(tx)
         facts = await decisions.line_facts(
             tx, line_id=visit.line.id, citizen_id=visit.who.id, item_id=visit.item.id
         )
         _decide(facts, visit.item)
-        new = replace(_new_ticket(visit), within_limit=True)
-        issued = await decisions.issue(tx, new, _actor(visit))
+        issued = await issuing.issue(replace(_new_ticket(visit), within_limit=True), tx=tx)
         assert issued is not None, "nothing moves under the hall's lock"
         view = _view(visit, issued)
         await once.keep(tx, view, status=201)
     return view
-
-
-def _actor(visit: _Visit) -> Actor:
-    return Actor("citizen", visit.who.id)
 
 
 def _new_ticket(visit: _Visit) -> NewTicket:
@@ -108,10 +101,11 @@ def _new_ticket(visit: _Visit) -> NewTicket:
         item_id=visit.item.id,
         citizen_id=visit.who.id,
         day=business_day(visit.now),
-        issued_at=visit.now,
-        rank_time=rank_of_walk_in(visit.now),
+        asked_at=visit.now,
+        credit=CREDIT_OF_WALK_IN,
         version=microseconds(),
         level_required=visit.item.level_required,
+        actor=Actor("citizen", visit.who.id),
     )
 
 
@@ -123,7 +117,7 @@ def _view(visit: _Visit, issued: Issued) -> TicketView:
         hall=visit.hall.code,
         line=visit.line.code,
         item=visit.item.code,
-        issued_at=shown(visit.now),
+        issued_at=shown(issued.issued_at),
         called_at=None,
         ahead=issued.ahead,
         wait=None,

@@ -1,0 +1,162 @@
+"""Issuing numbers: new tickets, each with its first event."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from models.database import Transaction, rows
+from models.tickets import Actor
+from models.together import Together
+
+
+@dataclass(frozen=True, slots=True)
+class NewTicket:
+    """A ticket about to be issued.
+
+    `asked_at` is business time. Its rank time will be `credit` before the moment of issue.
+    """
+
+    hall_id: UUID
+    line_id: UUID
+    item_id: UUID
+    citizen_id: UUID | None
+    day: date
+    asked_at: datetime
+    credit: timedelta
+    version: int
+    level_required: int
+    actor: Actor
+    # Somebody has seen, under the hall's lock, that a limited line has room.
+    within_limit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What a new ticket got: its number, when, and how many waited in the line before it."""
+
+    id: UUID
+    number: str
+    issued_at: datetime
+    ahead: int
+    version: int
+
+
+# `OFFSET 0` keeps a look-up a look-up, row by row: open tickets are few at night, and a plan made
+# from that moment's statistics would read all of them for each row in the morning.
+#
+# The line counts its numbers itself, under its row's lock: dense, and never twice. It also keeps
+# the moment of its last one, so that a later number never has an earlier rank time, whichever
+# process issued it and however its clock goes.
+_ISSUE = """
+    WITH wish AS MATERIALIZED (
+        SELECT * FROM unnest(
+            $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::date[],
+            $7::timestamptz[], $8::interval[], $9::bigint[], $10::int[], $11::text[], $12::uuid[],
+            $13::bool[]
+        ) WITH ORDINALITY AS w (
+            id, hall_id, line_id, item_id, citizen_id, day,
+            asked_at, credit, version, level_required, actor_kind, actor_id,
+            within_limit, nth
+        )
+    ), locked AS MATERIALIZED (
+        SELECT id FROM hall WHERE id = ANY($2::uuid[]) ORDER BY id FOR UPDATE
+    ), able AS MATERIALIZED (
+        SELECT w.*, count(*) OVER line AS many, max(w.asked_at) OVER line AS asked_last,
+               max(w.day) OVER line AS line_day, bool_and(w.within_limit) OVER line AS line_within,
+               row_number() OVER (PARTITION BY w.line_id ORDER BY w.nth) AS place
+        FROM wish w
+        WHERE (SELECT count(*) FROM locked) > 0
+          AND (w.level_required = 0 OR EXISTS (
+              SELECT 1 FROM citizen WHERE id = w.citizen_id AND level >= w.level_required))
+          AND NOT EXISTS (
+              SELECT 1 FROM ticket t WHERE t.citizen_id = w.citizen_id AND t.item_id = w.item_id
+              AND t.ended_at IS NULL OFFSET 0)
+        WINDOW line AS (PARTITION BY w.line_id)
+    ), counted AS (
+        UPDATE line SET
+            numbered_on = able.line_day,
+            last_sequence = able.many + CASE
+                WHEN numbered_on = able.line_day THEN last_sequence
+                ELSE coalesce((SELECT max(sequence) FROM ticket
+                               WHERE line_id = line.id AND day = able.line_day), 0) END,
+            last_issued_at = CASE
+                WHEN numbered_on = able.line_day
+                THEN greatest(able.asked_last, last_issued_at + able.many * interval '1 us')
+                ELSE able.asked_last END
+        FROM able
+        WHERE able.place = 1 AND line.id = able.line_id AND line.hall_id = able.hall_id
+          AND line.state = 'open' AND (line.waiting_limit IS NULL OR able.line_within)
+        RETURNING line.id, line.code, line.last_sequence, line.last_issued_at
+    ), numbered AS MATERIALIZED (
+        SELECT able.*, last_sequence - many + place AS sequence,
+               code || lpad((last_sequence - many + place)::text, greatest(
+                   3, length((last_sequence - many + place)::text)), '0') AS number,
+               last_issued_at - (many - place) * interval '1 us' AS issued_at
+        FROM able JOIN counted ON counted.id = able.line_id
+    ), issued AS (
+        INSERT INTO ticket (id, hall_id, line_id, item_id, citizen_id, day, sequence, number,
+                            state, issued_at, rank_time, version)
+        SELECT id, hall_id, line_id, item_id, citizen_id, line_day, sequence, number,
+               'waiting', issued_at, issued_at - credit, version
+        FROM numbered
+    ), event AS (
+        INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind, actor_id)
+        SELECT id, hall_id, issued_at, 'issue', 'waiting', actor_kind, actor_id FROM numbered
+    )
+    SELECT nth, number, issued_at, place - 1 + (
+        SELECT count(*) FROM ticket WHERE line_id = numbered.line_id AND state = 'waiting'
+    ) AS ahead
+    FROM numbered
+"""
+
+
+async def issue(new: NewTicket, *, tx: Transaction | None = None) -> Issued | None:
+    """Give the line's next number: a waiting ticket and its first event.
+
+    Numbers are dense per line and day (`A001`, and `A1000` after `A999`). None when the line is not
+    open, the citizen not known surely enough or already in line for the item, or (`within_limit`
+    false) the line limited: then `line_facts` says what holds. Of two at once for one citizen and
+    item the slower violates `ticket_open_once`.
+
+    Without a transaction it is committed when this returns, together with others of the moment.
+    """
+    if tx is None:
+        return await _together.make(new)
+    [issued] = await _issue_all([new], tx=tx)
+    return issued
+
+
+async def _issue_all(
+    wishes: Sequence[NewTicket], *, tx: Transaction | None = None
+) -> list[Issued | None]:
+    ids: list[UUID] = [uuid7() for _ in wishes]
+    found = await rows(
+        _ISSUE,
+        ids,
+        [new.hall_id for new in wishes],
+        [new.line_id for new in wishes],
+        [new.item_id for new in wishes],
+        [new.citizen_id for new in wishes],
+        [new.day for new in wishes],
+        [new.asked_at for new in wishes],
+        [new.credit for new in wishes],
+        [new.version for new in wishes],
+        [new.level_required for new in wishes],
+        [new.actor.kind for new in wishes],
+        [new.actor.id for new in wishes],
+        [new.within_limit for new in wishes],
+        tx=tx,
+    )
+    issued: list[Issued | None] = [None] * len(wishes)
+    for row in found:
+        at = row["nth"] - 1
+        issued[at] = Issued(
+            ids[at], row["number"], row["issued_at"], row["ahead"], wishes[at].version
+        )
+    return issued
+
+
+_together = Together(_issue_all, apart=lambda new: (new.citizen_id, new.item_id))

@@ -1,0 +1,199 @@
+"""Steps: the transitions of tickets, each written with its event."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+import asyncpg
+
+from models.database import Transaction, rows
+from models.tickets import Actor, Move, TicketState, after
+from models.together import Together
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A transition about to be made, of a ticket that is in state `before`."""
+
+    hall_id: UUID
+    move: Move
+    before: TicketState
+    at: datetime
+    version: int
+    actor: Actor
+    detail: str | None = None
+
+
+# What every step writes, once `target` has found its ticket (and the counter it happens at).
+_STEP = """
+    WITH step AS MATERIALIZED (
+        SELECT * FROM unnest(
+            $1::{key}[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+            $7::bigint[], $8::text[], $9::uuid[], $10::text[]
+        ) WITH ORDINALITY AS s (
+            key, hall_id, move, before, after, at, version, actor_kind, actor_id, detail, nth
+        )
+    ), locked AS MATERIALIZED (
+        SELECT id FROM hall WHERE id = ANY($2::uuid[]) ORDER BY id FOR UPDATE
+    ), {target}, moved AS (
+        UPDATE ticket SET
+            state = step.after,
+            version = greatest(ticket.version + 1, step.version),
+            counter_id = coalesce(target.counter_id, ticket.counter_id),
+            called_at = CASE WHEN step.move = 'call' THEN step.at ELSE called_at END,
+            started_at = CASE WHEN step.move = 'start' THEN step.at ELSE started_at END,
+            ended_at = CASE WHEN step.after IN ('finished', 'missed', 'cancelled')
+                       THEN step.at ELSE ended_at END,
+            outcome = CASE WHEN step.move = 'finish' THEN step.detail ELSE outcome END
+        FROM target JOIN step USING (nth)
+        WHERE ticket.id = target.id AND ticket.hall_id = step.hall_id
+          AND ticket.state = step.before
+        RETURNING ticket.*, target.counter_id AS at_counter, step.nth, step.move, step.at,
+                  step.actor_kind, step.actor_id, step.detail
+    ), event AS (
+        INSERT INTO ticket_event
+            (ticket_id, hall_id, at, move, state, actor_kind, actor_id, counter_id, detail)
+        SELECT id, hall_id, at, move, state, actor_kind, actor_id, at_counter, detail FROM moved
+    )
+    SELECT t.nth, t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
+           t.issued_at, t.called_at, c.code AS counter, t.version, t.citizen_id
+    FROM moved t
+    JOIN hall h ON h.id = t.hall_id
+    JOIN line l ON l.id = t.line_id
+    JOIN item i ON i.id = t.item_id
+    LEFT JOIN counter c ON c.id = t.counter_id
+"""
+_ONE_TICKET = _STEP.format(
+    key="uuid",
+    target="""target AS (
+        SELECT nth, key AS id, NULL::uuid AS counter_id FROM step
+        WHERE (SELECT count(*) FROM locked) > 0
+    )""",
+)
+# The published order itself: the lowest rank time of all lines that the counter serves.
+_CALL_FIRST = _STEP.format(
+    key="text",
+    target="""place AS (
+        SELECT step.nth, counter.id, counter.hall_id, counter.serving
+        FROM step JOIN counter ON counter.hall_id = step.hall_id AND counter.code = step.key
+        WHERE counter.state = 'open' AND (SELECT count(*) FROM locked) > 0
+          AND NOT EXISTS (SELECT 1 FROM ticket WHERE ticket.counter_id = counter.id
+                          AND ticket.state IN ('called', 'serving') OFFSET 0)
+        FOR UPDATE OF counter
+    ), target AS (
+        SELECT place.nth, first.id, place.id AS counter_id
+        FROM place
+        CROSS JOIN LATERAL (
+            SELECT head.id FROM line
+            CROSS JOIN LATERAL (
+                SELECT id, rank_time FROM ticket
+                WHERE ticket.line_id = line.id AND ticket.state = 'waiting'
+                ORDER BY rank_time, id LIMIT 1
+            ) head
+            WHERE line.hall_id = place.hall_id AND line.code = ANY(place.serving)
+            ORDER BY head.rank_time, head.id LIMIT 1
+        ) first
+    )""",
+)
+_AT_COUNTER = _STEP.format(
+    key="text",
+    target="""target AS (
+        SELECT step.nth, busy.id, counter.id AS counter_id
+        FROM step
+        JOIN counter ON counter.hall_id = step.hall_id AND counter.code = step.key
+        CROSS JOIN LATERAL (
+            SELECT id FROM ticket
+            WHERE ticket.counter_id = counter.id AND ticket.state IN ('called', 'serving') LIMIT 1
+        ) busy
+        WHERE (SELECT count(*) FROM locked) > 0
+    )""",
+)
+
+# A step, and the ticket's id or the counter's code that it is for.
+_Wish = tuple[UUID | str, Step]
+
+
+async def _make_all(
+    sql: str, wishes: Sequence[_Wish], *, tx: Transaction | None = None
+) -> list[asyncpg.Record | None]:
+    steps = [step for _, step in wishes]
+    found = await rows(
+        sql,
+        [key for key, _ in wishes],
+        [step.hall_id for step in steps],
+        [step.move.value for step in steps],
+        [step.before.value for step in steps],
+        [after(step.before, step.move).value for step in steps],
+        [step.at for step in steps],
+        [step.version for step in steps],
+        [step.actor.kind for step in steps],
+        [step.actor.id for step in steps],
+        [step.detail for step in steps],
+        tx=tx,
+    )
+    made: list[asyncpg.Record | None] = [None] * len(wishes)
+    for row in found:
+        made[row["nth"] - 1] = row
+    return made
+
+
+class _Kind:
+    """One kind of step: made in a transaction, or by itself with others of the moment."""
+
+    def __init__(self, sql: str, *, one_a_hall: bool = False) -> None:
+        self._make_all = partial(_make_all, sql)
+        self._together: Together[_Wish, asyncpg.Record | None] = Together(
+            self._make_all,
+            apart=lambda wish: wish[1].hall_id if one_a_hall else (wish[1].hall_id, wish[0]),
+        )
+
+    async def make(
+        self, key: UUID | str, step: Step, tx: Transaction | None
+    ) -> asyncpg.Record | None:
+        after(step.before, step.move)  # refuse what is impossible before others are with it
+        if tx is None:
+            return await self._together.make((key, step))
+        [row] = await self._make_all([(key, step)], tx=tx)
+        return row
+
+
+_one_ticket = _Kind(_ONE_TICKET)
+# Two calls of one hall in one statement would choose the same ticket.
+_call_first = _Kind(_CALL_FIRST, one_a_hall=True)
+_at_counter = _Kind(_AT_COUNTER)
+
+
+async def make(
+    ticket_id: UUID, step: Step, *, tx: Transaction | None = None
+) -> asyncpg.Record | None:
+    """Make one step of a ticket; answers it as `VIEW_ONE` shows it.
+
+    Raises WrongState when the move is impossible from `before`. None when the ticket is not in that
+    state any more. Without a transaction it is committed when this returns.
+    """
+    return await _one_ticket.make(ticket_id, step, tx)
+
+
+async def call_first(
+    counter: str, step: Step, *, tx: Transaction | None = None
+) -> asyncpg.Record | None:
+    """Call the first, by rank time, of all lines that an open counter serves.
+
+    None when there is nobody, the counter is not open and free, or another call was faster. Of two
+    calls at once for one counter the slower violates `ticket_at_counter_once`. Without a
+    transaction it is committed when this returns.
+    """
+    return await _call_first.make(counter, step, tx)
+
+
+async def move_at(
+    counter: str, step: Step, *, tx: Transaction | None = None
+) -> asyncpg.Record | None:
+    """Make one step of the ticket at a counter; None when none there is in that state.
+
+    Raises WrongState when the move is impossible from `before`. Without a transaction it is
+    committed when this returns.
+    """
+    return await _at_counter.make(counter, step, tx)
