@@ -45,7 +45,7 @@ class AlipayFaceCheck:
         The phone opens the URL with `my.startAPVerify` within 23 hours. Raises PlatformRefused
         ("id_invalid" when nobody can have this name and number) or PlatformUnavailable.
         """
-        if not (0 < len(name) <= _MOST_NAME and _ID_NUMBER.fullmatch(id_number)):
+        if not (_could_be_a_name(name) and _ID_NUMBER.fullmatch(id_number)):
             raise PlatformRefused("id_invalid")
         started = await self._gateway.ask(
             _INITIALIZE,
@@ -78,3 +78,7 @@ class AlipayFaceCheck:
             _QUERY, _Outcome, biz_content={"certify_id": certify_id}, refusals=_REFUSED_QUERIES
         )
         return outcome.passed == "T"
+
+
+def _could_be_a_name(name: str) -> bool:
+    return 0 < len(name) <= _MOST_NAME and name.isprintable()

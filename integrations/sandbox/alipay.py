@@ -81,8 +81,10 @@ class Alipay:
         ):
             refuse = _refusing(method)
             checked = self._checked(handle, refuse)
+            # A page is shown to people and not signed.
+            wrongly = None if method == CERTIFY else _signed_wrongly
             self._methods[method] = endpoints.counted(
-                Endpoint(method, verb, _PATH, checked, refuse, sign_wrongly=_signed_wrongly)
+                Endpoint(method, verb, _PATH, checked, refuse, wrongly)
             )
         app.add_route(self._gateway, _PATH, methods=["GET", "POST"], name="alipay_gateway")
         for handler, path, verb in (
