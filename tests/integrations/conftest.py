@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from integrations.ports import SignIn
 from integrations.wechat import WeChatSignIn
+from tests.integrations.alipay_running import RunningAlipay, running_alipay
 from tests.integrations.sandbox_running import RunningSandbox, running
 
 
@@ -27,3 +28,15 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 def door(sandbox: RunningSandbox, http: httpx.AsyncClient) -> SignIn:
     account = sandbox.settings
     return WeChatSignIn(http, sandbox.url, account.wechat_app_id, account.wechat_secret)
+
+
+@pytest_asyncio.fixture
+async def alipay() -> AsyncIterator[RunningAlipay]:
+    async with running_alipay() as one:
+        yield one
+
+
+@pytest_asyncio.fixture(params=["key", "certificate"])
+async def either_alipay(request: pytest.FixtureRequest) -> AsyncIterator[RunningAlipay]:
+    async with running_alipay(request.param) as one:
+        yield one

@@ -1,12 +1,9 @@
 """Signing in with WeChat when servers and logs are worse than the sandbox can play."""
 
-import asyncio
 import logging
 import socket
 import time
 import traceback
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -14,29 +11,9 @@ from structlog.testing import capture_logs
 
 from integrations.ports import PlatformRefused, PlatformUnavailable, Visitor
 from integrations.wechat import WeChatSignIn
+from tests.integrations.raw_server import a_server_that_answers, ok
 
 APP_ID, SECRET, CODE = "wx-tests", "do-not-tell-this-secret", "do-not-tell-this-code"
-
-
-@asynccontextmanager
-async def a_server_that_answers(raw: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Run a server that sends these bytes to whoever asks, then hangs up."""
-    heard: list[bytes] = []
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(raw)
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", heard
-
-
-def ok(body: bytes) -> bytes:
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
 
 
 async def test_the_pause_before_the_second_try_counts_against_the_budget(
