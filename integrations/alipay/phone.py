@@ -34,7 +34,6 @@ class _Payload(msgspec.Struct):
 class _Opened(msgspec.Struct):
     code: str = ""
     mobile: str = ""
-    sub_code: str | None = msgspec.field(default=None, name="subCode")
 
 
 _payload = msgspec.json.Decoder(_Payload)
