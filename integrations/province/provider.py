@@ -11,6 +11,7 @@ from msgspec.json import Decoder
 from integrations.asking import Asking
 
 _OK: Final = 200
+_KINDS: Final = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC"}
 
 
 class Endpoints(Struct, frozen=True):
@@ -102,9 +103,9 @@ def _find(keys: list[dict[str, Any]], kid: str | None, algorithm: str) -> jwt.Py
     fitting = [
         key
         for key in keys
-        if key.get("use", "sig") == "sig"
+        if key.get("kty") == _KINDS[algorithm]
+        and key.get("use", "sig") == "sig"
         and key.get("alg", algorithm) == algorithm
-        and key.get("kty") != "oct"
         and (kid is None or key.get("kid") == kid)
     ]
     # Without a name there must be no choice.

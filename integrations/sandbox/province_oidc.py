@@ -5,6 +5,7 @@ know its own. A client authenticates with client_secret_basic. Claims beyond the
 is `L0` to `L3`; userinfo adds `id_type` and `id_number`.
 """
 
+import asyncio
 import base64
 import binascii
 import secrets
@@ -15,7 +16,6 @@ from urllib.parse import unquote_plus
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 from sanic import HTTPResponse, Request
 
@@ -74,7 +74,7 @@ class ProvinceOidc:
 
     def __init__(self, desk: ProvinceDesk) -> None:
         self._desk = desk
-        # Newest first. Made when first needed: a key takes a tenth of a second.
+        # Newest first. Made when first needed: most sandboxes never need one.
         self._keys: list[tuple[str, rsa.RSAPrivateKey]] = []
 
     def open(self, app: App, endpoints: Endpoints, authorize: Handler) -> None:
@@ -88,11 +88,11 @@ class ProvinceOidc:
         ):
             endpoints.add(app, Endpoint(f"province.{name}", method, path, handler, refuse))
 
-    def rotate(self, *, drop_old: bool = False) -> str:
+    async def rotate(self, *, drop_old: bool = False) -> str:
         """Sign with a new key from now on and return its id; old ones stay published."""
-        kid = secrets.token_hex(8)
+        kid, key = secrets.token_hex(8), await _new_key()
         kept = [] if drop_old else self._keys[: _MOST_KEYS - 1]
-        self._keys = [(kid, rsa.generate_private_key(65537, 2048)), *kept]
+        self._keys = [(kid, key), *kept]
         return kid
 
     async def _discovery(self, request: Request) -> HTTPResponse:
@@ -117,7 +117,7 @@ class ProvinceOidc:
 
     async def _jwks(self, _: Request) -> HTTPResponse:
         if not self._keys:
-            self.rotate()
+            await self.rotate()
         return answer({"keys": [_public(kid, key) for kid, key in self._keys]})
 
     async def _token(self, request: Request) -> HTTPResponse:
@@ -138,7 +138,7 @@ class ProvinceOidc:
                 "token_type": "Bearer",
                 "expires_in": 7200,
                 "scope": "openid profile phone",
-                "id_token": self._id_token(spent, _issuer(request)),
+                "id_token": await self._id_token(spent, _issuer(request)),
             }
         )
         response.headers["Cache-Control"] = "no-store"
@@ -171,18 +171,19 @@ class ProvinceOidc:
         told = (kind.lower(), unquote_plus(client_id), unquote_plus(secret))
         return told == ("basic", self._desk.client_id, self._desk.secret)
 
-    def _id_token(self, spent: Spent, issuer: str) -> str:
+    async def _id_token(self, spent: Spent, issuer: str) -> str:
         if not self._keys:
-            self.rotate()
+            await self.rotate()
         kid, key = self._keys[0]
         claims = _tampered(self._claims(spent, issuer), spent.tamper)
         if spent.tamper == "alg_none":
             return jwt.encode(claims, "", algorithm="none", headers={"kid": kid})
         if spent.tamper == "hs256":
-            public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-            return jwt.encode(claims, public, algorithm="HS256", headers={"kid": kid})
+            # The modulus alone, because PyJWT refuses to do this with a whole public key.
+            modulus = key.public_key().public_numbers().n.to_bytes(256, "big")
+            return jwt.encode(claims, modulus, algorithm="HS256", headers={"kid": kid})
         if spent.tamper == "wrong_key":
-            key = rsa.generate_private_key(65537, 2048)
+            key = await _new_key()
         if spent.tamper == "unknown_kid":
             kid = "nobody"
         return jwt.encode(claims, key, algorithm="RS256", headers={"kid": kid})
@@ -212,6 +213,11 @@ def _tampered(claims: dict[str, Any], tamper: str | None) -> dict[str, Any]:
         "nonce": {"nonce": "of-another-sign-in"},
     }
     return claims | changes.get(tamper or "", {})
+
+
+async def _new_key() -> rsa.RSAPrivateKey:
+    # A tenth of a second of arithmetic, which must not stop everybody else.
+    return await asyncio.to_thread(rsa.generate_private_key, 65537, 2048)
 
 
 def _issuer(request: Request) -> str:

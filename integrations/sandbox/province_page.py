@@ -103,7 +103,7 @@ class Province:
         asked = read(_rotation, request.body or b"{}")
         if isinstance(asked, HTTPResponse):
             return asked
-        return answer({"kid": self._oidc.rotate(drop_old=asked.drop_old)})
+        return answer({"kid": await self._oidc.rotate(drop_old=asked.drop_old)})
 
     async def _authorize(self, request: Request) -> HTTPResponse:
         query = {name: request.args.get(name) or "" for name in request.args}
