@@ -7,16 +7,20 @@ answers boards, positions and rankings from memory.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import Protocol
 from uuid import UUID
 
 import msgspec
 import redis.asyncio as aioredis
 import structlog
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
-from server.live.memory import Change, Memory
-from server.live.state import TicketView, encode, frame, fresh_frame
+from server.live.memory import SETTLE_S, Change, Memory
+from server.live.state import UNREADABLE, Kept, TicketView, encode, frame, fresh_frame
 
 log = structlog.get_logger()
 
@@ -25,6 +29,10 @@ LIVE = "yiting:live"
 ENDED = "yiting:ended"
 REREAD_EVERY_S = 15.0
 RECONNECT_AFTER_S = 0.5
+# Nobody waits longer than this for word to be sent: what changed is committed.
+PUBLISH_WITHIN_S = 1.0
+# A quiet subscription is asked after so long whether it still stands, and given as long to answer.
+PING_AFTER_S = 2.0
 # Changes of so short a time travel together: a message costs more than it holds.
 GATHER_S = 0.004
 
@@ -36,6 +44,40 @@ def live_key(hall: str) -> str:
 
 encode_changes = msgspec.json.Encoder().encode
 decode_changes = msgspec.json.Decoder(tuple[Change, ...]).decode
+
+
+@asynccontextmanager
+async def subscribed(
+    valkey: aioredis.Redis, *channels: str
+) -> AsyncIterator[AsyncIterator[tuple[str, bytes]]]:
+    """What is said on channels from now on, as (channel, data).
+
+    Listening raises ConnectionError when the connection is lost, also silently: the client would
+    reconnect by itself and not tell that something may have been missed.
+    """
+    pool = valkey.connection_pool
+    own = aioredis.ConnectionPool(
+        pool.connection_class, **(pool.connection_kwargs | {"retry": Retry(NoBackoff(), 0)})
+    )
+    async with aioredis.Redis.from_pool(own) as client, client.pubsub() as subscription:
+        await subscription.subscribe(*channels)
+        for _ in channels:  # each is confirmed; only then nothing is missed
+            if await subscription.get_message(timeout=PING_AFTER_S) is None:
+                raise aioredis.ConnectionError("the subscription was not confirmed")
+        yield _messages(subscription)
+
+
+async def _messages(subscription: PubSub) -> AsyncIterator[tuple[str, bytes]]:
+    asked = False
+    while True:
+        message = await subscription.get_message(timeout=PING_AFTER_S)
+        if message is None:
+            if asked:
+                raise aioredis.ConnectionError("the subscription went silent")
+            await subscription.ping()
+        elif message["type"] == "message":
+            yield message["channel"].decode(), message["data"]
+        asked = message is None
 
 
 class Watcher(Protocol):
@@ -50,7 +92,8 @@ class Feed:
 
     def __init__(self, valkey: aioredis.Redis, hall_codes: Iterable[str]) -> None:
         self._valkey = valkey
-        self._codes = list(hall_codes)
+        # The halls to keep in memory; replaced when the catalogue changes.
+        self.codes = list(hall_codes)
         self.memory = Memory()
         self._watchers: defaultdict[str, set[Watcher]] = defaultdict(set)
         # Watched tickets by hall, each with the version last shown.
@@ -58,7 +101,10 @@ class Feed:
         self._shown: dict[str, int] = {}
         self._outbox: list[Change] = []
         self._publishing: asyncio.Future[None] | None = None
+        # Halls that word came of and that are to be fetched, or all of them.
         self._news: set[str] = set()
+        self._all_due = False
+        self._unreadable: set[str] = set()
         self._woken = asyncio.Event()
         self.on_ended: Callable[[UUID], None] = lambda _: None
 
@@ -81,7 +127,9 @@ class Feed:
         self._publishing, changes = None, tuple(self._outbox)
         self._outbox.clear()
         try:
-            await self._valkey.publish(CHANGED, encode_changes(changes))
+            await asyncio.wait_for(
+                self._valkey.publish(CHANGED, encode_changes(changes)), PUBLISH_WITHIN_S
+            )
         except (aioredis.RedisError, OSError) as fault:
             log.warning("change_not_published", fault=type(fault).__name__)
 
@@ -92,6 +140,10 @@ class Feed:
             await self._valkey.publish(ENDED, str(sign_in_id))
         except (aioredis.RedisError, OSError) as fault:
             log.warning("end_not_published", fault=type(fault).__name__)
+
+    def live_age_s(self) -> float:
+        """Seconds since the hall heard of longest ago was projected, at least."""
+        return self.memory.oldest_age_s(self.codes)
 
     # --- watching --------------------------------------------------------------------------
 
@@ -117,55 +169,89 @@ class Feed:
         """Keep the memory up to date until cancelled."""
         while True:
             try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._listen())
-                    group.create_task(self._read_news())
+                await self._listen()
             except* (aioredis.RedisError, OSError) as faults:
                 log.warning("feed_lost", fault=type(faults.exceptions[0]).__name__)
                 await asyncio.sleep(RECONNECT_AFTER_S)
 
     async def _listen(self) -> None:
-        async with self._valkey.pubsub() as channel:
-            await channel.subscribe(CHANGED, LIVE, ENDED)
+        async with subscribed(self._valkey, CHANGED, LIVE, ENDED) as words:
             # Subscribe first, then read: nothing slips between.
-            self._ask_for(self._codes)
-            async for message in channel.listen():
-                if message["type"] == "message":
-                    self._hear(message["channel"].decode(), message["data"])
-            raise ConnectionError("the subscription ended")
+            self.memory.hearing()
+            self._ask_for_all()
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._hear_all(words))
+                    group.create_task(self._read_news())
+                    group.create_task(self._look_after_memory())
+                    group.create_task(self._have_all_projected())
+            finally:
+                self.memory.deaf()
+
+    async def _hear_all(self, words: AsyncIterator[tuple[str, bytes]]) -> None:
+        async for channel, data in words:
+            try:
+                self._hear(channel, data)
+            except UNREADABLE as fault:
+                log.warning("word_not_understood", channel=channel, fault=type(fault).__name__)
 
     def _hear(self, channel: str, data: bytes) -> None:
         if channel == CHANGED:
             self.memory.mark(decode_changes(data))
         elif channel == LIVE:
-            self._ask_for([data.decode()])
+            self._news.add(data.decode())
+            self._woken.set()
         else:
             self.on_ended(UUID(data.decode()))
 
-    def _ask_for(self, codes: Iterable[str]) -> None:
-        self._news.update(codes)
+    def _ask_for_all(self) -> None:
+        self._all_due = True
         self._woken.set()
 
-    async def _read_news(self) -> None:
-        """Fetch what was heard of, together; now and then everything, as a word may get lost."""
-        while True:
-            try:
-                await asyncio.wait_for(self._woken.wait(), REREAD_EVERY_S)
-                await asyncio.sleep(GATHER_S)
-            except TimeoutError:
-                self._news.update(self._codes)
-                self.memory.forget_old_changes()
-            self._woken.clear()
-            codes = sorted(self._news)
-            self._news.clear()
-            for stored in await self._valkey.mget([live_key(code) for code in codes]):
-                if isinstance(stored, bytes):
-                    self._take(stored)
+    async def _have_all_projected(self) -> None:
+        """Have every hall projected once: what we have may lack changes from before we listened."""
+        await asyncio.sleep(SETTLE_S)
+        changes = tuple(Change(code) for code in self.codes)
+        await self._valkey.publish(CHANGED, encode_changes(changes))
 
-    def _take(self, stored: bytes) -> None:
-        kept = self.memory.keep(stored)
-        if kept is None:
-            return
+    async def _look_after_memory(self) -> None:
+        """Now and then fetch everything, as a word may get lost, and forget what is over."""
+        while True:
+            await asyncio.sleep(REREAD_EVERY_S)
+            self._ask_for_all()
+            self.memory.forget_old_changes()
+
+    async def _read_news(self) -> None:
+        """Fetch what was heard of, together."""
+        while True:
+            await self._woken.wait()
+            await asyncio.sleep(GATHER_S)
+            self._woken.clear()
+            spoken_of, self._news = self._news, set()
+            codes = sorted(spoken_of.union(self.codes) if self._all_due else spoken_of)
+            self._all_due = False
+            keys = [live_key(code) for code in codes]
+            found = await self._valkey.mget(keys) if keys else []
+            for code, stored in zip(codes, found, strict=True):
+                if isinstance(stored, bytes) and self._take(code, stored) and code in spoken_of:
+                    self.memory.heard(code)
+
+    def _take(self, code: str, stored: bytes) -> bool:
+        """Keep a stored state and show what is news in it; False when it cannot be read."""
+        try:
+            kept = self.memory.keep(stored)
+        except UNREADABLE as fault:
+            # Once: the worker of another version may write many before this process is replaced.
+            if code not in self._unreadable:
+                log.warning("live_state_unreadable", hall=code, fault=type(fault).__name__)
+            self._unreadable.add(code)
+            return False
+        self._unreadable.discard(code)
+        if kept is not None:
+            self._show(kept)
+        return True
+
+    def _show(self, kept: Kept) -> None:
         code = kept.board.hall
         unchanged = self._shown.get(code) == kept.board.version
         self._shown[code] = kept.board.version
@@ -184,7 +270,7 @@ class Feed:
             if not watchers:
                 del self._followed[hall][ticket_id]
                 continue
-            found = self.memory.ticket(ticket_id)
+            found = self.memory.projected(ticket_id)
             if found is None or found.view.version <= shown:
                 continue  # the next projection has it
             self._followed[hall][ticket_id] = found.view.version

@@ -1,15 +1,23 @@
 """What an API process knows of the halls: boards at once, tickets when somebody asks for one."""
 
+import math
 import time
 from collections.abc import Iterable
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from server.clock import microseconds
-from server.live.state import Kept, LiveTicket, decode_tickets
+from server.live.state import UNREADABLE, Kept, LiveTicket, decode_tickets
+
+log = structlog.get_logger()
 
 FORGET_AFTER_US = 15 * 60 * 1_000_000
+# Longer than reading and writing a hall takes: what is heard of later was read after we listened.
+SETTLE_S = 0.5
+# Halls are projected every 15 s; one not heard of for so long has nobody who projects it.
+STALE_AFTER_S = 60.0
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -27,16 +35,37 @@ class Memory:
         self.halls: dict[str, Kept] = {}
         # Rises whenever any hall's state is replaced.
         self.generation = 0
+        # Monotonic seconds: when word of a hall's projection last came, and when we began to wait.
         self._heard_at: dict[str, float] = {}
+        self._began = time.monotonic()
+        # Tickets of halls projected before this may have changed without our hearing of it.
+        self._trusted_from = math.inf
         self._tickets: dict[UUID, LiveTicket] = {}
         self._of_hall: dict[str, tuple[LiveTicket, ...]] = {}
         # Halls whose newest tickets have not been read yet.
         self._unread: set[str] = set()
-        # The version that a ticket has changed to, by its id.
-        self._changed: dict[UUID, int] = {}
+        # The last change heard of each ticket that a projection has not caught up with.
+        self._changed: dict[UUID, Change] = {}
+
+    # --- hearing ---------------------------------------------------------------------------
+
+    def hearing(self) -> None:
+        """Changes are heard of from now on: a hall projected from here on can be trusted."""
+        self._trusted_from = time.monotonic() + SETTLE_S
+
+    def deaf(self) -> None:
+        """Changes elsewhere are not heard of any more: no ticket is known to be as it is now."""
+        self._trusted_from = math.inf
+
+    def heard(self, code: str) -> None:
+        """Word came that a hall was projected, and what we keep of it is at least as new."""
+        self._heard_at[code] = time.monotonic()
 
     def keep(self, stored: bytes) -> Kept | None:
-        """Take a hall's stored state; answers it when it is news."""
+        """Take a hall's stored state; answers it when it is news.
+
+        Raises one of UNREADABLE when it is none.
+        """
         kept = Kept(stored)
         code = kept.board.hall
         before = self.halls.get(code)
@@ -44,18 +73,26 @@ class Memory:
             return None
         self.halls[code] = kept
         self.generation += 1
-        self._heard_at[code] = time.monotonic()
         self._unread.add(code)
         return kept
 
     def mark(self, changes: Iterable[Change]) -> None:
         """Remember that tickets have changed: until a projection has caught up, ours are old."""
         for change in changes:
-            if change.ticket is not None:
-                self._changed[change.ticket] = change.version
+            if change.ticket is not None and change.version > self._changed_to(change.ticket):
+                self._changed[change.ticket] = change
+
+    # --- tickets ---------------------------------------------------------------------------
 
     def ticket(self, ticket_id: UUID) -> LiveTicket | None:
         """A ticket as it is now, or None when PostgreSQL must be asked."""
+        found = self.projected(ticket_id)
+        if found is None or self._heard_at.get(found.view.hall, 0.0) < self._trusted_from:
+            return None
+        return found
+
+    def projected(self, ticket_id: UUID) -> LiveTicket | None:
+        """A ticket as last projected; None when it is unknown or known to have changed since."""
         known = self._tickets.get(ticket_id)
         if known is None:
             for hall in list(self._unread):
@@ -63,7 +100,7 @@ class Memory:
         elif known.view.hall in self._unread:
             self._read_tickets(known.view.hall)
         known = self._tickets.get(ticket_id)
-        if known is None or known.row_version < self._changed.get(ticket_id, 0):
+        if known is None or known.row_version < self._changed_to(ticket_id):
             return None
         return known
 
@@ -72,23 +109,45 @@ class Memory:
         known = self._tickets.get(ticket_id)
         return row_version if known is None else max(row_version, known.view.version + 1)
 
-    def oldest_age_s(self) -> float:
-        """Seconds since the hall heard of longest ago was projected; 0 before any was."""
-        return time.monotonic() - min(self._heard_at.values(), default=time.monotonic())
+    # --- age -------------------------------------------------------------------------------
+
+    def oldest_age_s(self, codes: Iterable[str]) -> float:
+        """Seconds since the hall heard of longest ago was projected; 0 without halls.
+
+        A hall never heard of counts from when this memory began: it is at least so old.
+        """
+        now = time.monotonic()
+        return max((now - self._heard_at.get(code, self._began) for code in codes), default=0.0)
 
     def forget_old_changes(self) -> None:
         """Drop what was remembered of tickets that no hall's live state holds any more."""
         old = microseconds() - FORGET_AFTER_US
-        for ticket_id, version in list(self._changed.items()):
-            if version < old and ticket_id not in self._tickets:
+        for ticket_id, change in list(self._changed.items()):
+            if change.version < old and ticket_id not in self._tickets and self._is_past(change):
                 del self._changed[ticket_id]
+
+    def _is_past(self, change: Change) -> bool:
+        """Whether what we keep of its hall is newer than an old change, if we keep anything."""
+        age_s = self.oldest_age_s([change.hall])
+        return change.hall not in self.halls or age_s < STALE_AFTER_S
+
+    def _changed_to(self, ticket_id: UUID) -> int:
+        change = self._changed.get(ticket_id)
+        return change.version if change else 0
 
     def _read_tickets(self, hall: str) -> None:
         self._unread.discard(hall)
         for ticket in self._of_hall.get(hall, ()):
             self._tickets.pop(ticket.view.id, None)
-        found = self._of_hall[hall] = decode_tickets(self.halls[hall].tickets)
+        found = self._of_hall[hall] = self._decoded(hall)
         for ticket in found:
             self._tickets[ticket.view.id] = ticket
-            if self._changed.get(ticket.view.id, 0) <= ticket.row_version:
+            if self._changed_to(ticket.view.id) <= ticket.row_version:
                 self._changed.pop(ticket.view.id, None)
+
+    def _decoded(self, hall: str) -> tuple[LiveTicket, ...]:
+        try:
+            return decode_tickets(self.halls[hall].tickets)
+        except UNREADABLE as fault:
+            log.warning("live_tickets_unreadable", hall=hall, fault=type(fault).__name__)
+            return ()  # PostgreSQL is asked for each of them

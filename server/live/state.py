@@ -8,6 +8,9 @@ import msgspec
 
 from models.tickets import TicketState
 
+# What reading something that came from elsewhere raises when it is not what we write.
+UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
+
 
 class Wait(msgspec.Struct, frozen=True):
     """A predicted wait in seconds, as an honest range: 10 %, 50 % and 90 % are shorter."""
@@ -116,13 +119,39 @@ def encode_hall(hall: LiveHall) -> bytes:
 
 
 def decode_hall(stored: bytes) -> LiveHall:
-    """A stored hall, whole."""
+    """A stored hall, whole. Raises one of UNREADABLE when it is not what `encode_hall` makes."""
     board, _, tickets = stored.partition(b"\n")
     return LiveHall(_decode_board(board), decode_tickets(tickets))
 
 
+def above_rows(hall: LiveHall) -> LiveHall:
+    """The hall with a version not below any ticket row that it was read from.
+
+    A row may have been written after the projection took its version, or by a machine whose clock
+    is ahead; whoever was answered with the row's version must not see the ticket's go backwards.
+    """
+    newest = max((ticket.row_version for ticket in hall.tickets), default=0)
+    if newest <= hall.version:
+        return hall
+    return LiveHall(
+        msgspec.structs.replace(hall.board, version=newest),
+        tuple(
+            _at_version(ticket, newest) if ticket.view.version == hall.version else ticket
+            for ticket in hall.tickets
+        ),
+    )
+
+
+def _at_version(ticket: LiveTicket, version: int) -> LiveTicket:
+    view = msgspec.structs.replace(ticket.view, version=version)
+    return msgspec.structs.replace(ticket, view=view)
+
+
 class Kept:
-    """A hall in an API process: its board, the encodings that many share, its tickets unread."""
+    """A hall in an API process: its board, the encodings that many share, its tickets unread.
+
+    Raises one of UNREADABLE when the board is not what `encode_hall` makes.
+    """
 
     def __init__(self, stored: bytes) -> None:
         self.board_body, _, self.tickets = stored.partition(b"\n")
