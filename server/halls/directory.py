@@ -1,6 +1,6 @@
-"""The city's reference data in memory: halls, lines, hours, items. Read from PostgreSQL once.
+"""The city's reference data in memory: halls, lines, hours, items.
 
-It changes rarely; `read_directory` makes a fresh one and whoever holds the old one swaps it.
+It changes rarely: whoever holds it asks now and then for a newer one, and swaps the whole.
 """
 
 from collections import defaultdict
@@ -10,10 +10,16 @@ from datetime import date, time
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from models import database
 from scheduler.calendar import Opening, SpecialDay, Timetable
 from scheduler.places import HallMap, Place
 from server.errors import NotFound
+
+log = structlog.get_logger()
+
+LOOK_EVERY_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,8 @@ class Directory:
 
     halls: Mapping[str, HallEntry]
     items: Mapping[str, ItemEntry]
+    # Differs when the rows that it was read from do.
+    mark: str = ""
     # The halls that have a place, in the order of `placed`, for distances to all at once.
     placed: tuple[HallEntry, ...] = field(init=False)
     hall_map: HallMap = field(init=False)
@@ -121,6 +129,8 @@ class Directory:
 
 async def read_directory() -> Directory:
     """The reference data as PostgreSQL has it now."""
+    # The mark first: what is written while we read then makes it differ at the next look.
+    mark = await _mark()
     halls = await database.rows("SELECT * FROM hall ORDER BY code")
     lines = _by(await database.rows("SELECT * FROM line ORDER BY code"), "hall_id")
     openings = _by(await database.rows("SELECT * FROM opening ORDER BY weekday"), "hall_id")
@@ -143,7 +153,41 @@ async def read_directory() -> Directory:
         )
         for row in halls
     ]
-    return Directory({hall.code: hall for hall in entries}, await _items())
+    return Directory({hall.code: hall for hall in entries}, await _items(), mark)
+
+
+async def newer_directory(current: Directory) -> Directory | None:
+    """The reference data anew, when the rows differ from those that `current` was read from.
+
+    None too when it cannot be read now, or makes no sense: what was read before goes on serving.
+    """
+    try:
+        return None if await _mark() == current.mark else await read_directory()
+    except Exception as fault:
+        log.warning("catalogue_not_read", fault=type(fault).__name__)
+        return None
+
+
+# `xmin` is the transaction that wrote a row. Lines are written with every number they give, so
+# what counts of them is what they say.
+_MARK = """
+    SELECT concat_ws(' ',
+        (SELECT sum(hashtext(concat_ws('|', id, code, name, name_en))) FROM line),
+        (SELECT (count(*), sum(xmin::text::bigint)) FROM hall),
+        (SELECT (count(*), sum(xmin::text::bigint)) FROM opening),
+        (SELECT (count(*), sum(xmin::text::bigint)) FROM special_day),
+        (SELECT (count(*), sum(xmin::text::bigint)) FROM department),
+        (SELECT (count(*), sum(xmin::text::bigint)) FROM item),
+        (SELECT (count(*), sum(xmin::text::bigint)) FROM material),
+        (SELECT (count(*), sum(xmin::text::bigint)) FROM offering)
+    ) AS mark
+"""
+
+
+async def _mark() -> str:
+    [row] = await database.rows(_MARK)
+    mark: str = row["mark"]
+    return mark
 
 
 async def _items() -> dict[str, ItemEntry]:

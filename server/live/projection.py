@@ -16,10 +16,17 @@ import structlog
 
 from server.clock import Clock, microseconds
 from server.faults import is_store_fault
-from server.halls.directory import Directory
-from server.live.feed import CHANGED, LIVE, RECONNECT_AFTER_S, decode_changes, live_key
+from server.halls.directory import LOOK_EVERY_S, Directory, newer_directory
+from server.live.feed import (
+    CHANGED,
+    LIVE,
+    RECONNECT_AFTER_S,
+    decode_changes,
+    live_key,
+    subscribed,
+)
 from server.live.reading import read_hall
-from server.live.state import LiveHall, decode_hall, encode_hall
+from server.live.state import UNREADABLE, LiveHall, above_rows, decode_hall, encode_hall
 
 log = structlog.get_logger()
 
@@ -30,18 +37,19 @@ AT_LEAST_EVERY_S = 15.0
 WORKERS = "yiting:workers"
 
 # Renew what is ours; take what is free. KEYS are leases, ARGV: name, milliseconds.
+# Answers the places of those renewed, and of those taken anew.
 _TAKE = """
-local held = {}
+local renewed, taken = {}, {}
 for i, key in ipairs(KEYS) do
     local owner = redis.call('GET', key)
     if owner == ARGV[1] then
         redis.call('PEXPIRE', key, ARGV[2])
-        held[#held + 1] = i
+        renewed[#renewed + 1] = i
     elseif not owner and redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) then
-        held[#held + 1] = i
+        taken[#taken + 1] = i
     end
 end
-return held
+return {renewed, taken}
 """
 # Only the holder of the lease may write. KEYS: lease, state; ARGV: name, state, hall code.
 _WRITE = """
@@ -66,7 +74,10 @@ class Projector:
         self._clock = clock
         self.name = uuid4().hex
         self.held: set[str] = set()
+        # What we wrote of each hall under the lease we hold: nobody can have written since.
         self._last: dict[str, LiveHall] = {}
+        # The highest version we know of each hall, should what is stored be lost.
+        self._highest: dict[str, int] = {}
         # Monotonic seconds: when a hall is to be projected next, and when it last was.
         self._due: dict[str, float] = {}
         self._finished: dict[str, float] = {}
@@ -80,6 +91,7 @@ class Projector:
             group.create_task(self._again_on_loss(self._tend_leases))
             group.create_task(self._again_on_loss(self._hear_changes))
             group.create_task(self._again_on_loss(self._project_due))
+            group.create_task(self._follow_catalogue())
 
     async def _again_on_loss(self, part: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -95,18 +107,23 @@ class Projector:
 
     async def _tend_leases(self) -> None:
         while True:
-            mine = set(await self._wanted())
-            keys = [lease_key(code) for code in sorted(mine)]
-            order = sorted(mine)
-            held = await self._take(keys=keys, args=[self.name, LEASE_MS]) if keys else []
-            now_held = {order[index - 1] for index in held}
-            for code in now_held - self.held:
+            order = sorted(await self._wanted())
+            keys = [lease_key(code) for code in order]
+            places = await self._take(keys=keys, args=[self.name, LEASE_MS]) if keys else ((), ())
+            renewed, taken = ({order[place - 1] for place in part} for part in places)
+            # A lease that ran out and was taken again may have been another's in between.
+            for code in (self.held - renewed) | taken:
+                self._lose(code)
+            self.held |= renewed | taken
+            for code in taken:
                 self._ask_for(code, at_once=True)
-            for code in self.held - now_held:
-                self._due.pop(code, None)
-                self._last.pop(code, None)
-            self.held = now_held
             await asyncio.sleep(TEND_LEASES_EVERY_S)
+
+    def _lose(self, code: str) -> None:
+        """Forget all that held only while the hall was ours."""
+        self.held.discard(code)
+        self._last.pop(code, None)
+        self._due.pop(code, None)
 
     async def _wanted(self) -> Iterable[str]:
         """The halls to hold or to reach for: our even share, and whatever nobody holds."""
@@ -141,14 +158,12 @@ class Projector:
     # --- when ------------------------------------------------------------------------------
 
     async def _hear_changes(self) -> None:
-        async with self._valkey.pubsub() as channel:
-            await channel.subscribe(CHANGED)
+        async with subscribed(self._valkey, CHANGED) as words:
             for code in self.held:
                 self._ask_for(code, at_once=True)
-            async for message in channel.listen():
-                if message["type"] == "message":
-                    for change in decode_changes(message["data"]):
-                        self._ask_for(change.hall)
+            async for _, data in words:
+                for hall in _halls_in(data) & self.held:
+                    self._ask_for(hall)
 
     def _ask_for(self, code: str, *, at_once: bool = False) -> None:
         """Make a hall due: now when it has been quiet, else when its shortest interval is over."""
@@ -166,7 +181,7 @@ class Projector:
                 del self._due[code]
                 await self._project(code)
             self._finished.update({code: time.monotonic() for code in due})
-            for code in due:
+            for code in self.held.intersection(due):
                 self._due.setdefault(code, time.monotonic() + AT_LEAST_EVERY_S)
             await self._sleep_until_due()
 
@@ -181,8 +196,11 @@ class Projector:
 
     async def _project(self, code: str) -> None:
         last = self._last.get(code) or await self._stored(code)
-        hall = await read_hall(
-            self._directory.hall(code), last, now=self._clock.now(), version=microseconds()
+        version = max(microseconds(), self._highest.get(code, 0) + 1)
+        hall = above_rows(
+            await read_hall(
+                self._directory.hall(code), last, now=self._clock.now(), version=version
+            )
         )
         written = await self._write(
             keys=[lease_key(code), live_key(code)],
@@ -190,9 +208,37 @@ class Projector:
         )
         if written:
             self._last[code] = hall
+            self._highest[code] = hall.version
         else:
-            self.held.discard(code)
+            self._lose(code)
 
     async def _stored(self, code: str) -> LiveHall | None:
+        """What was written of a hall before we held it; None when it is not readable, too."""
         raw = await self._valkey.get(live_key(code))
-        return decode_hall(raw) if isinstance(raw, bytes) else None
+        if not isinstance(raw, bytes):
+            return None
+        try:
+            return decode_hall(raw)
+        except UNREADABLE as fault:
+            # Another version's, or rubbish: it is written anew right away, so this is said once.
+            log.warning("live_state_unreadable", hall=code, fault=type(fault).__name__)
+            return None
+
+    # --- of which halls --------------------------------------------------------------------
+
+    async def _follow_catalogue(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if newer := await newer_directory(self._directory):
+                self._directory = newer
+                log.info("catalogue_read_anew", halls=len(newer.halls))
+                for code in self.held:
+                    self._ask_for(code)
+
+
+def _halls_in(data: bytes) -> set[str]:
+    try:
+        return {change.hall for change in decode_changes(data)}
+    except UNREADABLE as fault:
+        log.warning("word_not_understood", channel=CHANGED, fault=type(fault).__name__)
+        return set()
