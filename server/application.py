@@ -1,7 +1,11 @@
 """Makes the API application of one process: opens what it needs, keeps its memory fresh, closes."""
 
 import asyncio
+import os
+import signal
+from collections.abc import Coroutine
 from contextlib import suppress
+from traceback import extract_tb
 from typing import Any
 
 import redis.asyncio as aioredis
@@ -27,7 +31,7 @@ from server.counters import routes as counters
 from server.endpoint import finish, refused
 from server.halls import items
 from server.halls import routes as halls
-from server.halls.directory import read_directory
+from server.halls.directory import LOOK_EVERY_S, Directory, newer_directory, read_directory
 from server.halls.listing import HallLists
 from server.incoming import Incoming
 from server.limits import Limits
@@ -119,17 +123,58 @@ async def _open(app: Sanic[Any, Any], settings: Settings, vendors: Vendors) -> N
         feed=feed,
         directory=directory,
     )
-    app.ctx.hall_lists = HallLists(directory, feed)
+    use_directory(app, directory)
     app.ctx.sockets = set()
     app.ctx.find_ticket = tickets.current_ticket
     tokens.ended = await ended_recently()
     feed.on_ended = tokens.end
     app.ctx.tasks = [
-        asyncio.create_task(feed.listen_forever()),
-        asyncio.create_task(limits.add_up_forever()),
-        asyncio.create_task(_remember_ended(tokens)),
-        asyncio.create_task(carry_over_forever()),
+        _never_ending("feed", feed.listen_forever()),
+        _never_ending("limits", limits.add_up_forever()),
+        _never_ending("ended_sign_ins", _remember_ended(tokens)),
+        _never_ending("sockets", socket.end_sign_ins_forever(app.ctx.sockets, tokens, feed)),
+        _never_ending("catalogue", _follow_catalogue(app)),
+        _never_ending("metrics", carry_over_forever(feed.live_age_s)),
     ]
+
+
+def use_directory(app: Sanic[Any, Any], directory: Directory) -> None:
+    """Answer from this directory from now on; requests under way finish with the one they have."""
+    room: Services = app.ctx.services
+    room.directory = directory
+    room.feed.codes = directory.codes
+    app.ctx.hall_lists = HallLists(directory, room.feed)
+
+
+async def _follow_catalogue(app: Sanic[Any, Any]) -> None:
+    """Notice within LOOK_EVERY_S seconds that the catalogue was written anew."""
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        if newer := await newer_directory(app.ctx.services.directory):
+            use_directory(app, newer)
+            log.info("catalogue_read_anew", halls=len(newer.halls), items=len(newer.items))
+
+
+def _never_ending(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """A background task; should it end by itself, this process ends too.
+
+    Without any one of them it would answer and be wrong: whoever supervises it starts another.
+    """
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if task.cancelling():
+            return
+        fault = None if task.cancelled() else task.exception()
+        while isinstance(fault, BaseExceptionGroup):
+            fault = fault.exceptions[0]
+        frames = extract_tb(fault.__traceback__)[-6:] if fault else []
+        where = [f"{frame.filename}:{frame.lineno}" for frame in frames]
+        log.critical("background_task_died", task=name, fault=type(fault).__name__, where=where)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(ended)
+    return task
 
 
 async def _remember_ended(tokens: Tokens) -> None:
@@ -153,8 +198,7 @@ async def _say_goodbye(app: Sanic[Any, Any]) -> None:
 async def _close(app: Sanic[Any, Any]) -> None:
     for task in app.ctx.tasks:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    await asyncio.gather(*app.ctx.tasks, return_exceptions=True)
     await app.ctx.services.valkey.aclose()
     await Tortoise.close_connections()
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from bisect import bisect_left
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -31,7 +32,7 @@ STATEMENTS = Counter("yiting_database_statements", "Statements sent to PostgreSQ
 SOCKETS = Gauge("yiting_sockets", "Open live sockets", multiprocess_mode="livesum")
 LIVE_AGE = Gauge(
     "yiting_live_state_age_seconds",
-    "Since the hall that was heard of longest ago was projected; over 20: no worker",
+    "Since the hall heard of longest ago was projected, or since the start; over 20: no worker",
     multiprocess_mode="livemax",
 )
 
@@ -84,9 +85,10 @@ def carry_over() -> None:
     _counted = StatementCount.total
 
 
-async def carry_over_forever() -> None:
+async def carry_over_forever(live_age_s: Callable[[], float]) -> None:
     """Carry over once a second until cancelled: whoever asks for `/metrics` reaches one process."""
     while True:
+        LIVE_AGE.set(live_age_s())
         await asyncio.sleep(CARRY_OVER_EVERY_S)
         carry_over()
 

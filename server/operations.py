@@ -13,6 +13,7 @@ from server import metrics
 from server.answers import Answer
 from server.endpoint import endpoint
 from server.faults import is_store_fault
+from server.live.memory import STALE_AFTER_S
 from server.services import services
 
 bp = Blueprint("operations")
@@ -37,16 +38,23 @@ async def healthz(request: Request) -> Health:
     bp, "GET", "/readyz", summary=("就绪检查", "Ready to serve"), tag="operations", returns=Health
 )
 async def readyz(request: Request) -> HTTPResponse:
-    """Stores reachable, migrated, and halls in memory; else 503 and which of them is not."""
+    """Stores reachable, migrated, and halls in memory; else 503 and which of them is not.
+
+    `degraded`, with 200: no word of a hall's projection for a minute, so boards stand still with
+    their `as_of`. Numbers are still given and called, and another process would know no more: to
+    take this one out of service would help nobody. `live` says how old the state is.
+    """
     room = services(request)
-    checks = {
+    needed = {
         "postgres": await _check_postgres(),
         "valkey": await _check_valkey(request),
         "halls": "ok" if room.feed.memory.halls else "no live state yet: is a worker running?",
     }
-    ready = all(word == "ok" for word in checks.values())
+    ready = all(word == "ok" for word in needed.values())
+    live = _check_live(room.feed.live_age_s())
+    status = "not_ready" if not ready else "ok" if live == "ok" else "degraded"
     return Answer(
-        msgspec.json.encode(Health("ok" if ready else "not_ready", checks)),
+        msgspec.json.encode(Health(status, {**needed, "live": live})),
         status=200 if ready else 503,
         content_type="application/json",
     )
@@ -64,9 +72,15 @@ async def readyz(request: Request) -> HTTPResponse:
 async def show_metrics(request: Request) -> HTTPResponse:
     """Figures of all processes on this machine."""
     metrics.carry_over()
-    metrics.LIVE_AGE.set(services(request).feed.memory.oldest_age_s())
+    metrics.LIVE_AGE.set(services(request).feed.live_age_s())
     body, content_type = await asyncio.to_thread(metrics.exposition)
     return Answer(body, content_type=content_type)
+
+
+def _check_live(age_s: float) -> str:
+    if age_s < STALE_AFTER_S:
+        return "ok"
+    return f"stale: a hall was not projected for {age_s:.0f} s: is a worker running?"
 
 
 async def unapplied_migrations() -> list[str]:

@@ -5,11 +5,14 @@ skips states and never falls behind, and one that does not read at all is let go
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
+import jwt
 import msgspec
 import structlog
 from sanic import Blueprint, Request
@@ -18,7 +21,8 @@ from sanic.server.websockets.impl import WebsocketImplProtocol
 
 from models.sessions import PersonKind
 from server import metrics
-from server.auth import Principal
+from server.auth import Principal, Tokens
+from server.clock import microseconds
 from server.endpoint import address_of, as_refusal
 from server.errors import InvalidRequest, NotFound, NotSignedIn, Refusal, wants_english
 from server.limits import ADDRESS
@@ -32,6 +36,8 @@ bp = Blueprint("live", url_prefix="/api/v1")
 MOST_TOPICS = 20
 MOST_MISTAKES = 10
 SEND_TIMEOUT_S = 30.0
+CHECK_SIGN_INS_EVERY_S = 0.5
+SIGNED_OUT = "signed_out"
 _encode = msgspec.json.Encoder().encode
 
 FindTicket = Callable[[Feed, UUID], Awaitable[LiveTicket | None]]
@@ -62,6 +68,26 @@ class Ping(msgspec.Struct, frozen=True, tag_field="op", tag="ping"):
 _decode = msgspec.json.Decoder(SignIn | Watch | Unwatch | Ping).decode
 
 
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who signed in on a socket, and until when (Unix time) her token lasts."""
+
+    who: Principal
+    expires: float
+
+    @classmethod
+    def by(cls, token: str, tokens: Tokens) -> "SignedIn":
+        """Whom a token is for. Raises NotSignedIn."""
+        who = tokens.read(token)
+        # It has just been verified; what is still to be known is until when it holds.
+        claims = jwt.decode(token, options={"verify_signature": False})
+        return cls(who, float(claims["exp"]))
+
+    def is_over(self, tokens: Tokens) -> bool:
+        """Whether the token expired or the sign-in ended meanwhile."""
+        return self.expires <= time.time() or self.who.sign_in_id in tokens.ended
+
+
 class LiveSocket:
     """One connected socket; a `Watcher` of the feed."""
 
@@ -72,7 +98,7 @@ class LiveSocket:
         self._sent: dict[str, int] = {}
         self._news = asyncio.Event()
         self.topics: set[str] = set()
-        self.who: Principal | None = None
+        self.signed_in: SignedIn | None = None
         self.mistakes = 0
 
     def show(self, topic: str, version: int, message: bytes) -> None:
@@ -87,6 +113,24 @@ class LiveSocket:
         """Drop what was to be sent of a topic."""
         self._newest.pop(topic, None)
         self._sent.pop(topic, None)
+
+    def drop_tickets(self, feed: Feed) -> None:
+        """Stop watching tickets; halls go on."""
+        for topic in [topic for topic in self.topics if topic.startswith("ticket:")]:
+            self.unwatch(topic, feed)
+
+    def unwatch(self, topic: str, feed: Feed) -> None:
+        """Stop watching a topic."""
+        feed.unwatch(topic, self)
+        self.topics.discard(topic)
+        self.forget(topic)
+
+    def sign_out(self, feed: Feed) -> None:
+        """Her sign-in is over: drop her tickets, and say so when the socket takes it."""
+        self.signed_in = None
+        self.drop_tickets(feed)
+        # Sent like a topic's news, because whoever signs her out must not wait for a slow reader.
+        self.show(SIGNED_OUT, microseconds(), _encode({"type": SIGNED_OUT}))
 
     async def tell(self, **message: Any) -> None:
         """Send a message of its own, such as an error."""
@@ -142,6 +186,15 @@ async def live(request: Request, ws: WebsocketImplProtocol) -> None:
         metrics.SOCKETS.dec()
 
 
+async def end_sign_ins_forever(sockets: set[LiveSocket], tokens: Tokens, feed: Feed) -> None:
+    """Until cancelled: whose token expired or who signed out hears of no ticket any more."""
+    while True:
+        await asyncio.sleep(CHECK_SIGN_INS_EVERY_S)
+        for socket in list(sockets):
+            if socket.signed_in is not None and socket.signed_in.is_over(tokens):
+                socket.sign_out(feed)
+
+
 async def say_goodbye(sockets: set[LiveSocket]) -> None:
     """Tell every socket that this process stops; phones then connect to another."""
     with suppress(Exception):
@@ -180,16 +233,31 @@ async def _obey(message: str | bytes, socket: LiveSocket, room: Services, find: 
         ) from None
     match order:
         case SignIn(token):
-            socket.who = room.tokens.read(token)
+            _sign_in(SignedIn.by(token, room.tokens), socket, room.feed)
             await socket.tell(type="signed_in")
         case Watch(topic):
-            await _watch(topic, socket, room, find)
+            await _watch(_plain(topic), socket, room, find)
         case Unwatch(topic):
-            room.feed.unwatch(topic, socket)
-            socket.topics.discard(topic)
-            socket.forget(topic)
+            socket.unwatch(_plain(topic), room.feed)
         case Ping():
             await socket.tell(type="pong")
+
+
+def _sign_in(new: SignedIn, socket: LiveSocket, feed: Feed) -> None:
+    before, socket.signed_in = socket.signed_in, new
+    if before is not None and before.who.id != new.who.id:
+        socket.drop_tickets(feed)
+
+
+def _plain(topic: str) -> str:
+    """The topic as we write it: one ticket's id can be written in many ways."""
+    kind, _, name = topic.partition(":")
+    if kind != "ticket":
+        return topic
+    try:
+        return ticket_topic(UUID(name))
+    except ValueError:
+        return topic
 
 
 async def _watch(topic: str, socket: LiveSocket, room: Services, find: FindTicket) -> None:
@@ -212,7 +280,8 @@ async def _watch(topic: str, socket: LiveSocket, room: Services, find: FindTicke
 
 
 async def _watch_ticket(name: str, socket: LiveSocket, room: Services, find: FindTicket) -> None:
-    if socket.who is None:
+    signed_in = socket.signed_in
+    if signed_in is None or signed_in.is_over(room.tokens):
         raise NotSignedIn
     try:
         ticket_id = UUID(name)
@@ -221,16 +290,19 @@ async def _watch_ticket(name: str, socket: LiveSocket, room: Services, find: Fin
     found = await find(room.feed, ticket_id)
     mine = (
         found is not None
-        and socket.who.kind is PersonKind.CITIZEN
-        and found.citizen == socket.who.id
+        and signed_in.who.kind is PersonKind.CITIZEN
+        and found.citizen == signed_in.who.id
     )
+    if socket.signed_in is not signed_in:
+        raise NotSignedIn  # signed out while we looked
     if found is None or not mine:
         raise NotFound
-    own_topic = ticket_topic(ticket_id)
-    _add(own_topic, socket)
+    topic = ticket_topic(ticket_id)
+    _add(topic, socket)
     room.feed.watch_ticket(found.view, socket)
     now = await find(room.feed, ticket_id) or found
-    socket.show(own_topic, now.view.version, ticket_frame(now.view))
+    if topic in socket.topics:
+        socket.show(topic, now.view.version, ticket_frame(now.view))
 
 
 def _add(topic: str, socket: LiveSocket) -> None:

@@ -1,6 +1,12 @@
 """Alive, ready, measured."""
 
+import asyncio
+import json
+import os
 import re
+import socket
+import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -8,22 +14,27 @@ from datetime import UTC, datetime
 import pytest
 import redis.asyncio as aioredis
 
+import app as yiting
 from models.database import rows, transaction
+from server.metrics import carry_over_forever
 from server.operations import MIGRATIONS, unapplied_migrations
-from tests.conftest import Api, free_port
+from tests.conftest import Api, free_port, until
 
 
 async def test_alive_says_so_and_asks_nobody(api: Api) -> None:
-    reply, statements = await api.statements(api.http.get("/healthz"))
-    assert (reply.status_code, reply.json()["status"]) == (200, "ok")
-    assert statements == 0
+    asked = []
+    for _ in range(5):  # the worker beside it may be asking just now
+        reply, statements = await api.statements(api.http.get("/healthz"))
+        assert (reply.status_code, reply.json()["status"]) == (200, "ok")
+        asked.append(statements)
+    assert min(asked) == 0
 
 
 async def test_ready_when_all_is_there(api: Api) -> None:
     reply = await api.http.get("/readyz")
     assert reply.status_code == 200
     assert reply.json()["status"] == "ok"
-    assert {"postgres", "valkey", "halls"} <= set(reply.json()["checks"])
+    assert {"postgres", "valkey", "halls", "live"} <= set(reply.json()["checks"])
     assert set(reply.json()["checks"].values()) == {"ok"}
 
 
@@ -81,6 +92,68 @@ async def test_not_ready_before_a_worker_has_projected_the_halls(
     reply = await api.http.get("/readyz")
     assert reply.status_code == 503
     assert "worker" in reply.json()["checks"]["halls"]
+
+
+async def test_serving_but_degraded_while_nobody_projects(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = api.services.feed.memory
+    monkeypatch.setattr(memory, "_heard_at", dict.fromkeys(memory.halls, time.monotonic() - 75))
+    reply = await api.http.get("/readyz")
+    assert (reply.status_code, reply.json()["status"]) == (200, "degraded")
+    assert reply.json()["checks"]["live"].startswith("stale: a hall was not projected for 7")
+    assert reply.json()["checks"]["halls"] == "ok"
+    age = figure((await api.http.get("/metrics")).text, "yiting_live_state_age_seconds")
+    assert 74 < age < 90
+
+
+async def test_the_age_of_what_is_live_is_told_each_second(api: Api) -> None:
+    told: list[float] = []
+
+    def age() -> float:
+        told.append(12.5)
+        return 12.5
+
+    telling = asyncio.create_task(carry_over_forever(age))
+    await until(lambda: len(told) >= 2, within_s=3)
+    telling.cancel()
+
+
+async def test_a_process_ends_when_a_background_task_dies(api: Api) -> None:
+    """Whoever supervises it then starts another: without the task it would answer and be wrong."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", WITH_A_DYING_TASK, str(listening.fileno())),
+            env=os.environ | api.settings.environment(),
+            cwd=yiting.HERE,
+            pass_fds=[listening.fileno()],
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await asyncio.wait_for(process.communicate(), 30)
+    lines = [json.loads(line) for line in output.decode().splitlines() if line.startswith("{")]
+    [died] = [line for line in lines if line["event"] == "background_task_died"]
+    assert (died["task"], died["fault"]) == ("feed", "ZeroDivisionError")
+    assert died["where"]
+    assert "Traceback" not in output.decode()
+    assert process.returncode == 0
+
+
+WITH_A_DYING_TASK = """
+import asyncio, socket, sys, app
+from server.live.feed import Feed
+
+async def die(feed):
+    await asyncio.sleep(0.1)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(asyncio.sleep(1 / 0))
+
+Feed.listen_forever = die
+settings = app.read_settings()
+app.configure_logs("info")
+api = app.create_app(settings, app.vendors_of(settings))
+app.serve_here(api, socket.socket(fileno=int(sys.argv[1])))
+"""
 
 
 def figure(text: str, line: str) -> float:

@@ -5,13 +5,15 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.conftest import Api
+from models.database import rows
+from server.live.memory import Change
+from tests.conftest import Api, until
 from tests.people import Person
 
 
@@ -45,7 +47,7 @@ async def hear_until(socket: ClientConnection, true: Any) -> list[dict[str, Any]
 
 async def signed_in(socket: ClientConnection, who: Person) -> None:
     await say(socket, op="sign_in", token=who.token)
-    assert (await hear(socket))["type"] == "signed_in"
+    await hear_until(socket, lambda said: said["type"] == "signed_in")
 
 
 async def test_a_board_comes_whole_and_then_at_each_change(api: Api, hall: str) -> None:
@@ -107,6 +109,119 @@ async def test_nobody_watches_anothers_ticket(api: Api, hall: str) -> None:
         await signed_in(socket, await api.clerk(hall))
         await say(socket, op="watch", topic=topic)
         assert (await hear(socket))["code"] == "not_found"
+
+
+async def a_watched_ticket(
+    socket: ClientConnection, api: Api, hall: str, who: Person
+) -> dict[str, Any]:
+    """A ticket of hers, which the socket then watches together with its hall."""
+    ticket: dict[str, Any] = (await who.take(hall, api.item(hall, "E"))).json()
+    await signed_in(socket, who)
+    await say(socket, op="watch", topic=f"ticket:{ticket['id']}")
+    assert (await hear(socket))["topic"] == f"ticket:{ticket['id']}"
+    await say(socket, op="watch", topic=f"hall:{hall}")
+    await hear_until(socket, lambda said: said["topic"] == f"hall:{hall}")
+    return ticket
+
+
+async def topics_until_the_hall_changed(
+    socket: ClientConnection, api: Api, hall: str, ticket_id: str
+) -> set[str]:
+    """What is heard of until the hall's board shows that the ticket is over."""
+    memory = api.services.feed.memory
+    await until(lambda: memory.projected(UUID(ticket_id)) is not None)
+    await rows(
+        "UPDATE ticket SET state = 'cancelled', ended_at = issued_at, version = version + 1"
+        " WHERE id = $1",
+        UUID(ticket_id),
+    )
+    await api.services.feed.changed(Change(hall))
+    heard = await hear_until(
+        socket,
+        lambda said: (
+            said["topic"] == f"hall:{hall}"
+            and "data" in said
+            and sum(line["waiting"] for line in said["data"]["lines"]) == 0
+        ),
+    )
+    return {said["topic"] for said in heard}
+
+
+async def until_signed_out(socket: ClientConnection, within_s: float) -> None:
+    async with asyncio.timeout(within_s):
+        await hear_until(socket, lambda said: said["type"] == "signed_out")
+
+
+async def test_who_signs_out_hears_of_her_ticket_no_more(api: Api, hall: str) -> None:
+    lin = await api.citizen()
+    async with a_socket(api) as socket:
+        ticket = await a_watched_ticket(socket, api, hall, lin)
+        assert (await lin.delete("/sessions/current")).status_code == 204
+        await until_signed_out(socket, within_s=1)
+        heard = await topics_until_the_hall_changed(socket, api, hall, ticket["id"])
+        assert heard == {f"hall:{hall}"}
+        await say(socket, op="watch", topic=f"ticket:{ticket['id']}")
+        assert (await hear(socket))["code"] == "not_signed_in"
+
+
+async def test_who_just_signed_out_cannot_watch(api: Api, hall: str) -> None:
+    lin = await api.citizen()
+    ticket = (await lin.take(hall, api.item(hall, "E"))).json()
+    async with a_socket(api) as socket:
+        await signed_in(socket, lin)
+        await lin.delete("/sessions/current")
+        await say(socket, op="watch", topic=f"ticket:{ticket['id']}")
+        said = await hear(socket)
+        assert said.get("code", said["type"]) in {"not_signed_in", "signed_out"}
+
+
+async def test_an_expired_token_ends_the_watching(
+    api: Api, hall: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.auth.ACCESS_TOKEN_S", 2)
+    lin = await api.citizen()
+    monkeypatch.undo()
+    async with a_socket(api) as socket:
+        await a_watched_ticket(socket, api, hall, lin)
+        await until_signed_out(socket, within_s=4)
+        await signed_in(socket, await api.citizen())
+
+
+async def test_another_persons_sign_in_drops_the_firsts_tickets(api: Api, hall: str) -> None:
+    lin, chen = await api.citizen(), await api.citizen()
+    async with a_socket(api) as socket:
+        ticket = await a_watched_ticket(socket, api, hall, lin)
+        await signed_in(socket, chen)
+        heard = await topics_until_the_hall_changed(socket, api, hall, ticket["id"])
+        assert heard == {f"hall:{hall}"}
+
+
+def is_over(said: dict[str, Any], ticket: dict[str, Any]) -> bool:
+    topic = f"ticket:{ticket['id']}"
+    return bool(said["topic"] == topic and said["data"]["state"] == "cancelled")
+
+
+async def test_her_own_new_token_keeps_her_tickets(api: Api, hall: str) -> None:
+    lin = await api.citizen()
+    async with a_socket(api) as socket:
+        ticket = await a_watched_ticket(socket, api, hall, lin)
+        await signed_in(socket, lin)
+        cancelled = (await lin.post(f"/tickets/{ticket['id']}/cancel")).json()
+        heard = await hear_until(socket, lambda said: is_over(said, ticket))
+        assert heard[-1]["version"] >= cancelled["version"]
+
+
+async def test_a_ticket_is_unwatched_however_its_id_is_written(api: Api, hall: str) -> None:
+    lin = await api.citizen()
+    async with a_socket(api) as socket:
+        ticket = await a_watched_ticket(socket, api, hall, lin)
+        await say(socket, op="unwatch", topic=f"ticket:{ticket['id'].upper()}")
+        await say(socket, op="unwatch", topic="ticket:never-watched")
+        await say(socket, op="unwatch", topic=f"ticket:{uuid4()}")
+        await say(socket, op="ping")
+        await hear_until(socket, lambda said: said["type"] == "pong")
+        heard = await topics_until_the_hall_changed(socket, api, hall, ticket["id"])
+        assert heard == {f"hall:{hall}"}
 
 
 async def test_unwatch_stops_the_news(api: Api, hall: str) -> None:

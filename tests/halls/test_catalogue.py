@@ -1,0 +1,70 @@
+"""A city seeded anew is offered by running processes without a restart."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+import app as yiting
+from server import application
+from server.admin.city_files import City, read_city
+from server.admin.seeding import seed_city
+from server.halls.directory import newer_directory
+from server.live import projection
+from tests.conftest import Api, until
+
+
+@pytest.fixture
+async def files() -> AsyncIterator[City]:
+    """The demo city's files; they are the catalogue again afterwards."""
+    city = read_city(yiting.DEMO_CITY)
+    yield city
+    await seed_city(city)
+
+
+async def test_what_is_seeded_anew_is_offered_without_a_restart(
+    api: Api, files: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (application, projection):
+        monkeypatch.setattr(module, "LOOK_EVERY_S", 0.1)
+    looking = [
+        asyncio.create_task(application._follow_catalogue(api.app)),
+        asyncio.create_task(api.projector._follow_catalogue()),
+    ]
+    try:
+        await seed_city(renamed(files))
+        directory = api.services.directory
+        await until(lambda: api.services.directory is not directory)
+        first = (await api.http.get("/api/v1/halls", params={"limit": 1})).json()["data"][0]
+        assert first["name"] == "新市民服务中心"
+        detail = (await api.http.get("/api/v1/halls/dg-00")).json()
+        assert detail["name"] == "新市民服务中心"
+        memory = api.services.feed.memory
+        await until(lambda: memory.halls["dg-00"].board.name == "新市民服务中心")
+    finally:
+        for task in looking:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def renamed(files: City) -> City:
+    return replace(
+        files,
+        halls=tuple(
+            replace(hall, name="新市民服务中心") if hall.code == "dg-00" else hall
+            for hall in files.halls
+        ),
+    )
+
+
+async def test_what_was_not_written_anew_is_not_read_anew(api: Api, files: City) -> None:
+    directory = await newer_directory(api.services.directory) or api.services.directory
+    await (await api.citizen()).take("dg-00", api.item("dg-00", "E"))
+    assert await newer_directory(directory) is None
+    await seed_city(files)
+    newer = await newer_directory(directory)
+    assert newer is not None
+    assert newer.items == directory.items
