@@ -44,15 +44,14 @@ async def _lapse_in(hall_id: UUID, code: str, *, now: datetime) -> list[Change]:
             business_day(now),
         )
         for row in found:
-            version = microseconds()
             step = Step(
                 hall_id=hall_id,
                 move=Move.LAPSE,
                 before=TicketState(row["state"]),
                 at=now,
-                version=version,
+                version=microseconds(),
                 actor=SYSTEM,
             )
-            await steps.make(row["id"], step, tx=tx)
-            changes.append(Change(code, row["id"], version))
+            if lapsed := await steps.make(row["id"], step, tx=tx):
+                changes.append(Change(code, lapsed["id"], lapsed["version"]))
     return changes
