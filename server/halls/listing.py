@@ -5,14 +5,13 @@ version of its live state; a request only measures, sorts, and joins the pieces.
 """
 
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 
 from scheduler.calendar import is_open
 from scheduler.places import Place, to_gcj02, to_wgs84
-from scheduler.ranking import Travel, rank_nearest, travel_s
+from scheduler.ranking import PACES, Travel, rank_nearest, travel_s
 from server.errors import FieldError, InvalidRequest
 from server.halls.directory import Directory, HallEntry
 from server.halls.views import HallSummary, Links, NearQuery, PlaceView
@@ -20,8 +19,9 @@ from server.live.feed import Feed
 from server.live.reading import shown
 from server.live.state import encode
 
-_UNKNOWN = b'null,"travel_s":null'
-_MOST_ANSWERS = 2_000
+_UNKNOWN = b'null,"travel_s":null},'
+_MOST_ANSWERS = 500
+_MOST_FIGURES = 100_000
 Stamp = tuple[int, datetime]
 
 
@@ -41,18 +41,23 @@ class HallLists:
         self._stamp: Stamp | None = None
         self._versions: list[int | None] = [None] * len(self._halls)
         self._open = [False] * len(self._halls)
-        # Each hall's JSON from the end of the one before it up to the value of `distance_m`.
+        # Each hall's JSON up to the value of `distance_m`.
         self._pieces = [b""] * len(self._halls)
-        self._answers: dict[NearQuery, bytes] = {}
+        self._figures = {travel: _Figures(travel) for travel in PACES}
+        # What was asked since the halls last changed, and the answer where it was asked again:
+        # to keep every answer would cost more than to make it.
+        self._answers: dict[NearQuery, bytes | None] = {}
 
     def ranked(self, query: NearQuery, now: datetime) -> bytes:
         """The JSON of a HallList. Raises InvalidRequest or NotFound."""
         self._catch_up(shown(now))
-        answer = self._answers.get(query)
-        if answer is None:
-            if len(self._answers) >= _MOST_ANSWERS:
-                self._answers.clear()
-            answer = self._answers[query] = self._make(query, shown(now))
+        answers = self._answers
+        if answer := answers.get(query):
+            return answer
+        answer = self._make(query, shown(now))
+        if len(answers) >= _MOST_ANSWERS:
+            answers.clear()
+        answers[query] = answer if query in answers else None
         return answer
 
     def _make(self, query: NearQuery, as_of: datetime) -> bytes:
@@ -65,15 +70,15 @@ class HallLists:
             near = rank_nearest(distances, within_m=query.within_m).tolist()
             placeless = [] if query.within_m else range(len(distances), len(self._halls))
             order = self._wanted(query, [*near, *placeless])
-            known = [at for at in order if at < len(distances)]
-            figures = _figures(distances[known], query.travel)
-            figures += [_UNKNOWN] * (len(order) - len(known))
+            known = self._figures[query.travel]
+            metres = np.rint(distances).astype(np.int64).tolist()
+            figures = [known[metres[at]] if at < len(metres) else _UNKNOWN for at in order]
         parts = [b""] * (2 * len(order))
         parts[::2] = [self._pieces[at] for at in order]
         parts[1::2] = figures
-        # Every piece begins by closing the hall before it; the first has none.
-        data = b"".join(parts)[2:] + b"}" if parts else b""
-        return b'{"as_of":%s,"data":[%s]}' % (encode(as_of), data)
+        if parts:
+            parts[-1] = parts[-1][:-1]  # no comma after the last hall
+        return b"".join([b'{"as_of":', encode(as_of), b',"data":[', *parts, b"]}"])
 
     def _in_code_order(self) -> list[int]:
         return sorted(range(len(self._halls)), key=lambda at: self._halls[at].code)
@@ -121,14 +126,26 @@ class HallLists:
             travel_s=None,
         )
         # The two values that differ between requests are declared last: cut them off here.
-        return b"}," + encode(summary).removesuffix(_UNKNOWN + b"}")
+        return encode(summary).removesuffix(_UNKNOWN[:-1])
 
 
-def _figures(distances: np.ndarray[Any, np.dtype[np.float64]], travel: Travel) -> list[bytes]:
-    """Each hall's metres and seconds as JSON, up to the end of its last value."""
-    metres = np.rint(distances).astype(np.int64).tolist()
-    seconds = np.rint(travel_s(distances, travel)).astype(np.int64).tolist()
-    return [b'%d,"travel_s":%d' % figures for figures in zip(metres, seconds, strict=True)]
+class _Figures(dict[int, bytes]):
+    """By whole metres: distance and travel time as JSON, to the end of the hall.
+
+    A city has few different distances, and to write one costs ten times what it costs to look up.
+    """
+
+    def __init__(self, travel: Travel) -> None:
+        self._travel = travel
+
+    def __missing__(self, metres: int) -> bytes:
+        if len(self) >= _MOST_FIGURES:
+            self.clear()
+        figures = self[metres] = b'%d,"travel_s":%d},' % (
+            metres,
+            round(travel_s(metres, self._travel)),
+        )
+        return figures
 
 
 def place_of(query: NearQuery) -> Place | None:
