@@ -426,6 +426,11 @@ async def run_demo(
         # Before the work of starting: a port that is taken is told at once.
         listening = listen(settings.host, settings.port)
         sandbox_listening = listen("127.0.0.1", int(sandbox_url.rpartition(":")[2]))
+        # The sandbox needs no stores, so it gets ready while they do.
+        fd = sandbox_listening.fileno()
+        await supervisor.start(
+            child("sandbox", "sandbox", "--fd", str(fd), settings=settings, pass_fds=[fd])
+        )
         urls = await EmbeddedStores(data_dir).start(supervisor)
         settings = settings.at(urls.database, urls.redis)
         city_hall = await prepare_demo_city(settings)
@@ -433,10 +438,6 @@ async def run_demo(
         keep_clock(kept, clock)
         settings = settings.model_copy(
             update={"clock_start": clock.start, "clock_anchor": clock.anchor}
-        )
-        fd = sandbox_listening.fileno()
-        await supervisor.start(
-            child("sandbox", "sandbox", "--fd", str(fd), settings=settings, pass_fds=[fd])
         )
         await supervisor.start(child("worker", "work", settings=settings))
         await start_api(supervisor, settings, listening)
