@@ -68,6 +68,11 @@ async def decide(hall_id: UUID, work: Callable[[Transaction | None], Awaitable[R
     return row
 
 
+async def lock(tx: Transaction, hall_id: UUID) -> None:
+    """Wait until nobody else decides anything in this hall; then nobody does until `tx` ends."""
+    await tx.run("SELECT 1 FROM hall WHERE id = $1 FOR UPDATE", hall_id)
+
+
 def deciding_in(hall_id: UUID) -> AbstractAsyncContextManager[Transaction]:
     """A transaction in which nobody else decides anything in this hall."""
     return transaction(f"SELECT 1 FROM hall WHERE id = '{hall_id}' FOR UPDATE")

@@ -189,9 +189,9 @@ class HallMap:
 
     Built once, never changed, safe to share between threads. Distances: the straight chord c
     between two points in Earth-centred coordinates on the WGS-84 ellipsoid, bent to an arc of the
-    mean Earth radius R, s = 2R·asin(c / 2R). The chord has the ellipsoid in it; the bend is only 4e-5 of it at 200 km, so the
-    sphere does for that. Within 0.0001 % of the geodesic up to 100 km, 0.002 % up to 1,000 km and
-    0.1 % up to 5,000 km in China (held by the tests).
+    mean Earth radius R, s = 2R·asin(c / 2R). The chord has the ellipsoid in it; the bend is only
+    4e-5 of it at 200 km, so the sphere does for that. Within 0.0001 % of the geodesic up to 100 km,
+    0.002 % up to 1,000 km and 0.1 % up to 5,000 km in China (held by the tests).
     """
 
     __slots__ = ("_halls", "_square")

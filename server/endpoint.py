@@ -199,12 +199,17 @@ def address_of(request: Request) -> str:
 
 def admit(request: Request, guard: Guard, hall: str | None) -> Principal:
     """Who asks. Raises NotSignedIn, NotAllowed or TooManyRequests."""
+    room = services(request)
     header = request.headers.get("authorization", "")
     scheme, _, token = header.partition(" ")
-    if not token or scheme.lower() != "bearer":
-        raise NotSignedIn
-    room = services(request)
-    who = room.tokens.read(token)
+    try:
+        if not token or scheme.lower() != "bearer":
+            raise NotSignedIn
+        who = room.tokens.read(token)
+    except NotSignedIn:
+        # Whoever tries tokens out has no name to count against.
+        room.limits.check(ADDRESS, address_of(request))
+        raise
     room.limits.check(PERSON, str(who.id))
     guard.admit(who, hall)
     return who

@@ -69,7 +69,7 @@ class Limits:
             await asyncio.sleep(ADD_UP_EVERY_S)
             try:
                 await self._add_up()
-            except aioredis.RedisError as fault:
+            except (aioredis.RedisError, OSError) as fault:
                 log.warning("limits_not_added_up", fault=type(fault).__name__)
 
     async def _add_up(self) -> None:
@@ -84,12 +84,12 @@ class Limits:
         due = [(place, count) for place, count in self._counts.items() if count.here > count.told]
         if not due:
             return
+        telling = [count.here for _, count in due]
         async with self._valkey.pipeline(transaction=False) as pipe:
             for (rate, key), count in due:
                 name = f"limit:{rate.name}:{key}:{count.window}"
                 pipe.incrby(name, count.here - count.told)
                 pipe.expire(name, 2 * rate.window_s)
-                count.told = count.here
             totals = (await pipe.execute())[::2]
-        for (_, count), total in zip(due, totals, strict=True):
-            count.elsewhere = total - count.told
+        for (_, count), here, total in zip(due, telling, totals, strict=True):
+            count.told, count.elsewhere = here, total - here

@@ -6,6 +6,7 @@ from datetime import datetime
 import asyncpg
 
 from models import decisions, issuing
+from models.database import Transaction, transaction
 from models.decisions import LineFacts
 from models.halls import LineState
 from models.issuing import Issued, NewTicket
@@ -49,12 +50,9 @@ async def take_number(
     Raises NotFound and every refusal of this room; after one, nothing has changed.
     """
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
-    line = _line_for(hall, item)
-    _check_open(hall, now)
-    _check_distance(hall, wish.place)
-    visit = _Visit(hall, item, line, who, now)
+    visit = _Visit(hall, item, _line_for(hall, item), wish.place, who, now)
     try:
-        view = await _issue(visit, once)
+        view = await (_issue_once(visit, once) if once.has_key else _issue(visit))
     except asyncpg.UniqueViolationError as taken:
         # She asked twice at once: each look found nothing, the key sees both.
         if taken.constraint_name == "ticket_open_once":
@@ -69,29 +67,46 @@ class _Visit:
     hall: HallEntry
     item: ItemEntry
     line: LineEntry
+    place: Place | None
     who: Principal
     now: datetime
 
 
-async def _issue(visit: _Visit, once: Once) -> TicketView:
-    """Issue the ticket: in one statement where nothing stands against it, else under the lock.
+async def _issue(visit: _Visit) -> TicketView:
+    """Issue the ticket in one statement, which refuses by writing nothing."""
+    _check(visit)
+    issued = await issuing.issue(_new_ticket(visit))
+    if issued is None:
+        async with transaction() as tx:
+            issued = await _issue_under_lock(tx, visit)
+    return _view(visit, issued)
 
-    The statement refuses by writing nothing; what stood against it is then found under the hall's
-    lock, where a limited line is also counted exactly.
-    """
-    if not once.has_key and (issued := await issuing.issue(_new_ticket(visit))):
-        return _view(visit, issued)
-    async with decisions.deciding_in(visit.hall.id) as tx:
+
+async def _issue_once(visit: _Visit, once: Once) -> TicketView:
+    """Issue the ticket for a request with a key: whatever is asked again is answered first."""
+    async with transaction() as tx:
         await once.claim(tx)
-        facts = await decisions.line_facts(
-            tx, line_id=visit.line.id, citizen_id=visit.who.id, item_id=visit.item.id
-        )
-        _decide(facts, visit.item)
-        issued = await issuing.issue(replace(_new_ticket(visit), within_limit=True), tx=tx)
-        assert issued is not None, "nothing moves under the hall's lock"
+        _check(visit)
+        issued = await issuing.issue(_new_ticket(visit), tx=tx)
+        if issued is None:
+            issued = await _issue_under_lock(tx, visit)
         view = _view(visit, issued)
         await once.keep(tx, view, status=201)
     return view
+
+
+async def _issue_under_lock(tx: Transaction, visit: _Visit) -> Issued:
+    """Find what stands against the ticket, where nothing moves; a limited line is counted here."""
+    await decisions.lock(tx, visit.hall.id)
+    facts = await decisions.line_facts(
+        tx, line_id=visit.line.id, citizen_id=visit.who.id, item_id=visit.item.id
+    )
+    _decide(facts, visit.item)
+    issued = await issuing.issue(replace(_new_ticket(visit), within_limit=True), tx=tx)
+    if issued is None:
+        # Only what happens in other halls can have moved.
+        raise AlreadyInLine
+    return issued
 
 
 def _new_ticket(visit: _Visit) -> NewTicket:
@@ -131,6 +146,12 @@ def _line_for(hall: HallEntry, item: ItemEntry) -> LineEntry:
     if code is None:
         raise NotOffered
     return hall.lines[code]
+
+
+def _check(visit: _Visit) -> None:
+    """What needs no database: the hall is open, and she is near enough."""
+    _check_open(visit.hall, visit.now)
+    _check_distance(visit.hall, visit.place)
 
 
 def _check_open(hall: HallEntry, now: datetime) -> None:

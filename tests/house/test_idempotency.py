@@ -48,6 +48,24 @@ async def test_the_same_key_gets_the_first_answer_to_the_byte(
     assert await tickets_in(api, hall) == 2
 
 
+async def test_it_is_the_first_answer_even_when_the_hall_has_closed_since(
+    api: Api, hall: str, lin: Person
+) -> None:
+    item = api.item(hall, "E")
+    api.turn_clock("2026-11-23T11:59:50+08:00")
+    first = await take(lin, hall, item, "k1")
+    try:
+        api.turn_clock("2026-11-23T23:00:00+08:00")
+        assert (await take(lin, hall, item, "k1")).content == first.content
+        late = await take(lin, hall, api.item(hall, "E", nth=1), "k2")
+        assert (late.status_code, late.json()["code"]) == (409, "hall_closed")
+        api.turn_clock("2026-11-23T11:59:55+08:00")
+        # What was refused never happened, so the key is still good.
+        assert (await take(lin, hall, api.item(hall, "E", nth=1), "k2")).status_code == 201
+    finally:
+        api.turn_clock("2026-11-23T09:30:00+08:00")
+
+
 async def test_it_is_the_first_answer_even_when_the_ticket_has_moved_on(
     api: Api, hall: str, lin: Person
 ) -> None:

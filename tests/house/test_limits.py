@@ -162,6 +162,20 @@ async def test_over_http_an_address_is_asked_to_wait(
     assert (await api.http.get("/api/v1/halls", headers=claim)).status_code == 429
 
 
+async def test_who_tries_tokens_out_is_counted_by_address(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.services, "limits", Limits(api.services.valkey, enabled=True))
+    monkeypatch.setattr(endpoints, "ADDRESS", a_rate(most=3))
+    statuses = [
+        (
+            await api.http.get("/api/v1/tickets", headers={"Authorization": f"Bearer {nth}"})
+        ).status_code
+        for nth in range(5)
+    ]
+    assert statuses == [401, 401, 401, 429, 429]
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/board/dg-01", "/board/nowhere", "/assets/yiting.css", "/docs", "/docs/problems"]
 )
