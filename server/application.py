@@ -156,25 +156,25 @@ async def _follow_catalogue(app: Sanic[Any, Any]) -> None:
 
 
 def _never_ending(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """A background task; should it end by itself, this process ends too.
-
-    Without any one of them it would answer and be wrong: whoever supervises it starts another.
-    """
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if task.cancelling():
-            return
-        fault = None if task.cancelled() else task.exception()
-        while isinstance(fault, BaseExceptionGroup):
-            fault = fault.exceptions[0]
-        frames = extract_tb(fault.__traceback__)[-6:] if fault else []
-        where = [f"{frame.filename}:{frame.lineno}" for frame in frames]
-        log.critical("background_task_died", task=name, fault=type(fault).__name__, where=where)
-        os.kill(os.getpid(), signal.SIGTERM)
-
+    """A background task; should it end before we close, this process ends too."""
     task = asyncio.create_task(work, name=name)
-    task.add_done_callback(ended)
+    task.add_done_callback(_end_process)
     return task
+
+
+def _end_process(dead: asyncio.Task[None]) -> None:
+    """Stop serving: without any one of its tasks a process would answer and be wrong.
+
+    Whoever supervises it starts another.
+    """
+    fault = None if dead.cancelled() else dead.exception()
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    frames = extract_tb(fault.__traceback__)[-6:] if fault else []
+    where = [f"{frame.filename}:{frame.lineno}" for frame in frames]
+    name, kind = dead.get_name(), type(fault).__name__
+    log.critical("background_task_died", task=name, fault=kind, where=where)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _remember_ended(tokens: Tokens) -> None:
@@ -196,9 +196,14 @@ async def _say_goodbye(app: Sanic[Any, Any]) -> None:
 
 
 async def _close(app: Sanic[Any, Any]) -> None:
-    for task in app.ctx.tasks:
-        task.cancel()
-    await asyncio.gather(*app.ctx.tasks, return_exceptions=True)
+    running = {task for task in app.ctx.tasks if not task.done()}
+    for task in running:
+        task.remove_done_callback(_end_process)
+    while running:
+        for task in running:
+            task.cancel()
+        # Again after a while: a cancellation may get lost, see `is_cancelled`.
+        _, running = await asyncio.wait(running, timeout=1)
     await app.ctx.services.valkey.aclose()
     await Tortoise.close_connections()
 

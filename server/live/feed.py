@@ -46,6 +46,16 @@ encode_changes = msgspec.json.Encoder().encode
 decode_changes = msgspec.json.Decoder(tuple[Change, ...]).decode
 
 
+def is_cancelled() -> bool:
+    """Whether the task that asks was cancelled, also when it was not told.
+
+    Under Python 3.11 `wait_for`, which the client uses when it sends, may lose a cancellation; and
+    where cleaning up fails, that fault is raised in its place. Whoever loops for ever asks.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 @asynccontextmanager
 async def subscribed(
     valkey: aioredis.Redis, *channels: str
@@ -56,9 +66,9 @@ async def subscribed(
     reconnect by itself and not tell that something may have been missed.
     """
     pool = valkey.connection_pool
-    own = aioredis.ConnectionPool(
-        pool.connection_class, **(pool.connection_kwargs | {"retry": Retry(NoBackoff(), 0)})
-    )
+    # Without a timeout the client sends without `wait_for`, see `is_cancelled`; we ping instead.
+    ours = {"retry": Retry(NoBackoff(), 0), "socket_timeout": None}
+    own = aioredis.ConnectionPool(pool.connection_class, **(pool.connection_kwargs | ours))
     async with aioredis.Redis.from_pool(own) as client, client.pubsub() as subscription:
         await subscription.subscribe(*channels)
         for _ in channels:  # each is confirmed; only then nothing is missed
@@ -169,8 +179,11 @@ class Feed:
         """Keep the memory up to date until cancelled."""
         while True:
             try:
-                await self._listen()
+                # A task of its own: a group whose member failed leaves its task marked cancelled.
+                await asyncio.create_task(self._listen())
             except* (aioredis.RedisError, OSError) as faults:
+                if is_cancelled():
+                    raise
                 log.warning("feed_lost", fault=type(faults.exceptions[0]).__name__)
                 await asyncio.sleep(RECONNECT_AFTER_S)
 
@@ -223,7 +236,7 @@ class Feed:
 
     async def _read_news(self) -> None:
         """Fetch what was heard of, together."""
-        while True:
+        while not is_cancelled():
             await self._woken.wait()
             await asyncio.sleep(GATHER_S)
             self._woken.clear()

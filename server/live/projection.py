@@ -22,6 +22,7 @@ from server.live.feed import (
     LIVE,
     RECONNECT_AFTER_S,
     decode_changes,
+    is_cancelled,
     live_key,
     subscribed,
 )
@@ -94,11 +95,11 @@ class Projector:
             group.create_task(self._follow_catalogue())
 
     async def _again_on_loss(self, part: Callable[[], Awaitable[None]]) -> None:
-        while True:
+        while not is_cancelled():
             try:
                 await part()
             except Exception as fault:
-                if not is_store_fault(fault):
+                if not is_store_fault(fault) or is_cancelled():
                     raise
                 log.warning("projector_lost_store", fault=type(fault).__name__)
                 await asyncio.sleep(RECONNECT_AFTER_S)
@@ -106,7 +107,7 @@ class Projector:
     # --- leases ----------------------------------------------------------------------------
 
     async def _tend_leases(self) -> None:
-        while True:
+        while not is_cancelled():
             order = sorted(await self._wanted())
             keys = [lease_key(code) for code in order]
             places = await self._take(keys=keys, args=[self.name, LEASE_MS]) if keys else ((), ())
@@ -173,7 +174,7 @@ class Projector:
         self._wake.set()
 
     async def _project_due(self) -> None:
-        while True:
+        while not is_cancelled():
             now = time.monotonic()
             due = [code for code, when in self._due.items() if when <= now and code in self.held]
             for code in due:
@@ -189,8 +190,10 @@ class Projector:
         self._wake.clear()
         waits = [when for code, when in self._due.items() if code in self.held]
         rest = max(0.0, min(waits, default=math.inf) - time.monotonic())
+        # Not `wait_for`: woken and cancelled at once, it would forget that it was cancelled.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), min(rest, TEND_LEASES_EVERY_S))
+            async with asyncio.timeout(min(rest, TEND_LEASES_EVERY_S)):
+                await self._wake.wait()
 
     # --- what ------------------------------------------------------------------------------
 

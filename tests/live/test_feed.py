@@ -16,6 +16,7 @@ from server.clock import microseconds
 from server.live import feed as feed_module
 from server.live.feed import CHANGED, ENDED, LIVE, Feed, live_key
 from server.live.memory import FORGET_AFTER_US, Change
+from server.live.projection import Projector
 from server.tickets.routes import current_ticket
 from tests.conftest import Api, until
 from tests.live.wire import a_wire
@@ -153,3 +154,23 @@ async def talking(api: Api) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def test_listening_and_projecting_end_when_they_are_cancelled_at_any_moment(
+    api: Api, store_urls: StoreUrls
+) -> None:
+    for wait_s in (0, 0.001, 0.003, 0.006, 0.01, 0.02, 0.05, 0.5, 0.505, 0.51, 0.52, 0.55):
+        valkey = aioredis.from_url(store_urls.redis)
+        feed = Feed(valkey, api.services.directory.codes)
+        projector = Projector(valkey, api.services.directory, api.services.clock)
+        tasks = [
+            asyncio.create_task(feed.listen_forever()),
+            asyncio.create_task(projector.run_forever()),
+        ]
+        await asyncio.sleep(wait_s)
+        for task in tasks:
+            task.cancel()
+        _, going_on = await asyncio.wait(tasks, timeout=5)
+        assert not going_on
+        await projector.release()
+        await valkey.aclose()
