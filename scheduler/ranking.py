@@ -1,16 +1,11 @@
 """Which hall first, and how long the way there takes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal, overload
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import Final, Literal
 
 Travel = Literal["walk", "bike", "drive", "transit"]
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 
 class UnknownTravel(ValueError):
@@ -43,43 +38,27 @@ PACES: Final[Mapping[Travel, Pace]] = MappingProxyType(
 )
 
 
-@overload
-def travel_s(distance_m: float, mode: Travel, *, paces: Mapping[Travel, Pace] = ...) -> float: ...
-@overload
-def travel_s(distance_m: Floats, mode: Travel, *, paces: Mapping[Travel, Pace] = ...) -> Floats: ...
-def travel_s(
-    distance_m: float | Floats, mode: Travel, *, paces: Mapping[Travel, Pace] = PACES
-) -> float | Floats:
-    """Estimate seconds on the way for straight distances in metres: one number, or an array.
+def travel_times_s(
+    distances_m: Iterable[float], mode: Travel, *, paces: Mapping[Travel, Pace] = PACES
+) -> list[float]:
+    """Estimate seconds on the way for each straight distance in metres.
 
-    Straight line × road factor ÷ speed + overhead; NaN (place unknown) stays NaN. A rough guess
-    where no map service is asked. Raises `UnknownTravel`.
+    Straight line × road factor ÷ speed + overhead: a rough guess where no map service is asked.
+    Raises `UnknownTravel`.
     """
     pace = paces.get(mode)
     if pace is None:
         raise UnknownTravel(f"travel must be one of {', '.join(paces)}, not {mode!r}")
-    return distance_m * (pace.road_factor / pace.speed_m_s) + pace.overhead_s
+    per_metre, overhead = pace.road_factor / pace.speed_m_s, pace.overhead_s
+    return [metres * per_metre + overhead for metres in distances_m]
 
 
-def _first(distances: Floats, count: int) -> Indices:
-    """Narrow down to the `count` smallest and whatever ties with the last of them, unsorted."""
-    farthest = np.partition(distances, count - 1)[count - 1]
-    return np.flatnonzero(~(distances > farthest))  # NaN sorts last and compares false: kept
-
-
-def rank_nearest(
-    distances: ArrayLike, *, within_m: float | None = None, limit: int | None = None
-) -> Indices:
+def rank_nearest(distances_m: Sequence[float], *, within_m: float | None = None) -> list[int]:
     """Order halls by distance in metres, nearest first: gives their indices.
 
-    Ties keep the order of the halls; NaN (place unknown) comes last. `within_m` keeps the halls at
-    that distance or nearer, and none whose place is unknown; `limit` keeps the first so many.
-    Raises `ValueError` on a negative limit.
+    Ties keep the order of the halls. `within_m` keeps the halls at that distance or nearer.
     """
-    if limit is not None and limit < 0:
-        raise ValueError(f"limit must not be negative, not {limit}")
-    far = np.asarray(distances, dtype=np.float64)
-    chosen = np.arange(len(far)) if within_m is None else np.flatnonzero(far <= within_m)
-    if limit is not None and 0 < limit < len(chosen):
-        chosen = chosen[_first(far[chosen], limit)]
-    return chosen[np.argsort(far[chosen], kind="stable")][:limit]
+    chosen: Iterable[int] = range(len(distances_m))
+    if within_m is not None:
+        chosen = [at for at in chosen if distances_m[at] <= within_m]
+    return sorted(chosen, key=distances_m.__getitem__)

@@ -5,13 +5,12 @@ version of its live state; a request only measures, sorts, and joins the pieces.
 """
 
 from datetime import datetime
+from functools import cache
 from urllib.parse import quote
-
-import numpy as np
 
 from scheduler.calendar import is_open
 from scheduler.places import Place, to_gcj02, to_wgs84
-from scheduler.ranking import PACES, Travel, rank_nearest, travel_s
+from scheduler.ranking import rank_nearest, travel_times_s
 from server.errors import FieldError, InvalidRequest
 from server.halls.directory import Directory, HallEntry
 from server.halls.views import HallSummary, Links, NearQuery, PlaceView
@@ -19,9 +18,8 @@ from server.live.feed import Feed
 from server.live.reading import shown
 from server.live.state import encode
 
-_UNKNOWN = b'null,"travel_s":null},'
+_UNKNOWN = b'null,"travel_s":null}'
 _MOST_ANSWERS = 500
-_MOST_FIGURES = 100_000
 Stamp = tuple[int, datetime]
 
 
@@ -39,46 +37,49 @@ class HallLists:
         self._halls = (*directory.placed, *unplaced)
         self._links = [links(hall) for hall in self._halls]
         self._stamp: Stamp | None = None
+        self._as_of = datetime.min
         self._versions: list[int | None] = [None] * len(self._halls)
         self._open = [False] * len(self._halls)
         # Each hall's JSON up to the value of `distance_m`.
         self._pieces = [b""] * len(self._halls)
-        self._figures = {travel: _Figures(travel) for travel in PACES}
         # What was asked since the halls last changed, and the answer where it was asked again:
         # to keep every answer would cost more than to make it.
         self._answers: dict[NearQuery, bytes | None] = {}
 
     def ranked(self, query: NearQuery, now: datetime) -> bytes:
         """The JSON of a HallList. Raises InvalidRequest or NotFound."""
-        self._catch_up(shown(now))
+        as_of = shown(now)
+        self._catch_up(as_of)
         answers = self._answers
         if answer := answers.get(query):
             return answer
-        answer = self._make(query, shown(now))
+        answer = self._make(query)
         if len(answers) >= _MOST_ANSWERS:
             answers.clear()
         answers[query] = answer if query in answers else None
         return answer
 
-    def _make(self, query: NearQuery, as_of: datetime) -> bytes:
+    def _make(self, query: NearQuery) -> bytes:
         where = place_of(query)
         if where is None:
             order = self._wanted(query, self._in_code_order())
-            figures = [_UNKNOWN] * len(order)
-        else:
-            distances = self._directory.hall_map.distances_m(where.lat, where.lng)
-            near = rank_nearest(distances, within_m=query.within_m).tolist()
-            placeless = [] if query.within_m else range(len(distances), len(self._halls))
-            order = self._wanted(query, [*near, *placeless])
-            known = self._figures[query.travel]
-            metres = np.rint(distances).astype(np.int64).tolist()
-            figures = [known[metres[at]] if at < len(metres) else _UNKNOWN for at in order]
-        parts = [b""] * (2 * len(order))
-        parts[::2] = [self._pieces[at] for at in order]
-        parts[1::2] = figures
-        if parts:
-            parts[-1] = parts[-1][:-1]  # no comma after the last hall
-        return b"".join([b'{"as_of":', encode(as_of), b',"data":[', *parts, b"]}"])
+            return _joined(self._as_of, [self._pieces[at] + _UNKNOWN for at in order])
+        distances = self._directory.hall_map.distances_m(where.lat, where.lng)
+        near = rank_nearest(distances, within_m=query.within_m)
+        placeless = [] if query.within_m else range(len(distances), len(self._halls))
+        order = self._wanted(query, [*near, *placeless])
+        known = [at for at in order if at < len(distances)]
+        metres = [distances[at] for at in known]
+        # Every piece and its two figures in turn: one formatting for the whole list.
+        values: list[object] = [None] * (3 * len(known))
+        values[::3] = [self._pieces[at] for at in known]
+        # `%d` cuts off what follows the point, so half a unit more rounds.
+        values[1::3] = [each + 0.5 for each in metres]
+        values[2::3] = [each + 0.5 for each in travel_times_s(metres, query.travel)]
+        halls = [_pattern(len(known)) % tuple(values)] if known else []
+        return _joined(
+            self._as_of, halls + [self._pieces[at] + _UNKNOWN for at in order[len(known) :]]
+        )
 
     def _in_code_order(self) -> list[int]:
         return sorted(range(len(self._halls)), key=lambda at: self._halls[at].code)
@@ -99,6 +100,8 @@ class HallLists:
             return
         self._stamp = stamp
         self._answers.clear()
+        boards = [kept.board.as_of for kept in self._feed.memory.halls.values()]
+        self._as_of = min([*boards, as_of])  # no list is newer than the oldest of what it tells
         for at, hall in enumerate(self._halls):
             live = self._feed.memory.halls.get(hall.code)
             version = live.board.version if live else 0
@@ -126,26 +129,17 @@ class HallLists:
             travel_s=None,
         )
         # The two values that differ between requests are declared last: cut them off here.
-        return encode(summary).removesuffix(_UNKNOWN[:-1])
+        return encode(summary).removesuffix(_UNKNOWN)
 
 
-class _Figures(dict[int, bytes]):
-    """By whole metres: distance and travel time as JSON, to the end of the hall.
+@cache
+def _pattern(many: int) -> bytes:
+    """So many halls, each a piece with its metres and seconds to come."""
+    return b",".join([b'%b%d,"travel_s":%d}'] * many)
 
-    A city has few different distances, and to write one costs ten times what it costs to look up.
-    """
 
-    def __init__(self, travel: Travel) -> None:
-        self._travel = travel
-
-    def __missing__(self, metres: int) -> bytes:
-        if len(self) >= _MOST_FIGURES:
-            self.clear()
-        figures = self[metres] = b'%d,"travel_s":%d},' % (
-            metres,
-            round(travel_s(metres, self._travel)),
-        )
-        return figures
+def _joined(as_of: datetime, halls: list[bytes]) -> bytes:
+    return b'{"as_of":%b,"data":[%b]}' % (encode(as_of), b",".join(halls))
 
 
 def place_of(query: NearQuery) -> Place | None:
