@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -220,8 +221,12 @@ class Tokens:
         return who, float(claims["exp"])
 
 
+@lru_cache(maxsize=10_000)
 def own_id(text: str) -> UUID:
-    """An id out of a path. Raises NotFound when it is none: no such thing can exist."""
+    """An id out of a path; remembered, because phones ask for theirs again and again.
+
+    Raises NotFound when it is none: no such thing can exist.
+    """
     try:
         return UUID(text)
     except ValueError:

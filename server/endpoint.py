@@ -210,7 +210,7 @@ def admit(request: Request, guard: Guard, hall: str | None) -> Principal:
         # Whoever tries tokens out has no name to count against.
         room.limits.check(ADDRESS, address_of(request))
         raise
-    room.limits.check(PERSON, str(who.id))
+    room.limits.check(PERSON, who.id)
     guard.admit(who, hall)
     return who
 

@@ -8,6 +8,7 @@ import asyncio
 import math
 import time
 from dataclasses import dataclass
+from uuid import UUID
 
 import redis.asyncio as aioredis
 import structlog
@@ -48,9 +49,9 @@ class Limits:
     def __init__(self, valkey: aioredis.Redis, *, enabled: bool) -> None:
         self._valkey = valkey
         self._enabled = enabled
-        self._counts: dict[tuple[Rate, str], _Count] = {}
+        self._counts: dict[tuple[Rate, str | UUID], _Count] = {}
 
-    def check(self, rate: Rate, key: str) -> None:
+    def check(self, rate: Rate, key: str | UUID) -> None:
         """Count one request. Raises TooManyRequests when that is one too many."""
         if not self._enabled:
             return

@@ -4,11 +4,12 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from sanic import Blueprint, Request
+from sanic import Blueprint, HTTPResponse, Request
 
 from models.database import rows
 from models.decisions import VIEW_OF_CITIZEN, VIEW_ONE
 from scheduler.places import Datum
+from server.answers import JSON, Answer
 from server.auth import CITIZEN, Principal, own_id
 from server.endpoint import endpoint
 from server.errors import (
@@ -151,12 +152,12 @@ async def list_tickets(request: Request, who: Principal, query: PageQuery) -> Ti
     refuses=[NotFound],
     example=EXAMPLE,
 )
-async def show_ticket(request: Request, who: Principal, ticket: str) -> TicketView:
+async def show_ticket(request: Request, who: Principal, ticket: str) -> HTTPResponse:
     """A ticket of mine: its state, how many are ahead, which counter calls me."""
     found = await current_ticket(services(request).feed, own_id(ticket))
     if found is None or found.citizen != who.id:
         raise NotFound
-    return found.view
+    return Answer(found.encoded, content_type=JSON)
 
 
 @endpoint(
