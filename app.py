@@ -8,19 +8,19 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from sanic import Sanic
 
+from integrations.platforms import PlatformSettings, UnfitPlatforms, open_platforms, require_real
 from integrations.processes import (
     Program,
     ProgramFailed,
@@ -30,6 +30,7 @@ from integrations.processes import (
     until_signalled,
 )
 from integrations.sandbox import SandboxSettings, create_sandbox
+from integrations.sandbox.accounts import DEMO_KEYS, make_keys, our_accounts, sandbox_settings
 from integrations.sandbox.crowd import CrowdPlan, simulate_crowd
 from integrations.stores import (
     EmbeddedStores,
@@ -40,7 +41,6 @@ from integrations.stores import (
     require_valkey,
     wipe,
 )
-from integrations.wechat import WeChatSignIn
 from models.opening import DatabaseUnusable, migrate_database, open_database
 from scheduler.calendar import SHANGHAI
 from server.admin.city_files import City, CityFilesError, read_city
@@ -55,11 +55,11 @@ from server.halls.directory import HallEntry, read_directory
 from server.logs import configure_logs
 from server.metrics import forget_process
 from server.operations import require_migrated
-from server.services import Vendors
 from server.settings import (
     DEMO_PASSWORD,
     Settings,
     WrongSettings,
+    read_as,
     read_settings,
     require_production,
     require_token_keys,
@@ -68,7 +68,6 @@ from server.worker import work as do_work
 
 HERE = Path(__file__).resolve().parent
 DEMO_CITY = HERE / "server" / "admin" / "city" / "dongguan"
-SANDBOX = SandboxSettings()
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -81,15 +80,6 @@ console = Console()
 DataDir = Annotated[Path, typer.Option("--data-dir", help="Where the embedded stores keep data.")]
 Port = Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)]
 Workers = Annotated[int, typer.Option(help="How many API processes.", min=1, max=64)]
-
-
-def vendors_of(settings: Settings) -> Vendors:
-    """The platforms behind the ports, as the settings name them."""
-    secret = settings.wechat_secret.get_secret_value() if settings.wechat_secret else ""
-    http = httpx.AsyncClient(limits=httpx.Limits(max_connections=200))
-    return Vendors(
-        wechat=WeChatSignIn(http, settings.wechat_host, settings.wechat_app_id or "", secret)
-    )
 
 
 # --- commands ------------------------------------------------------------------------------
@@ -128,9 +118,6 @@ def demo(
                 workers=workers,
                 rate_limits=rate_limits,
                 sandbox_url=f"http://127.0.0.1:{sandbox_port}",
-                wechat_host=f"http://127.0.0.1:{sandbox_port}",
-                wechat_app_id=SANDBOX.wechat_app_id,
-                wechat_secret=SANDBOX.wechat_secret,
                 clock_speed=speed,
                 token_keys_file=data_dir / "keys" / "token-keys.json",
             ),
@@ -146,7 +133,8 @@ def serve() -> None:
     settings = settings_or_exit()
 
     async def main() -> None:
-        require_production(settings, demo_keys={SANDBOX.wechat_app_id, SANDBOX.wechat_secret})
+        require_production(settings)
+        require_real(platforms_or_exit(), demo_keys=DEMO_KEYS)
         await require_stores_for_serving(settings)
         supervisor = Supervisor()
         try:
@@ -225,13 +213,17 @@ def keys(file: Annotated[Path, typer.Argument(help="Where to; an existing file i
 def sandbox(
     *,
     port: Port = 8001,
+    keys_dir: Annotated[
+        Path | None, typer.Option("--keys", help="A demo's keys; else it makes its own.")
+    ] = None,
     fd: Annotated[int | None, typer.Option(help="A listening socket.", hidden=True)] = None,
 ) -> None:
     """Run the platforms, played locally; never for real people."""
     configure_logs("info")
     with plainly():
         sock = listen("127.0.0.1", port) if fd is None else socket.socket(fileno=fd)
-    serve_here(create_sandbox(SANDBOX, name="sandbox"), sock)
+        settings = sandbox_settings(keys_dir) if keys_dir else SandboxSettings()
+    serve_here(create_sandbox(settings, name="sandbox"), sock)
 
 
 @cli.command()
@@ -304,7 +296,7 @@ def api(fd: Annotated[int, typer.Option(help="The listening socket.")]) -> None:
     """One API process; `serve` and `demo` start these."""
     settings = read_settings()
     configure_logs(settings.log_level)
-    serve_here(create_app(settings, vendors_of(settings)), socket.socket(fileno=fd))
+    serve_here(create_app(settings, open_platforms(platforms_or_exit())), socket.socket(fileno=fd))
 
 
 # --- how the commands do it ----------------------------------------------------------------
@@ -324,7 +316,7 @@ def plainly() -> Iterator[None]:
     """
     try:
         yield
-    except (WrongSettings, CityFilesError) as wrong:
+    except (WrongSettings, UnfitPlatforms, CityFilesError) as wrong:
         raise fail(wrong, 2) from None
     except (ProgramFailed, BenchFailed, DatabaseUnusable, ValkeyUnusable) as wrong:
         raise fail(wrong, 1) from None
@@ -346,6 +338,12 @@ def settings_or_exit(**given: object) -> Settings:
     """Settings, or one sentence and exit code 2."""
     with plainly():
         return read_settings(**given)
+
+
+def platforms_or_exit() -> PlatformSettings:
+    """Our accounts with the platforms, or one sentence and exit code 2."""
+    with plainly():
+        return read_as(PlatformSettings)
 
 
 def read_city_folder(folder: Path) -> City:
@@ -393,7 +391,13 @@ def child(name: str, *arguments: str, settings: Settings, **options: Any) -> Pro
     return Program(name, [sys.executable, str(HERE / "app.py"), *arguments], env=env, **options)
 
 
-async def start_api(supervisor: Supervisor, settings: Settings, sock: socket.socket) -> None:
+async def start_api(
+    supervisor: Supervisor,
+    settings: Settings,
+    sock: socket.socket,
+    *,
+    env: Mapping[str, str] | None = None,
+) -> None:
     """Start the API processes on one listening socket, which the caller keeps open.
 
     It outlives each of them: who connects while one is down waits a moment instead of failing.
@@ -402,7 +406,7 @@ async def start_api(supervisor: Supervisor, settings: Settings, sock: socket.soc
     metrics_dir.mkdir(parents=True, exist_ok=True)
     for old in metrics_dir.glob("*.db"):
         old.unlink()
-    env = {"PROMETHEUS_MULTIPROC_DIR": str(metrics_dir.resolve())}
+    env = {"PROMETHEUS_MULTIPROC_DIR": str(metrics_dir.resolve()), **(env or {})}
     died = partial(forget_process, metrics_dir)
     fd = sock.fileno()
     for number in range(1, settings.workers + 1):
@@ -428,9 +432,10 @@ async def run_demo(
         sandbox_listening = listen("127.0.0.1", int(sandbox_url.rpartition(":")[2]))
         # The sandbox needs no stores, so it gets ready while they do.
         fd = sandbox_listening.fileno()
-        await supervisor.start(
-            child("sandbox", "sandbox", "--fd", str(fd), settings=settings, pass_fds=[fd])
-        )
+        keys_dir = data_dir / "keys"
+        make_keys(keys_dir)
+        told = ("--fd", str(fd), "--keys", str(keys_dir))
+        await supervisor.start(child("sandbox", "sandbox", *told, settings=settings, pass_fds=[fd]))
         urls = await EmbeddedStores(data_dir).start(supervisor)
         settings = settings.at(urls.database, urls.redis)
         city_hall = await prepare_demo_city(settings)
@@ -440,8 +445,9 @@ async def run_demo(
             update={"clock_start": clock.start, "clock_anchor": clock.anchor}
         )
         await supervisor.start(child("worker", "work", settings=settings))
-        await start_api(supervisor, settings, listening)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        accounts = read_as(PlatformSettings, **our_accounts(sandbox_url, url, keys_dir))
+        await start_api(supervisor, settings, listening, env=accounts.environment())
         await until_answers(f"{url}/readyz")
         await until_answers(f"{sandbox_url}/healthz")
         if crowd_pace is not None:

@@ -150,6 +150,23 @@ class FaceCheck(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platforms:
+    """Everybody we may ask. What we have no account for is not in the mapping, or None.
+
+    `doors` and `phones` go by the platform's name, as in the API's paths: wechat, alipay.
+    `province_redirect` is the address that the province sends people back to.
+    """
+
+    doors: Mapping[str, SignIn] = field(default_factory=dict)
+    phones: Mapping[str, PhoneReader] = field(default_factory=dict)
+    faces: FaceCheck | None = None
+    province: ProvinceSignIn | None = None
+    province_redirect: str = ""
+    real_names: RealNameCheck | None = None
+    sms: SmsSender | None = None
+
+
 class PlatformRefused(Exception):
     """The platform looked and said no; the caller has to come with something else.
 

@@ -21,6 +21,7 @@ from sanic.exceptions import (
 from sanic.response import HTTPResponse
 from tortoise import Tortoise
 
+from integrations.ports import Platforms
 from models import orm_config
 from server import errors, operations
 from server.addresses import check_address
@@ -38,7 +39,7 @@ from server.limits import Limits
 from server.live import socket
 from server.live.feed import Feed
 from server.metrics import RouteTally, carry_over_forever
-from server.services import Services, Vendors
+from server.services import Services
 from server.sessions import routes as sessions
 from server.sessions.tokens import ended_recently
 from server.settings import Settings
@@ -67,7 +68,9 @@ BLUEPRINTS = (
 )
 
 
-def create_app(settings: Settings, vendors: Vendors, *, name: str = "yiting") -> Sanic[Any, Any]:
+def create_app(
+    settings: Settings, platforms: Platforms, *, name: str = "yiting"
+) -> Sanic[Any, Any]:
     """The API, ready to be served. Opens nothing before the server starts."""
     app: Sanic[Any, Any] = Sanic(
         name, configure_logging=False, strict_slashes=False, request_class=Incoming
@@ -91,13 +94,13 @@ def create_app(settings: Settings, vendors: Vendors, *, name: str = "yiting") ->
     for blueprint in BLUEPRINTS:
         app.blueprint(blueprint.copy(f"{blueprint.name}-{name}"))
     app.error_handler.add(Exception, _answer_fault)
-    app.before_server_start(lambda app: _open(app, settings, vendors))
+    app.before_server_start(lambda app: _open(app, settings, platforms))
     app.before_server_stop(_say_goodbye)
     app.after_server_stop(_close)
     return app
 
 
-async def _open(app: Sanic[Any, Any], settings: Settings, vendors: Vendors) -> None:
+async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) -> None:
     assert settings.database_url
     assert settings.redis_url
     await Tortoise.init(
@@ -118,7 +121,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, vendors: Vendors) -> N
         clock=clock_of(settings),
         tokens=tokens,
         limits=limits,
-        vendors=vendors,
+        platforms=platforms,
         valkey=valkey,
         feed=feed,
         directory=directory,

@@ -5,20 +5,13 @@ from dataclasses import dataclass
 import redis.asyncio as aioredis
 from sanic import Request
 
-from integrations.ports import SignIn
+from integrations.ports import Platforms
 from server.auth import Tokens
 from server.clock import Clock
 from server.halls.directory import Directory
 from server.limits import Limits
 from server.live.feed import Feed
 from server.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Vendors:
-    """The outside world behind ports; app.py chooses who stands behind them."""
-
-    wechat: SignIn
 
 
 @dataclass(slots=True)
@@ -29,7 +22,7 @@ class Services:
     clock: Clock
     tokens: Tokens
     limits: Limits
-    vendors: Vendors
+    platforms: Platforms
     valkey: aioredis.Redis
     feed: Feed
     directory: Directory

@@ -1,11 +1,8 @@
 """Settings: typed, read once from `YITING_…` variables and `.env`, refused loudly when wrong."""
 
-from collections.abc import Collection
 from datetime import datetime
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, TypeVar
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,6 +18,9 @@ DEMO_PASSWORD = "yiting-demo"  # noqa: S105 printed at every start of the demo, 
 
 class WrongSettings(Exception):
     """A setting is missing or wrong; the message is one sentence that names it."""
+
+
+Kind = TypeVar("Kind", bound=BaseSettings)
 
 
 class Settings(BaseSettings):
@@ -44,9 +44,6 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     token_keys_file: Path | None = None
-    wechat_host: str = "https://api.weixin.qq.com"
-    wechat_app_id: str | None = None
-    wechat_secret: SecretStr | None = None
 
     rate_limits: bool = True
     sandbox_url: str | None = None
@@ -61,7 +58,7 @@ class Settings(BaseSettings):
             raise ValueError("needs an offset, such as 2026-11-23T09:30:00+08:00")
         return value
 
-    @field_validator("wechat_host", "sandbox_url")
+    @field_validator("sandbox_url")
     @classmethod
     def _is_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
@@ -114,36 +111,29 @@ def read_settings(**given: object) -> Settings:
 
     Raises WrongSettings with one sentence that names every wrong variable.
     """
+    return read_as(Settings, **given)
+
+
+def read_as(kind: type[Kind], **given: object) -> Kind:
+    """Settings of any kind, as `read_settings` reads ours. Raises WrongSettings."""
     try:
-        return Settings(**{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
+        return kind(**{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as wrong:
         raise WrongSettings(_sentence(wrong)) from None
 
 
-def require_production(settings: Settings, *, demo_keys: Collection[str]) -> None:
+def require_production(settings: Settings) -> None:
     """Raise WrongSettings unless everything a real city needs is set and nothing is the demo's."""
     needed = {
         "YITING_DATABASE_URL": settings.database_url,
         "YITING_REDIS_URL": settings.redis_url,
         "YITING_TOKEN_KEYS_FILE": settings.token_keys_file,
-        "YITING_WECHAT_APP_ID": settings.wechat_app_id,
-        "YITING_WECHAT_SECRET": settings.wechat_secret,
     }
     missing = [name for name, value in needed.items() if not value]
     if missing:
         raise WrongSettings(f"Set {', '.join(missing)} before serving a real city.")
     if demos := _set_for_a_demo(settings):
         raise WrongSettings(f"Unset {', '.join(demos)} before serving a real city: for demos only.")
-    assert settings.wechat_secret is not None
-    if {settings.wechat_app_id, settings.wechat_secret.get_secret_value()} & set(demo_keys):
-        raise WrongSettings(
-            "YITING_WECHAT_APP_ID or YITING_WECHAT_SECRET is the demo's; set the city's own."
-        )
-    if _is_this_machine(settings.wechat_host):
-        raise WrongSettings(
-            f"YITING_WECHAT_HOST names this very machine ({settings.wechat_host}), as a sandbox"
-            " does; set WeChat's own host."
-        )
     assert settings.token_keys_file is not None
     require_token_keys(settings.token_keys_file)
 
@@ -158,15 +148,6 @@ def _set_for_a_demo(settings: Settings) -> list[str]:
         "YITING_CLOCK_SPEED": settings.clock_speed != 1.0,
     }
     return [name for name, is_set in only_in_demos.items() if is_set]
-
-
-def _is_this_machine(url: str) -> bool:
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-    return address.is_loopback or address.is_unspecified
 
 
 def require_token_keys(path: Path) -> None:
@@ -189,5 +170,6 @@ def _sentence(wrong: ValidationError) -> str:
     faults = []
     for fault in wrong.errors(include_input=False, include_url=False):
         reason = fault["msg"].removeprefix("Value error, ")
-        faults.append(f"YITING_{str(fault['loc'][0]).upper()} {reason[0].lower()}{reason[1:]}")
+        named = f"YITING_{str(fault['loc'][0]).upper()} " if fault["loc"] else ""
+        faults.append(f"{named}{reason[0].lower()}{reason[1:]}")
     return "Wrong settings: " + "; ".join(faults) + "."

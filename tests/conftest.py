@@ -26,7 +26,9 @@ import structlog
 from sanic import Sanic
 
 import app as yiting
+from integrations.platforms import PlatformSettings, open_platforms
 from integrations.sandbox import create_sandbox
+from integrations.sandbox.accounts import make_keys, our_accounts, sandbox_settings
 from integrations.stores import StoreUrls, embedded_stores, wipe
 from models.database import StatementCount, transaction
 from models.opening import migrate_database, open_database
@@ -37,7 +39,7 @@ from server.auth import write_token_keys
 from server.clock import Clock
 from server.live.projection import Projector
 from server.services import Services
-from server.settings import Settings, read_settings
+from server.settings import Settings, read_as, read_settings
 from tests.people import PASSWORD, Person, a_citizen, a_member_of_staff
 
 MONDAY_MORNING = datetime.fromisoformat("2026-11-23T09:30:00+08:00")
@@ -131,22 +133,22 @@ async def api(
         files = read_city(yiting.DEMO_CITY)
         await seed_city(files)
         await seed_demo_staff(files, PASSWORD)
-    sandbox = create_sandbox(yiting.SANDBOX, name="sandbox-for-api")
+    make_keys(keys.parent)
+    sandbox = create_sandbox(sandbox_settings(keys.parent), name="sandbox-for-api")
     async with serving(sandbox) as sandbox_url:
         settings = read_settings(
             mode="demo",
             database_url=store_urls.database,
             redis_url=store_urls.redis,
             token_keys_file=keys,
-            wechat_host=sandbox_url,
-            wechat_app_id=yiting.SANDBOX.wechat_app_id,
-            wechat_secret=yiting.SANDBOX.wechat_secret,
             sandbox_url=sandbox_url,
             clock_start=MONDAY_MORNING,
             clock_anchor=time.time(),
             rate_limits=False,
         )
-        application = create_app(settings, yiting.vendors_of(settings), name="api-under-test")
+        accounts = our_accounts(sandbox_url, "http://127.0.0.1", keys.parent)
+        platforms = open_platforms(read_as(PlatformSettings, **accounts))
+        application = create_app(settings, platforms, name="api-under-test")
         async with (
             serving(application) as url,
             httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http,

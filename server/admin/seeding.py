@@ -21,6 +21,7 @@ async def seed_city(city: City, *, progress: Progress = lambda _: None) -> None:
     """Write departments, halls, lines, counters, hours and items, in one transaction.
 
     Halls, lines, counters and items are matched by code and never deleted: tickets refer to them.
+    An item that the files no longer have is offered nowhere.
     """
     async with transaction() as tx:
         departments = {
@@ -38,6 +39,10 @@ async def seed_city(city: City, *, progress: Progress = lambda _: None) -> None:
             progress(f"大厅 {hall.code} {hall.name}")
             hall_ids[hall.code] = await _hall(tx, hall)
             line_ids |= await _hall_parts(tx, hall, hall_ids[hall.code])
+        await tx.run(
+            "DELETE FROM offering USING item WHERE item.id = item_id AND NOT item.code = ANY($1)",
+            [item.code for item in city.items],
+        )
         themes = {theme.code: theme.name for theme in city.themes}
         for item in city.items:
             progress(f"事项 {item.code} {item.name}")

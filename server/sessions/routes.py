@@ -93,7 +93,7 @@ async def sign_in_wechat(request: Request, body: WeChatCode) -> CitizenSession:
     """Spend a `wx.login` code. The same WeChat user is always the same citizen."""
     room = services(request)
     pair = await citizens.sign_in(
-        room.vendors.wechat, body.code, room.tokens, device=device_of(request)
+        room.platforms.doors["wechat"], body.code, room.tokens, device=device_of(request)
     )
     return CitizenSession(*_pair(pair), await citizen_view(pair.who.id))
 

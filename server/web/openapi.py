@@ -32,7 +32,8 @@ Chinese, or English with `Accept-Language: en`. Over the rate limit: 429 with `R
 `{"type": "state", "topic", "version", "data"}` with the full present state: once at once, then at
 each change, with a rising `version`; `{"type": "fresh", "topic", "version", "as_of"}` now and then
 says that the last state still stands. `unwatch` and `ping` do what they say; mistakes are answered
-with `{"type": "error", "code", "detail"}`; before a restart comes `{"type": "bye"}`.
+with `{"type": "error", "code", "detail"}`; `{"type": "signed_out"}` says that the sign-in is over
+and its tickets are no longer shown, while halls are; before a restart comes `{"type": "bye"}`.
 """
 TAGS = {
     "sessions": "登录 · sign-in of citizens and staff",

@@ -39,7 +39,6 @@ def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("PROXIES_COUNT", "many"),
         ("LOG_LEVEL", "loud"),
         ("RATE_LIMITS", "perhaps"),
-        ("WECHAT_HOST", "api.weixin.example"),
         ("DATABASE_URL", "mysql://yiting:hush-hush@db/yiting"),
         ("DATABASE_URL", "postgres://yiting:hush-hush@db"),
         ("DATABASE_URL", "postgres://yiting:hush#hush@db:5432/yiting"),
@@ -87,7 +86,6 @@ def test_variables_and_the_env_file_are_read(
 
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("YITING_WECHAT_SECRET", "hush-hush")
     monkeypatch.setenv("YITING_DATABASE_URL", "postgres://yiting:hush-hush@db/yiting")
     settings = read_settings()
     assert "hush-hush" not in f"{settings!r} {settings} {settings.model_dump()}"
@@ -100,47 +98,24 @@ def production(tmp_path: Path, **changed: object) -> Settings:
         "database_url": "postgres://db/yiting",
         "redis_url": "redis://valkey",
         "token_keys_file": keys,
-        "wechat_app_id": "wx-of-the-city",
-        "wechat_secret": "secret-of-the-city",
     }
     return read_settings(**(proper | changed))
 
 
-DEMO_KEYS = {"wx-of-the-demo", "secret-of-the-demo"}
-
-
 def test_a_real_city_with_everything_set_may_be_served(tmp_path: Path) -> None:
-    require_production(production(tmp_path), demo_keys=DEMO_KEYS)
+    require_production(production(tmp_path))
 
 
-@pytest.mark.parametrize(
-    "name", ["database_url", "redis_url", "token_keys_file", "wechat_app_id", "wechat_secret"]
-)
+@pytest.mark.parametrize("name", ["database_url", "redis_url", "token_keys_file"])
 def test_a_real_city_needs_each_of_them(tmp_path: Path, name: str) -> None:
     with pytest.raises(WrongSettings, match=f"YITING_{name.upper()}"):
-        require_production(production(tmp_path, **{name: None}), demo_keys=DEMO_KEYS)
-
-
-def test_an_empty_secret_is_a_missing_one(tmp_path: Path) -> None:
-    with pytest.raises(WrongSettings, match="YITING_WECHAT_SECRET"):
-        require_production(production(tmp_path, wechat_secret=""), demo_keys=DEMO_KEYS)
-
-
-@pytest.mark.parametrize(
-    "changed", [{"wechat_app_id": "wx-of-the-demo"}, {"wechat_secret": "secret-of-the-demo"}]
-)
-def test_a_real_city_is_not_served_with_the_demos_keys(
-    tmp_path: Path, changed: dict[str, str]
-) -> None:
-    with pytest.raises(WrongSettings, match="demo's") as wrong:
-        require_production(production(tmp_path, **changed), demo_keys=DEMO_KEYS)
-    assert "secret-of" not in str(wrong.value)
+        require_production(production(tmp_path, **{name: None}))
 
 
 def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     gone = production(tmp_path, token_keys_file=tmp_path / "gone.json")
     with pytest.raises(WrongSettings, match=r"YITING_TOKEN_KEYS_FILE.*gone\.json"):
-        require_production(gone, demo_keys=DEMO_KEYS)
+        require_production(gone)
 
 
 @pytest.mark.parametrize(
@@ -157,24 +132,7 @@ def test_a_real_city_is_not_served_with_a_demos_settings(
     tmp_path: Path, changed: dict[str, object], name: str
 ) -> None:
     with pytest.raises(WrongSettings, match=f"Unset {name} "):
-        require_production(production(tmp_path, **changed), demo_keys=DEMO_KEYS)
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "http://127.0.0.1:8001",
-        "http://127.8.9.10",
-        "https://localhost",
-        "http://box.localhost:1",
-        "http://LOCALHOST.:8001",
-        "http://[::1]:8001",
-        "http://0.0.0.0:8001",
-    ],
-)
-def test_a_real_city_does_not_ask_a_sandbox_who_somebody_is(tmp_path: Path, host: str) -> None:
-    with pytest.raises(WrongSettings, match="YITING_WECHAT_HOST"):
-        require_production(production(tmp_path, wechat_host=host), demo_keys=DEMO_KEYS)
+        require_production(production(tmp_path, **changed))
 
 
 @pytest.mark.parametrize(
@@ -196,7 +154,7 @@ def test_a_key_file_without_usable_keys_is_named(tmp_path: Path, content: bytes)
     assert settings.token_keys_file
     settings.token_keys_file.write_bytes(content)
     with pytest.raises(WrongSettings, match=r"YITING_TOKEN_KEYS_FILE.*keys\.json.*\.$"):
-        require_production(settings, demo_keys=DEMO_KEYS)
+        require_production(settings)
 
 
 def test_a_public_key_cannot_sign_and_is_refused_at_the_start(tmp_path: Path) -> None:
@@ -206,7 +164,7 @@ def test_a_public_key_cannot_sign_and_is_refused_at_the_start(tmp_path: Path) ->
     del key["d"]
     settings.token_keys_file.write_text(json.dumps({"keys": [key]}))
     with pytest.raises(WrongSettings, match="private"):
-        require_production(settings, demo_keys=DEMO_KEYS)
+        require_production(settings)
 
 
 # --- the clock -----------------------------------------------------------------------------

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from sanic import Sanic
 
+from integrations.ports import Platforms
 from integrations.wechat import WeChatSignIn
 from models.database import rows
-from server.services import Vendors
 from tests.conftest import Api, free_port
 from tests.people import an_id_number, wechat_code
 
@@ -167,7 +167,7 @@ async def test_a_platform_that_does_not_answer_is_no_fault_of_the_phone(
 ) -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
         nobody_there = WeChatSignIn(http, f"http://127.0.0.1:{free_port()}", "wx", "secret")
-        monkeypatch.setattr(api.services, "vendors", Vendors(wechat=nobody_there))
+        monkeypatch.setattr(api.services, "platforms", Platforms(doors={"wechat": nobody_there}))
         before = await accounts()
         reply = await sign_in("some-code")
     assert_refused(reply, 503, "unavailable")

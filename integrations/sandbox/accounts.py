@@ -1,0 +1,80 @@
+"""The demo's accounts with the sandbox: both sides' halves of them."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from integrations.sandbox.alipay_keys import make_private_key, public_key_of
+from integrations.sandbox.settings import SandboxSettings
+
+_DEFAULTS: Final = SandboxSettings()
+_APP_KEY: Final = "alipay-app.pem"
+_OWN_KEY: Final = "alipay-platform.pem"
+_OWN_PUBLIC_KEY: Final = "alipay-platform-public.pem"
+
+# Printed in this repository for everybody to read: a real city must not use them.
+DEMO_KEYS: Final = frozenset(
+    {
+        _DEFAULTS.wechat_app_id,
+        _DEFAULTS.wechat_secret,
+        _DEFAULTS.alipay_app_id,
+        _DEFAULTS.alipay_aes_key,
+        _DEFAULTS.province_secret,
+        _DEFAULTS.identity_secret,
+        _DEFAULTS.sms_secret,
+    }
+)
+
+
+def make_keys(folder: Path) -> None:
+    """Make the key pairs of our app and of the sandbox's Alipay, where there are none yet.
+
+    Takes some tenths of a second the first time. Raises OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (_APP_KEY, _OWN_KEY):
+        if not (folder / name).exists():
+            _write(folder / name, make_private_key())
+    _write(folder / _OWN_PUBLIC_KEY, public_key_of((folder / _OWN_KEY).read_text()))
+
+
+def sandbox_settings(folder: Path) -> SandboxSettings:
+    """The sandbox's half: it knows our app's public key and its own private one."""
+    return replace(
+        _DEFAULTS,
+        alipay_app_public_key=public_key_of((folder / _APP_KEY).read_text()),
+        alipay_private_key=(folder / _OWN_KEY).read_text(),
+    )
+
+
+def our_accounts(sandbox_url: str, api_url: str, folder: Path) -> dict[str, object]:
+    """Our half: the settings of every platform, all of them played at `sandbox_url`."""
+    return {
+        "wechat_host": sandbox_url,
+        "wechat_app_id": _DEFAULTS.wechat_app_id,
+        "wechat_secret": _DEFAULTS.wechat_secret,
+        "alipay_gateway": f"{sandbox_url}/gateway.do",
+        "alipay_app_id": _DEFAULTS.alipay_app_id,
+        "alipay_private_key_file": folder / _APP_KEY,
+        "alipay_public_key_file": folder / _OWN_PUBLIC_KEY,
+        "alipay_aes_key": _DEFAULTS.alipay_aes_key,
+        "province_host": sandbox_url,
+        "province_client_id": _DEFAULTS.province_client_id,
+        "province_secret": _DEFAULTS.province_secret,
+        "province_redirect": f"{api_url}/province/back",
+        "identity_host": sandbox_url,
+        "identity_app_key": _DEFAULTS.identity_app_key,
+        "identity_secret": _DEFAULTS.identity_secret,
+        "sms_host": sandbox_url,
+        "sms_app_key": _DEFAULTS.sms_app_key,
+        "sms_secret": _DEFAULTS.sms_secret,
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    fresh = path.with_suffix(f".{os.getpid()}.new")
+    fresh.touch(mode=0o600)
+    fresh.write_text(text)
+    fresh.replace(path)
