@@ -55,12 +55,14 @@ from server.halls.directory import HallEntry, read_directory
 from server.logs import configure_logs
 from server.metrics import forget_process
 from server.operations import require_migrated
+from server.privacy.key_file import write_personal_keys
 from server.settings import (
     DEMO_PASSWORD,
     Settings,
     WrongSettings,
     read_as,
     read_settings,
+    require_personal_keys,
     require_production,
     require_token_keys,
 )
@@ -120,6 +122,7 @@ def demo(
                 sandbox_url=f"http://127.0.0.1:{sandbox_port}",
                 clock_speed=speed,
                 token_keys_file=data_dir / "keys" / "token-keys.json",
+                personal_keys_file=data_dir / "keys" / "personal-keys.json",
             ),
             clock_given=clock,
             crowd_pace=crowd_pace if crowd else None,
@@ -155,6 +158,7 @@ def work() -> None:
     configure_logs(settings.log_level)
 
     async def main() -> None:
+        require_personal_keys(settings.personal_keys)
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
@@ -207,6 +211,20 @@ def keys(file: Annotated[Path, typer.Argument(help="Where to; an existing file i
     """Make the keys that sign access tokens."""
     with plainly():
         console.print(f"{file}: {'已生成 made' if write_token_keys(file) else '已存在 kept'}")
+
+
+personal_keys = typer.Typer(
+    no_args_is_help=True, help="The keys that seal names, id numbers and phones."
+)
+cli.add_typer(personal_keys, name="personal-keys")
+KeyFile = Annotated[Path, typer.Argument(help="The file of keys.")]
+
+
+@personal_keys.command("new")
+def new_personal_keys(file: KeyFile) -> None:
+    """Make a file of keys; an existing one is kept."""
+    with plainly():
+        console.print(f"{file}: {'已生成 made' if write_personal_keys(file) else '已存在 kept'}")
 
 
 @cli.command()
@@ -468,6 +486,8 @@ async def prepare_demo_city(settings: Settings) -> HallEntry:
     await migrate_database(database_url)
     write_token_keys(settings.token_keys)
     require_token_keys(settings.token_keys)
+    write_personal_keys(settings.personal_keys)
+    require_personal_keys(settings.personal_keys)
     async with open_database(database_url):
         if not await is_seeded():
             city = read_city(DEMO_CITY)

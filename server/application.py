@@ -23,6 +23,7 @@ from tortoise import Tortoise
 
 from integrations.ports import Platforms
 from models import orm_config
+from models.sealing import Sealer
 from server import errors, operations
 from server.addresses import check_address
 from server.auth import TokenKeys, Tokens
@@ -39,6 +40,7 @@ from server.limits import Limits
 from server.live import socket
 from server.live.feed import Feed
 from server.metrics import RouteTally, carry_over_forever
+from server.privacy.key_file import FollowedKeys
 from server.services import Services
 from server.sessions import routes as sessions
 from server.sessions.tokens import ended_recently
@@ -120,6 +122,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
         settings=settings,
         clock=clock_of(settings),
         tokens=tokens,
+        sealer=Sealer(FollowedKeys(settings.personal_keys)),
         limits=limits,
         platforms=platforms,
         valkey=valkey,

@@ -1,8 +1,6 @@
 """Who is asking: access tokens, the guards that routes declare, and sign-ins ended early."""
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from uuid_utils.compat import uuid7
 from models.sessions import PersonKind
 from models.staff import Role
 from server.errors import NotAllowed, NotFound, NotSignedIn
+from server.whole_files import write_new
 
 ACCESS_TOKEN_S = 15 * 60
 AUDIENCE = "yiting-api"
@@ -111,31 +110,8 @@ def write_token_keys(path: Path) -> bool:
 
     The file is there whole or not at all, whenever this is interrupted. Raises OSError.
     """
-    if path.exists():
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
     jwk = json.loads(OKPAlgorithm.to_jwk(Ed25519PrivateKey.generate()))
-    # A temporary file is its owner's alone from the start.
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as file:
-        json.dump({"keys": [{**jwk, "kid": uuid7().hex}]}, file)
-        file.flush()
-        os.fsync(file.fileno())
-        try:
-            # Unlike a rename, a link never replaces the keys that another command just wrote.
-            os.link(file.name, path)
-        except FileExistsError:
-            return False
-    _sync_folder(path.parent)
-    return True
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder outlive a power cut."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    return write_new(path, json.dumps({"keys": [{**jwk, "kid": uuid7().hex}]}))
 
 
 class Tokens:

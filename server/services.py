@@ -6,6 +6,7 @@ import redis.asyncio as aioredis
 from sanic import Request
 
 from integrations.ports import Platforms
+from models.sealing import Sealer
 from server.auth import Tokens
 from server.clock import Clock
 from server.halls.directory import Directory
@@ -21,6 +22,7 @@ class Services:
     settings: Settings
     clock: Clock
     tokens: Tokens
+    sealer: Sealer
     limits: Limits
     platforms: Platforms
     valkey: aioredis.Redis

@@ -12,6 +12,7 @@ from redis.asyncio.connection import parse_url
 
 from models import orm_config
 from server.auth import TokenKeys
+from server.privacy.key_file import read_key_file
 
 DEMO_PASSWORD = "yiting-demo"  # noqa: S105 printed at every start of the demo, refused by `serve`
 
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     token_keys_file: Path | None = None
+    personal_keys_file: Path | None = None
 
     rate_limits: bool = True
     sandbox_url: str | None = None
@@ -105,6 +107,11 @@ class Settings(BaseSettings):
         """Where the token signing keys are; the demo keeps its own under the data directory."""
         return self.token_keys_file or self.data_dir / "keys" / "token-keys.json"
 
+    @property
+    def personal_keys(self) -> Path:
+        """Where the keys of personal data are; the demo keeps its own under the data directory."""
+        return self.personal_keys_file or self.data_dir / "keys" / "personal-keys.json"
+
 
 def read_settings(**given: object) -> Settings:
     """Settings from the environment and `.env`; what is `given` comes first.
@@ -128,6 +135,7 @@ def require_production(settings: Settings) -> None:
         "YITING_DATABASE_URL": settings.database_url,
         "YITING_REDIS_URL": settings.redis_url,
         "YITING_TOKEN_KEYS_FILE": settings.token_keys_file,
+        "YITING_PERSONAL_KEYS_FILE": settings.personal_keys_file,
     }
     missing = [name for name, value in needed.items() if not value]
     if missing:
@@ -136,6 +144,7 @@ def require_production(settings: Settings) -> None:
         raise WrongSettings(f"Unset {', '.join(demos)} before serving a real city: for demos only.")
     assert settings.token_keys_file is not None
     require_token_keys(settings.token_keys_file)
+    require_personal_keys(settings.personal_keys)
 
 
 def _set_for_a_demo(settings: Settings) -> list[str]:
@@ -163,6 +172,19 @@ def require_token_keys(path: Path) -> None:
             f"YITING_TOKEN_KEYS_FILE names {path}, which holds no private Ed25519 keys;"
             " `python app.py keys FILE` makes such a file."
         )
+
+
+def require_personal_keys(path: Path) -> None:
+    """Raise WrongSettings unless the file's keys can seal and open what is personal."""
+    if not path.is_file():
+        raise WrongSettings(f"YITING_PERSONAL_KEYS_FILE names {path}, which is no readable file.")
+    try:
+        read_key_file(path)
+    except (OSError, ValueError):
+        raise WrongSettings(
+            f"YITING_PERSONAL_KEYS_FILE names {path}, which holds no personal keys;"
+            " `python app.py personal-keys new FILE` makes such a file."
+        ) from None
 
 
 def _sentence(wrong: ValidationError) -> str:

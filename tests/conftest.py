@@ -38,6 +38,7 @@ from server.application import create_app
 from server.auth import write_token_keys
 from server.clock import Clock
 from server.live.projection import Projector
+from server.privacy.key_file import write_personal_keys
 from server.services import Services
 from server.settings import Settings, read_as, read_settings
 from tests.people import PASSWORD, Person, a_citizen, a_member_of_staff
@@ -128,6 +129,8 @@ async def api(
 ) -> AsyncIterator[Api]:
     keys = tmp_path_factory.mktemp("keys") / "token-keys.json"
     write_token_keys(keys)
+    personal_keys = keys.with_name("personal-keys.json")
+    write_personal_keys(personal_keys)
     await migrate_database(store_urls.database)
     async with open_database(store_urls.database):
         files = read_city(yiting.DEMO_CITY)
@@ -141,6 +144,7 @@ async def api(
             database_url=store_urls.database,
             redis_url=store_urls.redis,
             token_keys_file=keys,
+            personal_keys_file=personal_keys,
             sandbox_url=sandbox_url,
             clock_start=MONDAY_MORNING,
             clock_anchor=time.time(),

@@ -7,6 +7,9 @@ import msgspec
 from sanic import Blueprint, Request
 
 from models.database import rows
+from models.identifiers import mask_id, mask_name, mask_phone
+from models.knowing import KNOWN_COLUMNS, read_known
+from models.sealing import Sealer
 from models.staff import Role
 from server.auth import ACCESS_TOKEN_S, CITIZEN, SIGNED_IN, Principal
 from server.endpoint import endpoint
@@ -95,7 +98,7 @@ async def sign_in_wechat(request: Request, body: WeChatCode) -> CitizenSession:
     pair = await citizens.sign_in(
         room.platforms.doors["wechat"], body.code, room.tokens, device=device_of(request)
     )
-    return CitizenSession(*_pair(pair), await citizen_view(pair.who.id))
+    return CitizenSession(*_pair(pair), await citizen_view(pair.who.id, room.sealer))
 
 
 @endpoint(
@@ -139,7 +142,7 @@ async def end_session(request: Request, who: Principal) -> None:
 )
 async def show_me(request: Request, who: Principal) -> CitizenView:
     """What is known of me, masked."""
-    return await citizen_view(who.id)
+    return await citizen_view(who.id, services(request).sealer)
 
 
 @endpoint(
@@ -166,18 +169,27 @@ def _pair(pair: token_pairs.Pair) -> tuple[str, Literal["Bearer"], int, str]:
     return pair.access_token, "Bearer", ACCESS_TOKEN_S, pair.refresh_token
 
 
-async def citizen_view(citizen_id: UUID) -> CitizenView:
+async def citizen_view(citizen_id: UUID, sealer: Sealer) -> CitizenView:
     """A citizen as she may see herself."""
     found = await rows(
-        """
-        SELECT c.level, array_agg(DISTINCT l.platform ORDER BY l.platform) AS channels
-        FROM citizen c JOIN channel_link l ON l.citizen_id = c.id
-        WHERE c.id = $1 GROUP BY c.id
-        """,
+        f"""
+        SELECT {KNOWN_COLUMNS}, array(
+            SELECT DISTINCT platform FROM channel_link WHERE citizen_id = citizen.id ORDER BY 1
+        ) AS channels
+        FROM citizen WHERE id = $1
+        """,  # noqa: S608 the columns are constants
         citizen_id,
     )
     row = found[0]
-    return CitizenView(citizen_id, None, None, None, row["level"], list(row["channels"]))
+    her = read_known(sealer, row)
+    return CitizenView(
+        id=citizen_id,
+        name=mask_name(her.name) if her.name else None,
+        id_number=mask_id(her.id_number) if her.id_number else None,
+        phone=mask_phone(her.phone) if her.phone else None,
+        assurance_level=her.level,
+        channels=list(row["channels"]),
+    )
 
 
 def device_of(request: Request) -> str:

@@ -21,6 +21,7 @@ from integrations.stores import StoreUrls, embedded_stores, hold_data_dir, wipe
 from server.auth import write_token_keys
 from server.live.feed import Feed
 from server.live.memory import Change
+from server.privacy.key_file import write_personal_keys
 from tests.conftest import free_port
 from tests.people import PASSWORD
 
@@ -91,10 +92,13 @@ async def city(store_urls: StoreUrls, tmp_path: Path) -> AsyncIterator[Surroundi
     await connection.execute(f"CREATE DATABASE {name}")
     keys = tmp_path / "keys.json"
     write_token_keys(keys)
+    personal_keys = tmp_path / "personal-keys.json"
+    write_personal_keys(personal_keys)
     around = Surroundings(tmp_path, {}).but(
         database_url=store_urls.database.replace("@/yiting", f"@/{name}"),
         redis_url=f"{store_urls.redis}?db={VALKEY_DATABASE}",
         token_keys_file=str(keys),
+        personal_keys_file=str(personal_keys),
         wechat_app_id="wx-of-the-city",
         wechat_secret="secret-of-the-city",
         port=str(free_port()),
@@ -125,11 +129,18 @@ async def test_a_database_that_cannot_be_had_is_one_sentence(
     assert "hu" not in ended.said.replace("YITING", "")
 
 
+async def test_a_worker_without_personal_keys_says_so(nothing: Surroundings) -> None:
+    ended = await command(nothing, "work")
+    assert ended.exit_code == 2
+    assert is_one_sentence(ended, "YITING_PERSONAL_KEYS_FILE", "personal-keys.json")
+
+
 async def test_a_database_that_is_not_there_is_one_sentence(
     nothing: Surroundings, store_urls: StoreUrls
 ) -> None:
     url = store_urls.database.replace("@/yiting", "@/nowhere")
     around = nothing.but(database_url=url, redis_url=store_urls.redis)
+    write_personal_keys(around.folder / ".yiting" / "keys" / "personal-keys.json")
     for arguments in (["migrate"], ["seed"], ["work"]):
         ended = await command(around, *arguments)
         assert ended.exit_code == 1

@@ -13,6 +13,7 @@ from server.application import clock_of
 from server.auth import write_token_keys
 from server.clock import Clock, microseconds
 from server.demo_clock import demo_clock, keep_clock, touch_clock
+from server.privacy.key_file import write_personal_keys
 from server.settings import Settings, WrongSettings, read_settings, require_production
 
 START = datetime.fromisoformat("2026-11-23T09:30:00+08:00")
@@ -94,10 +95,13 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 def production(tmp_path: Path, **changed: object) -> Settings:
     keys = tmp_path / "keys.json"
     write_token_keys(keys)
+    personal_keys = tmp_path / "personal.json"
+    write_personal_keys(personal_keys)
     proper: dict[str, object] = {
         "database_url": "postgres://db/yiting",
         "redis_url": "redis://valkey",
         "token_keys_file": keys,
+        "personal_keys_file": personal_keys,
     }
     return read_settings(**(proper | changed))
 
@@ -106,7 +110,9 @@ def test_a_real_city_with_everything_set_may_be_served(tmp_path: Path) -> None:
     require_production(production(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["database_url", "redis_url", "token_keys_file"])
+@pytest.mark.parametrize(
+    "name", ["database_url", "redis_url", "token_keys_file", "personal_keys_file"]
+)
 def test_a_real_city_needs_each_of_them(tmp_path: Path, name: str) -> None:
     with pytest.raises(WrongSettings, match=f"YITING_{name.upper()}"):
         require_production(production(tmp_path, **{name: None}))
@@ -154,6 +160,24 @@ def test_a_key_file_without_usable_keys_is_named(tmp_path: Path, content: bytes)
     assert settings.token_keys_file
     settings.token_keys_file.write_bytes(content)
     with pytest.raises(WrongSettings, match=r"YITING_TOKEN_KEYS_FILE.*keys\.json.*\.$"):
+        require_production(settings)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"{}",
+        b'{"keys": [], "index_key": ""}',
+        b'{"keys": [{"id": "0011223344556677", "made": "2026-11-23", "key": "AAAA"}]}',
+    ],
+)
+def test_a_file_without_usable_personal_keys_is_named(tmp_path: Path, content: bytes) -> None:
+    settings = production(tmp_path)
+    settings.personal_keys.write_bytes(content)
+    with pytest.raises(WrongSettings, match=r"YITING_PERSONAL_KEYS_FILE.*personal\.json.*\.$"):
         require_production(settings)
 
 

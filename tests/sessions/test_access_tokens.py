@@ -250,7 +250,7 @@ def test_a_key_file_is_there_whole_or_not_at_all(
 
     path = tmp_path / "keys.json"
     with monkeypatch.context() as during:
-        during.setattr("server.auth.os.fsync", power_cut)
+        during.setattr("server.whole_files.os.fsync", power_cut)
         with pytest.raises(OSError, match="power cut"):
             write_token_keys(path)
     assert list(tmp_path.iterdir()) == []
