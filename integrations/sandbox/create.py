@@ -28,6 +28,7 @@ _OWN_DOORS = [
     "GET /_sandbox/personas?limit=&cursor=",
     "GET /_sandbox/sent?to=&limit=",
     "GET /_sandbox/calls",
+    "POST /_sandbox/wechat/end-token {ending?: expired|void|refused}",
     "GET /_sandbox/alipay/keys",
     "POST /_sandbox/alipay/phone {id_number}",
     "POST /_sandbox/alipay/faces {certify_id, outcome: pass|fail}",

@@ -9,20 +9,21 @@ import time
 from typing import Final
 
 import msgspec
-from sanic import HTTPResponse, Request, raw
+from sanic import HTTPResponse, Request, empty, raw
 
 from integrations.sandbox.endpoints import App, Clock, Endpoint, Endpoints
 from integrations.sandbox.limits import PerWindow
 from integrations.sandbox.personas import Codes, Persona
-from integrations.sandbox.replies import answer
+from integrations.sandbox.replies import answer, read
 from integrations.sandbox.settings import SandboxSettings
-from integrations.sandbox.wechat_tokens import StableTokens
+from integrations.sandbox.wechat_tokens import Ending, StableTokens
 
 _MESSAGES: Final = {
     -1: "system error",
     40001: "invalid credential, access_token is invalid or not latest",
     40002: "invalid grant_type",
     40013: "invalid appid",
+    40014: "invalid access_token",
     40029: "invalid code",
     40125: "invalid appsecret",
     40163: "code been used",
@@ -55,8 +56,13 @@ class _PhoneRequest(msgspec.Struct):
     code: str = ""
 
 
+class _TokenEnd(msgspec.Struct, forbid_unknown_fields=True):
+    ending: Ending = "expired"
+
+
 _token_request = msgspec.json.Decoder(_TokenRequest)
 _phone_request = msgspec.json.Decoder(_PhoneRequest)
+_token_end = msgspec.json.Decoder(_TokenEnd)
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -95,6 +101,9 @@ class WeChat:
             ),
         ):
             endpoints.add(app, Endpoint(f"wechat.{name}", method, path, handler, refuse))
+        app.add_route(
+            self.end_token, "/_sandbox/wechat/end-token", methods=["POST"], name="wechat_end_token"
+        )
 
     def greet(self, persona: Persona) -> dict[str, str]:
         """Return what this person's phone holds: their ids and fresh one-time codes."""
@@ -103,6 +112,14 @@ class WeChat:
             "wechat_code": self._login_codes.issue(persona, now),
             "phone_code": self._phone_codes.issue(persona, now),
         }
+
+    async def end_token(self, request: Request) -> HTTPResponse:
+        """End the access tokens before their time: `{ending?: expired|void|refused}`."""
+        asked = read(_token_end, request.body or b"{}")
+        if isinstance(asked, HTTPResponse):
+            return asked
+        self._tokens.end(asked.ending, self._clock())
+        return empty()
 
     def _ids(self, persona: Persona) -> dict[str, str]:
         ids = {"openid": self._id("app", self._app_id, persona)}

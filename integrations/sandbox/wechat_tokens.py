@@ -9,6 +9,10 @@ _DAY_S = 86_400.0
 _FORCED_APART_S = 30.0
 _FORCED_A_DAY = 20
 
+# How a token may end before its time: it expired (42001), it became void (40001), or the API
+# refuses it (40001) while stable_token goes on giving it until a refresh is forced.
+Ending = Literal["expired", "void", "refused"]
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -32,6 +36,7 @@ class StableTokens:
         # Enough to tell a dead token from one that never was.
         self._older: deque[Token] = deque(maxlen=32)
         self._forced: deque[float] = deque(maxlen=_FORCED_A_DAY)
+        self._refused: str | None = None
 
     def normal(self, now: float) -> Token:
         """Return the current token, renewed when its end is near."""
@@ -55,8 +60,21 @@ class StableTokens:
         self._current = self._fresh(now)
         return self._current
 
+    def end(self, ending: Ending, now: float) -> None:
+        """End every token before its time."""
+        if ending == "refused":
+            self._refused = self.normal(now).text
+            return
+        known = [] if self._current is None else [*self._older, self._current]
+        self._current = None
+        self._older.clear()
+        if ending == "expired":
+            self._older.extend(Token(token.text, min(token.dies_at, now)) for token in known)
+
     def standing(self, text: str, now: float) -> Literal["good", "expired", "unknown"]:
         """Tell whether a token opens the door."""
+        if text == self._refused:
+            return "unknown"
         known = [*self._older] if self._current is None else [self._current, *self._older]
         for token in known:
             if token.text == text:

@@ -69,15 +69,28 @@ class RunningSandbox:
         assert reply.status_code == 200
         return dict(reply.json())
 
+    async def end_token(self, ending: str = "expired") -> None:
+        reply = await self.http.post("/_sandbox/wechat/end-token", json={"ending": ending})
+        assert reply.status_code == 204, reply.text
+
     async def break_login(self, kind: str, **how: Any) -> None:
-        fault = {"endpoint": "wechat.jscode2session", "kind": kind} | how
+        await self.break_down("wechat.jscode2session", kind, **how)
+
+    async def break_down(self, endpoint: str, kind: str, **how: Any) -> None:
+        fault = {"endpoint": endpoint, "kind": kind} | how
         reply = await self.http.put("/_sandbox/faults", json=fault)
         assert reply.status_code == 200, reply.text
 
+    async def mend(self) -> None:
+        assert (await self.http.delete("/_sandbox/faults")).status_code == 204
+
     async def logins_asked(self) -> int:
+        return await self.calls("wechat.jscode2session")
+
+    async def calls(self, endpoint: str) -> int:
         reply = await self.http.get("/_sandbox/calls")
         counts = {row["endpoint"]: row["calls"] for row in reply.json()["data"]}
-        return int(counts["wechat.jscode2session"])
+        return int(counts[endpoint])
 
 
 @asynccontextmanager

@@ -75,6 +75,38 @@ async def test_a_refresh_is_forced_twenty_times_a_day(sandbox: RunningSandbox) -
     assert "access_token" in await sandbox.token(force_refresh=True)
 
 
+@pytest.mark.parametrize(("ending", "errcode"), [("expired", 42001), ("void", 40001)])
+async def test_on_demand_a_token_ends_before_its_time_and_a_new_one_is_given(
+    sandbox: RunningSandbox, ending: str, errcode: int
+) -> None:
+    old = (await sandbox.token())["access_token"]
+    await sandbox.end_token(ending)
+    code = (await sandbox.persona())["phone_code"]
+    assert (await sandbox.phone(old, code))["errcode"] == errcode
+    new = await sandbox.token()
+    assert new["expires_in"] == 7200
+    assert (await sandbox.phone(old, code))["errcode"] == errcode
+    assert (await sandbox.phone(new["access_token"], code))["errcode"] == 0
+
+
+async def test_on_demand_a_token_is_refused_though_given_until_a_refresh_is_forced(
+    sandbox: RunningSandbox,
+) -> None:
+    await sandbox.end_token("refused")
+    old = (await sandbox.token())["access_token"]
+    assert (await sandbox.token())["access_token"] == old
+    code = (await sandbox.persona())["phone_code"]
+    assert (await sandbox.phone(old, code))["errcode"] == 40001
+    new = (await sandbox.token(force_refresh=True))["access_token"]
+    assert (await sandbox.phone(new, code))["errcode"] == 0
+
+
+async def test_tokens_end_in_no_other_way(sandbox: RunningSandbox) -> None:
+    for body in (b'{"ending": "lost"}', b'{"when": 1}', b"{"):
+        reply = await sandbox.http.post("/_sandbox/wechat/end-token", content=body)
+        assert reply.status_code == 400
+
+
 @pytest.mark.parametrize(
     ("wrong", "errcode"),
     [
