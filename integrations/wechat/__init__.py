@@ -1,5 +1,8 @@
 """WeChat mini-programs, answering our ports."""
 
+from integrations.wechat.access_token import AccessToken
+from integrations.wechat.client import WeChatClient
+from integrations.wechat.phone import WeChatPhone
 from integrations.wechat.sign_in import WeChatSignIn
 
-__all__ = ["WeChatSignIn"]
+__all__ = ["AccessToken", "WeChatClient", "WeChatPhone", "WeChatSignIn"]
