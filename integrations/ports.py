@@ -118,8 +118,9 @@ class PhoneReader(Protocol):
     """A platform that vouches for a phone number through something its app hands the phone."""
 
     async def phone_of(self, proof: str) -> str:
-        """Return the number, as digits, the country in front only where it is not China.
+        """Return the number; any but a mainland one has its country in front, as `+852…`.
 
+        The plus tells it from a mainland number: +1 381 234 5678 has the digits of 138 1234 5678.
         Raises PlatformRefused or PlatformUnavailable. A proof may open more than once and need not
         say whose phone it came from; it is the caller who knows who brought it.
         """

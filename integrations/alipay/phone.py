@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 _MOST_CHARS: Final = 8192
 _PHONE: Final = re.compile(r"\+?[0-9][0-9 \-]{3,18}[0-9]")
+# As in 852-91234567; other hyphens and spaces are only for reading.
+_WITH_COUNTRY: Final = re.compile(r"([1-9][0-9]{0,2})-([0-9]+)")
 _NO_IV: Final = bytes(16)
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
@@ -83,12 +85,18 @@ class AlipayPhone:
             raise self._refused("not_decrypted") from None
         if opened.code != SUCCESS or not _PHONE.fullmatch(opened.mobile):
             raise self._refused("no_phone")
-        return opened.mobile
+        return _with_plus(opened.mobile)
 
     def _refused(self, why: str) -> PlatformRefused:
         # A wrong key of ours looks like a wrong payload; many of these in a row are the sign.
         log.info("alipay_phone_refused", why=why, app_id=self._credentials.app_id)
         return PlatformRefused("code_invalid")
+
+
+def _with_plus(mobile: str) -> str:
+    """Mark a country in front: 1-3812345678 without its hyphen is a mainland number."""
+    parts = _WITH_COUNTRY.fullmatch(mobile)
+    return mobile if parts is None else f"+{parts[1]}{parts[2]}"
 
 
 def content_key(text: str) -> bytes:

@@ -111,10 +111,21 @@ async def test_what_is_wrong_with_a_payload_is_refused(proof: str, why: str) -> 
     assert (no.value.reason, [entry["why"] for entry in logs]) == ("code_invalid", [why])
 
 
-@pytest.mark.parametrize("number", ["13800138000", "852-91234567", "+85291234567"])
-async def test_numbers_of_any_country_are_read(number: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        ("13800138000", "13800138000"),
+        ("852-91234567", "+85291234567"),
+        ("+85291234567", "+85291234567"),
+        ("1-3812345678", "+13812345678"),
+        ("86-13800138000", "+8613800138000"),
+    ],
+)
+async def test_numbers_of_any_country_are_read_and_none_passes_for_another(
+    number: str, told: str
+) -> None:
     phones = AlipayPhone(plain_credentials(), AES_KEY)
-    assert await phones.phone_of(payload(mobile(number), charset="UTF-8")) == number
+    assert await phones.phone_of(payload(mobile(number), charset="UTF-8")) == told
 
 
 async def test_nothing_of_a_phone_is_logged(caplog: pytest.LogCaptureFixture) -> None:
