@@ -314,7 +314,10 @@ def api(fd: Annotated[int, typer.Option(help="The listening socket.")]) -> None:
     """One API process; `serve` and `demo` start these."""
     settings = read_settings()
     configure_logs(settings.log_level)
-    serve_here(create_app(settings, open_platforms(platforms_or_exit())), socket.socket(fileno=fd))
+    serve_here(
+        create_app(settings, open_platforms(platforms_or_exit(), settings.redis)),
+        socket.socket(fileno=fd),
+    )
 
 
 # --- how the commands do it ----------------------------------------------------------------

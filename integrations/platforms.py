@@ -7,6 +7,7 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 import httpx
+import redis.asyncio as aioredis
 from pydantic import SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -21,7 +22,7 @@ from integrations.identity import RealNameService
 from integrations.ports import PhoneReader, Platforms, ProvinceSignIn, SignIn
 from integrations.province import GuangdongSignIn, OidcSignIn
 from integrations.sms import SmsGateway
-from integrations.wechat import WeChatSignIn
+from integrations.wechat import AccessToken, WeChatClient, WeChatPhone, WeChatSignIn
 
 MOST_CONNECTIONS = 200
 
@@ -120,8 +121,8 @@ _ACCOUNTS = {
 }
 
 
-def open_platforms(settings: PlatformSettings) -> Platforms:
-    """The platforms behind our ports, sharing one HTTP client.
+def open_platforms(settings: PlatformSettings, redis_url: str) -> Platforms:
+    """The platforms behind our ports, sharing one HTTP client, and Valkey for shared tokens.
 
     Raises OSError for a key file that cannot be read, ValueError for one that holds no key.
     """
@@ -132,6 +133,9 @@ def open_platforms(settings: PlatformSettings) -> Platforms:
     if settings.wechat_app_id:
         secret = _secret(settings.wechat_secret)
         doors["wechat"] = WeChatSignIn(http, settings.wechat_host, settings.wechat_app_id, secret)
+        valkey = aioredis.from_url(redis_url)
+        token = AccessToken(http, valkey, settings.wechat_host, settings.wechat_app_id, secret)
+        phones["wechat"] = WeChatPhone(WeChatClient(http, settings.wechat_host, token))
     if settings.alipay_app_id:
         credentials = alipay_credentials(settings)
         gateway = AlipayGateway(http, settings.alipay_gateway, credentials)

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from models.database import Transaction, rows
 from models.tickets import Actor
-from models.together import Together
+from models.together import BUSY, LOCKED, Busy, Patience, Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class NewTicket:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """What a new ticket got: its number, when, and how many waited in the line before it."""
+    """What a new ticket got: its number, when, and how many wait before it (None: not known)."""
 
     id: UUID
     number: str
     issued_at: datetime
-    ahead: int
+    ahead: int | None
     version: int
 
 
@@ -50,7 +50,8 @@ class Issued:
 # The line counts its numbers itself, under its row's lock: dense, and never twice. It also keeps
 # the moment of its last one, so that a later number never has an earlier rank time, whichever
 # process issued it and however its clock goes.
-_ISSUE = """
+_ISSUE = {
+    patience: """
     WITH wish AS MATERIALIZED (
         SELECT * FROM unnest(
             $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::date[],
@@ -61,15 +62,13 @@ _ISSUE = """
             asked_at, credit, version, level_required, actor_kind, actor_id,
             within_limit, nth
         )
-    ), locked AS MATERIALIZED (
-        SELECT id FROM hall WHERE id = ANY($2::uuid[]) ORDER BY id FOR UPDATE
+    ), locked AS MATERIALIZED ({locked}
     ), able AS MATERIALIZED (
         SELECT w.*, count(*) OVER line AS many, max(w.asked_at) OVER line AS asked_last,
                max(w.day) OVER line AS line_day, bool_and(w.within_limit) OVER line AS line_within,
                row_number() OVER (PARTITION BY w.line_id ORDER BY w.nth) AS place
-        FROM wish w
-        WHERE (SELECT count(*) FROM locked) > 0
-          AND (w.level_required = 0 OR EXISTS (
+        FROM wish w JOIN locked ON locked.id = w.hall_id
+        WHERE (w.level_required = 0 OR EXISTS (
               SELECT 1 FROM citizen WHERE id = w.citizen_id AND level >= w.level_required))
           AND NOT EXISTS (
               SELECT 1 FROM ticket t WHERE t.citizen_id = w.citizen_id AND t.item_id = w.item_id
@@ -106,10 +105,20 @@ _ISSUE = """
         INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind, actor_id)
         SELECT id, hall_id, issued_at, 'issue', 'waiting', actor_kind, actor_id FROM numbered
     )
-    SELECT nth, number, issued_at, place - 1 + (
-        SELECT count(*) FROM ticket WHERE line_id = numbered.line_id AND state = 'waiting'
+    SELECT wish.nth, locked.id IS NULL AS busy, number, issued_at
+    FROM wish
+    LEFT JOIN locked ON locked.id = wish.hall_id
+    LEFT JOIN numbered USING (nth)
+""".replace("{locked}", locked)
+    for patience, locked in LOCKED.items()
+}
+# Asked once the numbers are given: a look from before the hall's lock would miss who came between.
+_AHEAD = """
+    SELECT ticket.id, (
+        SELECT count(*) FROM ticket o WHERE o.line_id = ticket.line_id AND o.state = 'waiting'
+        AND (o.rank_time, o.id) < (ticket.rank_time, ticket.id)
     ) AS ahead
-    FROM numbered
+    FROM unnest($1::uuid[]) AS given (id) JOIN ticket USING (id)
 """
 
 
@@ -125,16 +134,17 @@ async def issue(new: NewTicket, *, tx: Transaction | None = None) -> Issued | No
     """
     if tx is None:
         return await _together.make(new)
-    [issued] = await _issue_all([new], tx=tx)
+    [issued] = await _issue_all([new], Patience.ENDLESS, tx=tx)
+    assert not isinstance(issued, Busy), "who waits endlessly leaves nothing out"
     return issued
 
 
 async def _issue_all(
-    wishes: Sequence[NewTicket], *, tx: Transaction | None = None
-) -> list[Issued | None]:
+    wishes: Sequence[NewTicket], patience: Patience, *, tx: Transaction | None = None
+) -> list[Issued | Busy | None]:
     ids: list[UUID] = [uuid7() for _ in wishes]
     found = await rows(
-        _ISSUE,
+        _ISSUE[patience],
         ids,
         [new.hall_id for new in wishes],
         [new.line_id for new in wishes],
@@ -150,13 +160,37 @@ async def _issue_all(
         [new.within_limit for new in wishes],
         tx=tx,
     )
-    issued: list[Issued | None] = [None] * len(wishes)
+    given = [ids[row["nth"] - 1] for row in found if row["number"]]
+    ahead = await _ahead_of(given, tx)
+    issued: list[Issued | Busy | None] = [None] * len(wishes)
     for row in found:
         at = row["nth"] - 1
-        issued[at] = Issued(
-            ids[at], row["number"], row["issued_at"], row["ahead"], wishes[at].version
-        )
+        if row["busy"]:
+            issued[at] = BUSY
+        elif row["number"]:
+            issued[at] = Issued(
+                ids[at],
+                row["number"],
+                row["issued_at"],
+                ahead.get(ids[at]),
+                wishes[at].version,
+            )
     return issued
 
 
-_together = Together(_issue_all, apart=lambda new: (new.citizen_id, new.item_id))
+async def _ahead_of(ids: Sequence[UUID], tx: Transaction | None) -> dict[UUID, int]:
+    if not ids:
+        return {}
+    try:
+        return {row["id"]: row["ahead"] for row in await rows(_AHEAD, ids, tx=tx)}
+    except Exception:
+        if tx is not None:
+            raise
+        return {}  # the tickets are there, whatever became of this look at them
+
+
+_together: Together[NewTicket, Issued | None] = Together(
+    _issue_all,
+    hall=lambda new: new.hall_id,
+    apart=lambda new: (new.citizen_id, new.item_id),
+)

@@ -1,6 +1,6 @@
 """Steps: the transitions of tickets, each written with its event."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -10,7 +10,7 @@ import asyncpg
 
 from models.database import Transaction, rows
 from models.tickets import Actor, Move, TicketState, after
-from models.together import Together
+from models.together import BUSY, LOCKED, Busy, Patience, Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,7 @@ _STEP = """
         ) WITH ORDINALITY AS s (
             key, hall_id, move, before, after, at, version, actor_kind, actor_id, detail, nth
         )
-    ), locked AS MATERIALIZED (
-        SELECT id FROM hall WHERE id = ANY($2::uuid[]) ORDER BY id FOR UPDATE
+    ), locked AS MATERIALIZED ({locked}
     ), {target}, moved AS (
         UPDATE ticket SET
             state = step.after,
@@ -57,28 +56,43 @@ _STEP = """
             (ticket_id, hall_id, at, move, state, actor_kind, actor_id, counter_id, detail)
         SELECT id, hall_id, at, move, state, actor_kind, actor_id, at_counter, detail FROM moved
     )
-    SELECT t.nth, t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
+    SELECT step.nth, locked.id IS NULL AS busy,
+           t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
            t.issued_at, t.called_at, c.code AS counter, t.version, t.citizen_id
-    FROM moved t
-    JOIN hall h ON h.id = t.hall_id
-    JOIN line l ON l.id = t.line_id
-    JOIN item i ON i.id = t.item_id
+    FROM step
+    LEFT JOIN locked ON locked.id = step.hall_id
+    LEFT JOIN moved t USING (nth)
+    LEFT JOIN hall h ON h.id = t.hall_id
+    LEFT JOIN line l ON l.id = t.line_id
+    LEFT JOIN item i ON i.id = t.item_id
     LEFT JOIN counter c ON c.id = t.counter_id
 """
-_ONE_TICKET = _STEP.format(
+
+
+def _statements(key: str, target: str) -> dict[Patience, str]:
+    """The statement for each patience."""
+    return {
+        patience: _STEP.format(key=key, target=target, locked=locked)
+        for patience, locked in LOCKED.items()
+    }
+
+
+_ONE_TICKET = _statements(
     key="uuid",
     target="""target AS (
-        SELECT nth, key AS id, NULL::uuid AS counter_id FROM step
-        WHERE (SELECT count(*) FROM locked) > 0
+        SELECT step.nth, step.key AS id, NULL::uuid AS counter_id
+        FROM step JOIN locked ON locked.id = step.hall_id
     )""",
 )
 # The published order itself: the lowest rank time of all lines that the counter serves.
-_CALL_FIRST = _STEP.format(
+_CALL_FIRST = _statements(
     key="text",
     target="""place AS (
         SELECT step.nth, counter.id, counter.hall_id, counter.serving
-        FROM step JOIN counter ON counter.hall_id = step.hall_id AND counter.code = step.key
-        WHERE counter.state = 'open' AND (SELECT count(*) FROM locked) > 0
+        FROM step
+        JOIN locked ON locked.id = step.hall_id
+        JOIN counter ON counter.hall_id = step.hall_id AND counter.code = step.key
+        WHERE counter.state = 'open'
           AND NOT EXISTS (SELECT 1 FROM ticket WHERE ticket.counter_id = counter.id
                           AND ticket.state IN ('called', 'serving') OFFSET 0)
         FOR UPDATE OF counter
@@ -97,17 +111,17 @@ _CALL_FIRST = _STEP.format(
         ) first
     )""",
 )
-_AT_COUNTER = _STEP.format(
+_AT_COUNTER = _statements(
     key="text",
     target="""target AS (
         SELECT step.nth, busy.id, counter.id AS counter_id
         FROM step
+        JOIN locked ON locked.id = step.hall_id
         JOIN counter ON counter.hall_id = step.hall_id AND counter.code = step.key
         CROSS JOIN LATERAL (
             SELECT id FROM ticket
             WHERE ticket.counter_id = counter.id AND ticket.state IN ('called', 'serving') LIMIT 1
         ) busy
-        WHERE (SELECT count(*) FROM locked) > 0
     )""",
 )
 
@@ -116,11 +130,15 @@ _Wish = tuple[UUID | str, Step]
 
 
 async def _make_all(
-    sql: str, wishes: Sequence[_Wish], *, tx: Transaction | None = None
-) -> list[asyncpg.Record | None]:
+    sql: Mapping[Patience, str],
+    wishes: Sequence[_Wish],
+    patience: Patience,
+    *,
+    tx: Transaction | None = None,
+) -> list[asyncpg.Record | Busy | None]:
     steps = [step for _, step in wishes]
     found = await rows(
-        sql,
+        sql[patience],
         [key for key, _ in wishes],
         [step.hall_id for step in steps],
         [step.move.value for step in steps],
@@ -133,19 +151,20 @@ async def _make_all(
         [step.detail for step in steps],
         tx=tx,
     )
-    made: list[asyncpg.Record | None] = [None] * len(wishes)
+    made: list[asyncpg.Record | Busy | None] = [None] * len(wishes)
     for row in found:
-        made[row["nth"] - 1] = row
+        made[row["nth"] - 1] = BUSY if row["busy"] else row if row["id"] else None
     return made
 
 
 class _Kind:
     """One kind of step: made in a transaction, or by itself with others of the moment."""
 
-    def __init__(self, sql: str, *, one_a_hall: bool = False) -> None:
+    def __init__(self, sql: Mapping[Patience, str], *, one_a_hall: bool = False) -> None:
         self._make_all = partial(_make_all, sql)
         self._together: Together[_Wish, asyncpg.Record | None] = Together(
             self._make_all,
+            hall=lambda wish: wish[1].hall_id,
             apart=lambda wish: wish[1].hall_id if one_a_hall else (wish[1].hall_id, wish[0]),
         )
 
@@ -155,7 +174,7 @@ class _Kind:
         after(step.before, step.move)  # refuse what is impossible before others are with it
         if tx is None:
             return await self._together.make((key, step))
-        [row] = await self._make_all([(key, step)], tx=tx)
+        [row] = await self._make_all([(key, step)], Patience.ENDLESS, tx=tx)
         return row
 
 

@@ -1,12 +1,21 @@
-"""Many decisions of one process in one statement, as they come in at once.
+"""Many decisions of one moment in one statement.
 
 A round trip, a plan and a commit cost several times what one decision writes. While a statement is
-under way, what comes in gathers for the next: a lone decision never waits, and a hundred share.
+under way, what comes in gathers for the next, so a process that is idle decides at once and a busy
+one decides for many together.
+
+Such a statement locks the halls of all its wishes. So that a hall which somebody holds for long
+does not hold the others up, it waits for none longer than 50 ms; then it leaves the busy halls
+out, and their wishes wait in lanes of their own, a statement for each hall.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Generic, TypeVar
+from uuid import UUID
 
 import asyncpg
 
@@ -16,77 +25,153 @@ Made = TypeVar("Made")
 MOST = 64
 
 
+class Patience(Enum):
+    """How long a statement waits for halls that somebody else has locked."""
+
+    BRIEFLY = "briefly"  # then it fails with LockNotAvailableError
+    NONE = "none"  # it leaves them out
+    ENDLESS = "endless"
+
+
+# The halls ($2) that a statement may decide in, locked in the order of their ids, so that no two
+# statements wait for each other.
+LOCKED = {
+    Patience.BRIEFLY: """
+        SELECT id FROM hall
+        WHERE id = ANY($2::uuid[]) AND set_config('lock_timeout', '50', true) <> ''
+        ORDER BY id FOR UPDATE""",
+    Patience.NONE: """
+        SELECT id FROM hall WHERE id = ANY($2::uuid[]) ORDER BY id FOR UPDATE SKIP LOCKED""",
+    Patience.ENDLESS: """
+        SELECT id FROM hall WHERE id = ANY($2::uuid[]) ORDER BY id FOR UPDATE""",
+}
+
+
+class Busy:
+    """Said of a wish whose hall was left out."""
+
+
+BUSY = Busy()
+
+
+@dataclass(slots=True)
+class _Entry(Generic[Wish, Made]):
+    wish: Wish
+    made: "asyncio.Future[Made]"
+    begun: bool = False
+
+
+@dataclass(slots=True)
+class _Lane(Generic[Wish, Made]):
+    """A statement at a time, and what waits for the next."""
+
+    patience: Patience
+    waiting: "deque[_Entry[Wish, Made]]" = field(default_factory=deque)
+    running: "asyncio.Future[None] | None" = None
+
+
+MakeAll = Callable[[Sequence[Wish], Patience], Awaitable[Sequence[Made | Busy]]]
+
+
 class Together(Generic[Wish, Made]):
     """Makes wishes come true together, each for itself: one that fails takes no other with it.
 
-    `make_all` runs one statement for many wishes and answers in their order. Wishes of which
-    `apart` is equal go into different statements, in the order in which they came.
+    `make_all` runs one statement for many wishes and answers in their order, BUSY for those whose
+    hall it left out. Wishes of which `apart` is equal go into different statements, in the order in
+    which they came. `hall` names the hall in which a wish is decided.
     """
 
     def __init__(
         self,
-        make_all: Callable[[Sequence[Wish]], Awaitable[Sequence[Made]]],
+        make_all: MakeAll[Wish, Made],
         *,
+        hall: Callable[[Wish], UUID],
         apart: Callable[[Wish], Hashable],
     ) -> None:
         self._make_all = make_all
+        self._hall = hall
         self._apart = apart
-        self._waiting: list[tuple[Wish, asyncio.Future[Made]]] = []
-        self._running: asyncio.Future[None] | None = None
+        self._main: _Lane[Wish, Made] = _Lane(Patience.BRIEFLY)
+        self._busy: dict[UUID, _Lane[Wish, Made]] = {}
 
     async def make(self, wish: Wish) -> Made:
-        """Make one wish come true. Raises what its statement raised."""
-        made: asyncio.Future[Made] = asyncio.get_running_loop().create_future()
-        self._waiting.append((wish, made))
-        if self._running is None:
-            self._running = asyncio.ensure_future(self._run())
-        return await made
+        """Make one wish come true. Raises what its statement raised.
 
-    async def _run(self) -> None:
+        When the caller is cancelled, a wish that has not begun is dropped; one that has is seen
+        through, and the caller goes on with what came of it: it must be told.
+        """
+        entry: _Entry[Wish, Made] = _Entry(wish, asyncio.get_running_loop().create_future())
+        self._join(self._busy.get(self._hall(wish), self._main), [entry])
         try:
-            while self._waiting:
-                await self._make_some(self._take())
-        finally:
-            self._running = None
+            return await asyncio.shield(entry.made)
+        except asyncio.CancelledError:
+            if not entry.begun:
+                entry.made.cancel()
+                raise
+            return await entry.made
 
-    def _take(self) -> list[tuple[Wish, asyncio.Future[Made]]]:
-        now: list[tuple[Wish, asyncio.Future[Made]]] = []
-        later: list[tuple[Wish, asyncio.Future[Made]]] = []
+    def _join(self, lane: _Lane[Wish, Made], entries: Iterable[_Entry[Wish, Made]]) -> None:
+        lane.waiting.extend(entries)
+        if lane.running is None:
+            lane.running = asyncio.ensure_future(self._run(lane))
+
+    async def _run(self, lane: _Lane[Wish, Made]) -> None:
+        try:
+            while entries := self._take(lane):
+                await self._make_some(entries, lane.patience)
+        finally:
+            lane.running = None
+            if lane is not self._main:
+                self._busy = {hall: each for hall, each in self._busy.items() if each is not lane}
+
+    def _take(self, lane: _Lane[Wish, Made]) -> list[_Entry[Wish, Made]]:
+        now: list[_Entry[Wish, Made]] = []
+        later: deque[_Entry[Wish, Made]] = deque()
         keys: set[Hashable] = set()
-        for entry in self._waiting:
-            key = self._apart(entry[0])
-            if len(now) < MOST and key not in keys:
-                keys.add(key)
-                now.append(entry)
-            else:
-                # What must stay behind its like also stays behind in later statements.
-                keys.add(key)
-                later.append(entry)
-        self._waiting = later
+        for entry in lane.waiting:
+            if entry.made.done():  # whoever wished it has gone
+                continue
+            key = self._apart(entry.wish)
+            # What must stay behind its like also stays behind in later statements.
+            (now if len(now) < MOST and key not in keys else later).append(entry)
+            keys.add(key)
+        lane.waiting = later
         return now
 
-    async def _make_some(self, entries: list[tuple[Wish, asyncio.Future[Made]]]) -> None:
+    async def _make_some(self, entries: list[_Entry[Wish, Made]], patience: Patience) -> None:
+        for entry in entries:
+            entry.begun = True
         try:
-            results = await self._make_all([wish for wish, _ in entries])
+            results = await self._make_all([entry.wish for entry in entries], patience)
+        except asyncpg.LockNotAvailableError:
+            await self._make_some(entries, Patience.NONE)
         except asyncpg.PostgresError as fault:
             if len(entries) == 1:
-                _settle(entries[0][1], fault)
+                _fail(entries, fault)
                 return
-            # Nothing was written, because of one of them: each for itself tells which.
-            for entry in entries:
-                await self._make_some([entry])
-        except BaseException as fault:
-            for _, made in entries:
-                _settle(made, fault if isinstance(fault, Exception) else ConnectionError("ended"))
-            if not isinstance(fault, Exception):
-                raise
+            # Nothing was written, because of one of them: halves tell which.
+            middle = len(entries) // 2
+            await self._make_some(entries[:middle], patience)
+            await self._make_some(entries[middle:], patience)
+        except Exception as fault:
+            _fail(entries, fault)
+        except BaseException:
+            _fail(entries, ConnectionError("the process ends"))
+            raise
         else:
-            for (_, made), result in zip(entries, results, strict=True):
-                if not made.done():
-                    made.set_result(result)
+            for entry, result in zip(entries, results, strict=True):
+                if isinstance(result, Busy):
+                    self._wait_for_hall(entry)
+                elif not entry.made.done():
+                    entry.made.set_result(result)
+
+    def _wait_for_hall(self, entry: _Entry[Wish, Made]) -> None:
+        entry.begun = False
+        lane = self._busy.setdefault(self._hall(entry.wish), _Lane(Patience.ENDLESS))
+        self._join(lane, [entry])
 
 
-def _settle(made: "asyncio.Future[Made]", fault: Exception) -> None:
-    """A failed wish; whoever made it may be gone already."""
-    if not made.done():
-        made.set_exception(fault)
+def _fail(entries: Iterable[_Entry[Wish, Made]], fault: Exception) -> None:
+    for entry in entries:
+        if not entry.made.done():
+            entry.made.set_exception(fault)

@@ -35,6 +35,7 @@ from server.halls import items
 from server.halls import routes as halls
 from server.halls.directory import LOOK_EVERY_S, Directory, newer_directory, read_directory
 from server.halls.listing import HallLists
+from server.identity import routes as identity
 from server.incoming import Incoming
 from server.limits import Limits
 from server.live import socket
@@ -43,7 +44,7 @@ from server.metrics import RouteTally, carry_over_forever
 from server.privacy.key_file import FollowedKeys
 from server.services import Services
 from server.sessions import routes as sessions
-from server.sessions.tokens import ended_recently
+from server.sessions.tokens import ended_recently, joined_recently
 from server.settings import Settings
 from server.tickets import routes as tickets
 from server.web import docs, pages
@@ -58,6 +59,7 @@ GRACEFUL_STOP_S = 10.0
 ISSUER = "yiting"
 BLUEPRINTS = (
     sessions.bp,
+    identity.bp,
     halls.bp,
     items.bp,
     board.bp,
@@ -134,6 +136,8 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
     app.ctx.find_ticket = tickets.current_ticket
     tokens.ended = await ended_recently()
     feed.on_ended = tokens.end
+    tokens.joined = await joined_recently()
+    feed.on_joined = tokens.join
     app.ctx.tasks = [
         _never_ending("feed", feed.listen_forever()),
         _never_ending("limits", limits.add_up_forever()),
@@ -189,12 +193,13 @@ async def _remember_ended(tokens: Tokens) -> None:
         await asyncio.sleep(30)
         before = set(tokens.ended)
         try:
-            found = await ended_recently()
+            found, joined = await ended_recently(), await joined_recently()
         except Exception as fault:
             log.warning("ended_sign_ins_not_read", fault=type(fault).__name__)
             continue
         # What was heard of while reading may not be in what was read.
         tokens.ended = found | (tokens.ended - before)
+        tokens.joined |= joined
 
 
 async def _say_goodbye(app: Sanic[Any, Any]) -> None:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,8 @@ class Tokens:
         self._issuer = issuer
         self._remembered: dict[str, tuple[Principal, float]] = {}
         self.ended: set[UUID] = set()
+        # Citizens whose accounts were joined: tokens from before bear the old id.
+        self.joined: dict[UUID, UUID] = {}
 
     def issue(self, who: Principal) -> str:
         """A signed access token for ACCESS_TOKEN_S seconds."""
@@ -161,11 +163,20 @@ class Tokens:
             raise NotSignedIn
         if who.sign_in_id in self.ended:
             raise NotSignedIn
+        if now_id := self.joined.get(who.id):
+            return replace(who, id=now_id)
         return who
 
     def end(self, sign_in_id: UUID) -> None:
         """Refuse every token of a sign-in from now on."""
         self.ended.add(sign_in_id)
+
+    def join(self, was: UUID, now: UUID) -> None:
+        """Read tokens of one citizen as another's from now on: they are the same person."""
+        for old_id, new_id in self.joined.items():
+            if new_id == was:
+                self.joined[old_id] = now
+        self.joined[was] = now
 
     def _remember(self, token: str, verified: tuple[Principal, float]) -> None:
         if len(self._remembered) >= _REMEMBERED_TOKENS:

@@ -4,6 +4,7 @@ Sanic middleware costs a third of the server's throughput even when it does noth
 request needs (guard, limits, shapes, problems, metrics, request id, log line) is one plain wrapper.
 """
 
+import asyncio
 import functools
 import itertools
 import secrets
@@ -12,7 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from traceback import extract_tb
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -53,6 +54,7 @@ _request_numbers = itertools.count(1)
 _encode = msgspec.json.Encoder().encode
 
 Handler = Callable[..., Coroutine[Any, Any, Any]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Endpoint:
     summary: tuple[str, str]
     tag: str
     guard: Guard
-    body: type | None
+    body: Any  # a struct, or a union of tagged ones
     query: type | None
     returns: Any
     status: int
@@ -88,7 +90,7 @@ def endpoint(
     summary: tuple[str, str],
     tag: str,
     guard: Guard = PUBLIC,
-    body: type | None = None,
+    body: Any = None,
     query: type | None = None,
     returns: Any = None,
     status: int = 200,
@@ -132,6 +134,7 @@ def endpoint(
 def _wrap(declared: Endpoint, handler: Handler) -> Handler:
     tally = metrics.RouteTally(declared.method, declared.path)
     guarded = declared.guard.signed_in
+    harmless = declared.method == "GET"
     decoder: msgspec.json.Decoder[Any] | None = (
         msgspec.json.Decoder(declared.body) if declared.body else None
     )
@@ -146,7 +149,8 @@ def _wrap(declared: Endpoint, handler: Handler) -> Handler:
             path["body"] = read_body(request, decoder)
         if query_type is not None:
             path["query"] = read_query(query_type, request.query_string)
-        result = await handler(request, **path)
+        work = handler(request, **path)
+        result = await (work if harmless else seen_through(work))
         if isinstance(result, HTTPResponse):
             return result
         if result is None:
@@ -166,6 +170,20 @@ def _wrap(declared: Endpoint, handler: Handler) -> Handler:
         return response
 
     return wrapped
+
+
+async def seen_through(work: Coroutine[Any, Any, T]) -> T:
+    """Await work in a task of its own, which outlives whoever asked for it where it has to.
+
+    A phone that hangs up cancels its request. What has not begun is then dropped; what has been
+    written is still told to everybody (`models.together` knows which of the two it is).
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
 
 
 def finish(

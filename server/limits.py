@@ -33,6 +33,12 @@ PERSON = Rate("person", 300, 10)
 # A whole hall's Wi-Fi, or a carrier's gateway, is one address.
 ADDRESS = Rate("address", 1000, 10)
 PASSWORD = Rate("password", 10, 60)
+# Messages cost money, and a stranger's phone its owner's patience.
+OTP_AGAIN = Rate("otp_again", 1, 60)
+OTP_PHONE = Rate("otp_phone", 5, 3600)
+OTP_ADDRESS = Rate("otp_address", 60, 3600)
+# Whoever tries names out against numbers is not asking about herself.
+IDENTITY = Rate("identity", 100, 3600)
 
 
 @dataclass(slots=True)

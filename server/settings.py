@@ -103,6 +103,11 @@ class Settings(BaseSettings):
         }
 
     @property
+    def redis(self) -> str:
+        """The URL of Valkey, where it is known."""
+        return self.redis_url.get_secret_value() if self.redis_url else ""
+
+    @property
     def token_keys(self) -> Path:
         """Where the token signing keys are; the demo keeps its own under the data directory."""
         return self.token_keys_file or self.data_dir / "keys" / "token-keys.json"

@@ -151,7 +151,7 @@ async def api(
             rate_limits=False,
         )
         accounts = our_accounts(sandbox_url, "http://127.0.0.1", keys.parent)
-        platforms = open_platforms(read_as(PlatformSettings, **accounts))
+        platforms = open_platforms(read_as(PlatformSettings, **accounts), store_urls.redis)
         application = create_app(settings, platforms, name="api-under-test")
         async with (
             serving(application) as url,

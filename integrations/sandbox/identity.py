@@ -38,13 +38,13 @@ _question = msgspec.json.Decoder(_Question)
 
 
 class Identity:
-    """Answers whether a name and a number belong together, twenty times a minute for a number."""
+    """Answers whether a name and a number belong together, so many times a minute for a number."""
 
     def __init__(self, settings: SandboxSettings, clock: Clock, personas: Personas) -> None:
         self._signatures = Signatures(settings.identity_app_key, settings.identity_secret)
         self._clock = clock
         self._personas = personas
-        self._asked = PerWindow(20, 60.0)
+        self._asked = PerWindow(settings.identity_a_minute, 60.0)
 
     def open(self, app: App, endpoints: Endpoints) -> None:
         """Put the endpoint on the app."""

@@ -31,6 +31,7 @@ class SandboxSettings:
 
     identity_app_key: str = "yiting-demo-identity"
     identity_secret: str = field(default="yiting-demo-identity-secret", repr=False)
+    identity_a_minute: int = 200  # questions about one number
 
     sms_app_key: str = "yiting-demo-sms"
     sms_secret: str = field(default="yiting-demo-sms-secret", repr=False)

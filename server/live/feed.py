@@ -7,7 +7,7 @@ answers boards, positions and rankings from memory.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 from uuid import UUID
@@ -27,6 +27,7 @@ log = structlog.get_logger()
 CHANGED = "yiting:changed"
 LIVE = "yiting:live"
 ENDED = "yiting:ended"
+JOINED = "yiting:joined"
 REREAD_EVERY_S = 15.0
 RECONNECT_AFTER_S = 0.5
 # Nobody waits longer than this for word to be sent: what changed is committed.
@@ -117,6 +118,7 @@ class Feed:
         self._unreadable: set[str] = set()
         self._woken = asyncio.Event()
         self.on_ended: Callable[[UUID], None] = lambda _: None
+        self.on_joined: Callable[[UUID, UUID], None] = lambda _was, _now: None
 
     # --- telling ---------------------------------------------------------------------------
 
@@ -155,6 +157,17 @@ class Feed:
         """Seconds since the hall heard of longest ago was projected, at least."""
         return self.memory.oldest_age_s(self.codes)
 
+    async def identified(self, was: UUID | None, now: UUID, changes: Sequence[Change]) -> None:
+        """Say that a citizen's accounts were joined: her old id `was` stands for `now`."""
+        if was is not None:
+            self.on_joined(was, now)
+            try:
+                await self._valkey.publish(JOINED, f"{was} {now}")
+            except (aioredis.RedisError, OSError) as fault:
+                log.warning("join_not_published", fault=type(fault).__name__)
+        if changes:
+            await self.changed(*changes)
+
     # --- watching --------------------------------------------------------------------------
 
     def watch_hall(self, hall: str, watcher: Watcher) -> None:
@@ -188,7 +201,7 @@ class Feed:
                 await asyncio.sleep(RECONNECT_AFTER_S)
 
     async def _listen(self) -> None:
-        async with subscribed(self._valkey, CHANGED, LIVE, ENDED) as words:
+        async with subscribed(self._valkey, CHANGED, LIVE, ENDED, JOINED) as words:
             # Subscribe first, then read: nothing slips between.
             self.memory.hearing()
             self._ask_for_all()
@@ -214,6 +227,9 @@ class Feed:
         elif channel == LIVE:
             self._news.add(data.decode())
             self._woken.set()
+        elif channel == JOINED:
+            was, _, now = data.decode().partition(" ")
+            self.on_joined(UUID(was), UUID(now))
         else:
             self.on_ended(UUID(data.decode()))
 

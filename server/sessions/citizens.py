@@ -1,59 +1,133 @@
-"""Signing a citizen in through a platform."""
+"""Signing a citizen in, by whichever door she comes."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
 from uuid_utils.compat import uuid7
 
-from integrations.ports import PlatformRefused, SignIn, Visitor
+from integrations.ports import PlatformRefused, Platforms, ProvinceVisitor, Visitor
 from models.database import Transaction, transaction
+from models.knowing import remember_phone
+from models.sealing import Sealer
 from models.sessions import PersonKind
+from scheduler.calendar import business_day
 from server.auth import Principal, Tokens
-from server.errors import Refusal, TooManyRequests
+from server.errors import Unavailable
+from server.identity.joining import Identified, identify
+from server.identity.refusals import IdentityFixed, NotAvailable
+from server.sessions import province
 from server.sessions import tokens as token_pairs
-from server.sessions.refusals import SignInRefused, UserBlocked
+from server.sessions.refusals import refusal_of
+
+TRIES = 5
+Done = TypeVar("Done")
 
 
-async def sign_in(door: SignIn, code: str, tokens: Tokens, *, device: str) -> token_pairs.Pair:
+async def sign_in(
+    platforms: Platforms, platform: str, code: str, tokens: Tokens, *, device: str
+) -> token_pairs.Pair:
     """Ask the platform who sent the code, and start a sign-in for that citizen.
 
-    Raises SignInRefused, UserBlocked, TooManyRequests or PlatformUnavailable; then nothing is kept.
+    Raises NotAvailable, SignInRefused, UserBlocked, TooManyRequests or PlatformUnavailable; then
+    nothing is kept.
     """
+    door = platforms.doors.get(platform)
+    if door is None:
+        raise NotAvailable
     try:
         visitor = await door.who_is(code)
     except PlatformRefused as refusal:
-        raise _refusal(refusal) from None
-    try:
-        return await _start(visitor, tokens, device)
-    except asyncpg.UniqueViolationError:
-        # Her first two sign-ins came at once, and the other was first to make her row.
-        return await _start(visitor, tokens, device)
+        raise refusal_of(refusal) from None
+
+    async def start(tx: Transaction) -> token_pairs.Pair:
+        return await _start(tx, await _citizen(tx, visitor), visitor, tokens, device)
+
+    return await _until_done(start)
 
 
-def _refusal(refusal: PlatformRefused) -> Refusal:
-    if refusal.reason == "user_blocked":
-        return UserBlocked()
-    if refusal.reason == "too_often":
-        return TooManyRequests(60)
-    return SignInRefused()
+async def sign_in_from_province(
+    visitor: ProvinceVisitor, tokens: Tokens, sealer: Sealer, *, device: str, now: datetime
+) -> tuple[token_pairs.Pair, Identified | None]:
+    """Start a sign-in for whom the province named, with the name and phone it vouches for.
+
+    So somebody known through another channel comes in as herself at once. `now` is business time.
+    """
+    proven = province.proven_by(visitor, today=business_day(now))
+    phone = province.phone_of(visitor)
+
+    async def start(tx: Transaction) -> tuple[token_pairs.Pair, Identified | None]:
+        citizen_id, identified = await _citizen(tx, visitor), None
+        if proven is not None:
+            try:
+                identified = await identify(tx, sealer, citizen_id, proven, now=now)
+            except IdentityFixed:
+                # The account is the province's to link; whose name it bears is not changed here.
+                identified = None
+            else:
+                citizen_id = identified.citizen_id
+        if phone is not None:
+            await remember_phone(tx, sealer, citizen_id, phone=phone, at=datetime.now(UTC))
+        return await _start(tx, citizen_id, visitor, tokens, device), identified
+
+    return await _until_done(start)
 
 
-async def _start(visitor: Visitor, tokens: Tokens, device: str) -> token_pairs.Pair:
-    async with transaction() as tx:
-        citizen_id = await _known(tx, visitor) or await _welcome(tx, visitor)
-        who = Principal(PersonKind.CITIZEN, citizen_id, token_pairs.new_sign_in_id())
-        return await token_pairs.start(tx, who, tokens, channel=visitor.platform, device=device)
+async def _until_done(work: Callable[[Transaction], Awaitable[Done]]) -> Done:
+    """Do it in a transaction, again when something else of hers came between."""
+    for _ in range(TRIES):
+        try:
+            async with transaction() as tx:
+                return await work(tx)
+        except (
+            # Her first two sign-ins came at once, and the other was first to make her row.
+            asyncpg.UniqueViolationError,
+            # She was joined into another account between our look and our write.
+            asyncpg.ForeignKeyViolationError,
+            asyncpg.DeadlockDetectedError,
+        ):
+            continue
+    raise Unavailable(1)
+
+
+async def _start(
+    tx: Transaction, citizen_id: UUID, visitor: Visitor, tokens: Tokens, device: str
+) -> token_pairs.Pair:
+    who = Principal(PersonKind.CITIZEN, citizen_id, token_pairs.new_sign_in_id())
+    return await token_pairs.start(tx, who, tokens, channel=visitor.platform, device=device)
+
+
+async def _citizen(tx: Transaction, visitor: Visitor) -> UUID:
+    """The citizen whom this visitor is linked with, or a new one."""
+    return await _known(tx, visitor) or await _welcome(tx, visitor)
 
 
 async def _known(tx: Transaction, visitor: Visitor) -> UUID | None:
+    # Locked, so that she is not joined into another account while her sign-in is written.
     row = await tx.row(
-        "SELECT citizen_id FROM channel_link WHERE platform = $1 AND app_id = $2 AND subject = $3",
+        """
+        SELECT id, citizen_id, subject FROM channel_link
+        WHERE platform = $1 AND app_id = $2 AND subject = ANY($3)
+        ORDER BY subject = $4 DESC LIMIT 1 FOR UPDATE
+        """,
         visitor.platform,
         visitor.app_id,
+        [each for each in (visitor.subject, visitor.legacy_subject) if each],
         visitor.subject,
     )
-    return row["citizen_id"] if row else None
+    if row is None:
+        return None
+    if row["subject"] != visitor.subject:
+        # The platform gave her a new id, and told the old one by which we knew her.
+        await tx.run(
+            "UPDATE channel_link SET subject = $2, legacy_subject = $3 WHERE id = $1",
+            row["id"],
+            visitor.subject,
+            visitor.legacy_subject,
+        )
+    return row["citizen_id"]  # type: ignore[no-any-return]
 
 
 async def _welcome(tx: Transaction, visitor: Visitor) -> UUID:
@@ -64,8 +138,8 @@ async def _welcome(tx: Transaction, visitor: Visitor) -> UUID:
     await tx.run(
         """
         INSERT INTO channel_link
-            (id, citizen_id, platform, app_id, subject, union_subject, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+            (id, citizen_id, platform, app_id, subject, union_subject, legacy_subject, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         """,
         uuid7(),
         citizen_id,
@@ -73,6 +147,7 @@ async def _welcome(tx: Transaction, visitor: Visitor) -> UUID:
         visitor.app_id,
         visitor.subject,
         visitor.union_subject,
+        visitor.legacy_subject,
         now,
     )
     return citizen_id

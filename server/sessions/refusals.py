@@ -1,6 +1,7 @@
 """Why somebody is not signed in."""
 
-from server.errors import Refusal
+from integrations.ports import PlatformRefused
+from server.errors import Refusal, TooManyRequests
 
 
 class SignInRefused(Refusal):
@@ -39,3 +40,12 @@ class WrongPassword(Refusal):
 
     status, code = 401, "wrong_password"
     sentence = ("用户名或密码错误。", "Wrong user name or password.")
+
+
+def refusal_of(refusal: PlatformRefused) -> Refusal:
+    """What to tell somebody whom a platform did not let in."""
+    if refusal.reason == "user_blocked":
+        return UserBlocked()
+    if refusal.reason == "too_often":
+        return TooManyRequests(60)
+    return SignInRefused()

@@ -14,9 +14,10 @@ from models.staff import Role
 from server.auth import ACCESS_TOKEN_S, CITIZEN, SIGNED_IN, Principal
 from server.endpoint import endpoint
 from server.errors import NotAllowed, TooManyRequests, Unavailable
+from server.identity.refusals import NotAvailable
 from server.limits import PASSWORD
 from server.services import services
-from server.sessions import citizens, staff
+from server.sessions import citizens, province, staff
 from server.sessions import tokens as token_pairs
 from server.sessions.refusals import (
     RefreshTokenInvalid,
@@ -68,6 +69,26 @@ class WeChatCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 
 
+class AlipayCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The code that `my.getAuthCode` gave."""
+
+    auth_code: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+
+
+class ProvinceReturn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the province's platform sent my browser back with."""
+
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+    state: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+
+
+class ProvinceBegun(msgspec.Struct, frozen=True):
+    """Open `authorize_url`; it comes back with a code and this `state`, good for ten minutes."""
+
+    authorize_url: str
+    state: str
+
+
 class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The refresh token of the last pair."""
 
@@ -90,14 +111,74 @@ class Password(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tag="sessions",
     body=WeChatCode,
     returns=CitizenSession,
-    refuses=[SignInRefused, UserBlocked, TooManyRequests, Unavailable],
+    refuses=[NotAvailable, SignInRefused, UserBlocked, TooManyRequests, Unavailable],
 )
 async def sign_in_wechat(request: Request, body: WeChatCode) -> CitizenSession:
     """Spend a `wx.login` code. The same WeChat user is always the same citizen."""
     room = services(request)
     pair = await citizens.sign_in(
-        room.platforms.doors["wechat"], body.code, room.tokens, device=device_of(request)
+        room.platforms, "wechat", body.code, room.tokens, device=device_of(request)
     )
+    return CitizenSession(*_pair(pair), await citizen_view(pair.who.id, room.sealer))
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/sessions/alipay",
+    summary=("支付宝登录", "Sign in through Alipay"),
+    tag="sessions",
+    body=AlipayCode,
+    returns=CitizenSession,
+    refuses=[NotAvailable, SignInRefused, UserBlocked, TooManyRequests, Unavailable],
+)
+async def sign_in_alipay(request: Request, body: AlipayCode) -> CitizenSession:
+    """Spend a `my.getAuthCode` code. The same Alipay user is always the same citizen."""
+    room = services(request)
+    pair = await citizens.sign_in(
+        room.platforms, "alipay", body.auth_code, room.tokens, device=device_of(request)
+    )
+    return CitizenSession(*_pair(pair), await citizen_view(pair.who.id, room.sealer))
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/sessions/province/authorize",
+    summary=("省统一身份认证入口", "Begin at the province"),
+    tag="sessions",
+    returns=ProvinceBegun,
+    refuses=[NotAvailable, Unavailable],
+)
+async def begin_at_province(request: Request) -> ProvinceBegun:
+    """Where to go to sign in with the province's identity platform (PKCE, S256)."""
+    room = services(request)
+    begun = await province.begin(room.platforms, room.valkey)
+    return ProvinceBegun(begun.authorize_url, begun.state)
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/sessions/province",
+    summary=("省统一身份认证登录", "Sign in through the province"),
+    tag="sessions",
+    body=ProvinceReturn,
+    returns=CitizenSession,
+    refuses=[NotAvailable, SignInRefused, UserBlocked, TooManyRequests, Unavailable],
+)
+async def sign_in_province(request: Request, body: ProvinceReturn) -> CitizenSession:
+    """Come back from the province. A name it vouches for is known from then on.
+
+    Whoever has that id number already, through another channel, is the same citizen.
+    """
+    room = services(request)
+    visitor = await province.finish(room.platforms, room.valkey, code=body.code, state=body.state)
+    pair, identified = await citizens.sign_in_from_province(
+        visitor, room.tokens, room.sealer, device=device_of(request), now=room.clock.now()
+    )
+    if identified is not None:
+        await room.feed.identified(identified.was, identified.citizen_id, identified.changes)
     return CitizenSession(*_pair(pair), await citizen_view(pair.who.id, room.sealer))
 
 

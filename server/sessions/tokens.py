@@ -10,6 +10,7 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 from models.database import Transaction, rows, transaction
+from models.joined import joined_since
 from models.sessions import PersonKind
 from models.staff import Role
 from server.auth import ACCESS_TOKEN_S, Principal, Tokens
@@ -97,6 +98,11 @@ async def ended_recently() -> set[UUID]:
         datetime.now(UTC) - timedelta(seconds=ACCESS_TOKEN_S + 60),
     )
     return {row["id"] for row in found}
+
+
+async def joined_recently() -> dict[UUID, UUID]:
+    """Whose ids those stand for that access tokens may still bear after accounts were joined."""
+    return await joined_since(datetime.now(UTC) - timedelta(seconds=ACCESS_TOKEN_S + 60))
 
 
 def _principal(row: asyncpg.Record) -> Principal:

@@ -10,12 +10,14 @@ from models.database import Transaction, transaction
 from models.decisions import LineFacts
 from models.halls import LineState
 from models.issuing import Issued, NewTicket
+from models.joined import current_id
 from models.tickets import Actor, TicketState
 from scheduler.calendar import SHANGHAI, business_day, is_open, next_open
 from scheduler.discipline import CREDIT_OF_WALK_IN
 from scheduler.places import Place, geodesic_m
 from server.auth import Principal
 from server.clock import microseconds
+from server.errors import NotSignedIn
 from server.halls.directory import Directory, HallEntry, ItemEntry, LineEntry
 from server.idempotency import Once
 from server.live.feed import Feed
@@ -52,12 +54,13 @@ async def take_number(
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
     visit = _Visit(hall, item, _line_for(hall, item), wish.place, who, now)
     try:
-        view = await (_issue_once(visit, once) if once.has_key else _issue(visit))
-    except asyncpg.UniqueViolationError as taken:
-        # She asked twice at once: each look found nothing, the key sees both.
-        if taken.constraint_name == "ticket_open_once":
-            raise AlreadyInLine from None
-        raise
+        view = await _taken(visit, once)
+    except asyncpg.ForeignKeyViolationError:
+        # Her account was joined into another a moment ago, and her token does not know yet.
+        now_id = await current_id(who.id)
+        if now_id is None:
+            raise NotSignedIn from None
+        view = await _taken(replace(visit, who=replace(who, id=now_id)), once)
     await feed.changed(Change(hall.code, view.id, view.version))
     return view
 
@@ -70,6 +73,16 @@ class _Visit:
     place: Place | None
     who: Principal
     now: datetime
+
+
+async def _taken(visit: _Visit, once: Once) -> TicketView:
+    try:
+        return await (_issue_once(visit, once) if once.has_key else _issue(visit))
+    except asyncpg.UniqueViolationError as taken:
+        # She asked twice at once: each look found nothing, the key sees both.
+        if taken.constraint_name == "ticket_open_once":
+            raise AlreadyInLine from None
+        raise
 
 
 async def _issue(visit: _Visit) -> TicketView:

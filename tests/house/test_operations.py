@@ -151,7 +151,7 @@ async def die(feed):
 Feed.listen_forever = die
 settings = app.read_settings()
 app.configure_logs("info")
-api = app.create_app(settings, app.open_platforms(app.platforms_or_exit()))
+api = app.create_app(settings, app.open_platforms(app.platforms_or_exit(), settings.redis))
 app.serve_here(api, socket.socket(fileno=int(sys.argv[1])))
 """
 

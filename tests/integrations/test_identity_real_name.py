@@ -82,7 +82,7 @@ async def test_a_number_of_no_such_document_is_refused(
 async def test_one_number_is_not_asked_about_without_end(
     sandbox: RunningSandbox, check: RealNameCheck
 ) -> None:
-    for _ in range(20):
+    for _ in range(sandbox.settings.identity_a_minute):
         await check.matches(NAME, "resident_id", ID_NUMBER)
     with pytest.raises(PlatformRefused) as refused:
         await check.matches(NAME, "resident_id", ID_NUMBER)

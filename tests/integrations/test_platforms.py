@@ -13,6 +13,8 @@ from integrations.platforms import (
 from integrations.sandbox.accounts import DEMO_KEYS, make_keys, our_accounts
 from server.settings import WrongSettings, read_as
 
+# Nothing is asked of it here.
+VALKEY = "redis://127.0.0.1:1"
 CITY: dict[str, object] = {"wechat_app_id": "wx-of-the-city", "wechat_secret": "hush-hush"}
 
 
@@ -107,7 +109,7 @@ def test_alipays_key_files_are_read_before_anybody_needs_them(tmp_path: Path) ->
 
 
 def test_a_platform_without_an_account_is_a_closed_door() -> None:
-    platforms = open_platforms(a_city())
+    platforms = open_platforms(a_city(), VALKEY)
     assert set(platforms.doors) == {"wechat"}
     assert (platforms.province, platforms.sms, platforms.real_names) == (None, None, None)
 
@@ -119,7 +121,7 @@ def test_the_demo_has_an_account_with_everybody(tmp_path: Path) -> None:
     make_keys(tmp_path)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == kept
     accounts = read_as(PlatformSettings, **our_accounts("http://box:1", "http://api:2", tmp_path))
-    platforms = open_platforms(accounts)
+    platforms = open_platforms(accounts, VALKEY)
     assert set(platforms.doors) == {"wechat", "alipay"}
     assert platforms.province
     assert platforms.real_names

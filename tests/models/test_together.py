@@ -3,28 +3,46 @@
 import asyncio
 from asyncio import gather
 from collections.abc import Sequence
+from uuid import UUID
 
 import asyncpg
 import pytest
 
-from models.together import MOST, Together
+from models.together import BUSY, MOST, Busy, Patience, Together
+
+HALLS = [UUID(int=number) for number in range(10)]
 
 
 class Office:
-    """Makes numbers come true, slowly; remembers which it made together."""
+    """Makes numbers come true, slowly; remembers which it made together.
+
+    The last digit of a number is its hall; numbers alike but for the thousands are kept apart.
+    """
 
     def __init__(self) -> None:
         self.together: list[list[int]] = []
-        self.wishes = Together(self._make_all, apart=lambda wish: wish % 1000)
+        self.locked: set[int] = set()
+        self.given_back = asyncio.Event()
+        self.wishes = Together(
+            self._make_all,
+            hall=lambda wish: HALLS[wish % 10],
+            apart=lambda wish: wish % 1000,
+        )
 
-    async def _make_all(self, wishes: Sequence[int]) -> list[str]:
+    async def _make_all(self, wishes: Sequence[int], patience: Patience) -> list[str | Busy]:
+        held = {wish for wish in wishes if wish % 10 in self.locked}
+        if held and patience is Patience.BRIEFLY:
+            raise asyncpg.LockNotAvailableError("somebody holds a hall")
+        if held and patience is Patience.ENDLESS:
+            await self.given_back.wait()
         self.together.append(list(wishes))
         await asyncio.sleep(0.01)
         if any(wish < 0 for wish in wishes):
             raise asyncpg.UniqueViolationError("one of them is impossible")
         if 404 in wishes:
             raise ConnectionResetError
-        return [f"made {wish}" for wish in wishes]
+        left_out = held if patience is Patience.NONE else set()
+        return [BUSY if wish in left_out else f"made {wish}" for wish in wishes]
 
 
 async def test_a_lone_wish_is_made_at_once() -> None:
@@ -63,15 +81,43 @@ async def test_a_lost_store_fails_all_that_were_under_way_and_none_after() -> No
     assert await office.wishes.make(6) == "made 6"
 
 
-async def test_whoever_leaves_does_not_disturb_the_others() -> None:
+async def test_whoever_leaves_before_it_begins_is_forgotten() -> None:
     office = Office()
-    leaving = asyncio.ensure_future(office.wishes.make(1))
-    staying = asyncio.ensure_future(office.wishes.make(2))
+    first = asyncio.ensure_future(office.wishes.make(1))
+    await asyncio.sleep(0.001)
+    leaving = asyncio.ensure_future(office.wishes.make(2))
+    staying = asyncio.ensure_future(office.wishes.make(3))
     await asyncio.sleep(0.001)
     leaving.cancel()
-    assert await staying == "made 2"
+    assert list(await gather(first, staying)) == ["made 1", "made 3"]
     with pytest.raises(asyncio.CancelledError):
         await leaving
+    assert office.together == [[1], [3]]
+
+
+async def test_whoever_leaves_after_it_began_is_told_what_came_of_it() -> None:
+    office = Office()
+    leaving = asyncio.ensure_future(office.wishes.make(1))
+    await asyncio.sleep(0.005)
+    leaving.cancel()
+    assert await leaving == "made 1"
+
+
+async def test_a_hall_that_somebody_holds_does_not_hold_the_others_up() -> None:
+    office = Office()
+    office.locked = {6}
+    held = [asyncio.ensure_future(office.wishes.make(wish)) for wish in (6, 16, 26)]
+    others = await asyncio.wait_for(gather(*(office.wishes.make(w) for w in (1, 2, 3))), 1)
+    assert others == ["made 1", "made 2", "made 3"]
+    # Once it is known to be busy, nobody tries it again.
+    later = asyncio.ensure_future(office.wishes.make(36))
+    assert await asyncio.wait_for(office.wishes.make(4), 1) == "made 4"
+    assert not any(task.done() for task in (*held, later))
+    office.locked = set()
+    office.given_back.set()
+    assert await gather(*held, later) == ["made 6", "made 16", "made 26", "made 36"]
+    assert await office.wishes.make(46) == "made 46"
+    assert office.together[-1] == [46]
 
 
 async def test_a_crowd_is_made_in_statements_of_a_bearable_size() -> None:

@@ -1,10 +1,14 @@
 """Taking a number, following it, giving it up."""
 
+import asyncio
+import time
 from asyncio import gather
 from uuid import UUID
 
+import httpx
 import pytest
 
+from models import decisions
 from models.database import transaction
 from tests.conftest import Api, until
 from tests.people import Person
@@ -195,7 +199,7 @@ async def test_an_impossible_place_is_refused(lin: Person, place: str) -> None:
     assert reply.status_code == 400
 
 
-async def test_taking_costs_one_statement_or_five_with_a_key_and_looking_none(
+async def test_taking_costs_two_statements_or_six_with_a_key_and_looking_none(
     api: Api, hall: str, lin: Person
 ) -> None:
     item = api.item(hall, "E")
@@ -211,8 +215,8 @@ async def test_taking_costs_one_statement_or_five_with_a_key_and_looking_none(
         reply, statements = await api.statements(asked)
         assert reply.status_code == 201
         spent_with_key.append(statements)
-    assert min(spent) == 1
-    assert min(spent_with_key) <= 5
+    assert min(spent) == 2
+    assert min(spent_with_key) <= 6
     ticket = (await lin.take(hall, item)).json()
     await until(lambda: api.services.feed.memory.ticket(UUID(ticket["id"])))
     looked = []
@@ -220,3 +224,46 @@ async def test_taking_costs_one_statement_or_five_with_a_key_and_looking_none(
         _, statements = await api.statements(lin.get(f"/tickets/{ticket['id']}"))
         looked.append(statements)
     assert min(looked) == 0
+
+
+async def test_a_hall_that_is_held_does_not_hold_up_another(
+    api: Api, hall: str, lin: Person
+) -> None:
+    other = await api.quiet_hall()
+    chen, wang = await api.citizen(), await api.citizen()
+    async with transaction() as holder:
+        await decisions.lock(holder, api.services.directory.hall(hall).id)
+        waiting = asyncio.ensure_future(lin.take(hall, api.item(hall, "E")))
+        await asyncio.sleep(0.01)
+        began = time.monotonic()
+        for person in (chen, wang):
+            item = api.item(other, "E", nth=0 if person is chen else 1)
+            assert (await person.take(other, item)).status_code == 201
+        assert time.monotonic() - began < 1
+        assert not waiting.done()
+    reply = await waiting
+    assert (reply.status_code, reply.json()["number"]) == (201, "E001")
+
+
+async def test_everybody_is_told_truly_how_many_are_ahead(api: Api, hall: str) -> None:
+    people = await asyncio.gather(*(api.citizen() for _ in range(24)))
+    item = api.item(hall, "E")
+    replies = await asyncio.gather(*(person.take(hall, item) for person in people))
+    told = {reply.json()["number"]: reply.json()["ahead"] for reply in replies}
+    assert told == {f"E{nth + 1:03d}": nth for nth in range(24)}
+
+
+async def test_a_phone_that_hangs_up_while_its_number_is_given_is_told_to_the_board(
+    api: Api, hall: str, lin: Person
+) -> None:
+    item = api.item(hall, "E")
+    async with transaction() as holder:
+        await decisions.lock(holder, api.services.directory.hall(hall).id)
+        with pytest.raises(httpx.TimeoutException):
+            await lin.http.post(
+                "/api/v1/tickets",
+                json={"hall": hall, "item": item},
+                headers=lin.headers,
+                timeout=0.5,
+            )
+    await until(lambda: api.services.feed.memory.halls[hall].waiting == 1)

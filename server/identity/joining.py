@@ -1,0 +1,192 @@
+"""One person, one citizen: whoever proves the same id number through another channel is joined.
+
+Order of locks: the id number (an advisory lock, so that a number nobody has yet is held too), then
+the citizen who came, then the one who had the number first. Only a citizen without a number is ever
+joined into one with it, so no two of these wait for each other.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from models.database import Transaction, transaction
+from models.identifiers import IdDocument
+from models.knowing import citizen_with_id, known, remember_name_and_id, remember_phone
+from models.sealing import Sealer
+from server.clock import microseconds
+from server.errors import Unavailable
+from server.identity.refusals import IdentityFixed
+from server.live.memory import Change
+
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Whose name and document were proven, how surely (level 2 or 3), and when (real time)."""
+
+    name: str
+    document: IdDocument
+    level: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Who she is from now on. `was` is her id until now where she was joined into another."""
+
+    citizen_id: UUID
+    was: UUID | None = None
+    changes: Sequence[Change] = ()
+
+
+async def settle(sealer: Sealer, citizen_id: UUID, proven: Proven, *, now: datetime) -> Identified:
+    """`identify` in a transaction of its own, again when others of hers came between.
+
+    Raises IdentityFixed, or Unavailable when they never stop.
+    """
+    for _ in range(TRIES):
+        # A ticket was called while it was given up, or somebody waited for us as we did for her.
+        with suppress(asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
+            async with transaction() as tx:
+                return await identify(tx, sealer, citizen_id, proven, now=now)
+    raise Unavailable(1)
+
+
+async def identify(
+    tx: Transaction, sealer: Sealer, citizen_id: UUID, proven: Proven, *, now: datetime
+) -> Identified:
+    """Write down who a citizen is; join her into the citizen who has the number already.
+
+    `now` is business time. Raises IdentityFixed when she is known by another number.
+    """
+    document = proven.document
+    index = sealer.blind_index(document.id_type, document.number)
+    await tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", index)
+    me, known_by = await _held(tx, citizen_id)
+    if known_by not in {None, index}:
+        raise IdentityFixed
+    first = await citizen_with_id(tx, sealer, document.id_type, document.number)
+    changes: list[Change] = []
+    if first is not None and first != me:
+        changes = await _join(tx, sealer, me, into=first, now=now)
+        me = first
+    await remember_name_and_id(
+        tx,
+        sealer,
+        me,
+        name=proven.name,
+        id_type=document.id_type,
+        id_number=document.number,
+        level=proven.level,
+        at=proven.at,
+    )
+    return Identified(me, citizen_id if me != citizen_id else None, changes)
+
+
+async def _held(tx: Transaction, citizen_id: UUID) -> tuple[UUID, str | None]:
+    """Lock a citizen, who may have been joined into another a moment ago; her id and number."""
+    row = await tx.row("SELECT id, id_index FROM citizen WHERE id = $1 FOR UPDATE", citizen_id)
+    if row is None:
+        row = await tx.row(
+            """
+            SELECT c.id, c.id_index FROM citizen_alias a JOIN citizen c ON c.id = a.citizen_id
+            WHERE a.id = $1 FOR UPDATE OF c
+            """,
+            citizen_id,
+        )
+    assert row is not None, "a citizen is never deleted without an alias"
+    return row["id"], row["id_index"]
+
+
+async def _join(
+    tx: Transaction, sealer: Sealer, me: UUID, *, into: UUID, now: datetime
+) -> list[Change]:
+    """Give everything of one citizen to another; answers what changed in the halls.
+
+    Foreign keys see to it that nothing is left behind: her row goes last.
+    """
+    await tx.run("SELECT 1 FROM citizen WHERE id = $1 FOR UPDATE", into)
+    await _give_up_doubles(tx, me, into, now)
+    moved = await tx.rows(
+        """
+        UPDATE ticket SET citizen_id = $2, version = greatest(version + 1, $3) FROM hall
+        WHERE ticket.citizen_id = $1 AND hall.id = ticket.hall_id
+        RETURNING hall.code, ticket.id, ticket.version,
+                  ticket.ended_at IS NULL OR ticket.ended_at = $4 AS shown
+        """,
+        me,
+        into,
+        microseconds(),
+        now,
+    )
+    await tx.run("UPDATE channel_link SET citizen_id = $2 WHERE citizen_id = $1", me, into)
+    await tx.run(
+        "UPDATE sign_in SET person_id = $2 WHERE person_kind = 'citizen' AND person_id = $1",
+        me,
+        into,
+    )
+    await tx.run(
+        """
+        UPDATE answer a SET person_id = $2 WHERE person_id = $1 AND NOT EXISTS (
+            SELECT 1 FROM answer b WHERE b.person_id = $2 AND b.key = a.key)
+        """,
+        me,
+        into,
+    )
+    await _move_phone(tx, sealer, me, into)
+    await tx.run("UPDATE citizen_alias SET citizen_id = $2 WHERE citizen_id = $1", me, into)
+    await tx.run(
+        "INSERT INTO citizen_alias (id, citizen_id, joined_at) VALUES ($1, $2, now())", me, into
+    )
+    await tx.run("DELETE FROM citizen WHERE id = $1", me)
+    return [Change(row["code"], row["id"], row["version"]) for row in moved if row["shown"]]
+
+
+async def _move_phone(tx: Transaction, sealer: Sealer, me: UUID, into: UUID) -> None:
+    """Keep the phone that was verified last; it is sealed anew for whose it is now."""
+    last = await tx.row(
+        """
+        SELECT me.phone_verified_at AS at FROM citizen me, citizen first
+        WHERE me.id = $1 AND first.id = $2 AND me.phone IS NOT NULL
+          AND me.phone_verified_at > coalesce(first.phone_verified_at, '-infinity')
+        """,
+        me,
+        into,
+    )
+    if last is not None and (phone := (await known(tx, sealer, me)).phone):
+        await remember_phone(tx, sealer, into, phone=phone, at=last["at"])
+
+
+async def _give_up_doubles(tx: Transaction, me: UUID, into: UUID, now: datetime) -> None:
+    """One person waits once for one item: of two open tickets the one less far is given up.
+
+    A ticket is guarded by its own row here, not by its hall's. When it is called meanwhile, it
+    stays as it is, and the unique key on open tickets makes us begin again.
+    """
+    await tx.run(
+        """
+        WITH open AS (
+            SELECT id, state, row_number() OVER (
+                PARTITION BY item_id
+                ORDER BY array_position('{serving,called,parked,waiting}', state::text),
+                         issued_at, id) AS nth
+            FROM ticket WHERE citizen_id IN ($1, $2) AND ended_at IS NULL
+        ), ended AS (
+            UPDATE ticket SET state = 'cancelled', ended_at = $4,
+                version = greatest(version + 1, $3)
+            FROM open WHERE ticket.id = open.id AND ticket.state = open.state AND open.nth > 1
+            RETURNING ticket.id, ticket.hall_id
+        )
+        INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind, detail)
+        SELECT id, hall_id, $4, 'cancel', 'cancelled', 'system', 'accounts_joined' FROM ended
+        """,
+        me,
+        into,
+        microseconds(),
+        now,
+    )

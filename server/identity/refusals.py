@@ -1,0 +1,62 @@
+"""Why somebody's identity is not taken as she says."""
+
+from server.errors import Refusal
+
+
+class NotAvailable(Refusal):
+    """The city has no account with this platform: that door is closed here."""
+
+    status, code = 404, "not_available"
+    sentence = ("本市未开通此方式。", "This city does not offer that way.")
+
+
+class ProofRefused(Refusal):
+    """The code or payload that should prove a phone is wrong, used or expired."""
+
+    status, code = 422, "proof_refused"
+    sentence = ("手机号授权无效或已过期，请重试。", "The proof of the phone number is not valid.")
+
+
+class OtpWrong(Refusal):
+    """The code sent by SMS is wrong, expired, or was tried too often: ask for a new one then."""
+
+    status, code = 422, "otp_wrong"
+    sentence = ("验证码错误或已失效。", "The code is wrong or no longer valid.")
+
+
+class PhoneRefused(Refusal):
+    """The SMS gateway cannot reach this number."""
+
+    status, code = 422, "phone_refused"
+    sentence = ("该手机号无法接收短信。", "This number cannot receive messages.")
+
+
+class IdentityMismatch(Refusal):
+    """The identity provider says that name and number do not belong together."""
+
+    status, code = 422, "identity_mismatch"
+    sentence = ("姓名与证件号码不一致。", "The name and the id number do not belong together.")
+
+
+class FaceNotPassed(Refusal):
+    """The face check was not passed, is not hers, or was for another name and number."""
+
+    status, code = 422, "face_not_passed"
+    sentence = ("人脸核验未通过。", "The face check was not passed.")
+
+
+class IdentityFixed(Refusal):
+    """Her real name is known already, and it is another's than she says now."""
+
+    status, code = 409, "identity_fixed"
+    sentence = (
+        "该账号已实名为其他人，不能更改。",
+        "This account is already verified as somebody else.",
+    )
+
+
+class LastChannel(Refusal):
+    """The only channel left cannot be unlinked: she could never come in again."""
+
+    status, code = 409, "last_channel"
+    sentence = ("这是唯一的登录方式，不能解绑。", "This is the only way in; it stays linked.")

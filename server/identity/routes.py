@@ -1,0 +1,212 @@
+"""Who I really am, over HTTP: my phone, my real name, my face."""
+
+from typing import Annotated
+
+import msgspec
+from sanic import Blueprint, Request
+
+from models.identifiers import IdType
+from scheduler.calendar import business_day
+from server.auth import CITIZEN, Principal
+from server.endpoint import address_of, endpoint
+from server.errors import TooManyRequests, Unavailable
+from server.identity import phones, real_names
+from server.identity.joining import settle
+from server.identity.otp import OneTimeCodes
+from server.identity.real_names import RealNames
+from server.identity.refusals import (
+    FaceNotPassed,
+    IdentityFixed,
+    IdentityMismatch,
+    NotAvailable,
+    OtpWrong,
+    PhoneRefused,
+    ProofRefused,
+)
+from server.limits import IDENTITY, OTP_ADDRESS, OTP_AGAIN, OTP_PHONE
+from server.services import Services, services
+from server.sessions.routes import CitizenView, citizen_view
+
+bp = Blueprint("identity", url_prefix="/api/v1")
+
+PhoneText = Annotated[str, msgspec.Meta(min_length=5, max_length=24, examples=["13812345678"])]
+
+
+class WeChatPhoneCode(msgspec.Struct, tag_field="channel", tag="wechat", frozen=True):
+    """The code that WeChat's phone button gave."""
+
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+
+
+class AlipayPhonePayload(msgspec.Struct, tag_field="channel", tag="alipay", frozen=True):
+    """The whole of `res.response` that `my.getPhoneNumber` gave."""
+
+    encrypted: Annotated[str, msgspec.Meta(min_length=1, max_length=8192)]
+
+
+class SmsCode(msgspec.Struct, tag_field="channel", tag="sms", frozen=True):
+    """The code that was sent to this phone."""
+
+    phone: PhoneText
+    otp: Annotated[str, msgspec.Meta(pattern="^[0-9]{6}$", examples=["123456"])]
+
+
+class OtpWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Send a code to this phone."""
+
+    phone: PhoneText
+
+
+class OtpSent(msgspec.Struct, frozen=True):
+    """A code is on its way, and good for so long."""
+
+    expires_in: int
+
+
+class RealName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """My name and my document; with a face check's id when one was passed for both."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=60, examples=["林晓"])]
+    id_number: Annotated[str, msgspec.Meta(min_length=5, max_length=40)]
+    id_type: IdType = "resident_id"
+    certify_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
+
+
+class FaceCheckWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose face is to be looked at."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+    id_number: Annotated[str, msgspec.Meta(min_length=15, max_length=24)]
+
+
+class FaceCheckView(msgspec.Struct, frozen=True):
+    """A face check that waits: open `url` in the mini-program, then send `certify_id`."""
+
+    certify_id: str
+    url: str
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/me/phone/otp",
+    summary=("发送短信验证码", "Send me a code"),
+    tag="identity",
+    guard=CITIZEN,
+    body=OtpWanted,
+    returns=OtpSent,
+    refuses=[NotAvailable, PhoneRefused, TooManyRequests, Unavailable],
+)
+async def send_otp(request: Request, who: Principal, body: OtpWanted) -> OtpSent:
+    """Send six digits by SMS, good for five minutes and five tries."""
+    room = services(request)
+    phone = phones.read_typed(body.phone)
+    index = room.sealer.blind_index("phone", phone)
+    codes = _codes(room)
+    room.limits.check(OTP_ADDRESS, address_of(request))
+    room.limits.check(OTP_AGAIN, index)
+    room.limits.check(OTP_PHONE, index)
+    await codes.send(who.id, phone, index)
+    return OtpSent(300)
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/me/phone",
+    summary=("绑定手机号", "My phone"),
+    tag="identity",
+    guard=CITIZEN,
+    body=WeChatPhoneCode | AlipayPhonePayload | SmsCode,
+    returns=CitizenView,
+    refuses=[NotAvailable, ProofRefused, OtpWrong, TooManyRequests, Unavailable],
+)
+async def set_phone(
+    request: Request, who: Principal, body: WeChatPhoneCode | AlipayPhonePayload | SmsCode
+) -> CitizenView:
+    """Prove that a phone is mine: by the platform I came through, or by a code sent to it.
+
+    The same number may be somebody else's too: numbers change hands, and join nobody.
+    """
+    room = services(request)
+    match body:
+        case SmsCode(phone=typed, otp=otp):
+            phone = phones.read_typed(typed)
+            await _codes(room).spend(who.id, room.sealer.blind_index("phone", phone), otp)
+        case WeChatPhoneCode(code=proof):
+            phone = await phones.read_from_platform(room.platforms, "wechat", proof, room.valkey)
+        case AlipayPhonePayload(encrypted=proof):
+            phone = await phones.read_from_platform(room.platforms, "alipay", proof, room.valkey)
+    await phones.keep(room.sealer, who.id, phone)
+    return await citizen_view(who.id, room.sealer)
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/me/face-checks",
+    summary=("开始人脸核验", "Start a face check"),
+    tag="identity",
+    guard=CITIZEN,
+    body=FaceCheckWanted,
+    returns=FaceCheckView,
+    status=201,
+    refuses=[NotAvailable, IdentityMismatch, TooManyRequests, Unavailable],
+)
+async def start_face_check(
+    request: Request, who: Principal, body: FaceCheckWanted
+) -> FaceCheckView:
+    """Start a face check for this name and resident id number."""
+    room = services(request)
+    room.limits.check(IDENTITY, who.id)
+    claim = _claim(room, body.name, "resident_id", body.id_number)
+    started = await _real_names(room).start_face_check(who.id, claim)
+    return FaceCheckView(started.certify_id, started.url)
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/me/real-name",
+    summary=("实名认证", "My real name"),
+    tag="identity",
+    guard=CITIZEN,
+    body=RealName,
+    returns=CitizenView,
+    refuses=[
+        NotAvailable,
+        IdentityMismatch,
+        FaceNotPassed,
+        IdentityFixed,
+        TooManyRequests,
+        Unavailable,
+    ],
+)
+async def set_real_name(request: Request, who: Principal, body: RealName) -> CitizenView:
+    """Prove who I am. The same id number through another channel makes one citizen of both.
+
+    Then `id` is that of the account which had the number first; both sign-ins go on, and tickets
+    of both are kept. Of two open tickets for one item the later is given up.
+    """
+    room = services(request)
+    room.limits.check(IDENTITY, who.id)
+    claim = _claim(room, body.name, body.id_type, body.id_number)
+    proven = await _real_names(room).prove(who.id, claim, body.certify_id)
+    identified = await settle(room.sealer, who.id, proven, now=room.clock.now())
+    await room.feed.identified(identified.was, identified.citizen_id, identified.changes)
+    return await citizen_view(identified.citizen_id, room.sealer)
+
+
+def _claim(room: Services, name: str, id_type: IdType, id_number: str) -> real_names.Claim:
+    today = business_day(room.clock.now())
+    return real_names.read_claim(name, id_type, id_number, today=today)
+
+
+def _codes(room: Services) -> OneTimeCodes:
+    if room.platforms.sms is None:
+        raise NotAvailable
+    return OneTimeCodes(room.valkey, room.platforms.sms)
+
+
+def _real_names(room: Services) -> RealNames:
+    return RealNames(room.platforms, room.sealer, room.valkey)
