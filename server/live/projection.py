@@ -60,6 +60,14 @@ redis.call('PUBLISH', ARGV[4], ARGV[3])
 return 1
 """
 
+# Only the holder may give a lease away: it may have run out and be another's by now.
+# KEYS: leases; ARGV: name.
+_GIVE = """
+for _, key in ipairs(KEYS) do
+    if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end
+end
+"""
+
 
 def lease_key(hall: str) -> str:
     """Where the name of the worker that projects a hall stands."""
@@ -85,6 +93,7 @@ class Projector:
         self._wake = asyncio.Event()
         self._take = valkey.register_script(_TAKE)
         self._write = valkey.register_script(_WRITE)
+        self._give = valkey.register_script(_GIVE)
 
     async def run_forever(self) -> None:
         """Hold leases, hear of changes and project, until cancelled."""
@@ -138,10 +147,7 @@ class Projector:
         share = math.ceil(len(codes) / workers)
         if len(self.held) > share:
             surplus = sorted(self.held)[share:]
-            async with self._valkey.pipeline(transaction=False) as pipe:
-                for code in surplus:
-                    pipe.delete(lease_key(code))
-                await pipe.execute()
+            await self._give_away(surplus)
             return self.held - set(surplus)
         owners = await self._valkey.mget([lease_key(code) for code in codes])
         free = [code for code, owner in zip(codes, owners, strict=True) if owner is None]
@@ -150,11 +156,12 @@ class Projector:
     async def release(self) -> None:
         """Give all halls away at once, so that another worker need not wait for the leases."""
         with suppress(aioredis.RedisError, OSError):
-            async with self._valkey.pipeline(transaction=False) as pipe:
-                pipe.zrem(WORKERS, self.name)
-                for code in self.held:
-                    pipe.delete(lease_key(code))
-                await pipe.execute()
+            await self._valkey.zrem(WORKERS, self.name)
+            await self._give_away(self.held)
+
+    async def _give_away(self, codes: Iterable[str]) -> None:
+        if keys := [lease_key(code) for code in codes]:
+            await self._give(keys=keys, args=[self.name])
 
     # --- when ------------------------------------------------------------------------------
 
@@ -177,14 +184,21 @@ class Projector:
         while not is_cancelled():
             now = time.monotonic()
             due = [code for code, when in self._due.items() if when <= now and code in self.held]
-            for code in due:
-                # Forget the wish before reading: a change during the read makes the hall due again.
-                del self._due[code]
-                await self._project(code)
-            self._finished.update({code: time.monotonic() for code in due})
-            for code in self.held.intersection(due):
-                self._due.setdefault(code, time.monotonic() + AT_LEAST_EVERY_S)
+            # Who waits longest comes first, so one that fails keeps no other from its turn.
+            for code in sorted(due, key=self._due.__getitem__):
+                if code in self.held:
+                    await self._project_when_due(code)
             await self._sleep_until_due()
+
+    async def _project_when_due(self, code: str) -> None:
+        # The next time before reading: a change during the read brings it nearer.
+        self._due[code] = time.monotonic() + AT_LEAST_EVERY_S
+        try:
+            await self._project(code)
+        except Exception:
+            self._due[code] = time.monotonic()
+            raise
+        self._finished[code] = time.monotonic()
 
     async def _sleep_until_due(self) -> None:
         self._wake.clear()

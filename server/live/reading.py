@@ -50,13 +50,13 @@ _HALL = """
         JOIN line l ON l.id = t.line_id
         JOIN item i ON i.id = t.item_id
         LEFT JOIN counter c ON c.id = t.counter_id) r) AS tickets,
-      (SELECT coalesce(json_agg(r ORDER BY r.id DESC), '[]') FROM (
+      (SELECT coalesce(json_agg(r ORDER BY r.at DESC, r.id DESC), '[]') FROM (
         SELECT t.number, c.code AS counter, e.at, e.id
         FROM ticket_event e
         JOIN ticket t ON t.id = e.ticket_id
         JOIN counter c ON c.id = e.counter_id
         WHERE e.hall_id = $1 AND e.move = 'call' AND e.at >= $4
-        ORDER BY e.id DESC LIMIT $5) r) AS calls
+        ORDER BY e.at DESC, e.id DESC LIMIT $5) r) AS calls
 """
 
 

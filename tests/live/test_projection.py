@@ -1,20 +1,42 @@
 """What the worker writes of a hall: versions that only rise, whoever wrote before."""
 
 import asyncio
-from contextlib import suppress
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import asyncpg
 import msgspec
 import pytest
 
+from integrations.stores import StoreUrls
 from models.database import transaction
 from server.live.feed import live_key
 from server.live.memory import Change
-from server.live.projection import lease_key
+from server.live.projection import Projector, lease_key
+from server.live.reading import _HALL
 from server.live.state import UNREADABLE, LiveHall, decode_hall, encode_hall
-from tests.conftest import Api, until
+from tests.conftest import MONDAY_MORNING, Api, until
 
 AHEAD_US = int(timedelta(minutes=1).total_seconds() * 1_000_000)
+MANY_OLD_CALLS = """
+    WITH past AS (
+        INSERT INTO ticket (id, hall_id, line_id, item_id, day, sequence, number, state, issued_at,
+                            rank_time, ended_at, version)
+        SELECT gen_random_uuid(), $1, gen_random_uuid(), gen_random_uuid(), moment, 1, 'A001',
+               'finished', moment, moment, moment, 1
+        FROM (SELECT $2::timestamptz - n * interval '10 minutes' AS moment
+              FROM generate_series(1, 20000) n)
+        RETURNING id, ended_at)
+    INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind, counter_id)
+    SELECT past.id, $1, ended_at, 'call', 'called', 'staff', (SELECT id FROM counter LIMIT 1)
+    FROM past, generate_series(1, 10)
+"""
 
 
 @pytest.fixture
@@ -90,3 +112,81 @@ async def test_a_hall_is_never_below_a_ticket_of_a_machine_whose_clock_is_ahead(
     await until(lambda: api.services.feed.memory.halls[hall].waiting == 0)
     again = (await lin.get(f"/tickets/{ticket['id']}")).json()
     assert (again["state"], again["version"] >= cancelled["version"]) == ("cancelled", True)
+
+
+@asynccontextmanager
+async def postgres_away(database_url: str) -> AsyncIterator[None]:
+    """Nobody has a connection to PostgreSQL inside, or gets one."""
+    folder = Path(parse_qs(urlsplit(database_url).query)["host"][0])
+    door, hidden = folder / ".s.PGSQL.5432", folder / "hidden"
+    connection = await asyncpg.connect(database_url)
+    door.rename(hidden)
+    try:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        yield
+    finally:
+        hidden.rename(door)
+        await connection.close()
+
+
+async def test_every_hall_is_projected_again_after_postgres_was_away(
+    api: Api, store_urls: StoreUrls
+) -> None:
+    feed = api.services.feed
+    async with postgres_away(store_urls.database):
+        await feed.changed(*(Change(code) for code in feed.codes))
+        await asyncio.sleep(3)
+    back = time.monotonic()
+    await until(lambda: feed.live_age_s() < time.monotonic() - back)
+    # And goes on being projected, changed or not.
+    assert api.projector.held == set(feed.codes)
+    assert api.projector.held <= set(api.projector._due)
+
+
+async def test_a_lease_that_is_anothers_by_now_is_not_given_away(api: Api, hall: str) -> None:
+    valkey = api.services.valkey
+    late = Projector(valkey, api.services.directory, api.services.clock)
+    late.held = set(api.services.directory.halls)
+    await valkey.set(lease_key("dg-held-by-late"), late.name)
+    late.held.add("dg-held-by-late")
+    await late.release()
+    assert await valkey.get(lease_key("dg-held-by-late")) is None
+    assert await valkey.get(lease_key(hall)) == api.projector.name.encode()
+
+
+async def test_the_newest_calls_are_found_without_reading_old_ones(
+    api: Api, store_urls: StoreUrls
+) -> None:
+    hall_id = api.services.directory.hall("dg-30").id
+    midnight = MONDAY_MORNING.replace(hour=0, minute=0)
+    connection = await asyncpg.connect(store_urls.database)
+    many_old_calls = connection.transaction()
+    await many_old_calls.start()
+    try:
+        await connection.execute(MANY_OLD_CALLS, hall_id, midnight)
+        await connection.execute("ANALYZE ticket, ticket_event")
+        await connection.execute("SET plan_cache_mode = force_generic_plan")
+        await connection.execute(f"PREPARE now_in AS {_HALL}")
+        plan = await connection.fetchval(
+            "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE now_in"
+            f"('{hall_id}', '{MONDAY_MORNING}', 50, '{midnight}', 10)"
+        )
+    finally:
+        await many_old_calls.rollback()
+        await connection.close()
+    looked_at = [
+        node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+        for node in nodes(json.loads(plan)[0]["Plan"])
+        if node.get("Relation Name") == "ticket_event"
+    ]
+    assert looked_at
+    assert max(looked_at) < 100
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
