@@ -39,6 +39,7 @@ OTP_PHONE = Rate("otp_phone", 5, 3600)
 OTP_ADDRESS = Rate("otp_address", 60, 3600)
 # Whoever tries names out against numbers is not asking about herself.
 IDENTITY = Rate("identity", 100, 3600)
+EXPORT = Rate("export", 10, 3600)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """Who I really am, over HTTP: my phone, my real name, my face."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from sanic import Blueprint, Request
@@ -9,8 +9,8 @@ from models.identifiers import IdType
 from scheduler.calendar import business_day
 from server.auth import CITIZEN, Principal
 from server.endpoint import address_of, endpoint
-from server.errors import TooManyRequests, Unavailable
-from server.identity import phones, real_names
+from server.errors import NotFound, TooManyRequests, Unavailable, WrongStateRefusal
+from server.identity import leaving, phones, real_names
 from server.identity.joining import settle
 from server.identity.otp import OneTimeCodes
 from server.identity.real_names import RealNames
@@ -18,12 +18,13 @@ from server.identity.refusals import (
     FaceNotPassed,
     IdentityFixed,
     IdentityMismatch,
+    LastChannel,
     NotAvailable,
     OtpWrong,
     PhoneRefused,
     ProofRefused,
 )
-from server.limits import IDENTITY, OTP_ADDRESS, OTP_AGAIN, OTP_PHONE
+from server.limits import EXPORT, IDENTITY, OTP_ADDRESS, OTP_AGAIN, OTP_PHONE
 from server.services import Services, services
 from server.sessions.routes import CitizenView, citizen_view
 
@@ -195,6 +196,66 @@ async def set_real_name(request: Request, who: Principal, body: RealName) -> Cit
     identified = await settle(room.sealer, who.id, proven, now=room.clock.now())
     await room.feed.identified(identified.was, identified.citizen_id, identified.changes)
     return await citizen_view(identified.citizen_id, room.sealer)
+
+
+@endpoint(
+    bp,
+    "DELETE",
+    "/me/channels/<platform:str>",
+    summary=("解绑登录方式", "Unlink a channel"),
+    tag="identity",
+    guard=CITIZEN,
+    returns=CitizenView,
+    refuses=[NotFound, LastChannel],
+)
+async def unlink_channel(request: Request, who: Principal, platform: str) -> CitizenView:
+    """Unlink WeChat, Alipay or the province from me; sign-ins that came through it end."""
+    room = services(request)
+    await _told(room, await leaving.unlink(who.id, platform))
+    return await citizen_view(who.id, room.sealer)
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/me/export",
+    summary=("导出我的全部信息", "Everything kept about me"),
+    tag="identity",
+    guard=CITIZEN,
+    returns=dict[str, Any],
+    refuses=[TooManyRequests],
+)
+async def export_me(request: Request, who: Principal) -> dict[str, Any]:
+    """Everything kept about me, in clear: who I am, how I come in, where I was."""
+    room = services(request)
+    room.limits.check(EXPORT, who.id)
+    return await leaving.export(room.sealer, who.id)
+
+
+@endpoint(
+    bp,
+    "DELETE",
+    "/me",
+    summary=("注销账号", "Erase me"),
+    tag="identity",
+    guard=CITIZEN,
+    status=204,
+    refuses=[WrongStateRefusal],
+)
+async def erase_me(request: Request, who: Principal) -> None:
+    """Erase who I am. Open tickets are given up; of past visits stays what names nobody.
+
+    There is no way back: coming in again makes a new citizen.
+    """
+    room = services(request)
+    await _told(room, await leaving.erase(who.id, now=room.clock.now()))
+
+
+async def _told(room: Services, left: leaving.Left) -> None:
+    for sign_in_id in left.sign_ins:
+        await room.feed.sign_in_ended(sign_in_id)
+    if left.changes:
+        await room.feed.changed(*left.changes)
 
 
 def _claim(room: Services, name: str, id_type: IdType, id_number: str) -> real_names.Claim:

@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, made from the routes as they are declared."""
 
 import re
+import typing
 from collections import defaultdict
 from typing import Any
 
@@ -37,6 +38,7 @@ and its tickets are no longer shown, while halls are; before a restart comes `{"
 """
 TAGS = {
     "sessions": "登录 · sign-in of citizens and staff",
+    "identity": "身份 · my phone, my real name, my channels, my data",
     "halls": "大厅 · halls, lines, opening hours",
     "items": "事项 · the catalogue",
     "tickets": "号票 · numbers, from the citizen's side",
@@ -100,7 +102,11 @@ def _operation(declared: Endpoint) -> dict[str, Any]:
             }
         )
     if declared.body is not None:
-        required = any(field.required for field in msgspec.structs.fields(declared.body))
+        # Of several shapes one must be given.
+        structs = typing.get_args(declared.body) or (declared.body,)
+        required = len(structs) > 1 or any(
+            field.required for field in msgspec.structs.fields(structs[0])
+        )
         operation["requestBody"] = {
             "required": required,
             "content": {"application/json": {"schema": _schema(declared.body)}},

@@ -1,0 +1,162 @@
+"""Leaving: one channel unlinked, everything told, or everything erased."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from models.database import Transaction, rows, transaction
+from models.knowing import known
+from models.sealing import Sealer
+from models.tickets import WrongState
+from server.clock import microseconds
+from server.errors import NotFound
+from server.identity.refusals import LastChannel
+from server.live.memory import Change
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What has ended: sign-ins, whose tokens are dead, and tickets that changed their halls."""
+
+    sign_ins: list[UUID]
+    changes: list[Change]
+
+
+async def unlink(citizen_id: UUID, platform: str) -> Left:
+    """Forget that a platform's user is this citizen; sign-ins that came through it end.
+
+    Raises NotFound when it is not linked, LastChannel when there is no other way in.
+    """
+    async with transaction() as tx:
+        linked = await _linked(tx, citizen_id)
+        if platform not in linked:
+            raise NotFound
+        if len(linked) == 1:
+            raise LastChannel
+        await tx.run(
+            "DELETE FROM channel_link WHERE citizen_id = $1 AND platform = $2",
+            citizen_id,
+            platform,
+        )
+        return Left(await _end_sign_ins(tx, citizen_id, "channel_unlinked", platform), [])
+
+
+async def erase(citizen_id: UUID, *, now: datetime) -> Left:
+    """Forget who a citizen is. What the law wants kept of her visits stays, and names nobody.
+
+    `now` is business time. Raises WrongState while she is being served.
+    """
+    async with transaction() as tx:
+        await _linked(tx, citizen_id)
+        changes = await _give_tickets_up(tx, citizen_id, now)
+        await tx.run("DELETE FROM channel_link WHERE citizen_id = $1", citizen_id)
+        await tx.run("DELETE FROM answer WHERE person_id = $1", citizen_id)
+        await tx.run(
+            """
+            UPDATE citizen SET name = NULL, id_type = NULL, id_number = NULL, id_index = NULL,
+                real_name_at = NULL, phone = NULL, phone_index = NULL, phone_verified_at = NULL,
+                level = 0
+            WHERE id = $1
+            """,
+            citizen_id,
+        )
+        ended = await _end_sign_ins(tx, citizen_id, "erased")
+        await tx.run(
+            "UPDATE sign_in SET device = '' WHERE person_kind = 'citizen' AND person_id = $1",
+            citizen_id,
+        )
+        return Left(ended, changes)
+
+
+async def export(sealer: Sealer, citizen_id: UUID) -> dict[str, Any]:
+    """Everything kept about a citizen, in clear: it is hers. Raises NoSuchCitizen."""
+    me = await known(None, sealer, citizen_id)
+    return {
+        "id": citizen_id,
+        "name": me.name,
+        "id_type": me.id_type,
+        "id_number": me.id_number,
+        "phone": me.phone,
+        "assurance_level": me.level,
+        "channels": await _found(
+            "SELECT platform, app_id, subject, union_subject, created_at FROM channel_link"
+            " WHERE citizen_id = $1 ORDER BY created_at",
+            citizen_id,
+        ),
+        "sign_ins": await _found(
+            "SELECT channel, device, started_at, ended_at, end_reason FROM sign_in"
+            " WHERE person_kind = 'citizen' AND person_id = $1 ORDER BY started_at",
+            citizen_id,
+        ),
+        "tickets": await _found(
+            """
+            SELECT t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
+                   t.day, t.issued_at, t.called_at, t.started_at, t.ended_at, t.outcome
+            FROM ticket t JOIN hall h ON h.id = t.hall_id JOIN line l ON l.id = t.line_id
+            JOIN item i ON i.id = t.item_id
+            WHERE t.citizen_id = $1 ORDER BY t.issued_at
+            """,
+            citizen_id,
+        ),
+    }
+
+
+async def _found(sql: str, citizen_id: UUID) -> list[dict[str, Any]]:
+    return [dict(row) for row in await rows(sql, citizen_id)]
+
+
+async def _linked(tx: Transaction, citizen_id: UUID) -> set[str]:
+    """Lock a citizen; the platforms she comes in by. Raises NotFound."""
+    if await tx.row("SELECT 1 FROM citizen WHERE id = $1 FOR UPDATE", citizen_id) is None:
+        raise NotFound
+    found = await tx.rows("SELECT platform FROM channel_link WHERE citizen_id = $1", citizen_id)
+    return {row["platform"] for row in found}
+
+
+async def _end_sign_ins(
+    tx: Transaction, citizen_id: UUID, reason: str, channel: str | None = None
+) -> list[UUID]:
+    found = await tx.rows(
+        """
+        UPDATE sign_in SET ended_at = now(), end_reason = $2
+        WHERE person_kind = 'citizen' AND person_id = $1 AND ended_at IS NULL
+          AND ($3::text IS NULL OR channel = $3)
+        RETURNING id
+        """,
+        citizen_id,
+        reason,
+        channel,
+    )
+    return [row["id"] for row in found]
+
+
+async def _give_tickets_up(tx: Transaction, citizen_id: UUID, now: datetime) -> list[Change]:
+    """Nobody waits who is not known. Raises WrongState for somebody at a counter just now."""
+    # The rows are locked first, so that nobody calls them between the look and the end.
+    opened = await tx.rows(
+        "SELECT id, state FROM ticket WHERE citizen_id = $1 AND ended_at IS NULL"
+        " ORDER BY id FOR UPDATE",
+        citizen_id,
+    )
+    if any(row["state"] == "serving" for row in opened):
+        raise WrongState("she is being served")
+    ended = await tx.rows(
+        """
+        WITH ended AS (
+            UPDATE ticket SET state = 'cancelled', ended_at = $2,
+                version = greatest(version + 1, $3)
+            WHERE citizen_id = $1 AND ended_at IS NULL
+            RETURNING id, hall_id, version
+        ), event AS (
+            INSERT INTO ticket_event
+                (ticket_id, hall_id, at, move, state, actor_kind, actor_id, detail)
+            SELECT id, hall_id, $2, 'cancel', 'cancelled', 'citizen', $1, 'erased' FROM ended
+        )
+        SELECT hall.code, ended.id, ended.version FROM ended JOIN hall ON hall.id = ended.hall_id
+        """,
+        citizen_id,
+        now,
+        microseconds(),
+    )
+    return [Change(row["code"], row["id"], row["version"]) for row in ended]
