@@ -8,16 +8,24 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from sanic import Sanic
 
 from integrations.platforms import PlatformSettings, UnfitPlatforms, open_platforms, require_real
@@ -42,6 +50,7 @@ from integrations.stores import (
     wipe,
 )
 from models.opening import DatabaseUnusable, migrate_database, open_database
+from models.sealing import Sealer
 from scheduler.calendar import SHANGHAI
 from server.admin.city_files import City, CityFilesError, read_city
 from server.admin.seeding import has_demo_staff, is_seeded, seed_city, seed_demo_staff
@@ -55,7 +64,9 @@ from server.halls.directory import HallEntry, read_directory
 from server.logs import configure_logs
 from server.metrics import forget_process
 from server.operations import require_migrated
-from server.privacy.key_file import write_personal_keys
+from server.privacy.chain import NotNoted, read_noted, verify
+from server.privacy.key_file import FollowedKeys, write_personal_keys
+from server.privacy.showing import entries_about
 from server.settings import (
     DEMO_PASSWORD,
     Settings,
@@ -227,6 +238,57 @@ def new_personal_keys(file: KeyFile) -> None:
         console.print(f"{file}: {'已生成 made' if write_personal_keys(file) else '已存在 kept'}")
 
 
+audit = typer.Typer(no_args_is_help=True, help="The log of who looked at what is personal.")
+cli.add_typer(audit, name="audit")
+
+
+@audit.command("verify")
+def verify_audit_log(
+    *,
+    noted: Annotated[
+        list[str] | None,
+        typer.Option(help="SEQ:HASH as printed or logged earlier; repeatable.", metavar="SEQ:HASH"),
+    ] = None,
+) -> None:
+    """Walk the chain; exit code 3 and the first broken entry when it does not hold."""
+    settings = settings_or_exit()
+
+    async def main() -> None:
+        require_personal_keys(settings.personal_keys)
+        earlier = read_noted(noted or [])
+        sealer = Sealer(FollowedKeys(settings.personal_keys))
+        async with stores(settings) as urls, open_database(urls.database):
+            await require_migrated()
+            with counting("检查审计日志 Verifying") as tell:
+                verdict = await verify(sealer, noted=earlier, progress=tell)
+        if verdict.broken is not None:
+            raise fail(verdict.broken, 3)
+        count = f"{verdict.seq} 条 entries, {verdict.witnessed} 条有签名 witnessed"
+        console.print(f"完整 The chain holds: {count}", highlight=False)
+        console.print(f"{verdict.seq}:{verdict.hash}", highlight=False, soft_wrap=True)
+
+    run(main())
+
+
+@audit.command("show")
+def show_audit_log(
+    *,
+    subject: Annotated[str | None, typer.Option(help="About this id.")] = None,
+    actor: Annotated[UUID | None, typer.Option(help="By, or on behalf of, this person.")] = None,
+    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 100,
+) -> None:
+    """Show who looked at or changed somebody's data."""
+    settings = settings_or_exit()
+
+    async def main() -> None:
+        async with stores(settings) as urls, open_database(urls.database):
+            await require_migrated()
+            for line in await entries_about(subject=subject, actor=actor, limit=limit):
+                console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    run(main())
+
+
 @cli.command()
 def sandbox(
     *,
@@ -337,7 +399,7 @@ def plainly() -> Iterator[None]:
     """
     try:
         yield
-    except (WrongSettings, UnfitPlatforms, CityFilesError) as wrong:
+    except (WrongSettings, UnfitPlatforms, CityFilesError, NotNoted) as wrong:
         raise fail(wrong, 2) from None
     except (ProgramFailed, BenchFailed, DatabaseUnusable, ValkeyUnusable) as wrong:
         raise fail(wrong, 1) from None
@@ -347,6 +409,15 @@ def plainly() -> Iterator[None]:
         if not is_store_fault(fault):
             raise
         raise fail(f"A store was lost ({type(fault).__name__}); run this again.", 1) from None
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar of how many are done of how many; gives what it is told by."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def fail(wrong: object, exit_code: int) -> typer.Exit:

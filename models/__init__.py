@@ -9,6 +9,7 @@ MODEL_MODULES = [
     "models.halls",
     "models.items",
     "models.people",
+    "models.audit",
     "models.sessions",
     "models.staff",
     "models.tickets",

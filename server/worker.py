@@ -8,6 +8,7 @@ import redis.asyncio as aioredis
 import structlog
 
 from models.opening import open_database
+from models.sealing import Sealer
 from scheduler.jobs import Timed, run_jobs
 from server.application import clock_of
 from server.faults import is_store_fault
@@ -15,6 +16,8 @@ from server.halls.directory import read_directory
 from server.live.feed import Feed
 from server.live.projection import Projector
 from server.operations import require_migrated
+from server.privacy.chain import Notary
+from server.privacy.key_file import FollowedKeys
 from server.sessions.purging import purge
 from server.settings import Settings
 from server.tickets.day_end import lapse_past_days
@@ -48,8 +51,14 @@ async def _work(settings: Settings, database_url: str, stop: asyncio.Event) -> N
         if ended := await lapse_past_days(now=clock.now(), feed=feed):
             log.info("past_days_ended", tickets=ended)
 
+    notary = Notary(Sealer(FollowedKeys(settings.personal_keys)))
+
+    async def witness() -> None:
+        await notary.witness()
+
     timetable = (
         Timed("lapse_past_days", "* * * * *", lapse),
+        Timed("witness_audit_log", "* * * * *", witness),
         Timed("purge", "17 19 * * *", purge),  # 03:17 in Shanghai
     )
     projecting = asyncio.create_task(projector.run_forever())
