@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from models.database import rows
 from models.tickets import TicketState
@@ -131,7 +132,11 @@ def _tickets(
         place = ahead[row.line] if waits else None
         ahead[row.line] += waits
         before = known.get(row.id)
-        if before and before.row_version == row.version and before.view.ahead == place:
+        if before and before.row_version == row.version:
+            if before.view.ahead != place:
+                # Only others have moved: most of a long line, at each call.
+                moved = replace(before.view, ahead=place, version=version)
+                before = LiveTicket(moved, before.citizen, before.row_version)
             live.append(before)
         else:
             live.append(LiveTicket(_view(row, hall, place, version), row.citizen_id, row.version))
@@ -180,9 +185,9 @@ def shown(at: datetime) -> datetime:
 
 
 def _differs(new: LiveHall, old: LiveHall) -> bool:
-    board = msgspec.structs.replace(new.board, version=old.version, as_of=old.board.as_of)
+    board = replace(new.board, version=old.version, as_of=old.board.as_of)
     return board != old.board or new.tickets != old.tickets
 
 
 def _as_of(hall: LiveHall, as_of: datetime) -> LiveHall:
-    return LiveHall(msgspec.structs.replace(hall.board, as_of=as_of), hall.tickets)
+    return LiveHall(replace(hall.board, as_of=as_of), hall.tickets)
