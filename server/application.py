@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from traceback import extract_tb
 from typing import Any
@@ -72,13 +72,21 @@ BLUEPRINTS = (
 )
 
 
+class Yiting(Sanic[Any, Any]):
+    """Sanic, with sockets refused before their handshake, while a plain answer can be given."""
+
+    async def _websocket_handler(
+        self, handler: Callable[..., Any], request: Request, *args: Any, **options: Any
+    ) -> None:
+        socket.admit(request)
+        await super()._websocket_handler(handler, request, *args, **options)  # type: ignore[no-untyped-call]
+
+
 def create_app(
     settings: Settings, platforms: Platforms, *, name: str = "yiting"
 ) -> Sanic[Any, Any]:
     """The API, ready to be served. Opens nothing before the server starts."""
-    app: Sanic[Any, Any] = Sanic(
-        name, configure_logging=False, strict_slashes=False, request_class=Incoming
-    )
+    app = Yiting(name, configure_logging=False, strict_slashes=False, request_class=Incoming)
     app.config.update(
         {
             "ACCESS_LOG": False,

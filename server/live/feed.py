@@ -32,6 +32,8 @@ REREAD_EVERY_S = 15.0
 RECONNECT_AFTER_S = 0.5
 # Nobody waits longer than this for word to be sent: what changed is committed.
 PUBLISH_WITHIN_S = 1.0
+# Connecting, too: a machine that is gone may never refuse.
+SUBSCRIBE_WITHIN_S = 5.0
 # A quiet subscription is asked after so long whether it still stands, and given as long to answer.
 PING_AFTER_S = 2.0
 # Changes of so short a time travel together: a message costs more than it holds.
@@ -71,10 +73,11 @@ async def subscribed(
     ours = {"retry": Retry(NoBackoff(), 0), "socket_timeout": None}
     own = aioredis.ConnectionPool(pool.connection_class, **(pool.connection_kwargs | ours))
     async with aioredis.Redis.from_pool(own) as client, client.pubsub() as subscription:
-        await subscription.subscribe(*channels)
-        for _ in channels:  # each is confirmed; only then nothing is missed
-            if await subscription.get_message(timeout=PING_AFTER_S) is None:
-                raise aioredis.ConnectionError("the subscription was not confirmed")
+        async with asyncio.timeout(SUBSCRIBE_WITHIN_S):
+            await subscription.subscribe(*channels)
+            for _ in channels:  # each is confirmed; only then nothing is missed
+                if await subscription.get_message(timeout=PING_AFTER_S) is None:
+                    raise aioredis.ConnectionError("the subscription was not confirmed")
         yield _messages(subscription)
 
 

@@ -24,7 +24,14 @@ from server import metrics
 from server.auth import Principal, Tokens
 from server.clock import microseconds
 from server.endpoint import address_of, as_refusal
-from server.errors import InvalidRequest, NotFound, NotSignedIn, Refusal, wants_english
+from server.errors import (
+    InvalidRequest,
+    NotFound,
+    NotSignedIn,
+    Refusal,
+    Unavailable,
+    wants_english,
+)
 from server.limits import ADDRESS
 from server.live.feed import Feed, ticket_frame, ticket_topic
 from server.live.state import LiveTicket
@@ -36,6 +43,7 @@ bp = Blueprint("live", url_prefix="/api/v1")
 MOST_TOPICS = 20
 MOST_MISTAKES = 10
 SEND_TIMEOUT_S = 30.0
+RETRY_AFTER_S = 5
 CHECK_SIGN_INS_EVERY_S = 0.5
 SIGNED_OUT = "signed_out"
 _encode = msgspec.json.Encoder().encode
@@ -86,6 +94,10 @@ class SignedIn:
     def is_over(self, tokens: Tokens) -> bool:
         """Whether the token expired or the sign-in ended meanwhile."""
         return self.expires <= time.time() or self.who.sign_in_id in tokens.ended
+
+
+class TooSlow(Exception):
+    """The other side does not take what is sent."""
 
 
 class LiveSocket:
@@ -155,7 +167,19 @@ class LiveSocket:
                     await self._send(message)
 
     async def _send(self, message: bytes) -> None:
-        await asyncio.wait_for(self._ws.send(message.decode()), SEND_TIMEOUT_S)
+        try:
+            await asyncio.wait_for(self._ws.send(message.decode()), SEND_TIMEOUT_S)
+        except TimeoutError:
+            # Not a store's, which would be answered, and in vain wait as long again.
+            raise TooSlow from None
+
+
+def admit(request: Request) -> None:
+    """Raise TooManyRequests, or Unavailable when this process has as many sockets as it may."""
+    room = services(request)
+    room.limits.check(ADDRESS, address_of(request))
+    if len(request.app.ctx.sockets) >= room.settings.most_sockets:
+        raise Unavailable(RETRY_AFTER_S)
 
 
 @bp.websocket("/live", name="live")  # type: ignore[untyped-decorator]
@@ -175,7 +199,7 @@ async def live(request: Request, ws: WebsocketImplProtocol) -> None:
                 raise fault
     except (WebsocketClosed, ConnectionError):
         pass
-    except TimeoutError:
+    except TooSlow:
         ws.fail_connection(1013, "too slow")
     finally:
         for task in (sender, reader):
@@ -215,7 +239,7 @@ async def _read_forever(
         try:
             room.limits.check(ADDRESS, address_of(request))
             await _obey(message, socket, room, find)
-        except (WebsocketClosed, ConnectionError):
+        except (WebsocketClosed, ConnectionError, TooSlow):
             raise
         except Exception as fault:
             await socket.refuse(as_refusal(fault))

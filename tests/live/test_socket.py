@@ -8,13 +8,21 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from models.database import rows
+from server.limits import ADDRESS, Limits
+from server.live import socket as socket_module
 from server.live.memory import Change
 from tests.conftest import Api, until
 from tests.people import Person
+
+HANDSHAKE = (
+    b"GET /api/v1/live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 @pytest.fixture
@@ -305,10 +313,7 @@ async def test_at_most_twenty_topics_at_once(api: Api) -> None:
 async def test_a_socket_that_never_reads_delays_nobody(api: Api, hall: str) -> None:
     host, port = api.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
-    writer.write(
-        b"GET /api/v1/live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
+    writer.write(HANDSHAKE)
     await reader.readuntil(b"\r\n\r\n")
     watch = json.dumps({"op": "watch", "topic": f"hall:{hall}"}).encode()
     frame = bytes([0x81, 0x80 | len(watch), 0, 0, 0, 0]) + watch
@@ -342,3 +347,54 @@ async def test_a_quiet_board_says_now_and_then_that_it_still_stands(api: Api, ha
             state, said = said, await hear(socket, within_s=20)
         assert (said["type"], said["version"]) == ("fresh", state["version"])
         assert said["as_of"] > state["data"]["as_of"]
+
+
+async def test_a_process_with_as_many_sockets_as_it_may_have_refuses_one_more(
+    api: Api, hall: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sockets = api.app.ctx.sockets
+    await until(lambda: not sockets)
+    few = api.settings.model_copy(update={"most_sockets": 2})
+    monkeypatch.setattr(api.services, "settings", few)
+    async with a_socket(api) as first, a_socket(api):
+        with pytest.raises(InvalidStatus) as refused:
+            await a_socket(api).__aenter__()
+        response = refused.value.response
+        assert response.status_code == 503
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.headers["retry-after"]
+        await say(first, op="watch", topic=f"hall:{hall}")
+        assert (await hear(first))["type"] == "state"
+    await until(lambda: not sockets)
+    async with a_socket(api) as again:
+        await say(again, op="ping")
+        assert (await hear(again))["type"] == "pong"
+
+
+async def test_an_address_over_its_limit_opens_no_socket(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(api.services.valkey, enabled=True)
+    monkeypatch.setattr(api.services, "limits", limits)
+    for _ in range(ADDRESS.most):
+        limits.check(ADDRESS, "127.0.0.1")
+    with pytest.raises(InvalidStatus) as refused:
+        await a_socket(api).__aenter__()
+    assert refused.value.response.status_code == 429
+
+
+async def test_a_socket_that_takes_nothing_is_let_go_and_no_store_is_blamed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_module, "SEND_TIMEOUT_S", 0.2)
+    await until(lambda: not api.app.ctx.sockets)
+    async with a_socket(api) as socket:
+        await until(lambda: api.app.ctx.sockets)
+        [ours] = api.app.ctx.sockets
+        monkeypatch.setattr(ours._ws, "send", lambda _: asyncio.sleep(60))
+        with capture_logs() as logged:
+            await say(socket, op="ping")
+            with pytest.raises(ConnectionClosed):
+                await hear(socket)
+    assert socket.close_code == 1013
+    assert "store_unavailable" not in [line["event"] for line in logged]
