@@ -30,6 +30,7 @@ from integrations.processes import Program, ProgramFailed, Supervisor, hold_alon
 DATABASE = "yiting"
 PATIENCE_S = 5.0
 _SYSTEM_USER = "yiting-postgres"
+_MAKING = "postgres-making-"
 # A Unix socket's path may have 107 bytes; PostgreSQL adds its own file name.
 _LONGEST_SOCKET_DIR = 80
 
@@ -95,12 +96,20 @@ class EmbeddedStores:
             self._init_database()
 
     def _init_database(self) -> None:
+        """Make the database's folder: whole or not at all, whenever this is interrupted."""
+        for left in self._postgres_dir.parent.glob(f"{_MAKING}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        making = Path(tempfile.mkdtemp(prefix=_MAKING, dir=self._postgres_dir.parent))
+        user = _postgres_user()
+        if user:
+            account = pwd.getpwnam(user)
+            os.chown(making, account.pw_uid, account.pw_gid)
         command = [
             str(_postgres_binaries() / "initdb"),
-            *("-D", str(self._postgres_dir), "-U", "postgres"),
-            *("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"),
+            *("-D", str(making), "-U", "postgres"),
+            *("--auth=trust", "--encoding=UTF8", "--locale=C"),
+            *([] if self._durable else ["--no-sync"]),
         ]
-        user = _postgres_user()
         done = subprocess.run(  # noqa: S603 our own binary, our own arguments
             command,
             user=user,
@@ -112,6 +121,8 @@ class EmbeddedStores:
         )
         if done.returncode:
             raise ProgramFailed(f"initdb failed: {done.stderr.strip()}")
+        # Takes the place of the empty folder that is there.
+        making.rename(self._postgres_dir)
 
     def _postgres_program(self) -> Program:
         options = {

@@ -14,6 +14,13 @@ _STORE_FAULTS = (
     asyncpg.TooManyConnectionsError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    # No room left on its disk or in its memory; and a failover: the other one does not write yet.
+    asyncpg.DiskFullError,
+    asyncpg.OutOfMemoryError,
+    asyncpg.ReadOnlySQLTransactionError,
+    # Two transactions stood in each other's way: PostgreSQL ended this one, and nothing was done.
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     DBConnectionError,

@@ -23,7 +23,8 @@ async def seed_city(city: City, *, progress: Progress = lambda _: None) -> None:
     Halls, lines, counters and items are matched by code and never deleted: tickets refer to them.
     An item that the files no longer have is offered nowhere.
     """
-    async with transaction() as tx:
+    # All halls first and in one order: decisions take their hall's lock first, too.
+    async with transaction("SELECT 1 FROM hall ORDER BY id FOR UPDATE") as tx:
         departments = {
             each.code: await _upsert(
                 tx,

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 
-from models import database
+from models.database import Transaction, rows, transaction
 from scheduler.calendar import Opening, SpecialDay, Timetable
 from scheduler.places import HallMap, Place
 from server.errors import NotFound
@@ -128,15 +128,19 @@ class Directory:
 
 
 async def read_directory() -> Directory:
-    """The reference data as PostgreSQL has it now."""
-    # The mark first: what is written while we read then makes it differ at the next look.
-    mark = await _mark()
-    halls = await database.rows("SELECT * FROM hall ORDER BY code")
-    lines = _by(await database.rows("SELECT * FROM line ORDER BY code"), "hall_id")
-    openings = _by(await database.rows("SELECT * FROM opening ORDER BY weekday"), "hall_id")
-    special = _by(await database.rows("SELECT * FROM special_day ORDER BY date"), "hall_id")
+    """The reference data as PostgreSQL has it at one moment: what refers to what is all there."""
+    async with transaction("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY") as tx:
+        return await _read_in(tx)
+
+
+async def _read_in(tx: Transaction) -> Directory:
+    mark = await _mark(tx)
+    halls = await tx.rows("SELECT * FROM hall ORDER BY code")
+    lines = _by(await tx.rows("SELECT * FROM line ORDER BY code"), "hall_id")
+    openings = _by(await tx.rows("SELECT * FROM opening ORDER BY weekday"), "hall_id")
+    special = _by(await tx.rows("SELECT * FROM special_day ORDER BY date"), "hall_id")
     offers = _by(
-        await database.rows(
+        await tx.rows(
             """
             SELECT o.hall_id, i.code AS item, l.code AS line FROM offering o
             JOIN item i ON i.id = o.item_id JOIN line l ON l.id = o.line_id ORDER BY i.code
@@ -153,7 +157,7 @@ async def read_directory() -> Directory:
         )
         for row in halls
     ]
-    return Directory({hall.code: hall for hall in entries}, await _items(), mark)
+    return Directory({hall.code: hall for hall in entries}, await _items(tx), mark)
 
 
 async def newer_directory(current: Directory) -> Directory | None:
@@ -184,15 +188,15 @@ _MARK = """
 """
 
 
-async def _mark() -> str:
-    [row] = await database.rows(_MARK)
+async def _mark(tx: Transaction | None = None) -> str:
+    [row] = await rows(_MARK, tx=tx)
     mark: str = row["mark"]
     return mark
 
 
-async def _items() -> dict[str, ItemEntry]:
-    materials = _by(await database.rows("SELECT * FROM material ORDER BY position"), "item_id")
-    rows = await database.rows(
+async def _items(tx: Transaction) -> dict[str, ItemEntry]:
+    materials = _by(await tx.rows("SELECT * FROM material ORDER BY position"), "item_id")
+    found = await tx.rows(
         """
         SELECT i.*, d.code AS department, d.name AS department_name,
                d.name_en AS department_name_en
@@ -206,7 +210,7 @@ async def _items() -> dict[str, ItemEntry]:
             audience=tuple(row["audience"]),
             materials=tuple(_material(needed) for needed in materials[row["id"]]),
         )
-        for row in rows
+        for row in found
     }
 
 

@@ -1,6 +1,6 @@
 """Tickets over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -22,6 +22,7 @@ from server.errors import (
 from server.halls.listing import wgs84
 from server.idempotency import once
 from server.live.feed import Feed
+from server.live.memory import Memory
 from server.live.reading import ticket_view
 from server.live.state import LiveTicket, TicketView
 from server.services import services
@@ -136,7 +137,8 @@ async def list_tickets(request: Request, who: Principal, query: PageQuery) -> Ti
     """My tickets, newest first."""
     cursor = _cursor(query.cursor)
     found = await rows(VIEW_OF_CITIZEN, who.id, cursor, query.limit + 1)
-    page = [ticket_view(row, hall=row["hall"], ahead=row["ahead"]) for row in found[: query.limit]]
+    memory = services(request).feed.memory
+    page = [_current(row, memory).view for row in found[: query.limit]]
     more = len(found) > query.limit
     return TicketPage(page, str(page[-1].id) if more else None)
 
@@ -182,11 +184,16 @@ async def current_ticket(feed: Feed, ticket_id: UUID) -> LiveTicket | None:
     if live is not None:
         return live
     found = await rows(VIEW_ONE, ticket_id)
-    if not found:
-        return None
-    row = found[0]
+    return _current(found[0], feed.memory) if found else None
+
+
+def _current(row: Any, memory: Memory) -> LiveTicket:
+    """A ticket just read from PostgreSQL as it is shown: as memory has it, unless that is older."""
+    live = memory.ticket(row["id"])
+    if live is not None and live.row_version >= row["version"]:
+        return live
     view = ticket_view(row, hall=row["hall"], ahead=row["ahead"])
-    version = feed.memory.version_after(ticket_id, view.version)
+    version = memory.version_after(view.id, view.version)
     return LiveTicket(
         msgspec.structs.replace(view, version=version), row["citizen_id"], view.version
     )
