@@ -13,10 +13,12 @@ from uuid import UUID
 
 import asyncpg
 
+from models.audit import Detail, Entry, record
 from models.database import Transaction, transaction
 from models.identifiers import IdDocument
 from models.knowing import citizen_with_id, known, remember_name_and_id, remember_phone
 from models.sealing import Sealer
+from models.tickets import Actor
 from server.clock import microseconds
 from server.errors import Unavailable
 from server.identity.refusals import IdentityFixed
@@ -85,7 +87,18 @@ async def identify(
         level=proven.level,
         at=proven.at,
     )
+    await _record(tx, citizen_id, me, proven)
     return Identified(me, citizen_id if me != citizen_id else None, changes)
+
+
+async def _record(tx: Transaction, was: UUID, now: UUID, proven: Proven) -> None:
+    """Last, as the log wants: who was named, and whose accounts were joined."""
+    actor = Actor("citizen", now)
+    if was != now:
+        joined = {"was": str(was)}
+        await record(tx, Entry(actor, "citizen.joined", "citizen", now, detail=joined))
+    detail: Detail = {"fields": ["name", "id_number"], "level": proven.level}
+    await record(tx, Entry(actor, "citizen.named", "citizen", now, detail=detail))
 
 
 async def _held(tx: Transaction, citizen_id: UUID) -> tuple[UUID, str | None]:

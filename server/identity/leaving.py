@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from models.audit import Entry, record
 from models.database import Transaction, rows, transaction
 from models.knowing import known
 from models.sealing import Sealer
-from models.tickets import WrongState
+from models.tickets import Actor, WrongState
 from server.clock import microseconds
 from server.errors import NotFound
 from server.identity.refusals import LastChannel
@@ -39,7 +40,9 @@ async def unlink(citizen_id: UUID, platform: str) -> Left:
             citizen_id,
             platform,
         )
-        return Left(await _end_sign_ins(tx, citizen_id, "channel_unlinked", platform), [])
+        ended = await _end_sign_ins(tx, citizen_id, "channel_unlinked", platform)
+        await _record(tx, citizen_id, "citizen.unlinked", {"channel": platform})
+        return Left(ended, [])
 
 
 async def erase(citizen_id: UUID, *, now: datetime) -> Left:
@@ -66,12 +69,15 @@ async def erase(citizen_id: UUID, *, now: datetime) -> Left:
             "UPDATE sign_in SET device = '' WHERE person_kind = 'citizen' AND person_id = $1",
             citizen_id,
         )
+        await _record(tx, citizen_id, "citizen.erased", {})
         return Left(ended, changes)
 
 
 async def export(sealer: Sealer, citizen_id: UUID) -> dict[str, Any]:
     """Everything kept about a citizen, in clear: it is hers. Raises NoSuchCitizen."""
-    me = await known(None, sealer, citizen_id)
+    async with transaction() as tx:
+        me = await known(tx, sealer, citizen_id)
+        await _record(tx, citizen_id, "citizen.exported", {})
     return {
         "id": citizen_id,
         "name": me.name,
@@ -100,6 +106,12 @@ async def export(sealer: Sealer, citizen_id: UUID) -> dict[str, Any]:
             citizen_id,
         ),
     }
+
+
+async def _record(tx: Transaction, citizen_id: UUID, action: str, detail: dict[str, str]) -> None:
+    """Last in its transaction, as the log wants."""
+    actor = Actor("citizen", citizen_id)
+    await record(tx, Entry(actor, action, "citizen", citizen_id, detail=detail))
 
 
 async def _found(sql: str, citizen_id: UUID) -> list[dict[str, Any]]:

@@ -7,10 +7,12 @@ from uuid import UUID
 import redis.asyncio as aioredis
 
 from integrations.ports import PhoneReader, PlatformRefused, Platforms
+from models.audit import Entry, record
 from models.database import transaction
 from models.identifiers import NotAnIdentifier, read_mobile
 from models.knowing import remember_phone
 from models.sealing import Sealer
+from models.tickets import Actor
 from server.errors import FieldError, InvalidRequest, TooManyRequests
 from server.identity.refusals import NotAvailable, ProofRefused
 
@@ -56,3 +58,6 @@ async def keep(sealer: Sealer, citizen_id: UUID, phone: str) -> None:
     """Write the verified number down. Raises NoSuchCitizen."""
     async with transaction() as tx:
         await remember_phone(tx, sealer, citizen_id, phone=phone, at=datetime.now(UTC))
+        changed = {"fields": ["phone"]}
+        actor = Actor("citizen", citizen_id)
+        await record(tx, Entry(actor, "citizen.changed", "citizen", citizen_id, detail=changed))

@@ -9,10 +9,12 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 from integrations.ports import PlatformRefused, Platforms, ProvinceVisitor, Visitor
+from models.audit import Entry, record
 from models.database import Transaction, transaction
 from models.knowing import remember_phone
 from models.sealing import Sealer
 from models.sessions import PersonKind
+from models.tickets import Actor
 from scheduler.calendar import business_day
 from server.auth import Principal, Tokens
 from server.errors import Unavailable
@@ -70,6 +72,8 @@ async def sign_in_from_province(
                 citizen_id = identified.citizen_id
         if phone is not None:
             await remember_phone(tx, sealer, citizen_id, phone=phone, at=datetime.now(UTC))
+            actor, changed = Actor("citizen", citizen_id), {"fields": ["phone"]}
+            await record(tx, Entry(actor, "citizen.changed", "citizen", citizen_id, detail=changed))
         return await _start(tx, citizen_id, visitor, tokens, device), identified
 
     return await _until_done(start)

@@ -36,6 +36,14 @@ async def test_the_same_number_through_a_second_channel_is_the_same_citizen(api:
         mine = await me(who)
         assert mine["id"] == first.json()["id"]
         assert mine["channels"] == ["alipay", "wechat"]
+    entries = await rows(
+        "SELECT action FROM audit_entry WHERE subject_id = $1 ORDER BY seq", first.json()["id"]
+    )
+    assert [entry["action"] for entry in entries] == [
+        "citizen.named",
+        "citizen.joined",
+        "citizen.named",
+    ]
 
 
 async def test_tickets_of_both_are_kept_and_both_sign_ins_go_on(api: Api) -> None:
