@@ -199,7 +199,7 @@ async def _remember_ended(tokens: Tokens) -> None:
     """Learn from PostgreSQL which sign-ins are over, in case word of one got lost."""
     while True:
         await asyncio.sleep(30)
-        before = set(tokens.ended)
+        before, before_joined = set(tokens.ended), set(tokens.joined)
         try:
             found, joined = await ended_recently(), await joined_recently()
         except Exception as fault:
@@ -207,7 +207,8 @@ async def _remember_ended(tokens: Tokens) -> None:
             continue
         # What was heard of while reading may not be in what was read.
         tokens.ended = found | (tokens.ended - before)
-        tokens.joined |= joined
+        heard = {was: now for was, now in tokens.joined.items() if was not in before_joined}
+        tokens.joined = joined | heard
 
 
 async def _say_goodbye(app: Sanic[Any, Any]) -> None:

@@ -163,13 +163,16 @@ class Tokens:
             raise NotSignedIn
         if who.sign_in_id in self.ended:
             raise NotSignedIn
-        if now_id := self.joined.get(who.id):
-            return replace(who, id=now_id)
-        return who
+        return self.as_now(who)
 
     def end(self, sign_in_id: UUID) -> None:
         """Refuse every token of a sign-in from now on."""
         self.ended.add(sign_in_id)
+
+    def as_now(self, who: Principal) -> Principal:
+        """Somebody as she is known since her accounts were joined."""
+        now_id = self.joined.get(who.id)
+        return who if now_id is None else replace(who, id=now_id)
 
     def join(self, was: UUID, now: UUID) -> None:
         """Read tokens of one citizen as another's from now on: they are the same person."""

@@ -257,7 +257,7 @@ async def _obey(message: str | bytes, socket: LiveSocket, room: Services, find: 
         ) from None
     match order:
         case SignIn(token):
-            _sign_in(SignedIn.by(token, room.tokens), socket, room.feed)
+            _sign_in(SignedIn.by(token, room.tokens), socket, room)
             await socket.tell(type="signed_in")
         case Watch(topic):
             await _watch(_plain(topic), socket, room, find)
@@ -267,10 +267,10 @@ async def _obey(message: str | bytes, socket: LiveSocket, room: Services, find: 
             await socket.tell(type="pong")
 
 
-def _sign_in(new: SignedIn, socket: LiveSocket, feed: Feed) -> None:
+def _sign_in(new: SignedIn, socket: LiveSocket, room: Services) -> None:
     before, socket.signed_in = socket.signed_in, new
-    if before is not None and before.who.id != new.who.id:
-        socket.drop_tickets(feed)
+    if before is not None and room.tokens.as_now(before.who).id != new.who.id:
+        socket.drop_tickets(room.feed)
 
 
 def _plain(topic: str) -> str:
@@ -315,7 +315,7 @@ async def _watch_ticket(name: str, socket: LiveSocket, room: Services, find: Fin
     mine = (
         found is not None
         and signed_in.who.kind is PersonKind.CITIZEN
-        and found.citizen == signed_in.who.id
+        and found.citizen == room.tokens.as_now(signed_in.who).id
     )
     if socket.signed_in is not signed_in:
         raise NotSignedIn  # signed out while we looked

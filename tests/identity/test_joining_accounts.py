@@ -1,9 +1,11 @@
 """One person is one citizen, however she comes in and however fast."""
 
+import json
 from asyncio import gather
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
 
 from models.database import rows
 from tests.conftest import Api
@@ -95,6 +97,22 @@ async def test_a_token_from_before_acts_for_the_joined_citizen(api: Api) -> None
     ticket = (await by_alipay.take(hall, api.item(hall, "E"))).json()
     assert (await by_wechat.get(f"/tickets/{ticket['id']}")).status_code == 200
     assert (await by_wechat.post(f"/tickets/{ticket['id']}/cancel")).status_code == 200
+
+
+async def test_a_socket_from_before_watches_tickets_of_the_joined_citizen(api: Api) -> None:
+    hall, persona = await api.quiet_hall(), await a_persona(api)
+    by_wechat = await through(api, "wechat", persona)
+    by_alipay = await through(api, "alipay", persona)
+    ticket = (await by_wechat.take(hall, api.item(hall, "E"))).json()
+    url = api.url.replace("http", "ws") + "/api/v1/live"
+    async with connect(url, proxy=None) as ws:
+        await ws.send(json.dumps({"op": "sign_in", "token": by_alipay.token}))
+        await ws.recv()
+        await real_name(by_wechat, persona)
+        await real_name(by_alipay, persona)
+        await ws.send(json.dumps({"op": "watch", "topic": f"ticket:{ticket['id']}"}))
+        heard = json.loads(await ws.recv())
+    assert (heard["type"], heard["data"]["number"]) == ("state", ticket["number"]), heard
 
 
 async def test_a_process_that_has_not_heard_still_takes_a_number_for_her(api: Api) -> None:
