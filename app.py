@@ -4,6 +4,7 @@ This is the only file that knows which vendor stands behind which port.
 """
 
 import asyncio
+import re
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
+import redis.asyncio as aioredis
 import typer
 from rich.console import Console
 from rich.progress import (
@@ -27,6 +29,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from sanic import Sanic
+from typer.core import TyperGroup
 
 from integrations.platforms import PlatformSettings, UnfitPlatforms, open_platforms, require_real
 from integrations.processes import (
@@ -51,16 +54,20 @@ from integrations.stores import (
 )
 from models.opening import DatabaseUnusable, migrate_database, open_database
 from models.sealing import Sealer
+from models.staff import Role
 from scheduler.calendar import SHANGHAI
 from server.admin.city_files import City, CityFilesError, read_city
+from server.admin.refusals import UsernameTaken
 from server.admin.seeding import has_demo_staff, is_seeded, seed_city, seed_demo_staff
+from server.admin.staff import USERNAME, NewAccount, create_account, rescue_account
 from server.application import create_app
-from server.auth import write_token_keys
 from server.bench.bench import BenchFailed, Plan
 from server.bench.run import measure
 from server.demo_clock import demo_clock, keep_clock, touch_clock
+from server.errors import NotFound
 from server.faults import is_store_fault
 from server.halls.directory import HallEntry, read_directory
+from server.live.feed import Feed
 from server.logs import configure_logs
 from server.metrics import forget_process
 from server.operations import require_migrated
@@ -76,6 +83,13 @@ from server.settings import (
     require_personal_keys,
     require_production,
     require_token_keys,
+)
+from server.token_keys import (
+    WrongKeys,
+    drop_token_key,
+    key_names,
+    rotate_token_keys,
+    write_token_keys,
 )
 from server.worker import work as do_work
 
@@ -217,11 +231,49 @@ def seed(
     run(main())
 
 
-@cli.command()
-def keys(file: Annotated[Path, typer.Argument(help="Where to; an existing file is kept.")]) -> None:
-    """Make the keys that sign access tokens."""
+class KeysGroup(TyperGroup):
+    """`keys FILE` means `keys new FILE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments, with the command put in where there is none."""
+        named = not args or args[0].startswith("-") or args[0] in self.commands
+        return list(super().parse_args(ctx, args if named else ["new", *args]))
+
+
+keys = typer.Typer(cls=KeysGroup, no_args_is_help=True, help="Make or rotate the token keys.")
+cli.add_typer(keys, name="keys")
+KeysFile = Annotated[Path, typer.Argument(help="The file of keys.")]
+
+
+@keys.command("new")
+def new_keys(file: KeysFile) -> None:
+    """Make the keys that sign access tokens; an existing file is kept."""
     with plainly():
         console.print(f"{file}: {'已生成 made' if write_token_keys(file) else '已存在 kept'}")
+        tell_keys(key_names(file))
+
+
+@keys.command("rotate")
+def rotate_keys(
+    file: KeysFile,
+    *,
+    drop: Annotated[
+        str | None, typer.Option(metavar="KID", help="Only take this old key out.")
+    ] = None,
+) -> None:
+    """Put a new key first, without signing anybody out: the old ones go on verifying.
+
+    Processes that run notice within seconds. Drop the old key a quarter of an hour later, when
+    no token that it signed is left; or at once, when somebody else may have it.
+    """
+    with plainly():
+        tell_keys(drop_token_key(file, drop) if drop else rotate_token_keys(file))
+
+
+def tell_keys(names: Sequence[str]) -> None:
+    """Print what a file of keys holds; the names are no secret."""
+    for nth, name in enumerate(names):
+        console.print(name, "验证 verifies" if nth else "签发 signs", highlight=False)
 
 
 personal_keys = typer.Typer(
@@ -290,6 +342,43 @@ def show_audit_log(
 
 
 @cli.command()
+def staff(
+    username: Annotated[str, typer.Argument(help="The user name.")],
+    *,
+    name: Annotated[str, typer.Option(help="The person's name; makes the account.")] = "",
+    role: Annotated[Role, typer.Option(help="What she may do, in every hall.")] = Role.ADMIN,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="A new password for an account, and no device.")
+    ] = False,
+) -> None:
+    """Make an account of staff, such as a city's first administrator, or rescue one.
+
+    Prints a password that is good once: for signing in within three days and choosing another.
+    """
+    with plainly():
+        if bool(name) == reset:
+            raise WrongSettings("Give either --name, to make an account, or --reset.")
+        if not re.search(USERNAME, username):
+            raise WrongSettings("A user name has 2 to 64 of a–z, 0–9, dots, dashes, underscores.")
+
+    async def main() -> None:
+        async with stores(settings_or_exit()) as urls, open_database(urls.database):
+            await require_migrated()
+            async with aioredis.from_url(urls.redis) as valkey:
+                try:
+                    made = (
+                        await rescue_account(username, feed=Feed(valkey, []))
+                        if reset
+                        else await create_account(NewAccount(username, name, role), by=None)
+                    )
+                except (UsernameTaken, NotFound) as refusal:
+                    raise WrongSettings(f"{username}: {refusal}") from None
+        console.print(f"{username}: 一次性密码 one-time password {made.password}", highlight=False)
+
+    run(main())
+
+
+@cli.command()
 def sandbox(
     *,
     port: Port = 8001,
@@ -353,7 +442,9 @@ def bench(
     supervisor = Supervisor(folder / "logs")
 
     async def start(name: str, command: Sequence[str], fds: Sequence[int]) -> None:
-        await supervisor.start(Program(name, command, pass_fds=fds))
+        # Modules are ours, wherever this is started.
+        env = {"PYTHONPATH": str(HERE)}
+        await supervisor.start(Program(name, command, env=env, pass_fds=fds))
 
     async def main() -> None:
         try:
@@ -399,7 +490,7 @@ def plainly() -> Iterator[None]:
     """
     try:
         yield
-    except (WrongSettings, UnfitPlatforms, CityFilesError, NotNoted) as wrong:
+    except (WrongSettings, UnfitPlatforms, CityFilesError, NotNoted, WrongKeys) as wrong:
         raise fail(wrong, 2) from None
     except (ProgramFailed, BenchFailed, DatabaseUnusable, ValkeyUnusable) as wrong:
         raise fail(wrong, 1) from None

@@ -44,6 +44,7 @@ SEALED_COLUMNS: Final = (
     SealedColumn("citizen", "name"),
     SealedColumn("citizen", "id_number"),
     SealedColumn("citizen", "phone"),
+    SealedColumn("staff", "totp_secret"),
 )
 
 

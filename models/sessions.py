@@ -42,3 +42,4 @@ class RefreshToken(Model):
 
     class Meta:
         table = "refresh_token"
+        indexes = (("sign_in_id",),)

@@ -3,10 +3,13 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from traceback import extract_tb
 from typing import Any
+from uuid import UUID
 
 import redis.asyncio as aioredis
 import structlog
@@ -26,7 +29,8 @@ from models import orm_config
 from models.sealing import Sealer
 from server import errors, operations
 from server.addresses import check_address
-from server.auth import TokenKeys, Tokens
+from server.admin import routes as admin
+from server.auth import Tokens
 from server.board import routes as board
 from server.clock import Clock
 from server.counters import routes as counters
@@ -43,10 +47,13 @@ from server.live.feed import Feed
 from server.metrics import RouteTally, carry_over_forever
 from server.privacy.key_file import FollowedKeys
 from server.services import Services
+from server.sessions import device_routes as devices
 from server.sessions import routes as sessions
+from server.sessions import staff_routes as staff
 from server.sessions.tokens import ended_recently, joined_recently
 from server.settings import Settings
 from server.tickets import routes as tickets
+from server.token_keys import KeyFile
 from server.web import docs, pages
 
 log = structlog.get_logger()
@@ -56,10 +63,19 @@ LARGEST_SOCKET_MESSAGE = 8 * 1024
 MOST_SWALLOWED = 16 * 1024 * 1024
 SWALLOW_S = 2.0
 GRACEFUL_STOP_S = 10.0
+# A start waits so long for Valkey's words, and goes on without.
+HEARING_WITHIN_S = 1.0
+LOOK_FOR_KEYS_EVERY_S = 2.0
+# How often PostgreSQL is asked which sign-ins are over: while words are heard, and while none is.
+ENDED_EVERY_S, ENDED_UNHEARD_S = 30.0, 0.1
+STORE_AWAY_S = 2.0
 ISSUER = "yiting"
 BLUEPRINTS = (
     sessions.bp,
     identity.bp,
+    devices.bp,
+    staff.bp,
+    admin.bp,
     halls.bp,
     items.bp,
     board.bp,
@@ -126,7 +142,8 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
     valkey = aioredis.from_url(settings.redis_url.get_secret_value())
     directory = await read_directory()
     feed = Feed(valkey, directory.codes)
-    tokens = Tokens(TokenKeys.read(settings.token_keys), ISSUER)
+    key_file = KeyFile(settings.token_keys)
+    tokens = Tokens(key_file.first, ISSUER, key_file.newer)
     limits = Limits(valkey, enabled=settings.rate_limits)
     app.ctx.services = Services(
         settings=settings,
@@ -142,18 +159,21 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
     use_directory(app, directory)
     app.ctx.sockets = set()
     app.ctx.find_ticket = tickets.current_ticket
-    tokens.ended = await ended_recently()
-    feed.on_ended = tokens.end
-    tokens.joined = await joined_recently()
+    feed.on_ended = partial(_end_sign_in, app)
     feed.on_joined = tokens.join
     app.ctx.tasks = [
         _never_ending("feed", feed.listen_forever()),
         _never_ending("limits", limits.add_up_forever()),
-        _never_ending("ended_sign_ins", _remember_ended(tokens)),
+        _never_ending("token_keys", _follow_keys(tokens)),
         _never_ending("sockets", socket.end_sign_ins_forever(app.ctx.sockets, tokens, feed)),
         _never_ending("catalogue", _follow_catalogue(app)),
         _never_ending("metrics", carry_over_forever(feed.live_age_s)),
     ]
+    await _until_hearing(feed)
+    # Listen first, then read: an end that comes between is heard of or found.
+    tokens.ended |= await ended_recently()
+    tokens.joined |= await joined_recently()
+    app.ctx.tasks.append(_never_ending("ended_sign_ins", _remember_ended(tokens, feed)))
 
 
 def use_directory(app: Sanic[Any, Any], directory: Directory) -> None:
@@ -195,15 +215,47 @@ def _end_process(dead: asyncio.Task[None]) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _remember_ended(tokens: Tokens) -> None:
-    """Learn from PostgreSQL which sign-ins are over, in case word of one got lost."""
+def _end_sign_in(app: Sanic[Any, Any], sign_in_id: UUID) -> None:
+    room: Services = app.ctx.services
+    room.tokens.end(sign_in_id)
+    socket.end_sign_in(app.ctx.sockets, sign_in_id, room.feed)
+
+
+async def _until_hearing(feed: Feed) -> None:
+    """Wait until words of other processes are heard, but not for a Valkey that is away."""
+    give_up = time.monotonic() + HEARING_WITHIN_S
+    while feed.hears_by is None and time.monotonic() < give_up:  # noqa: ASYNC110 seen at start only
+        await asyncio.sleep(0.005)
+
+
+async def _follow_keys(tokens: Tokens) -> None:
+    """Notice within LOOK_FOR_KEYS_EVERY_S that the key file was written anew."""
     while True:
-        await asyncio.sleep(30)
+        await asyncio.sleep(LOOK_FOR_KEYS_EVERY_S)
+        tokens.take_newer_keys()
+
+
+async def _remember_ended(tokens: Tokens, feed: Feed) -> None:
+    """Learn from PostgreSQL which sign-ins are over, in case word of one got lost.
+
+    Now and then while words are heard, again and again while none is, and once when they are
+    again: so a sign-in that is over is refused everywhere at once, with or without Valkey.
+    """
+    heard_by, read_at = feed.hears_by, time.monotonic()
+    while True:
+        await asyncio.sleep(ENDED_UNHEARD_S)
+        quiet = feed.hears_by is not None and feed.hears_by == heard_by
+        if quiet and time.monotonic() < read_at + ENDED_EVERY_S:
+            continue
+        heard_by, read_at = feed.hears_by, time.monotonic()
         before, before_joined = set(tokens.ended), set(tokens.joined)
         try:
             found, joined = await ended_recently(), await joined_recently()
         except Exception as fault:
             log.warning("ended_sign_ins_not_read", fault=type(fault).__name__)
+            # Without PostgreSQL nobody signs out either.
+            heard_by = None
+            await asyncio.sleep(STORE_AWAY_S)
             continue
         # What was heard of while reading may not be in what was read.
         tokens.ended = found | (tokens.ended - before)

@@ -1,117 +1,137 @@
 """Who is asking: access tokens, the guards that routes declare, and sign-ins ended early."""
 
-import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from jwt.algorithms import OKPAlgorithm
-from uuid_utils.compat import uuid7
 
 from models.sessions import PersonKind
 from models.staff import Role
-from server.errors import NotAllowed, NotFound, NotSignedIn
-from server.whole_files import write_new
+from server.errors import (
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    PasswordChangeRequired,
+    Refusal,
+    TotpEnrolmentRequired,
+)
+from server.token_keys import Seldom, TokenKeys
 
 ACCESS_TOKEN_S = 15 * 60
 AUDIENCE = "yiting-api"
 ALGORITHM = "EdDSA"
+# How far ahead the clock of the machine that issued a token may be.
+CLOCKS_DIFFER_S = 60
+UNKNOWN_KEY_LOOK_S = 1.0
 _REMEMBERED_TOKENS = 50_000
-_ROLES = tuple(Role)
+
+
+class Duty(StrEnum):
+    """What a member of staff has to do before anything else."""
+
+    CHANGE_PASSWORD = "change_password"  # noqa: S105 a duty, no password
+    ENROL_TOTP = "enrol_totp"
+
+
+_UNDONE: dict[Duty, type[Refusal]] = {
+    Duty.CHANGE_PASSWORD: PasswordChangeRequired,
+    Duty.ENROL_TOTP: TotpEnrolmentRequired,
+}
+
+
+class Standing(Protocol):
+    """Where a hall stands in the city: its level, and the codes of the halls above it."""
+
+    @property
+    def level(self) -> str:
+        """`city`, `town` or `village`."""
+
+    @property
+    def above(self) -> frozenset[str]:
+        """From the hall it belongs to up to the city's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A signed-in person. `halls` is empty for citizens and for staff of every hall."""
+    """A signed-in person.
+
+    Staff work in the `halls` named, and in all halls of the `levels` named: those below the halls
+    named, or wherever they are when none is. With neither, in every hall.
+    """
 
     kind: PersonKind
     id: UUID
     sign_in_id: UUID
     role: Role | None = None
     halls: frozenset[str] = frozenset()
+    levels: frozenset[str] = frozenset()
+    duty: Duty | None = None
 
-    def works_in(self, hall: str) -> bool:
-        """Whether this member of staff belongs to the hall."""
-        return self.kind is PersonKind.STAFF and (not self.halls or hall in self.halls)
+    @property
+    def everywhere(self) -> bool:
+        """Whether this member of staff belongs to every hall."""
+        return self.kind is PersonKind.STAFF and not self.halls and not self.levels
+
+    def works_in(self, hall: str, standing: Standing | None) -> bool:
+        """Whether this member of staff belongs to the hall; `standing` None: there is none such."""
+        if self.everywhere or hall in self.halls:
+            return self.kind is PersonKind.STAFF
+        if standing is None or standing.level not in self.levels:
+            return False
+        return not self.halls or not self.halls.isdisjoint(standing.above)
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
     """What a route demands of whoever asks.
 
-    `kind` None takes both kinds. `role` is the least role of staff; where the route's path names a
-    `hall`, staff must belong to it.
+    `kind` None takes both kinds. `roles` are the roles of staff that may, and where the route's
+    path names a `hall`, they must belong to it; `everywhere`: only those of every hall may.
+    `before_duty`: also who has a duty to do first.
     """
 
     kind: PersonKind | None = None
-    role: Role | None = None
+    roles: frozenset[Role] = frozenset()
     signed_in: bool = True
+    everywhere: bool = False
+    before_duty: bool = False
 
-    def admit(self, who: Principal, hall: str | None) -> None:
-        """Raise NotAllowed unless this person may."""
+    def admit(self, who: Principal, hall: str | None, halls: Mapping[str, Standing]) -> None:
+        """Raise NotAllowed unless this person may, or the refusal that names her duty."""
         if self.kind is not None and who.kind is not self.kind:
             raise NotAllowed
-        if self.role is not None:
-            assert who.role is not None
-            if _ROLES.index(who.role) < _ROLES.index(self.role):
-                raise NotAllowed
-            if hall is not None and not who.works_in(hall):
-                raise NotAllowed
+        if who.duty is not None and not self.before_duty:
+            raise _UNDONE[who.duty]
+        if not self.roles:
+            return
+        if who.role not in self.roles or (self.everywhere and not who.everywhere):
+            raise NotAllowed
+        if hall is not None and not who.works_in(hall, halls.get(hall)):
+            raise NotAllowed
+
+
+def staff(*roles: Role, everywhere: bool = False, before_duty: bool = False) -> Guard:
+    """The guard of a route for staff of these roles; each is named, none is implied by another."""
+    return Guard(PersonKind.STAFF, frozenset(roles), everywhere=everywhere, before_duty=before_duty)
 
 
 PUBLIC = Guard(signed_in=False)
 SIGNED_IN = Guard()
+# Signing out needs nothing done first.
+SIGNED_IN_AT_ALL = Guard(before_duty=True)
 CITIZEN = Guard(PersonKind.CITIZEN)
-CLERK = Guard(PersonKind.STAFF, Role.CLERK)
-
-
-class TokenKeys:
-    """The Ed25519 keys that sign access tokens: the first signs, all verify, so keys can rotate."""
-
-    def __init__(self, keys: Iterable[dict[str, Any]]) -> None:
-        """`keys` are private OKP JWKs with a `kid`. Raises ValueError when there is none."""
-        self._private = {
-            key["kid"]: OKPAlgorithm.from_jwk(key) for key in keys if key.get("kty") == "OKP"
-        }
-        if not self._private:
-            raise ValueError("the token key file holds no Ed25519 key with a kid")
-        self.current = next(iter(self._private))
-        self._public = {
-            kid: key.public_key()
-            for kid, key in self._private.items()
-            if isinstance(key, Ed25519PrivateKey)
-        }
-
-    @classmethod
-    def read(cls, path: Path) -> "TokenKeys":
-        """Keys from a JWK Set file. Raises ValueError or OSError when it is not one."""
-        return cls(json.loads(path.read_text())["keys"])
-
-    @property
-    def signing_key(self) -> Any:
-        """The private key that signs now."""
-        return self._private[self.current]
-
-    def verifying_key(self, kid: object) -> Any:
-        """The public key of that name. Raises NotSignedIn for one we do not have."""
-        if not isinstance(kid, str) or kid not in self._public:
-            raise NotSignedIn
-        return self._public[kid]
-
-
-def write_token_keys(path: Path) -> bool:
-    """Make a new key file that only its owner can read; False when there is one already.
-
-    The file is there whole or not at all, whenever this is interrupted. Raises OSError.
-    """
-    jwk = json.loads(OKPAlgorithm.to_jwk(Ed25519PrivateKey.generate()))
-    return write_new(path, json.dumps({"keys": [{**jwk, "kid": uuid7().hex}]}))
+STAFF = staff(*Role)
+# What has to be done first can be done, whatever else has to be done first.
+STAFF_AT_ALL = staff(*Role, before_duty=True)
+# Who acts in a hall; auditors only read.
+CLERK = staff(Role.CLERK, Role.HALL_MANAGER, Role.SUPERVISOR, Role.ADMIN)
+# Accounts reach everywhere, so who makes them must too.
+ACCOUNTS_ADMIN = staff(Role.ADMIN, everywhere=True)
 
 
 class Tokens:
@@ -122,13 +142,32 @@ class Tokens:
     changed token is always verified anew.
     """
 
-    def __init__(self, keys: TokenKeys, issuer: str) -> None:
+    def __init__(
+        self,
+        keys: TokenKeys,
+        issuer: str,
+        newer_keys: Callable[[], TokenKeys | None] = lambda: None,
+    ) -> None:
+        """`newer_keys` answers keys that came after those in use, if there are any."""
         self._keys = keys
         self._issuer = issuer
+        self._newer_keys = newer_keys
+        # Anybody can name keys that nobody has: looking for each would be asked without end.
+        self._look_for_key = Seldom(self.take_newer_keys, UNKNOWN_KEY_LOOK_S)
         self._remembered: dict[str, tuple[Principal, float]] = {}
         self.ended: set[UUID] = set()
         # Citizens whose accounts were joined: tokens from before bear the old id.
         self.joined: dict[UUID, UUID] = {}
+
+    def take_newer_keys(self) -> None:
+        """Sign and verify with newer keys, if there are any."""
+        newer = self._newer_keys()
+        if newer is None:
+            return
+        if self._keys.names - newer.names:
+            # What a dropped key signed is not believed any more.
+            self._remembered.clear()
+        self._keys = newer
 
     def issue(self, who: Principal) -> str:
         """A signed access token for ACCESS_TOKEN_S seconds."""
@@ -144,6 +183,8 @@ class Tokens:
         }
         if who.role is not None:
             claims |= {"role": who.role.value, "halls": sorted(who.halls)}
+            claims |= {"levels": sorted(who.levels)} if who.levels else {}
+            claims |= {"duty": who.duty.value} if who.duty else {}
         return jwt.encode(
             claims,
             self._keys.signing_key,
@@ -193,22 +234,36 @@ class Tokens:
                 raise NotSignedIn
             claims = jwt.decode(
                 token,
-                self._keys.verifying_key(header.get("kid")),
+                self._key(header.get("kid")),
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
                 issuer=self._issuer,
-                options={"require": ["exp", "iat", "sub", "aud", "iss"]},
+                options={
+                    "require": ["exp", "iat", "sub", "aud", "iss"],
+                    # PyJWT's own check lets no clock differ; ours follows.
+                    "verify_iat": False,
+                },
             )
+            if not claims["iat"] <= time.time() + CLOCKS_DIFFER_S:
+                raise NotSignedIn
             who = Principal(
                 kind=PersonKind(claims["kind"]),
                 id=UUID(claims["sub"]),
                 sign_in_id=UUID(claims["sid"]),
                 role=Role(claims["role"]) if "role" in claims else None,
                 halls=frozenset(claims.get("halls", ())),
+                levels=frozenset(claims.get("levels", ())),
+                duty=Duty(claims["duty"]) if "duty" in claims else None,
             )
         except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError):
             raise NotSignedIn from None
         return who, float(claims["exp"])
+
+    def _key(self, kid: object) -> Any:
+        """The key of that name; one never seen before may just have come into the file."""
+        if isinstance(kid, str) and kid not in self._keys.names:
+            self._look_for_key()
+        return self._keys.verifying_key(kid)
 
 
 @lru_cache(maxsize=10_000)

@@ -229,7 +229,7 @@ def admit(request: Request, guard: Guard, hall: str | None) -> Principal:
         room.limits.check(ADDRESS, address_of(request))
         raise
     room.limits.check(PERSON, who.id)
-    guard.admit(who, hall)
+    guard.admit(who, hall, room.directory.halls)
     return who
 
 

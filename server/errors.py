@@ -105,6 +105,20 @@ class NotAllowed(Refusal):
     sentence = ("您没有权限进行此操作。", "You may not do this.")
 
 
+class PasswordChangeRequired(Refusal):
+    """The password was given to be used once: choose your own first."""
+
+    status, code = 403, "password_change_required"
+    sentence = ("请先修改初始密码。", "Choose a password of your own first.")
+
+
+class TotpEnrolmentRequired(Refusal):
+    """This role signs in with a one-time code as well: enrol a device first."""
+
+    status, code = 403, "totp_enrolment_required"
+    sentence = ("请先绑定动态口令。", "Enrol a device for one-time codes first.")
+
+
 class TooManyRequests(Refusal):
     """Over the rate limit; `Retry-After` says when to come back."""
 

@@ -35,12 +35,12 @@ from models.opening import migrate_database, open_database
 from server.admin.city_files import read_city
 from server.admin.seeding import seed_city, seed_demo_staff
 from server.application import create_app
-from server.auth import write_token_keys
 from server.clock import Clock
 from server.live.projection import Projector
 from server.privacy.key_file import write_personal_keys
 from server.services import Services
 from server.settings import Settings, read_as, read_settings
+from server.token_keys import write_token_keys
 from tests.people import PASSWORD, Person, a_citizen, a_member_of_staff
 
 MONDAY_MORNING = datetime.fromisoformat("2026-11-23T09:30:00+08:00")

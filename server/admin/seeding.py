@@ -11,7 +11,7 @@ from models.database import Transaction, rows, transaction
 from models.staff import Role
 from scheduler.places import Datum, Place, to_wgs84
 from server.admin.city_files import City, HallFile, ItemFile
-from server.sessions.staff import HASHER
+from server.passwords import HASHER
 
 DAY_MINUTES = 24 * 60
 Progress = Callable[[str], None]

@@ -5,7 +5,7 @@ from sanic import Blueprint, Request
 from models.database import rows
 from models.halls import CounterState
 from models.tickets import Move
-from server.auth import CLERK, Principal
+from server.auth import CLERK, STAFF, Principal
 from server.counters import calling
 from server.counters.calling import NobodyWaiting
 from server.counters.opening import LineNotServed, set_state
@@ -26,7 +26,7 @@ COUNTER = COUNTERS + "/<counter:str>"
     COUNTERS,
     summary=("大厅窗口", "The hall's counters"),
     tag="counters",
-    guard=CLERK,
+    guard=STAFF,
     returns=list[CounterView],
     refuses=[NotFound],
 )

@@ -51,6 +51,8 @@ class HallEntry:
     timetable: Timetable
     lines: Mapping[str, LineEntry]
     offers: Mapping[str, str]
+    # The halls above it: the one it belongs to, and so on up to the city's.
+    above: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +150,11 @@ async def _read_in(tx: Transaction) -> Directory:
         ),
         "hall_id",
     )
+    parents = {row["code"]: row["parent_code"] for row in halls}
     entries = [
         _hall(
             row,
+            above=_above(row["code"], parents),
             lines=lines[row["id"]],
             timetable=_timetable(openings[row["id"]], special[row["id"]]),
             offers=offers[row["id"]],
@@ -220,9 +224,20 @@ def _material(row: dict[str, Any]) -> MaterialEntry:
     )
 
 
+def _above(code: str, parents: Mapping[str, str | None]) -> frozenset[str]:
+    found: set[str] = set()
+    parent = parents.get(code)
+    # Rows may be wrong and lead round in a circle: nobody is above herself, and once is enough.
+    while parent is not None and parent != code and parent not in found:
+        found.add(parent)
+        parent = parents.get(parent)
+    return frozenset(found)
+
+
 def _hall(
     row: dict[str, Any],
     *,
+    above: frozenset[str],
     lines: list[dict[str, Any]],
     timetable: Timetable,
     offers: list[dict[str, Any]],
@@ -244,6 +259,7 @@ def _hall(
             for line in lines
         },
         offers={offer["item"]: offer["line"] for offer in offers},
+        above=above,
     )
 
 

@@ -252,8 +252,7 @@ async def erase_me(request: Request, who: Principal) -> None:
 
 
 async def _told(room: Services, left: leaving.Left) -> None:
-    for sign_in_id in left.sign_ins:
-        await room.feed.sign_in_ended(sign_in_id)
+    await room.feed.sign_ins_ended(*left.sign_ins)
     if left.changes:
         await room.feed.changed(*left.changes)
 

@@ -6,6 +6,7 @@ answers boards, positions and rankings from memory.
 """
 
 import asyncio
+import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -122,6 +123,9 @@ class Feed:
         self._woken = asyncio.Event()
         self.on_ended: Callable[[UUID], None] = lambda _: None
         self.on_joined: Callable[[UUID, UUID], None] = lambda _was, _now: None
+        # Which subscription we hear by, another number each time; None while we hear nothing.
+        self.hears_by: int | None = None
+        self._subscriptions = itertools.count(1)
 
     # --- telling ---------------------------------------------------------------------------
 
@@ -148,11 +152,18 @@ class Feed:
         except (aioredis.RedisError, OSError) as fault:
             log.warning("change_not_published", fault=type(fault).__name__)
 
-    async def sign_in_ended(self, sign_in_id: UUID) -> None:
-        """Say that a sign-in is over, so that every process refuses its tokens."""
-        self.on_ended(sign_in_id)
+    async def sign_ins_ended(self, *sign_in_ids: UUID) -> None:
+        """Say that sign-ins are over, so that every process refuses their tokens.
+
+        Never raises: processes that do not hear of it find it in PostgreSQL.
+        """
+        for sign_in_id in sign_in_ids:
+            self.on_ended(sign_in_id)
         try:
-            await self._valkey.publish(ENDED, str(sign_in_id))
+            async with self._valkey.pipeline(transaction=False) as pipe:
+                for sign_in_id in sign_in_ids:
+                    pipe.publish(ENDED, str(sign_in_id))
+                await asyncio.wait_for(pipe.execute(), PUBLISH_WITHIN_S)
         except (aioredis.RedisError, OSError) as fault:
             log.warning("end_not_published", fault=type(fault).__name__)
 
@@ -207,6 +218,7 @@ class Feed:
         async with subscribed(self._valkey, CHANGED, LIVE, ENDED, JOINED) as words:
             # Subscribe first, then read: nothing slips between.
             self.memory.hearing()
+            self.hears_by = next(self._subscriptions)
             self._ask_for_all()
             try:
                 async with asyncio.TaskGroup() as group:
@@ -216,6 +228,7 @@ class Feed:
                     group.create_task(self._have_all_projected())
             finally:
                 self.memory.deaf()
+                self.hears_by = None
 
     async def _hear_all(self, words: AsyncIterator[tuple[str, bytes]]) -> None:
         async for channel, data in words:

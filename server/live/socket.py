@@ -211,12 +211,22 @@ async def live(request: Request, ws: WebsocketImplProtocol) -> None:
 
 
 async def end_sign_ins_forever(sockets: set[LiveSocket], tokens: Tokens, feed: Feed) -> None:
-    """Until cancelled: whose token expired or who signed out hears of no ticket any more."""
+    """Until cancelled: whose token expired hears of no ticket any more.
+
+    Whose sign-in ended neither, should word of that have been read in PostgreSQL.
+    """
     while True:
         await asyncio.sleep(CHECK_SIGN_INS_EVERY_S)
         for socket in list(sockets):
             if socket.signed_in is not None and socket.signed_in.is_over(tokens):
                 socket.sign_out(feed)
+
+
+def end_sign_in(sockets: set[LiveSocket], sign_in_id: UUID, feed: Feed) -> None:
+    """At once: who signed in by this sign-in hears of no ticket any more."""
+    for socket in list(sockets):
+        if socket.signed_in is not None and socket.signed_in.who.sign_in_id == sign_in_id:
+            socket.sign_out(feed)
 
 
 async def say_goodbye(sockets: set[LiveSocket]) -> None:

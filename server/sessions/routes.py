@@ -10,21 +10,18 @@ from models.database import rows
 from models.identifiers import mask_id, mask_name, mask_phone
 from models.knowing import KNOWN_COLUMNS, read_known
 from models.sealing import Sealer
-from models.staff import Role
-from server.auth import ACCESS_TOKEN_S, CITIZEN, SIGNED_IN, Principal
+from server.auth import ACCESS_TOKEN_S, CITIZEN, SIGNED_IN_AT_ALL, Principal
 from server.endpoint import endpoint
-from server.errors import NotAllowed, TooManyRequests, Unavailable
+from server.errors import TooManyRequests, Unavailable
 from server.identity.refusals import NotAvailable
-from server.limits import PASSWORD
 from server.services import services
-from server.sessions import citizens, province, staff
+from server.sessions import citizens, province
 from server.sessions import tokens as token_pairs
 from server.sessions.refusals import (
     RefreshTokenInvalid,
     RefreshTokenReused,
     SignInRefused,
     UserBlocked,
-    WrongPassword,
 )
 
 bp = Blueprint("sessions", url_prefix="/api/v1")
@@ -54,13 +51,6 @@ class CitizenSession(TokenPair, frozen=True):
     """A citizen's sign-in."""
 
     citizen: CitizenView
-
-
-class StaffSession(TokenPair, frozen=True):
-    """A member of staff's sign-in; `halls` empty means every hall."""
-
-    role: Role
-    halls: list[str]
 
 
 class WeChatCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,14 +85,6 @@ class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refresh_token: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 
 
-class Password(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A member of staff's name and password."""
-
-    username: Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["clerk.dg-01.01"])]
-    password: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-    otp: Annotated[str, msgspec.Meta(max_length=8)] | None = None
-
-
 @endpoint(
     bp,
     "POST",
@@ -119,7 +101,7 @@ async def sign_in_wechat(request: Request, body: WeChatCode) -> CitizenSession:
     pair = await citizens.sign_in(
         room.platforms, "wechat", body.code, room.tokens, device=device_of(request)
     )
-    return CitizenSession(*_pair(pair), await citizen_view(pair.who.id, room.sealer))
+    return CitizenSession(*pair_fields(pair), await citizen_view(pair.who.id, room.sealer))
 
 
 @endpoint(
@@ -138,7 +120,7 @@ async def sign_in_alipay(request: Request, body: AlipayCode) -> CitizenSession:
     pair = await citizens.sign_in(
         room.platforms, "alipay", body.auth_code, room.tokens, device=device_of(request)
     )
-    return CitizenSession(*_pair(pair), await citizen_view(pair.who.id, room.sealer))
+    return CitizenSession(*pair_fields(pair), await citizen_view(pair.who.id, room.sealer))
 
 
 @endpoint(
@@ -179,7 +161,7 @@ async def sign_in_province(request: Request, body: ProvinceReturn) -> CitizenSes
     )
     if identified is not None:
         await room.feed.identified(identified.was, identified.citizen_id, identified.changes)
-    return CitizenSession(*_pair(pair), await citizen_view(pair.who.id, room.sealer))
+    return CitizenSession(*pair_fields(pair), await citizen_view(pair.who.id, room.sealer))
 
 
 @endpoint(
@@ -195,7 +177,13 @@ async def sign_in_province(request: Request, body: ProvinceReturn) -> CitizenSes
 async def refresh_session(request: Request, body: Refresh) -> TokenPair:
     """Spend a refresh token, once. Spending it again ends the whole sign-in."""
     room = services(request)
-    return TokenPair(*_pair(await token_pairs.refresh(body.refresh_token, room.tokens, room.feed)))
+    pair = await token_pairs.refresh(
+        body.refresh_token,
+        room.tokens,
+        room.feed,
+        second_factor=room.settings.demands_second_factor,
+    )
+    return TokenPair(*pair_fields(pair))
 
 
 @endpoint(
@@ -204,7 +192,7 @@ async def refresh_session(request: Request, body: Refresh) -> TokenPair:
     "/sessions/current",
     summary=("退出登录", "Sign out"),
     tag="sessions",
-    guard=SIGNED_IN,
+    guard=SIGNED_IN_AT_ALL,
     status=204,
 )
 async def end_session(request: Request, who: Principal) -> None:
@@ -226,27 +214,8 @@ async def show_me(request: Request, who: Principal) -> CitizenView:
     return await citizen_view(who.id, services(request).sealer)
 
 
-@endpoint(
-    bp,
-    "POST",
-    "/staff/sessions",
-    summary=("工作人员登录", "Sign in as staff"),
-    tag="sessions",
-    body=Password,
-    returns=StaffSession,
-    refuses=[WrongPassword, TooManyRequests],
-)
-async def sign_in_staff(request: Request, body: Password) -> StaffSession:
-    """Sign in to call numbers or watch a hall."""
-    room = services(request)
-    room.limits.check(PASSWORD, body.username)
-    pair = await staff.sign_in(body.username, body.password, room.tokens, device=device_of(request))
-    if pair.who.role is None:
-        raise NotAllowed
-    return StaffSession(*_pair(pair), pair.who.role, sorted(pair.who.halls))
-
-
-def _pair(pair: token_pairs.Pair) -> tuple[str, Literal["Bearer"], int, str]:
+def pair_fields(pair: token_pairs.Pair) -> tuple[str, Literal["Bearer"], int, str]:
+    """What a TokenPair begins with."""
     return pair.access_token, "Bearer", ACCESS_TOKEN_S, pair.refresh_token
 
 

@@ -1,49 +1,82 @@
-"""Signing a member of staff in by user name and password."""
+"""Signing a member of staff in by user name, password and, where enrolled, a one-time code."""
 
-import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+import asyncpg
 
-from models.database import rows, transaction
-from models.sessions import PersonKind
-from models.staff import Role
-from server.auth import Principal, Tokens
+from models.database import Transaction, transaction
+from models.sealing import Sealer
+from server import passwords
+from server.auth import Tokens
+from server.errors import Refusal
+from server.sessions import lockout, totp
 from server.sessions import tokens as token_pairs
-from server.sessions.refusals import WrongPassword
+from server.sessions.refusals import OtpRequired, OtpWrong, WrongPassword
 
-# OWASP's least: 19 MiB, two passes. Hashing runs in threads, a few at a time.
-HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-_AT_ONCE = asyncio.Semaphore(4)
-# Checked for unknown names, so that they take as long as known ones.
-_NOBODYS = HASHER.hash("nobody has this password")
+# The row is locked until the sign-in is stored: an account that changes meanwhile either is seen
+# here as changed, or finds this sign-in and ends it.
+_ACCOUNT = "SELECT * FROM staff WHERE username = $1 AND NOT disabled FOR UPDATE"
 
 
-async def sign_in(username: str, password: str, tokens: Tokens, *, device: str) -> token_pairs.Pair:
-    """Start a sign-in for a member of staff. Raises WrongPassword."""
-    found = await rows(
-        "SELECT id, password_hash, role, halls FROM staff WHERE username = $1 AND NOT disabled",
-        username,
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What somebody says to be let in."""
+
+    username: str
+    password: str
+    otp: str | None = None
+
+
+async def sign_in(
+    said: Credentials, tokens: Tokens, sealer: Sealer, *, device: str, second_factor: bool
+) -> token_pairs.Pair:
+    """Start a sign-in for a member of staff. `second_factor`: managers and above must have one.
+
+    Raises WrongPassword, OtpRequired, OtpWrong or AccountLocked.
+    """
+    # The few places first, then a connection: who waits for a place holds none.
+    async with passwords.AT_ONCE, transaction() as tx:
+        now = datetime.now(UTC)
+        tries = await lockout.begin(tx, said.username, now)
+        account = await tx.row(_ACCOUNT, said.username)
+        refusal = await _refusal(tx, account, said, sealer, now)
+        if refusal is None:
+            assert account is not None
+            await lockout.forget(tx, said.username)
+            who = token_pairs.staff_principal(
+                account, account["id"], token_pairs.new_sign_in_id(), second_factor=second_factor
+            )
+            pair = await token_pairs.start(tx, who, tokens, channel="password", device=device)
+        elif not isinstance(refusal, OtpRequired):
+            await lockout.count(tx, said.username, tries, now)
+    # Not before the count is committed.
+    if refusal is not None:
+        raise refusal
+    return pair
+
+
+async def _refusal(
+    tx: Transaction,
+    account: asyncpg.Record | None,
+    said: Credentials,
+    sealer: Sealer,
+    now: datetime,
+) -> Refusal | None:
+    """Why she is not let in. A code that is right is used up."""
+    right = await passwords.matches(
+        account["password_hash"] if account else passwords.NOBODYS, said.password
     )
-    stored = found[0]["password_hash"] if found else _NOBODYS
-    async with _AT_ONCE:
-        right = await asyncio.to_thread(_matches, stored, password)
-    if not found or not right:
-        raise WrongPassword
-    row = found[0]
-    who = Principal(
-        kind=PersonKind.STAFF,
-        id=row["id"],
-        sign_in_id=token_pairs.new_sign_in_id(),
-        role=Role(row["role"]),
-        halls=frozenset(row["halls"]),
-    )
-    async with transaction() as tx:
-        return await token_pairs.start(tx, who, tokens, channel="password", device=device)
+    if account is None or not right or _is_stale(account, now):
+        return WrongPassword()
+    if account["totp_confirmed_at"] is None:
+        return None
+    if not said.otp:
+        return OtpRequired()
+    return None if await totp.spend(tx, account, said.otp, sealer) else OtpWrong()
 
 
-def _matches(stored: str, password: str) -> bool:
-    try:
-        return HASHER.verify(stored, password)
-    except (VerificationError, InvalidHashError):
-        return False
+def _is_stale(account: asyncpg.Record, now: datetime) -> bool:
+    """Whether the password was given for one use, too long ago."""
+    expires: datetime | None = account["password_expires_at"]
+    return expires is not None and expires <= now

@@ -13,7 +13,7 @@ from models.database import Transaction, rows, transaction
 from models.joined import joined_since
 from models.sessions import PersonKind
 from models.staff import Role
-from server.auth import ACCESS_TOKEN_S, Principal, Tokens
+from server.auth import ACCESS_TOKEN_S, Duty, Principal, Tokens
 from server.live.feed import Feed
 from server.sessions.refusals import RefreshTokenInvalid, RefreshTokenReused
 
@@ -48,8 +48,10 @@ async def start(
     return Pair(tokens.issue(who), await _new_refresh_token(tx, who.sign_in_id), who)
 
 
-async def refresh(refresh_token: str, tokens: Tokens, feed: Feed) -> Pair:
-    """Spend a refresh token for a new pair.
+async def refresh(
+    refresh_token: str, tokens: Tokens, feed: Feed, *, second_factor: bool = False
+) -> Pair:
+    """Spend a refresh token for a new pair. `second_factor`: managers and above must have one.
 
     Raises RefreshTokenInvalid, or RefreshTokenReused after ending the whole sign-in.
     """
@@ -58,7 +60,8 @@ async def refresh(refresh_token: str, tokens: Tokens, feed: Feed) -> Pair:
         row = await tx.row(
             """
             SELECT r.digest, r.used_at, r.expires_at, s.id, s.person_kind, s.person_id, s.ended_at,
-                   staff.role, staff.halls
+                   staff.role, staff.halls, staff.levels, staff.demo, staff.password_expires_at,
+                   staff.totp_confirmed_at
             FROM refresh_token r
             JOIN sign_in s ON s.id = r.sign_in_id
             LEFT JOIN staff ON staff.id = s.person_id AND NOT staff.disabled
@@ -73,13 +76,13 @@ async def refresh(refresh_token: str, tokens: Tokens, feed: Feed) -> Pair:
             reused = row["id"]
             await _end(tx, row["id"], "refresh_token_reused")
         else:
-            who = _principal(row)
+            who = _principal(row, second_factor=second_factor)
             await tx.run(
                 "UPDATE refresh_token SET used_at = $2 WHERE digest = $1", row["digest"], now
             )
             pair = Pair(tokens.issue(who), await _new_refresh_token(tx, row["id"]), who)
     if reused is not None:
-        await feed.sign_in_ended(reused)
+        await feed.sign_ins_ended(reused)
         raise RefreshTokenReused
     return pair
 
@@ -88,7 +91,24 @@ async def end(sign_in_id: UUID, feed: Feed, *, reason: str = "signed_out") -> No
     """End a sign-in: its tokens are dead on every worker."""
     async with transaction() as tx:
         await _end(tx, sign_in_id, reason)
-    await feed.sign_in_ended(sign_in_id)
+    await feed.sign_ins_ended(sign_in_id)
+
+
+async def end_all(
+    tx: Transaction, person_id: UUID, *, reason: str, but: UUID | None = None
+) -> list[UUID]:
+    """End a person's sign-ins, `but` one. Answers which: tell the feed when this is committed."""
+    found = await tx.rows(
+        """
+        UPDATE sign_in SET ended_at = $2, end_reason = $3
+        WHERE person_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $4::uuid RETURNING id
+        """,
+        person_id,
+        datetime.now(UTC),
+        reason,
+        but,
+    )
+    return [row["id"] for row in found]
 
 
 async def ended_recently() -> set[UUID]:
@@ -105,17 +125,39 @@ async def joined_recently() -> dict[UUID, UUID]:
     return await joined_since(datetime.now(UTC) - timedelta(seconds=ACCESS_TOKEN_S + 60))
 
 
-def _principal(row: asyncpg.Record) -> Principal:
+def _principal(row: asyncpg.Record, *, second_factor: bool) -> Principal:
     kind = PersonKind(row["person_kind"])
-    if kind is PersonKind.STAFF and row["role"] is None:
+    if kind is PersonKind.CITIZEN:
+        return Principal(kind, row["person_id"], row["id"])
+    if row["role"] is None:
         raise RefreshTokenInvalid
+    return staff_principal(row, row["person_id"], row["id"], second_factor=second_factor)
+
+
+def staff_principal(
+    row: asyncpg.Record, staff_id: UUID, sign_in_id: UUID, *, second_factor: bool
+) -> Principal:
+    """Who a member of staff is, by her row, and what she has to do before anything else."""
     return Principal(
-        kind=kind,
-        id=row["person_id"],
-        sign_in_id=row["id"],
-        role=Role(row["role"]) if kind is PersonKind.STAFF else None,
-        halls=frozenset(row["halls"] or ()),
+        kind=PersonKind.STAFF,
+        id=staff_id,
+        sign_in_id=sign_in_id,
+        role=Role(row["role"]),
+        halls=frozenset(row["halls"]),
+        levels=frozenset(row["levels"] or ()),
+        duty=duty_of(row, second_factor=second_factor),
     )
+
+
+def duty_of(row: asyncpg.Record, *, second_factor: bool) -> Duty | None:
+    """What a member of staff has to do before anything else, by her row."""
+    if row["password_expires_at"] is not None:
+        return Duty.CHANGE_PASSWORD
+    # Demo accounts share one printed password, and `serve` refuses them anyway.
+    exempt = row["role"] == Role.CLERK or row["demo"] or not second_factor
+    if not exempt and row["totp_confirmed_at"] is None:
+        return Duty.ENROL_TOTP
+    return None
 
 
 async def _new_refresh_token(tx: Transaction, sign_in_id: UUID) -> str:

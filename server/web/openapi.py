@@ -7,16 +7,19 @@ from typing import Any
 
 import msgspec
 
+from models.sessions import PersonKind
 from server.endpoint import DECLARED, Endpoint
 from server.errors import (
     FieldError,
     InvalidRequest,
     NotAllowed,
     NotSignedIn,
+    PasswordChangeRequired,
     Problem,
     Refusal,
     TooLarge,
     TooManyRequests,
+    TotpEnrolmentRequired,
 )
 from server.idempotency import HEADER
 
@@ -39,11 +42,13 @@ and its tickets are no longer shown, while halls are; before a restart comes `{"
 TAGS = {
     "sessions": "登录 · sign-in of citizens and staff",
     "identity": "身份 · my phone, my real name, my channels, my data",
+    "staff": "工作人员 · staff and their accounts",
     "halls": "大厅 · halls, lines, opening hours",
     "items": "事项 · the catalogue",
     "tickets": "号票 · numbers, from the citizen's side",
     "counters": "窗口 · counters, from the clerk's side",
     "board": "叫号屏 · the public board",
+    "admin": "管理 · accounts of staff",
     "operations": "运维 · health and metrics",
 }
 _REFERENCE = "#/components/schemas/{name}"
@@ -175,4 +180,6 @@ def _refusals(declared: Endpoint) -> list[type[Refusal]]:
         found += [TooLarge]
     if declared.guard.signed_in:
         found += [NotSignedIn, NotAllowed]
+        if declared.guard.kind is not PersonKind.CITIZEN and not declared.guard.before_duty:
+            found += [PasswordChangeRequired, TotpEnrolmentRequired]
     return sorted(set(found), key=lambda refusal: refusal.code)

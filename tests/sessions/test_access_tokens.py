@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from models.sessions import PersonKind
 from models.staff import Role
-from server.auth import Principal, TokenKeys, Tokens, write_token_keys
+from server.auth import Principal, Tokens
 from server.errors import NotSignedIn
+from server.token_keys import TokenKeys, write_token_keys
 from tests.conftest import Api
 from tests.people import Person
 
@@ -129,8 +130,11 @@ async def test_a_key_name_that_is_no_text_is_refused(api: Api, lin: Person, kid:
         {"exp": None},
         {"exp": "soon"},
         {"iat": 86_400},
+        {"iat": 90},
+        {"iat": "now"},
         {"iat": None},
         {"nbf": 86_400},
+        {"nbf": 90},
         {"sub": None},
         {"sub": "lin"},
         {"sid": None},
@@ -139,6 +143,8 @@ async def test_a_key_name_that_is_no_text_is_refused(api: Api, lin: Person, kid:
         {"kind": None},
         {"kind": "staff", "role": "emperor"},
         {"role": "admin", "halls": 7},
+        {"role": "admin", "levels": 7},
+        {"duty": "none"},
     ],
     ids=str,
 )
@@ -151,6 +157,16 @@ async def test_rightly_signed_but_wrong_words_are_refused(
         for name, value in claims.items()
     }
     await assert_not_believed(api, signed(api, lin.token, **said))
+
+
+async def test_a_clock_that_is_half_a_minute_ahead_issues_tokens_too(api: Api, lin: Person) -> None:
+    token = signed(api, lin.token, iat=int(time.time()) + 30)
+    reply = await api.http.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
+    assert reply.status_code == 200
+
+
+async def test_a_refresh_token_is_no_access_token(api: Api, lin: Person) -> None:
+    await assert_not_believed(api, lin.session["refresh_token"])
 
 
 @pytest.mark.parametrize("typ", ["JWT", "jwt", "refresh", "AT+JWT", ""])

@@ -1,0 +1,79 @@
+"""Where a person is signed in, and ending that from elsewhere. All in real time."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+
+from models.database import rows, transaction
+from scheduler.calendar import SHANGHAI
+from server.auth import Principal
+from server.errors import NotFound
+from server.live.feed import Feed
+from server.sessions import tokens as token_pairs
+
+# Only sign-ins that can still be refreshed: the others are over, though nobody ended them.
+_ALIVE = """
+    SELECT s.id, s.device, s.channel, s.started_at, max(r.issued_at) AS last_seen_at
+    FROM sign_in s JOIN refresh_token r ON r.sign_in_id = s.id
+    WHERE s.person_id = $1 AND s.person_kind = $2 AND s.ended_at IS NULL
+    GROUP BY s.id HAVING max(r.expires_at) > $3
+    ORDER BY last_seen_at DESC
+"""
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A sign-in on one device.
+
+    `device` is what the device says it is. `last_seen_at` is when its tokens were last renewed,
+    which a program in use does each quarter of an hour. `current` is the one that asks.
+    """
+
+    id: UUID
+    device: str
+    channel: str
+    started_at: datetime
+    last_seen_at: datetime
+    current: bool
+
+
+async def devices_of(who: Principal) -> list[Device]:
+    """Where this person is signed in, the one used last first."""
+    found = await rows(_ALIVE, who.id, who.kind.value, datetime.now(UTC))
+    return [
+        Device(
+            row["id"],
+            row["device"],
+            row["channel"],
+            row["started_at"].astimezone(SHANGHAI),
+            row["last_seen_at"].astimezone(SHANGHAI),
+            row["id"] == who.sign_in_id,
+        )
+        for row in found
+    ]
+
+
+async def end_device(who: Principal, sign_in_id: UUID, feed: Feed) -> None:
+    """End one of this person's sign-ins, on every worker. Raises NotFound when it is none."""
+    async with transaction() as tx:
+        ended = await tx.row(
+            """
+            UPDATE sign_in SET ended_at = $4, end_reason = 'ended_elsewhere'
+            WHERE id = $1 AND person_id = $2 AND person_kind = $3 AND ended_at IS NULL RETURNING id
+            """,
+            sign_in_id,
+            who.id,
+            who.kind.value,
+            datetime.now(UTC),
+        )
+    if ended is None:
+        raise NotFound
+    await feed.sign_ins_ended(sign_in_id)
+
+
+async def end_others(who: Principal, feed: Feed) -> int:
+    """End all sign-ins of this person but the one that asks; answers how many."""
+    async with transaction() as tx:
+        ended = await token_pairs.end_all(tx, who.id, reason="ended_elsewhere", but=who.sign_in_id)
+    await feed.sign_ins_ended(*ended)
+    return len(ended)

@@ -1,0 +1,57 @@
+"""The table of routes and who may use them, made from what the routes declare.
+
+`python -m server.web.guards > docs/guards.md` writes it; a test compares.
+"""
+
+import re
+import sys
+
+import server.application  # noqa: F401 declares every route
+from models.sessions import PersonKind
+from models.staff import Role
+from server.auth import Guard
+from server.endpoint import DECLARED, Endpoint
+
+HEAD = """\
+# Who may do what
+
+Made from the routes' own declarations by `python -m server.web.guards > docs/guards.md`.
+No role implies another. Staff work in the halls and levels of their account: on a route of a hall,
+only those who belong to it may. Who still has to change a one-time password or to enrol a device
+may only use what is marked *. A citizen's record is hers alone: to others there is none.
+On the socket `/api/v1/live` halls are for everybody, tickets for the citizen whose they are.
+
+| route | who may |
+|---|---|
+"""
+
+
+def guards_page() -> str:
+    """The whole page."""
+    return HEAD + "".join(f"| `{route}` | {who} |\n" for route, who in sorted(map(_row, DECLARED)))
+
+
+def _row(declared: Endpoint) -> tuple[str, str]:
+    path = re.sub(r"<(\w+):\w+>", r"{\1}", declared.path)
+    # The path first, so that routes of one thing stand together.
+    return f"{path} {declared.method}", _who(declared.guard, of_hall="{hall}" in path)
+
+
+def _who(guard: Guard, *, of_hall: bool) -> str:
+    if not guard.signed_in:
+        return "everybody"
+    mark = " *" if guard.before_duty else ""
+    if guard.kind is None:
+        return f"citizens and staff{mark}"
+    if guard.kind is PersonKind.CITIZEN:
+        return f"citizens{mark}"
+    if guard.roles == frozenset(Role):
+        who = "all staff"
+    else:
+        who = ", ".join(role.value for role in Role if role in guard.roles)
+    place = " of every hall" if guard.everywhere else " of the hall" if of_hall else ""
+    return who + place + mark
+
+
+if __name__ == "__main__":
+    sys.stdout.write(guards_page())
