@@ -35,6 +35,7 @@ class Bench:
     api: Address
     sandbox: Address
     empty: Address
+    guarded: Address
     database_url: str
     folder: Path
     wrk: str | None

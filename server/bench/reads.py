@@ -53,6 +53,25 @@ async def ticket_status(bench: Bench) -> list[Figure]:
     return await _compare(bench, "ticket_status", await _activity(bench), bar=0.6)
 
 
+@measurement("token_check")
+async def token_check(bench: Bench) -> list[Figure]:
+    """The empty handler with the check of who asks, and without; many citizens ask in turn.
+
+    The one is sent their tokens and believes them, the other neither: what a guard costs.
+    """
+    bench.say("citizens sign in")
+    targets = [("/guarded", token) for token in await citizens(bench, PEOPLE)]
+    nothing = [("/", "")] * len(targets)
+    pairs = Pairs()
+    for address, warm_up in ((bench.empty, nothing), (bench.guarded, targets)):
+        await _load(bench, address, warm_up, WARM_UP_S)
+    for number in range(1, bench.plan.rounds + 1):
+        bench.say(f"round {number} of {bench.plan.rounds}")
+        pairs.limits.append(await _load(bench, bench.empty, nothing, bench.plan.seconds))
+        pairs.loads.append(await _load(bench, bench.guarded, targets, bench.plan.seconds))
+    return [pairs.figure("token_check", limit="empty handler", bar=0.85)]
+
+
 async def _activity(bench: Bench) -> Targets:
     """A few hundred people waiting over all the halls; where each asks for her tickets."""
     bench.say("people take tickets")
@@ -115,4 +134,4 @@ async def _load(bench: Bench, address: Address, targets: Targets, seconds: float
         )
     prepared = [client.request("GET", path, token=token) for path, token in targets]
     done = await client.drive(address, cycle(prepared), connections=connections, seconds=seconds)
-    return done.load(204 if address == bench.empty else 200)
+    return done.load(200 if address == bench.api else 204)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from server.bench import budgets, reads, sockets, writes
-from server.bench.bench import MEASUREMENTS, Bench, BenchFailed, Figure, Plan
+from server.bench.bench import MEASUREMENTS, Address, Bench, BenchFailed, Figure, Plan
 from server.bench.city import until_ready
 from server.bench.report import print_table, write_json
 
@@ -67,26 +67,42 @@ async def _start(plan: Plan, folder: Path, database_url: str, start: Start) -> B
         ],
         (),
     )
-    with socket.create_server((HOST, 0), backlog=1024) as listening:
-        listening.set_inheritable(True)
-        fd = listening.fileno()
-        for number in range(1, plan.workers + 1):
-            command = [sys.executable, "-P", str(ROOT / "server" / "bench" / "empty.py"), str(fd)]
-            await start(f"empty-{number}", command, (fd,))
-        empty = (HOST, listening.getsockname()[1])
+    empty = await _start_several(
+        plan, "empty", [sys.executable, "-P", str(ROOT / "server" / "bench" / "empty.py")], start
+    )
     await until_ready((HOST, api), "/readyz")
     await until_ready((HOST, sandbox), "/healthz")
     await until_ready(empty, "/")
+    # It believes the city's tokens, so the city's keys must be there.
+    keys = str(folder / "keys" / "token-keys.json")
+    guarded = await _start_several(
+        plan, "guarded", [sys.executable, "-m", "server.bench.guarded"], start, keys
+    )
+    await until_ready(guarded, "/")
     return Bench(
         plan=plan,
         api=(HOST, api),
         sandbox=(HOST, sandbox),
         empty=empty,
+        guarded=guarded,
         database_url=database_url,
         folder=folder,
         wrk=shutil.which("wrk"),
         say=lambda _: None,
     )
+
+
+async def _start_several(
+    plan: Plan, name: str, command: Sequence[str], start: Start, *arguments: str
+) -> Address:
+    """As many processes as the city has for its API, on one socket; answers where they listen."""
+    with socket.create_server((HOST, 0), backlog=1024) as listening:
+        listening.set_inheritable(True)
+        fd = listening.fileno()
+        for number in range(1, plan.workers + 1):
+            await start(f"{name}-{number}", [*command, str(fd), *arguments], (fd,))
+        address: Address = (HOST, listening.getsockname()[1])
+        return address
 
 
 def _measure_all(bench: Bench) -> list[Figure]:
