@@ -39,6 +39,7 @@ from integrations.processes import (
     listen,
     until_answers,
     until_signalled,
+    url_of,
 )
 from integrations.sandbox import SandboxSettings, create_sandbox
 from integrations.sandbox.accounts import DEMO_KEYS, make_keys, our_accounts, sandbox_settings
@@ -628,7 +629,7 @@ async def run_demo(
             update={"clock_start": clock.start, "clock_anchor": clock.anchor}
         )
         await supervisor.start(child("worker", "work", settings=settings))
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        url = url_of(listening)
         accounts = read_as(PlatformSettings, **our_accounts(sandbox_url, url, keys_dir))
         await start_api(supervisor, settings, listening, env=accounts.environment())
         await until_answers(f"{url}/readyz")

@@ -206,15 +206,29 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket that children may inherit. Raises ProgramFailed when the port is taken."""
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock: socket.socket | None = None
     try:
-        sock.bind((host, port))
+        # Whichever kind of address it is, IPv4 or IPv6.
+        (family, *_, address), *_ = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        sock = socket.socket(family)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(1024)
     except OSError as fault:
+        if sock is not None:
+            sock.close()
         raise ProgramFailed(f"Cannot listen on {host}:{port}: {fault.strerror}.") from None
-    sock.listen(1024)
     sock.set_inheritable(True)
     return sock
+
+
+def url_of(listening: socket.socket) -> str:
+    """Where this very machine reaches a listening socket."""
+    address, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 is asked for
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def hold_alone(path: Path) -> IO[str]:

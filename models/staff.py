@@ -38,7 +38,7 @@ class Staff(Model):
     totp_confirmed_at = fields.DatetimeField(null=True)
     # The step (of 30 s, since 1970) of the code used last: it and those before are used up.
     totp_step = fields.BigIntField(null=True)
-    # Demo accounts share one printed password: `serve` refuses to start while any exists.
+    # Demo accounts share one printed password: `serve` refuses to start while any can sign in.
     demo = fields.BooleanField(default=False)
     disabled = fields.BooleanField(default=False)
 

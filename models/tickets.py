@@ -51,8 +51,6 @@ TRANSITIONS: dict[tuple[TicketState, Move], TicketState] = {
     (_S.SERVING, Move.LAPSE): _S.FINISHED,
     (_S.PARKED, Move.LAPSE): _S.CANCELLED,
 }
-OPEN_STATES = (_S.WAITING, _S.CALLED, _S.SERVING, _S.PARKED)
-AT_COUNTER_STATES = (_S.CALLED, _S.SERVING)
 
 
 class WrongState(Exception):

@@ -7,6 +7,7 @@ request needs (guard, limits, shapes, problems, metrics, request id, log line) i
 import asyncio
 import functools
 import itertools
+import re
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from traceback import extract_tb
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 import structlog
@@ -30,6 +31,7 @@ from server.errors import (
     FieldError,
     InternalError,
     InvalidRequest,
+    NotFound,
     NotSignedIn,
     Refusal,
     Unavailable,
@@ -48,6 +50,8 @@ SLOW_S = 0.5
 LONGEST_QUERY = 2_000
 # PostgreSQL cannot store this one character, and no name or text of anybody's has it.
 _NUL = b"\\u0000"
+# After an even number of backslashes: an odd one more would escape the backslash of this.
+_NUL_ITSELF = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _NO_NUL = ("请求中不能包含 NUL 字符。", "A request must not contain the character NUL.")
 _REQUEST_PREFIX = secrets.token_hex(4)
 _request_numbers = itertools.count(1)
@@ -161,7 +165,7 @@ def _wrap(declared: Endpoint, handler: Handler) -> Handler:
     async def wrapped(request: Request, **path: Any) -> HTTPResponse:
         began = time.perf_counter()
         try:
-            response = await answer(request, path)
+            response = await answer(request, decoded(path) if b"%" in request.raw_url else path)
         except AlreadyAnswered as before:
             response = Answer(before.body, status=before.status, content_type=JSON)
         except Exception as fault:
@@ -215,6 +219,14 @@ def address_of(request: Request) -> str:
     return request.client_ip if behind_proxy else request.ip
 
 
+def decoded(path: dict[str, str]) -> dict[str, Any]:
+    """A path's parameters as they were meant. Raises NotFound: nothing of ours has NUL in it."""
+    meant: dict[str, Any] = {name: unquote(value) for name, value in path.items()}
+    if any("\0" in value for value in meant.values()):
+        raise NotFound
+    return meant
+
+
 def admit(request: Request, guard: Guard, hall: str | None) -> Principal:
     """Who asks. Raises NotSignedIn, NotAllowed or TooManyRequests."""
     room = services(request)
@@ -235,7 +247,7 @@ def admit(request: Request, guard: Guard, hall: str | None) -> Principal:
 
 def read_body(request: Request, decoder: "msgspec.json.Decoder[Any]") -> Any:
     """The body, checked. Raises InvalidRequest with where and why."""
-    if _NUL in request.body:
+    if _NUL in request.body and _NUL_ITSELF.search(request.body):
         raise InvalidRequest(_NO_NUL)
     try:
         return decoder.decode(request.body or b"{}")

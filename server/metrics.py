@@ -1,4 +1,4 @@
-"""Prometheus figures. Labels name routes and halls, never people."""
+"""Prometheus figures. Labels name methods, routes and statuses, never people."""
 
 import asyncio
 import os

@@ -7,6 +7,7 @@ import asyncpg
 import redis.asyncio as aioredis
 import structlog
 
+from models import CONNECT_TIMEOUT_S
 from models.opening import open_database
 from models.sealing import Sealer
 from scheduler.jobs import Timed, run_jobs
@@ -36,10 +37,10 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     timeout_s = settings.database_timeout_s
     async with open_database(database_url, pool_size=10, timeout_s=timeout_s):
         await require_migrated()
-        await _work(settings, database_url, stop)
+        await _work(settings, stop)
 
 
-async def _work(settings: Settings, database_url: str, stop: asyncio.Event) -> None:
+async def _work(settings: Settings, stop: asyncio.Event) -> None:
     assert settings.redis_url
     directory = await read_directory()
     valkey = aioredis.from_url(settings.redis_url.get_secret_value())
@@ -48,6 +49,8 @@ async def _work(settings: Settings, database_url: str, stop: asyncio.Event) -> N
     projector = Projector(valkey, directory, clock)
 
     async def lapse() -> None:
+        # Telling marks what changed; nobody reads that here, so it is only to be forgotten.
+        feed.memory.forget_old_changes()
         if ended := await lapse_past_days(now=clock.now(), feed=feed):
             log.info("past_days_ended", tickets=ended)
 
@@ -62,7 +65,7 @@ async def _work(settings: Settings, database_url: str, stop: asyncio.Event) -> N
         Timed("purge", "17 19 * * *", purge),  # 03:17 in Shanghai
     )
     projecting = asyncio.create_task(projector.run_forever())
-    jobs = asyncio.create_task(_keep_doing_jobs(database_url, timetable))
+    jobs = asyncio.create_task(_keep_doing_jobs(settings, timetable))
     stopped = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait([stopped, projecting, jobs], return_when=asyncio.FIRST_COMPLETED)
@@ -84,11 +87,16 @@ async def _end(task: "asyncio.Future[Any]") -> None:
     await asyncio.wait({task})
 
 
-async def _keep_doing_jobs(database_url: str, timetable: tuple[Timed, ...]) -> None:
+async def _keep_doing_jobs(settings: Settings, timetable: tuple[Timed, ...]) -> None:
     """PgQueuer on a connection of its own, anew whenever PostgreSQL was away."""
+    assert settings.database_url
     while True:
         try:
-            connection = await asyncpg.connect(database_url)
+            connection = await asyncpg.connect(
+                settings.database_url.get_secret_value(),
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=settings.database_timeout_s,
+            )
             try:
                 await run_jobs(connection, timetable)
             finally:

@@ -24,7 +24,7 @@ bp = Blueprint("board", url_prefix="/api/v1")
 )
 async def show_board(request: Request, hall: str) -> HTTPResponse:
     """Who is called where, and how long each line is. `If-None-Match` answers 304."""
-    kept = services(request).feed.memory.halls.get(hall) or live_hall(services(request), hall)
+    kept = live_hall(services(request), hall)
     headers = {"ETag": kept.etag, "Cache-Control": "no-cache"}
     if request.headers.get("if-none-match") == kept.etag:
         return Answer(status=304, headers=headers)

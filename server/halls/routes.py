@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from scheduler.calendar import business_day, closes_at, hours_between, is_open, next_open
+from scheduler.calendar import business_day, closes_at, hours_between, next_open
 from server.answers import Answer
 from server.endpoint import endpoint
 from server.errors import FieldError, InvalidRequest, NotFound, Unavailable
@@ -63,6 +63,7 @@ async def show_hall(request: Request, hall: str) -> HallDetail:
     entry = room.directory.hall(hall)
     live = room.feed.memory.halls.get(hall)
     now = room.clock.now()
+    closes = closes_at(entry.timetable, now)
     return HallDetail(
         code=entry.code,
         name=entry.name,
@@ -72,9 +73,9 @@ async def show_hall(request: Request, hall: str) -> HallDetail:
         phone=entry.phone,
         place=place_view(entry.place),
         links=links(entry),
-        open=is_open(entry.timetable, now),
-        opens_at=next_open(entry.timetable, now),
-        closes_at=closes_at(entry.timetable, now),
+        open=closes is not None,
+        opens_at=next_open(entry.timetable, now) if closes is None else None,
+        closes_at=closes,
         waiting=live.waiting if live else None,
         as_of=live.board.as_of if live else None,
         remote_radius_m=entry.remote_radius_m,

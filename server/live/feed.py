@@ -130,7 +130,7 @@ class Feed:
     # --- telling ---------------------------------------------------------------------------
 
     async def changed(self, *changes: Change) -> None:
-        """Say that halls changed; returns when every process has been sent word of it.
+        """Say that halls changed; returns when word of it was sent, or could not be in a second.
 
         Never raises: the change is committed, and the worker finds it by itself within 15 s.
         Changes of one moment travel together, so many at once cost one message.

@@ -7,6 +7,8 @@ from server.sessions import lockout
 
 ANSWERS_KEPT = timedelta(days=1)
 TRIES_KEPT = lockout.WITHIN + lockout.LOCKED_FOR
+# Long enough to ask who was signed in when something happened.
+SIGN_INS_KEPT = timedelta(days=180)
 
 
 async def purge() -> None:
@@ -15,4 +17,12 @@ async def purge() -> None:
     async with transaction() as tx:
         await tx.run("DELETE FROM refresh_token WHERE expires_at < $1", now)
         await tx.run("DELETE FROM password_tries WHERE changed_at < $1", now - TRIES_KEPT)
+        # Those never ended are over too, once no token of theirs can be spent.
+        await tx.run(
+            """
+            DELETE FROM sign_in s WHERE ended_at < $1 OR (ended_at IS NULL AND started_at < $1
+                AND NOT EXISTS (SELECT 1 FROM refresh_token r WHERE r.sign_in_id = s.id))
+            """,
+            now - SIGN_INS_KEPT,
+        )
         await tx.run("DELETE FROM answer WHERE created_at < $1", now - ANSWERS_KEPT)

@@ -12,7 +12,7 @@ from models.knowing import KNOWN_COLUMNS, read_known
 from models.sealing import Sealer
 from server.auth import ACCESS_TOKEN_S, CITIZEN, SIGNED_IN_AT_ALL, Principal
 from server.endpoint import endpoint
-from server.errors import TooManyRequests, Unavailable
+from server.errors import NotSignedIn, TooManyRequests, Unavailable
 from server.identity.refusals import NotAvailable
 from server.services import services
 from server.sessions import citizens, province
@@ -230,6 +230,8 @@ async def citizen_view(citizen_id: UUID, sealer: Sealer) -> CitizenView:
         """,  # noqa: S608 the columns are constants
         citizen_id,
     )
+    if not found:
+        raise NotSignedIn  # she is gone, and her token is not yet
     row = found[0]
     her = read_known(sealer, row)
     return CitizenView(

@@ -30,7 +30,7 @@ async def test_the_detail_tells_all_about_a_hall(api: Api) -> None:
     assert detail["code"] == "dg-01"
     assert (detail["name"], detail["name_en"]) == (entry.name, entry.name_en)
     assert detail["open"] is True
-    assert detail["closes_at"] == "2026-11-23T12:00:00+08:00"
+    assert (detail["opens_at"], detail["closes_at"]) == (None, "2026-11-23T12:00:00+08:00")
     assert detail["place"] == {"lat": entry.place.lat, "lng": entry.place.lng, "datum": "wgs84"}  # type: ignore[union-attr]
     assert detail["items"] == sorted(entry.offers)
     assert isinstance(detail["waiting"], int)
@@ -45,6 +45,11 @@ async def test_a_closed_hall_says_when_it_opens(api: Api) -> None:
     api.turn_clock("2026-11-27T19:00:00+08:00")
     friday_night = (await get(api, "/halls/dg-04")).json()
     assert friday_night["opens_at"] == "2026-11-30T09:00:00+08:00"
+
+
+async def test_a_hall_is_found_however_its_code_is_written_in_an_address(api: Api) -> None:
+    assert (await get(api, "/halls/%64g-01")).json()["code"] == "dg-01"
+    assert (await get(api, "/halls/dg%2D01/board")).json()["hall"] == "dg-01"
 
 
 @pytest.mark.parametrize("part", ["", "/lines", "/hours", "/board"])

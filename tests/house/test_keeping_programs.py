@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from integrations import processes
-from integrations.processes import Program, ProgramFailed, Supervisor, hold_alone
+from integrations.processes import Program, ProgramFailed, Supervisor, hold_alone, listen, url_of
 from tests.conftest import until
 
 
@@ -129,3 +129,28 @@ def test_a_folder_is_held_by_one_and_the_other_is_told_which(tmp_path: Path) -> 
         hold_alone(tmp_path / "city" / "lock")
     first.close()
     hold_alone(tmp_path / "city" / "lock").close()
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:"),
+        ("0.0.0.0", "http://127.0.0.1:"),
+        ("::1", "http://[::1]:"),
+    ],
+)
+async def test_an_address_of_either_kind_is_listened_on(host: str, url: str) -> None:
+    try:
+        listening = listen(host, 0)
+    except ProgramFailed as why:
+        pytest.skip(str(why))
+    with listening:
+        assert url_of(listening) == f"{url}{listening.getsockname()[1]}"
+        _, writer = await asyncio.open_connection(*listening.getsockname()[:2])
+        writer.close()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
+def test_an_address_that_is_not_ours_is_told_in_one_sentence(host: str) -> None:
+    with pytest.raises(ProgramFailed, match=f"Cannot listen on {host}:0: "):
+        listen(host, 0)

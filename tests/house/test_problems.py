@@ -76,6 +76,7 @@ async def test_a_body_that_grows_too_large_is_refused(api: Api) -> None:
         b'{"code": "\xed\xa0\x80"}',
         b'{"code": "\\ud800"}',
         b'{"code": "a\\u0000b"}',
+        b'{"code": "a\\\\\\u0000b"}',
         b'{"code": "a\x00b"}',
         b"[" * 60_000,
         b'{"code":' * 8_000,
@@ -92,6 +93,11 @@ async def test_a_body_that_grows_too_large_is_refused(api: Api) -> None:
 async def test_what_is_no_proper_json_is_refused(api: Api, body: bytes) -> None:
     reply = await api.http.post("/api/v1/sessions/wechat", content=body)
     assert_problem(reply, 400, "invalid_request")
+
+
+async def test_a_backslash_before_the_text_u0000_is_no_nul(api: Api) -> None:
+    reply = await api.http.post("/api/v1/sessions/wechat", content=b'{"code": "a\\\\u0000b"}')
+    assert_problem(reply, 401, "sign_in_refused")
 
 
 async def test_a_hundred_thousand_brackets_are_too_large(api: Api) -> None:

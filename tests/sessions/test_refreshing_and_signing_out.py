@@ -8,7 +8,7 @@ import httpx
 import jwt
 import pytest
 
-from models.database import transaction
+from models.database import rows, transaction
 from server.sessions.purging import purge
 from tests.conftest import Api
 from tests.people import Person, a_member_of_staff
@@ -132,3 +132,33 @@ async def test_a_refresh_token_dies_after_a_month_and_is_forgotten(api: Api, lin
     await purge()
     async with transaction() as tx:
         assert not await tx.rows("SELECT 1 FROM refresh_token WHERE sign_in_id = $1", sign_in)
+
+
+async def test_a_sign_in_is_forgotten_half_a_year_after_it_ended(api: Api) -> None:
+    long_ago, lately, still = [await api.citizen() for _ in range(3)]
+    for who in (long_ago, lately):
+        await who.delete("/sessions/current")
+    ids = [UUID(who.session["citizen"]["id"]) for who in (long_ago, lately, still)]
+    for person_id, days in zip(ids, (181, 179, 181), strict=True):
+        await rows(
+            "UPDATE sign_in SET ended_at = ended_at - make_interval(days => $2),"
+            " started_at = started_at - make_interval(days => $2) WHERE person_id = $1",
+            person_id,
+            days,
+        )
+    await rows(
+        "UPDATE refresh_token SET expires_at = now() FROM sign_in s"
+        " WHERE s.id = sign_in_id AND s.person_id = $1",
+        ids[0],
+    )
+    await purge()
+    kept = await rows("SELECT person_id FROM sign_in WHERE person_id = ANY($1)", ids)
+    assert {row["person_id"] for row in kept} == set(ids[1:])
+
+
+async def test_the_token_of_a_citizen_who_is_gone_signs_nobody_in(api: Api) -> None:
+    lin = await api.citizen()
+    await rows("DELETE FROM channel_link WHERE citizen_id = $1", UUID(lin.session["citizen"]["id"]))
+    await rows("DELETE FROM citizen WHERE id = $1", UUID(lin.session["citizen"]["id"]))
+    reply = await lin.get("/me")
+    assert (reply.status_code, reply.json()["code"]) == (401, "not_signed_in")
