@@ -68,10 +68,10 @@ from server.demo_clock import demo_clock, keep_clock, touch_clock
 from server.errors import NotFound
 from server.faults import is_store_fault
 from server.halls.directory import HallEntry, read_directory
+from server.health import require_migrated
 from server.live.feed import Feed
 from server.logs import configure_logs
 from server.metrics import forget_process
-from server.operations import require_migrated
 from server.privacy.chain import NotNoted, read_noted, verify
 from server.privacy.key_file import FollowedKeys, write_personal_keys
 from server.privacy.showing import entries_about

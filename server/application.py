@@ -27,7 +27,7 @@ from tortoise import Tortoise
 from integrations.ports import Platforms
 from models import orm_config
 from models.sealing import Sealer
-from server import errors, operations
+from server import errors, health
 from server.addresses import check_address
 from server.admin import routes as admin
 from server.auth import Tokens
@@ -82,7 +82,7 @@ BLUEPRINTS = (
     tickets.bp,
     counters.bp,
     socket.bp,
-    operations.bp,
+    health.bp,
     docs.bp,
     pages.bp,
 )

@@ -14,9 +14,9 @@ from scheduler.jobs import Timed, run_jobs
 from server.application import clock_of
 from server.faults import is_store_fault
 from server.halls.directory import read_directory
+from server.health import require_migrated
 from server.live.feed import Feed
 from server.live.projection import Projector
-from server.operations import require_migrated
 from server.privacy.chain import Notary
 from server.privacy.key_file import FollowedKeys
 from server.sessions.purging import purge
