@@ -9,7 +9,7 @@ import redis.asyncio as aioredis
 
 from integrations.ports import PlatformRefused, SmsSender
 from server.errors import TooManyRequests
-from server.identity.refusals import OtpWrong, PhoneRefused
+from server.identity.refusals import PhoneRefused, SmsCodeWrong
 
 LIVES_S = 300
 TRIES = 5
@@ -61,10 +61,10 @@ class OneTimeCodes:
             raise PhoneRefused from None
 
     async def spend(self, person_id: UUID, phone_index: str, code: str) -> None:
-        """Spend a code, once. Raises OtpWrong; after five wrong tries a new code is needed."""
+        """Spend a code, once. Raises SmsCodeWrong; after five wrong tries a new code is needed."""
         key = _key(person_id, phone_index)
         if await self._spend(keys=[key], args=[_digest(key, code), TRIES]) != 1:
-            raise OtpWrong
+            raise SmsCodeWrong
 
 
 def _key(person_id: UUID, phone_index: str) -> str:

@@ -17,10 +17,10 @@ class ProofRefused(Refusal):
     sentence = ("手机号授权无效或已过期，请重试。", "The proof of the phone number is not valid.")
 
 
-class OtpWrong(Refusal):
+class SmsCodeWrong(Refusal):
     """The code sent by SMS is wrong, expired, or was tried too often: ask for a new one then."""
 
-    status, code = 422, "otp_wrong"
+    status, code = 422, "sms_code_wrong"
     sentence = ("验证码错误或已失效。", "The code is wrong or no longer valid.")
 
 

@@ -20,9 +20,9 @@ from server.identity.refusals import (
     IdentityMismatch,
     LastChannel,
     NotAvailable,
-    OtpWrong,
     PhoneRefused,
     ProofRefused,
+    SmsCodeWrong,
 )
 from server.limits import EXPORT, IDENTITY, OTP_ADDRESS, OTP_AGAIN, OTP_PHONE
 from server.services import Services, services
@@ -120,7 +120,7 @@ async def send_otp(request: Request, who: Principal, body: OtpWanted) -> OtpSent
     guard=CITIZEN,
     body=WeChatPhoneCode | AlipayPhonePayload | SmsCode,
     returns=CitizenView,
-    refuses=[NotAvailable, ProofRefused, OtpWrong, TooManyRequests, Unavailable],
+    refuses=[NotAvailable, ProofRefused, SmsCodeWrong, TooManyRequests, Unavailable],
 )
 async def set_phone(
     request: Request, who: Principal, body: WeChatPhoneCode | AlipayPhonePayload | SmsCode

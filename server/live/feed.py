@@ -176,7 +176,8 @@ class Feed:
         if was is not None:
             self.on_joined(was, now)
             try:
-                await self._valkey.publish(JOINED, f"{was} {now}")
+                publishing = self._valkey.publish(JOINED, f"{was} {now}")
+                await asyncio.wait_for(publishing, PUBLISH_WITHIN_S)
             except (aioredis.RedisError, OSError) as fault:
                 log.warning("join_not_published", fault=type(fault).__name__)
         if changes:

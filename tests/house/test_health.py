@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import signal
 import socket
 import sys
 import time
@@ -136,7 +137,8 @@ async def test_a_process_ends_when_a_background_task_dies(api: Api) -> None:
     assert (died["task"], died["fault"]) == ("feed", "ZeroDivisionError")
     assert died["where"]
     assert "Traceback" not in output.decode()
-    assert process.returncode == 0
+    # Before it serves, the signal that it sends itself ends it at once.
+    assert process.returncode in {0, -signal.SIGTERM}
 
 
 WITH_A_DYING_TASK = """

@@ -44,7 +44,7 @@ async def test_a_code_by_sms_proves_a_phone_once(api: Api, lin: Person) -> None:
     status, me = await by_sms(lin, phone, code)
     assert (status, me["phone"], me["assurance_level"]) == (200, "139****0001", 1)
     status, refused = await by_sms(lin, phone, code)
-    assert (status, refused["code"]) == (422, "otp_wrong")
+    assert (status, refused["code"]) == (422, "sms_code_wrong")
 
 
 async def test_a_code_is_good_for_five_tries(api: Api, lin: Person) -> None:
