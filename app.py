@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
@@ -53,9 +54,12 @@ from integrations.stores import (
     require_valkey,
     wipe,
 )
+from models.audit import Entry, record
+from models.database import transaction
 from models.opening import DatabaseUnusable, migrate_database, open_database
-from models.sealing import Sealer
+from models.sealing import KeyMissing, KeyRing, Sealer
 from models.staff import Role
+from models.tickets import SYSTEM
 from scheduler.calendar import SHANGHAI
 from server.admin.city_files import City, CityFilesError, read_city
 from server.admin.refusals import UsernameTaken
@@ -73,7 +77,17 @@ from server.live.feed import Feed
 from server.logs import configure_logs
 from server.metrics import forget_process
 from server.privacy.chain import NotNoted, read_noted, verify
-from server.privacy.key_file import FollowedKeys, write_personal_keys
+from server.privacy.key_file import (
+    LOOK_EVERY_S,
+    FollowedKeys,
+    KeyInUse,
+    drop,
+    prepare,
+    read_key_file,
+    rotate,
+    write_personal_keys,
+)
+from server.privacy.resealing import StillSealed, require_unused, reseal
 from server.privacy.showing import entries_about
 from server.settings import (
     DEMO_PASSWORD,
@@ -291,6 +305,76 @@ def new_personal_keys(file: KeyFile) -> None:
         console.print(f"{file}: {'已生成 made' if write_personal_keys(file) else '已存在 kept'}")
 
 
+@personal_keys.command("list")
+def list_personal_keys(file: KeyFile) -> None:
+    """Show the keys' ids: which seals, which only open."""
+    with plainly(), readable(file):
+        tell_ring(read_key_file(file))
+
+
+@personal_keys.command("rotate")
+def rotate_personal_keys(
+    file: KeyFile,
+    *,
+    wait: Annotated[
+        bool,
+        typer.Option("--prepare", help="Only add the key; the next `rotate` lets it seal."),
+    ] = False,
+) -> None:
+    """Add a new first key; running processes follow within seconds, older keys still open."""
+    with plainly(), readable(file):
+        tell_ring(prepare(file) if wait else rotate(file))
+
+
+@personal_keys.command("reencrypt")
+def reencrypt() -> None:
+    """Seal anew, with the first key, all that older keys sealed; may be stopped and repeated."""
+    settings = settings_or_exit()
+
+    async def main() -> None:
+        sealer = Sealer(FollowedKeys(settings.personal_keys))
+        async with stores(settings) as urls, open_database(urls.database):
+            await require_migrated()
+            with counting("重新加密 Sealing anew") as tell:
+                done = await reseal(sealer, tell=tell)
+        console.print(f"{done.texts} 项已重新加密 texts sealed anew")
+        if done.unopened:
+            which = ", ".join(sorted(f"{column} {row}" for column, row in done.unopened)[:5])
+            raise fail(f"No key opens {len(done.unopened)} texts ({which}).", 3)
+
+    with plainly():
+        require_personal_keys(settings.personal_keys)
+        wait_until_followed(settings.personal_keys)
+    run(main())
+
+
+@personal_keys.command("drop")
+def drop_personal_key(
+    key: Annotated[str, typer.Argument(help="The id of a key, as `list` shows it.")],
+) -> None:
+    """Take an old key away for ever, once nothing is sealed with it any more."""
+    settings = settings_or_exit()
+
+    async def main() -> None:
+        file = settings.personal_keys
+        require_personal_keys(file)
+        async with stores(settings) as urls, open_database(urls.database):
+            await require_migrated()
+            if key in {known.id for known in read_key_file(file).keys}:
+                await require_unused(key)
+            try:
+                ring = drop(file, key)
+            except KeyInUse:
+                raise fail(f"{key} seals; rotate before.", 2) from None
+            except KeyMissing:
+                raise fail(f"{file} has no key {key}.", 2) from None
+            async with transaction() as tx:
+                await record(tx, Entry(SYSTEM, "personal_keys.dropped", "key", key))
+        tell_ring(ring)
+
+    run(main())
+
+
 audit = typer.Typer(no_args_is_help=True, help="The log of who looked at what is personal.")
 cli.add_typer(audit, name="audit")
 
@@ -491,7 +575,14 @@ def plainly() -> Iterator[None]:
     """
     try:
         yield
-    except (WrongSettings, UnfitPlatforms, CityFilesError, NotNoted, WrongKeys) as wrong:
+    except (
+        WrongSettings,
+        UnfitPlatforms,
+        CityFilesError,
+        NotNoted,
+        StillSealed,
+        WrongKeys,
+    ) as wrong:
         raise fail(wrong, 2) from None
     except (ProgramFailed, BenchFailed, DatabaseUnusable, ValkeyUnusable) as wrong:
         raise fail(wrong, 1) from None
@@ -501,6 +592,29 @@ def plainly() -> Iterator[None]:
         if not is_store_fault(fault):
             raise
         raise fail(f"A store was lost ({type(fault).__name__}); run this again.", 1) from None
+
+
+@contextmanager
+def readable(file: Path) -> Iterator[None]:
+    """A file that holds no personal keys is said to be one."""
+    try:
+        yield
+    except ValueError:
+        raise WrongSettings(f"{file} holds no personal keys.") from None
+
+
+def tell_ring(ring: KeyRing) -> None:
+    """Print the keys' ids and what each is for; nothing of the keys themselves."""
+    for key in ring.keys:
+        newer = key.made > ring.first.made
+        use = "封存 seals" if key == ring.first else "待用 waits" if newer else "仅开启 only opens"
+        console.print(f"{key.id}  {key.made:%Y-%m-%d}  {use}", highlight=False)
+
+
+def wait_until_followed(file: Path) -> None:
+    """Wait until every process of this machine has seen the last change of a key file."""
+    age = time.time() - file.stat().st_mtime
+    time.sleep(min(max(0.0, 2 * LOOK_EVERY_S - age), 2 * LOOK_EVERY_S))
 
 
 @contextmanager
