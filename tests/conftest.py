@@ -6,6 +6,7 @@ API processes, for races and crashes.
 """
 
 import asyncio
+import logging
 import shutil
 import signal
 import socket
@@ -41,6 +42,7 @@ from server.privacy.key_file import write_personal_keys
 from server.services import Services
 from server.settings import Settings, read_as, read_settings
 from server.token_keys import write_token_keys
+from tests.leaks import LEAKS, Overhearing
 from tests.people import PASSWORD, Person, a_citizen, a_member_of_staff
 
 MONDAY_MORNING = datetime.fromisoformat("2026-11-23T09:30:00+08:00")
@@ -115,6 +117,16 @@ class Api:
         return response, StatementCount.total - before
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_leaks() -> Iterator[None]:
+    """No log, figure or error of this whole run says who anybody is."""
+    overhearing = Overhearing(LEAKS)
+    logging.getLogger().addHandler(overhearing)
+    yield
+    logging.getLogger().removeHandler(overhearing)
+    assert LEAKS.found() == []
+
+
 @pytest_asyncio.fixture(scope="session")
 async def store_urls(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StoreUrls]:
     folder = tmp_path_factory.mktemp("stores")
@@ -157,6 +169,7 @@ async def api(
             serving(application) as url,
             httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http,
         ):
+            LEAKS.listen_to(http)
             room: Services = application.ctx.services
             projector = Projector(room.valkey, room.directory, room.clock)
             worker = asyncio.create_task(projector.run_forever())
@@ -266,6 +279,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     running = start_city(tmp_path_factory.mktemp("city") / "data", "--no-crowd", "--no-rate-limits")
     yield running
     stop_city(running)
+    LEAKS.hear_files((running.data_dir / "logs").glob("*.log"))
     wipe(running.data_dir)
 
 
@@ -282,7 +296,11 @@ def chromium() -> str:
 def _quiet_logs() -> None:
     """Log lines are made and go nowhere; tests of logs say where they want theirs."""
     structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
+        processors=[
+            structlog.processors.add_log_level,
+            LEAKS.hear_event,
+            structlog.processors.JSONRenderer(),
+        ],
         logger_factory=structlog.ReturnLoggerFactory(),
         cache_logger_on_first_use=False,
     )

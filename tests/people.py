@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 
+from tests.leaks import LEAKS
+
 PASSWORD = "yiting-demo"
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _serial = itertools.count(random.SystemRandom().randrange(10**8))
@@ -18,7 +20,9 @@ def an_id_number() -> str:
     head = f"441900{1950 + serial // 1000 % 55}0{1 + serial // 100000 % 9}{10 + serial % 18}"
     body = head + f"{serial % 1000:03d}"
     total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))
-    return body + "10X98765432"[total % 11]
+    number = body + "10X98765432"[total % 11]
+    LEAKS.keep_secret(number)
+    return number
 
 
 @dataclass
@@ -58,6 +62,7 @@ async def wechat_code(sandbox_url: str, id_number: str | None = None) -> str:
             "id_number": id_number or an_id_number(),
             "phone": "19900000000",
         }
+        LEAKS.keep_secret(*persona.values())
         reply = await http.post(f"{sandbox_url}/_sandbox/personas", json=persona)
         reply.raise_for_status()
         code: str = reply.json()["wechat_code"]

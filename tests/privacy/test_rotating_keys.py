@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from integrations.stores import StoreUrls
 from models.database import rows, transaction
-from models.knowing import known, remember_phone
+from models.knowing import SEALED_COLUMNS, known, remember_phone
 from models.sealing import Sealer, key_of, new_ring, with_new_first
 from server.privacy import resealing
 from server.privacy.key_file import (
@@ -46,7 +46,8 @@ async def _nobody_else(api: Api) -> AsyncIterator[None]:
 
 async def forget_all() -> None:
     async with transaction() as tx:
-        await tx.run("UPDATE citizen SET name = NULL, id_number = NULL, phone = NULL")
+        for column in SEALED_COLUMNS:
+            await tx.run(f"UPDATE {column.table} SET {column.column} = NULL")
 
 
 async def citizens_with_phones(sealer: Sealer, count: int) -> list[UUID]:
