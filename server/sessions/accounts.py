@@ -47,14 +47,16 @@ async def change_password(who: Principal, old: str, new: str, feed: Feed) -> Non
     account = await own_row(who.id)
     _require_fit(new, old, account["username"])
     stored = await passwords.hashed(new)
+    # Counted apart from signing in: who has her token only must not be able to lock her out.
+    name = f"change of {who.id}"
     refusal: Refusal | None = None
     ended: list[UUID] = []
     async with passwords.AT_ONCE, transaction() as tx:
         now = datetime.now(UTC)
-        tries = await lockout.begin(tx, account["username"], now)
+        tries = await lockout.begin(tx, name, now)
         account = await _own(tx, who)
         if await passwords.matches(account["password_hash"], old):
-            await lockout.forget(tx, account["username"])
+            await lockout.forget(tx, name)
             await tx.run(
                 "UPDATE staff SET password_hash = $2, password_expires_at = NULL WHERE id = $1",
                 who.id,
@@ -65,7 +67,7 @@ async def change_password(who: Principal, old: str, new: str, feed: Feed) -> Non
             )
         else:
             refusal = WrongPassword()
-            await lockout.count(tx, account["username"], tries, now)
+            await lockout.count(tx, name, tries, now)
     if refusal is not None:
         raise refusal
     await feed.sign_ins_ended(*ended)

@@ -287,3 +287,27 @@ async def test_a_worker_that_fails_gives_its_halls_away_at_once(city: Surroundin
         assert await leases() == 0
         assert worker.returncode == 1
     await valkey.aclose()
+
+
+async def test_the_first_administrator_is_made_and_rescued_by_command(city: Surroundings) -> None:
+    refused = await command(city, "staff", "Wang", "--name", "王芳")
+    assert refused.exit_code == 2
+    assert is_one_sentence(refused, "user name"), refused.said
+    assert (await command(city, "migrate")).exit_code == 0
+    assert (await command(city, "staff", "wang", "--name", "王芳")).exit_code == 0
+    for arguments in (["wang", "--name", "王芳"], ["nobody", "--reset"], ["wang"]):
+        ended = await command(city, "staff", *arguments)
+        assert ended.exit_code == 2
+        assert len(ended.said.strip().splitlines()) == 1, ended.said
+    connection = await asyncpg.connect(city.variables["YITING_DATABASE_URL"])
+    before = await connection.fetchrow("SELECT * FROM staff")
+    assert before is not None
+    assert (before["username"], before["role"], list(before["halls"])) == ("wang", "admin", [])
+    assert before["password_expires_at"] is not None
+    assert (await command(city, "staff", "wang", "--reset")).exit_code == 0
+    after = await connection.fetchrow("SELECT * FROM staff")
+    assert after is not None
+    assert after["password_hash"] != before["password_hash"]
+    actors = await connection.fetch("SELECT DISTINCT actor_kind FROM audit_entry")
+    assert [row["actor_kind"] for row in actors] == ["command_line"]
+    await connection.close()

@@ -146,7 +146,7 @@ import asyncio, socket, sys, app
 from server.live.feed import Feed
 
 async def die(feed):
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(2)
     async with asyncio.TaskGroup() as group:
         group.create_task(asyncio.sleep(1 / 0))
 
