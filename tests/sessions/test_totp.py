@@ -91,7 +91,9 @@ async def test_after_enrolling_a_code_is_asked_for(api: Api, manager: Person) ->
     assert said(await sign_in(api, "")) == (401, "otp_required")
     assert said(await sign_in(api, device.generate_otp(now_step() + 9))) == (401, "otp_wrong")
     assert (await sign_in(api, device.generate_otp(now_step()))).status_code == 200
-    account = (await manager.get("/staff/me")).json()
+    reply = await manager.get("/staff/me")
+    assert reply.status_code == 200, reply.text
+    account = reply.json()
     assert (account["totp"], account["recovery_codes_left"]) == (True, 10)
 
 
