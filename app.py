@@ -97,8 +97,10 @@ from server.settings import (
     read_settings,
     require_personal_keys,
     require_production,
+    require_sso_keys,
     require_token_keys,
 )
+from server.sso.keys import rotate_signing_keys, write_signing_keys
 from server.token_keys import (
     WrongKeys,
     drop_token_key,
@@ -163,6 +165,7 @@ def demo(
                 clock_speed=speed,
                 token_keys_file=data_dir / "keys" / "token-keys.json",
                 personal_keys_file=data_dir / "keys" / "personal-keys.json",
+                sso_keys_file=data_dir / "keys" / "sso-keys.json",
             ),
             clock_given=clock,
             crowd_pace=crowd_pace if crowd else None,
@@ -424,6 +427,27 @@ def show_audit_log(
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     run(main())
+
+
+sso_keys = typer.Typer(
+    no_args_is_help=True, help="The keys of single sign-on for departments' systems."
+)
+cli.add_typer(sso_keys, name="sso-keys")
+
+
+@sso_keys.command("new")
+def new_sso_keys(file: KeyFile) -> None:
+    """Make a file of keys; an existing one is kept."""
+    with plainly():
+        console.print(f"{file}: {'已生成 made' if write_signing_keys(file) else '已存在 kept'}")
+
+
+@sso_keys.command("rotate")
+def rotate_sso_keys(file: KeyFile) -> None:
+    """Let the next key sign, from the next start of `serve` on; it has been published before."""
+    with plainly():
+        require_sso_keys(file)
+        console.print(f"{file}: 今后签名的密钥 signs from now on: {rotate_signing_keys(file)}")
 
 
 @cli.command()
@@ -739,11 +763,15 @@ async def run_demo(
         city_hall = await prepare_demo_city(settings)
         clock = demo_clock(kept, city_hall.timetable, given=clock_given, speed=settings.clock_speed)
         keep_clock(kept, clock)
+        url = url_of(listening)
         settings = settings.model_copy(
-            update={"clock_start": clock.start, "clock_anchor": clock.anchor}
+            update={
+                "clock_start": clock.start,
+                "clock_anchor": clock.anchor,
+                "public_url": settings.public_url or url,
+            }
         )
         await supervisor.start(child("worker", "work", settings=settings))
-        url = url_of(listening)
         accounts = read_as(PlatformSettings, **our_accounts(sandbox_url, url, keys_dir))
         await start_api(supervisor, settings, listening, env=accounts.environment())
         await until_answers(f"{url}/readyz")
@@ -768,6 +796,8 @@ async def prepare_demo_city(settings: Settings) -> HallEntry:
     require_token_keys(settings.token_keys)
     write_personal_keys(settings.personal_keys)
     require_personal_keys(settings.personal_keys)
+    write_signing_keys(settings.sso_keys)
+    require_sso_keys(settings.sso_keys)
     async with open_database(database_url):
         if not await is_seeded():
             city = read_city(DEMO_CITY)

@@ -11,6 +11,7 @@ MODEL_MODULES = [
     "models.people",
     "models.audit",
     "models.sessions",
+    "models.sso",
     "models.staff",
     "models.tickets",
     "models.answers",

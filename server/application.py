@@ -52,6 +52,10 @@ from server.sessions import routes as sessions
 from server.sessions import staff_routes as staff
 from server.sessions.tokens import ended_recently, joined_recently
 from server.settings import Settings
+from server.sso import admin as sso_admin
+from server.sso import routes_browser, routes_client, routes_logout, routes_me
+from server.sso.keys import SigningKeys
+from server.sso.provider import Provider
 from server.tickets import routes as tickets
 from server.token_keys import KeyFile
 from server.web import docs, pages
@@ -70,6 +74,7 @@ LOOK_FOR_KEYS_EVERY_S = 2.0
 ENDED_EVERY_S, ENDED_UNHEARD_S = 30.0, 0.1
 STORE_AWAY_S = 2.0
 ISSUER = "yiting"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 BLUEPRINTS = (
     sessions.bp,
     identity.bp,
@@ -82,6 +87,11 @@ BLUEPRINTS = (
     tickets.bp,
     counters.bp,
     socket.bp,
+    routes_client.bp,
+    routes_browser.bp,
+    routes_logout.bp,
+    routes_me.bp,
+    sso_admin.bp,
     health.bp,
     docs.bp,
     pages.bp,
@@ -155,6 +165,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
         valkey=valkey,
         feed=feed,
         directory=directory,
+        provider=_provider_of(settings),
     )
     use_directory(app, directory)
     app.ctx.sockets = set()
@@ -174,6 +185,12 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
     tokens.ended |= await ended_recently()
     tokens.joined |= await joined_recently()
     app.ctx.tasks.append(_never_ending("ended_sign_ins", _remember_ended(tokens, feed)))
+
+
+def _provider_of(settings: Settings) -> Provider | None:
+    if not settings.sso_keys.is_file():
+        return None
+    return Provider(settings.issuer, SigningKeys.read(settings.sso_keys))
 
 
 def use_directory(app: Sanic[Any, Any], directory: Directory) -> None:
@@ -300,9 +317,22 @@ async def _answer_fault(request: Request, fault: Exception) -> HTTPResponse:
             fault = refusal
     if isinstance(fault, PayloadTooLarge):
         await _swallow(request)
-    response = refused(request, _as_ours(fault))
+    ours = _as_ours(fault)
+    if isinstance(ours, errors.MethodNotAllowed) and "Allow" not in ours.headers:
+        ours.headers["Allow"] = ", ".join(_methods_at(request))
+    response = refused(request, ours)
     finish(request, response, _faults, 0.0)
     return response
+
+
+def _methods_at(request: Request) -> list[str]:
+    """What an address takes; Sanic does not say it of one with parameters and several methods."""
+    found = []
+    for method in METHODS:
+        with suppress(SanicException):
+            request.app.router.get(request.path, method, None)
+            found.append(method)
+    return found
 
 
 async def _swallow(request: Request) -> None:

@@ -61,9 +61,22 @@ Handler = Callable[..., Coroutine[Any, Any, Any]]
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Also:
+    """An answer besides the usual one and the refusals, where a standard or a browser wants it."""
+
+    status: int
+    description: str
+    shape: Any = None
+    content_type: str = "application/json"
+
+
 @dataclass(frozen=True)
 class Endpoint:
-    """A route as declared: what OpenAPI and the tests read."""
+    """A route as declared: what OpenAPI and the tests read.
+
+    `asks` and `form` are a query and a form that the handler reads by itself.
+    """
 
     method: str
     path: str
@@ -80,6 +93,9 @@ class Endpoint:
     description: str
     example: Any = None
     content_type: str = "application/json"
+    asks: type | None = None
+    form: type | None = None
+    also: Sequence[Also] = ()
     handler: Handler | None = field(default=None, compare=False)
 
 
@@ -102,6 +118,9 @@ def endpoint(
     idempotent: bool = False,
     example: Any = None,
     content_type: str = "application/json",
+    asks: type | None = None,
+    form: type | None = None,
+    also: Sequence[Also] = (),
 ) -> Callable[[Handler], Handler]:
     """Declare a route. The handler is given `request`, the path's parameters, and by name:
 
@@ -126,6 +145,9 @@ def endpoint(
             description=(handler.__doc__ or "").strip(),
             example=example,
             content_type=content_type,
+            asks=asks,
+            form=form,
+            also=also,
             handler=handler,
         )
         DECLARED.append(declared)

@@ -13,6 +13,7 @@ from server.halls.directory import Directory
 from server.limits import Limits
 from server.live.feed import Feed
 from server.settings import Settings
+from server.sso.provider import Provider
 
 
 @dataclass(slots=True)
@@ -28,6 +29,8 @@ class Services:
     valkey: aioredis.Redis
     feed: Feed
     directory: Directory
+    # None where a city has no single sign-on.
+    provider: Provider | None = None
 
 
 def services(request: Request) -> Services:

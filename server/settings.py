@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,6 +11,7 @@ from redis.asyncio.connection import parse_url
 
 from models import orm_config
 from server.privacy.key_file import read_key_file
+from server.sso.keys import SigningKeys
 from server.token_keys import NO_KEYS, TokenKeys
 
 DEMO_PASSWORD = "yiting-demo"  # noqa: S105 printed at every start of the demo, refused by `serve`
@@ -45,6 +47,8 @@ class Settings(BaseSettings):
 
     token_keys_file: Path | None = None
     personal_keys_file: Path | None = None
+    sso_keys_file: Path | None = None
+    public_url: str | None = None
 
     rate_limits: bool = True
     sandbox_url: str | None = None
@@ -64,6 +68,22 @@ class Settings(BaseSettings):
     def _is_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/") if value else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        # No path: cookies and the documents under `/.well-known` belong to a whole host.
+        parts = urlsplit(value) if value is not None else None
+        if parts is not None and (
+            parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or parts.username is not None
+            or parts.path.strip("/")
+            or parts.query
+            or parts.fragment
+        ):
+            raise ValueError("must look like https://yiting.example.gov.cn, without a path")
         return value.rstrip("/") if value else value
 
     @field_validator("database_url")
@@ -117,6 +137,16 @@ class Settings(BaseSettings):
         return self.token_keys_file or self.data_dir / "keys" / "token-keys.json"
 
     @property
+    def sso_keys(self) -> Path:
+        """Where the keys of single sign-on are; without such a file there is none."""
+        return self.sso_keys_file or self.data_dir / "keys" / "sso-keys.json"
+
+    @property
+    def issuer(self) -> str:
+        """The address by which departments' systems know us (OpenID Connect's issuer)."""
+        return self.public_url or f"http://127.0.0.1:{self.port}"
+
+    @property
     def personal_keys(self) -> Path:
         """Where the keys of personal data are; the demo keeps its own under the data directory."""
         return self.personal_keys_file or self.data_dir / "keys" / "personal-keys.json"
@@ -154,6 +184,7 @@ def require_production(settings: Settings) -> None:
     assert settings.token_keys_file is not None
     require_token_keys(settings.token_keys_file)
     require_personal_keys(settings.personal_keys)
+    require_single_sign_on(settings)
 
 
 def _set_for_a_demo(settings: Settings) -> list[str]:
@@ -193,6 +224,35 @@ def require_personal_keys(path: Path) -> None:
         raise WrongSettings(
             f"YITING_PERSONAL_KEYS_FILE names {path}, which holds no personal keys;"
             " `python app.py personal-keys new FILE` makes such a file."
+        ) from None
+
+
+def require_single_sign_on(settings: Settings) -> None:
+    """Raise WrongSettings when single sign-on is half set; without departments none is needed."""
+    if settings.sso_keys_file is None and settings.public_url is None:
+        return
+    if settings.sso_keys_file is None or settings.public_url is None:
+        raise WrongSettings(
+            "Set YITING_PUBLIC_URL and YITING_SSO_KEYS_FILE both, or neither: single sign-on"
+            " needs the two."
+        )
+    if not settings.public_url.startswith("https://"):
+        raise WrongSettings(
+            "YITING_PUBLIC_URL must begin with https:// before serving a real city."
+        )
+    require_sso_keys(settings.sso_keys_file)
+
+
+def require_sso_keys(path: Path) -> None:
+    """Raise WrongSettings unless the file's keys can sign for departments' systems."""
+    if not path.is_file():
+        raise WrongSettings(f"YITING_SSO_KEYS_FILE names {path}, which is no readable file.")
+    try:
+        SigningKeys.read(path)
+    except (OSError, ValueError):
+        raise WrongSettings(
+            f"YITING_SSO_KEYS_FILE names {path}, which holds no keys of single sign-on;"
+            " `python app.py sso-keys new FILE` makes such a file."
         ) from None
 
 

@@ -21,6 +21,7 @@ from server.privacy.chain import Notary
 from server.privacy.key_file import FollowedKeys
 from server.sessions.purging import purge
 from server.settings import Settings
+from server.sso.grants import purge as purge_grants
 from server.tickets.day_end import lapse_past_days
 
 log = structlog.get_logger()
@@ -63,6 +64,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         Timed("lapse_past_days", "* * * * *", lapse),
         Timed("witness_audit_log", "* * * * *", witness),
         Timed("purge", "17 19 * * *", purge),  # 03:17 in Shanghai
+        Timed("purge_grants", "27 19 * * *", purge_grants),
     )
     projecting = asyncio.create_task(projector.run_forever())
     jobs = asyncio.create_task(_keep_doing_jobs(settings, timetable))

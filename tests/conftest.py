@@ -41,6 +41,7 @@ from server.live.projection import Projector
 from server.privacy.key_file import write_personal_keys
 from server.services import Services
 from server.settings import Settings, read_as, read_settings
+from server.sso.keys import write_signing_keys
 from server.token_keys import write_token_keys
 from tests.leaks import LEAKS, Overhearing
 from tests.people import PASSWORD, Person, a_citizen, a_member_of_staff
@@ -143,6 +144,8 @@ async def api(
     write_token_keys(keys)
     personal_keys = keys.with_name("personal-keys.json")
     write_personal_keys(personal_keys)
+    sso_keys = keys.with_name("sso-keys.json")
+    write_signing_keys(sso_keys)
     await migrate_database(store_urls.database)
     async with open_database(store_urls.database):
         files = read_city(yiting.DEMO_CITY)
@@ -157,6 +160,7 @@ async def api(
             redis_url=store_urls.redis,
             token_keys_file=keys,
             personal_keys_file=personal_keys,
+            sso_keys_file=sso_keys,
             sandbox_url=sandbox_url,
             clock_start=MONDAY_MORNING,
             clock_anchor=time.time(),

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from models import sso_people
 from models.audit import Detail, Entry, record
 from models.database import Transaction, transaction
 from models.identifiers import IdDocument
@@ -152,6 +153,7 @@ async def _join(
         into,
     )
     await _move_phone(tx, sealer, me, into)
+    await sso_people.move_to(tx, me, into)
     await tx.run("UPDATE citizen_alias SET citizen_id = $2 WHERE citizen_id = $1", me, into)
     await tx.run(
         "INSERT INTO citizen_alias (id, citizen_id, joined_at) VALUES ($1, $2, now())", me, into

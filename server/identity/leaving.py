@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from models import sso_people
 from models.audit import Entry, record
 from models.database import Transaction, rows, transaction
 from models.knowing import known
@@ -55,6 +56,7 @@ async def erase(citizen_id: UUID, *, now: datetime) -> Left:
         changes = await _give_tickets_up(tx, citizen_id, now)
         await tx.run("DELETE FROM channel_link WHERE citizen_id = $1", citizen_id)
         await tx.run("DELETE FROM answer WHERE person_id = $1", citizen_id)
+        await sso_people.forget(tx, citizen_id)
         await tx.run(
             """
             UPDATE citizen SET name = NULL, id_type = NULL, id_number = NULL, id_index = NULL,
@@ -93,6 +95,12 @@ async def export(sealer: Sealer, citizen_id: UUID) -> dict[str, Any]:
         "sign_ins": await _found(
             "SELECT channel, device, started_at, ended_at, end_reason FROM sign_in"
             " WHERE person_kind = 'citizen' AND person_id = $1 ORDER BY started_at",
+            citizen_id,
+        ),
+        "consents": await _found(
+            "SELECT c.code AS client, c.name, o.facts, o.given_at"
+            " FROM sso_consent o JOIN sso_client c ON c.id = o.client_id"
+            " WHERE o.citizen_id = $1 ORDER BY o.given_at",
             citizen_id,
         ),
         "tickets": await _found(

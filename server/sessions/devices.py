@@ -13,9 +13,18 @@ from server.live.feed import Feed
 from server.sessions import tokens as token_pairs
 
 # Only sign-ins that can still be refreshed: the others are over, though nobody ended them.
+# A browser has no token of ours: it lasts two hours, and while a department's system may refresh.
 _ALIVE = """
     SELECT s.id, s.device, s.channel, s.started_at, max(r.issued_at) AS last_seen_at
-    FROM sign_in s JOIN refresh_token r ON r.sign_in_id = s.id
+    FROM sign_in s JOIN LATERAL (
+        SELECT issued_at, expires_at FROM refresh_token WHERE sign_in_id = s.id
+        UNION ALL
+        SELECT s.started_at, s.started_at + interval '2 hours' WHERE s.channel = 'browser'
+        UNION ALL
+        SELECT t.issued_at, t.expires_at FROM sso_grant g JOIN sso_token t ON t.grant_id = g.id
+        WHERE s.channel = 'browser' AND g.sign_in_id = s.id AND g.ended_at IS NULL
+          AND t.kind = 'refresh' AND t.used_at IS NULL
+    ) r ON true
     WHERE s.person_id = $1 AND s.person_kind = $2 AND s.ended_at IS NULL
     GROUP BY s.id HAVING max(r.expires_at) > $3
     ORDER BY last_seen_at DESC

@@ -49,8 +49,10 @@ TAGS = {
     "counters": "窗口 · counters, from the clerk's side",
     "board": "叫号屏 · the public board",
     "admin": "管理 · accounts of staff",
+    "single_sign_on": "单点登录 · single sign-on for departments' systems (OpenID Connect)",
     "operations": "运维 · health and metrics",
 }
+FORM = "application/x-www-form-urlencoded"
 _REFERENCE = "#/components/schemas/{name}"
 
 
@@ -58,7 +60,9 @@ def document() -> dict[str, Any]:
     """The whole document."""
     types: list[Any] = [Problem, FieldError]
     for declared in DECLARED:
-        types += [shape for shape in (declared.body, declared.returns) if shape is not None]
+        shapes = (declared.body, declared.returns, declared.form)
+        types += [shape for shape in shapes if shape is not None]
+        types += [also.shape for also in declared.also if also.shape is not None]
     _, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     paths: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for declared in DECLARED:
@@ -116,6 +120,11 @@ def _operation(declared: Endpoint) -> dict[str, Any]:
             "required": required,
             "content": {"application/json": {"schema": _schema(declared.body)}},
         }
+    if declared.form is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {FORM: {"schema": _schema(declared.form)}},
+        }
     return operation
 
 
@@ -139,27 +148,31 @@ def _path_parameters(declared: Endpoint) -> list[dict[str, Any]]:
 
 
 def _query_parameters(declared: Endpoint) -> list[dict[str, Any]]:
-    if declared.query is None:
+    shape = declared.query or declared.asks
+    if shape is None:
         return []
-    _, components = msgspec.json.schema_components([declared.query], ref_template=_REFERENCE)
+    _, components = msgspec.json.schema_components([shape], ref_template=_REFERENCE)
     return [
         {"name": name, "in": "query", "required": False, "schema": schema}
-        for name, schema in components[declared.query.__name__]["properties"].items()
+        for name, schema in components[shape.__name__]["properties"].items()
     ]
 
 
 def _responses(declared: Endpoint) -> dict[str, Any]:
     responses: dict[str, Any] = {str(declared.status): _success(declared)}
+    for also in declared.also:
+        said = responses.setdefault(str(also.status), {"description": also.description})
+        if also.shape is not None:
+            said.setdefault("content", {})[also.content_type] = {"schema": _schema(also.shape)}
     by_status: defaultdict[int, list[type[Refusal]]] = defaultdict(list)
     for refusal in _refusals(declared):
         by_status[refusal.status].append(refusal)
     for status, refusals in sorted(by_status.items()):
-        responses[str(status)] = {
-            "description": "; ".join(
-                f"`{refusal.code}`: {refusal.sentence[1]}" for refusal in refusals
-            ),
-            "content": {"application/problem+json": {"schema": _schema(Problem)}},
-        }
+        said = responses.setdefault(str(status), {})
+        named = [f"`{refusal.code}`: {refusal.sentence[1]}" for refusal in refusals]
+        before = [said["description"]] if "description" in said else []
+        said["description"] = "; ".join(before + named)
+        said.setdefault("content", {})["application/problem+json"] = {"schema": _schema(Problem)}
     return responses
 
 

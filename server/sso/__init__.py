@@ -1,0 +1,1 @@
+"""Single sign-on for departments' systems: an OpenID Connect provider."""
