@@ -182,8 +182,8 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
     ]
     await _until_hearing(feed)
     # Listen first, then read: an end that comes between is heard of or found.
-    tokens.ended |= await ended_recently()
-    tokens.joined |= await joined_recently()
+    tokens.ended = tokens.ended | await ended_recently()
+    tokens.joined = {**await joined_recently(), **tokens.joined}
     app.ctx.tasks.append(_never_ending("ended_sign_ins", _remember_ended(tokens, feed)))
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -134,6 +135,11 @@ CLERK = staff(Role.CLERK, Role.HALL_MANAGER, Role.SUPERVISOR, Role.ADMIN)
 ACCOUNTS_ADMIN = staff(Role.ADMIN, everywhere=True)
 
 
+# Who a token is for now; until when it holds (Unix time); the count of changes when that was found;
+# and who it says that it is for.
+_Remembered = tuple[Principal, float, int, Principal]
+
+
 class Tokens:
     """Issues and reads access tokens.
 
@@ -154,10 +160,31 @@ class Tokens:
         self._newer_keys = newer_keys
         # Anybody can name keys that nobody has: looking for each would be asked without end.
         self._look_for_key = Seldom(self.take_newer_keys, UNKNOWN_KEY_LOOK_S)
-        self._remembered: dict[str, tuple[Principal, float]] = {}
-        self.ended: set[UUID] = set()
-        # Citizens whose accounts were joined: tokens from before bear the old id.
-        self.joined: dict[UUID, UUID] = {}
+        self._remembered: dict[str, _Remembered] = {}
+        self._ended: set[UUID] = set()
+        self._joined: dict[UUID, UUID] = {}
+        # Rises whenever it becomes known that somebody's sign-in ended or accounts were joined.
+        self._changes = 0
+
+    @property
+    def ended(self) -> AbstractSet[UUID]:
+        """The sign-ins whose tokens are refused; set the whole to change it, or `end` one."""
+        return self._ended
+
+    @ended.setter
+    def ended(self, sign_in_ids: AbstractSet[UUID]) -> None:
+        self._ended = set(sign_in_ids)
+        self._changes += 1
+
+    @property
+    def joined(self) -> Mapping[UUID, UUID]:
+        """Citizens whose accounts were joined: tokens from before bear the old id."""
+        return self._joined
+
+    @joined.setter
+    def joined(self, ids: Mapping[UUID, UUID]) -> None:
+        self._joined = dict(ids)
+        self._changes += 1
 
     def take_newer_keys(self) -> None:
         """Sign and verify with newer keys, if there are any."""
@@ -195,37 +222,45 @@ class Tokens:
     def read(self, token: str) -> Principal:
         """Who the token is for. Raises NotSignedIn when it is forged, expired, foreign or ended."""
         remembered = self._remembered.get(token)
-        if remembered is None:
-            remembered = self._verify(token)
-            self._remember(token, remembered)
-        who, expires = remembered
+        if remembered is None or remembered[2] != self._changes:
+            remembered = self._look_again(token, remembered)
+        who, expires, _, _ = remembered
         if expires <= time.time():
             self._remembered.pop(token, None)
             raise NotSignedIn
-        if who.sign_in_id in self.ended:
+        return who
+
+    def _look_again(self, token: str, remembered: _Remembered | None) -> _Remembered:
+        """What is to be remembered of a token, as things are now. Raises NotSignedIn."""
+        if remembered is None:
+            said, expires = self._verify(token)
+        else:
+            _, expires, _, said = remembered
+        if said.sign_in_id in self._ended:
             raise NotSignedIn
-        return self.as_now(who)
+        now = self.as_now(said), expires, self._changes, said
+        if remembered is None and len(self._remembered) >= _REMEMBERED_TOKENS:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[token] = now
+        return now
 
     def end(self, sign_in_id: UUID) -> None:
         """Refuse every token of a sign-in from now on."""
-        self.ended.add(sign_in_id)
+        self._ended.add(sign_in_id)
+        self._changes += 1
 
     def as_now(self, who: Principal) -> Principal:
         """Somebody as she is known since her accounts were joined."""
-        now_id = self.joined.get(who.id)
+        now_id = self._joined.get(who.id)
         return who if now_id is None else replace(who, id=now_id)
 
     def join(self, was: UUID, now: UUID) -> None:
         """Read tokens of one citizen as another's from now on: they are the same person."""
-        for old_id, new_id in self.joined.items():
+        for old_id, new_id in self._joined.items():
             if new_id == was:
-                self.joined[old_id] = now
-        self.joined[was] = now
-
-    def _remember(self, token: str, verified: tuple[Principal, float]) -> None:
-        if len(self._remembered) >= _REMEMBERED_TOKENS:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[token] = verified
+                self._joined[old_id] = now
+        self._joined[was] = now
+        self._changes += 1
 
     def _verify(self, token: str) -> tuple[Principal, float]:
         try:

@@ -216,7 +216,7 @@ async def test_a_token_in_the_query_or_a_cookie_is_not_looked_at(api: Api, lin: 
 async def test_a_remembered_token_still_expires(api: Api, lin: Person) -> None:
     tokens = api.services.tokens
     who = tokens.read(lin.token)
-    tokens._remembered[lin.token] = (who, time.time() - 1)
+    tokens._remembered[lin.token] = (who, time.time() - 1, tokens._changes, who)
     await assert_not_believed(api, lin.token)
     # It was asked of the memory alone; the signature says that it is good for a quarter of an hour.
     assert (await lin.get("/me")).status_code == 200
@@ -307,3 +307,20 @@ def test_an_ended_sign_in_is_refused_though_remembered(tmp_path: Path) -> None:
     tokens.end(UUID(str(lin.sign_in_id)))
     with pytest.raises(NotSignedIn):
         tokens.read(token)
+
+
+def test_what_becomes_known_of_a_remembered_token_counts_at_once(tmp_path: Path) -> None:
+    tokens = Tokens(TokenKeys(jwks(tmp_path, "keys.json")), "yiting")
+    lin, chen = made_up(), made_up()
+    hers, his = tokens.issue(lin), tokens.issue(chen)
+    assert [tokens.read(token) for token in (hers, his)] == [lin, chen]
+    tokens.join(lin.id, chen.id)
+    assert tokens.read(hers).id == chen.id
+    tokens.joined = {}
+    assert tokens.read(hers) == lin
+    tokens.ended = {lin.sign_in_id}
+    with pytest.raises(NotSignedIn):
+        tokens.read(hers)
+    assert tokens.read(his) == chen
+    tokens.ended = set()
+    assert tokens.read(hers) == lin
