@@ -57,6 +57,7 @@ from server.sso import routes_browser, routes_client, routes_logout, routes_me
 from server.sso.keys import SigningKeys
 from server.sso.provider import Provider
 from server.tickets import routes as tickets
+from server.tickets.day_end import lapse_past_days
 from server.token_keys import KeyFile
 from server.web import docs, pages
 
@@ -181,6 +182,8 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
         _never_ending("metrics", carry_over_forever(feed.live_age_s)),
     ]
     await _until_hearing(feed)
+    # Nobody is served before the days that went by without us have ended.
+    await lapse_past_days(now=app.ctx.services.clock.now(), feed=feed)
     # Listen first, then read: an end that comes between is heard of or found.
     tokens.ended = tokens.ended | await ended_recently()
     tokens.joined = {**await joined_recently(), **tokens.joined}

@@ -66,6 +66,8 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         Timed("purge", "17 19 * * *", purge),  # 03:17 in Shanghai
         Timed("purge_grants", "27 19 * * *", purge_grants),
     )
+    # Boards must not show the people of a day that went by while no worker ran.
+    await lapse()
     projecting = asyncio.create_task(projector.run_forever())
     jobs = asyncio.create_task(_keep_doing_jobs(settings, timetable))
     stopped = asyncio.ensure_future(stop.wait())

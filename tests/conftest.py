@@ -43,7 +43,7 @@ from server.services import Services
 from server.settings import Settings, read_as, read_settings
 from server.sso.keys import write_signing_keys
 from server.token_keys import write_token_keys
-from tests.leaks import LEAKS, Overhearing
+from tests.leaks import LEAKS, OVERHEARING
 from tests.people import PASSWORD, Person, a_citizen, a_member_of_staff
 
 MONDAY_MORNING = datetime.fromisoformat("2026-11-23T09:30:00+08:00")
@@ -121,10 +121,8 @@ class Api:
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_leaks() -> Iterator[None]:
     """No log, figure or error of this whole run says who anybody is."""
-    overhearing = Overhearing(LEAKS)
-    logging.getLogger().addHandler(overhearing)
     yield
-    logging.getLogger().removeHandler(overhearing)
+    logging.getLogger().removeHandler(OVERHEARING)
     assert LEAKS.found() == []
 
 
@@ -298,7 +296,11 @@ def chromium() -> str:
 
 @pytest.fixture(autouse=True)
 def _quiet_logs() -> None:
-    """Log lines are made and go nowhere; tests of logs say where they want theirs."""
+    """Log lines are made and go nowhere; tests of logs say where they want theirs.
+
+    Setting logs up takes every handler away, ours too, so it is put back for each test.
+    """
+    logging.getLogger().addHandler(OVERHEARING)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

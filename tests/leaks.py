@@ -92,3 +92,4 @@ class Overhearing(logging.Handler):
 
 
 LEAKS = Leaks()
+OVERHEARING = Overhearing(LEAKS)

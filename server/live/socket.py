@@ -204,6 +204,8 @@ async def live(request: Request, ws: WebsocketImplProtocol) -> None:
     finally:
         for task in (sender, reader):
             task.cancel()
+        # Both are looked at, whichever ended first: what nobody looks at is logged as an error.
+        await asyncio.gather(sender, reader, return_exceptions=True)
         for topic in socket.topics:
             room.feed.unwatch(topic, socket)
         sockets.discard(socket)
