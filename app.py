@@ -4,6 +4,7 @@ This is the only file that knows which vendor stands behind which port.
 """
 
 import asyncio
+import faulthandler
 import re
 import signal
 import socket
@@ -120,6 +121,9 @@ cli = typer.Typer(
     help="一厅通 Yiting: 政务大厅排队预约后台 · smart queuing for a city's government halls.",
 )
 console = Console()
+
+# Longer than requests under way may take, shorter than the supervisor's patience.
+LONGEST_STOP_S = 14.0
 
 DataDir = Annotated[Path, typer.Option("--data-dir", help="Where the embedded stores keep data.")]
 Port = Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)]
@@ -703,7 +707,11 @@ async def stores(settings: Settings) -> AsyncIterator[StoreUrls]:
 
 
 def serve_here(app: Sanic[Any, Any], sock: socket.socket) -> None:
-    """Serve an application in this very process until SIGTERM."""
+    """Serve an application in this very process until SIGTERM.
+
+    A stop that hangs ends all the same and says where it hung: nobody else would start anew.
+    """
+    app.before_server_stop(lambda _: faulthandler.dump_traceback_later(LONGEST_STOP_S, exit=True))
     app.run(sock=sock, single_process=True, motd=False, access_log=False)
 
 

@@ -76,6 +76,8 @@ class Counter(Model):
     serving = ArrayField(element_type="text")
     state = fields.CharEnumField(CounterState, default=CounterState.CLOSED, max_length=16)
     pause_reason = fields.CharField(max_length=200, null=True)
+    # The business day it was opened on: the day's end closes what nobody closed.
+    opened_on = fields.DateField(null=True)
 
     class Meta:
         table = "counter"

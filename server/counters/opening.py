@@ -1,11 +1,13 @@
 """Opening, pausing and closing a counter."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from models import decisions
 from models.database import Transaction
 from models.halls import CounterState
 from models.tickets import WrongState
+from scheduler.calendar import business_day
 from server.counters.views import CounterView
 from server.errors import NotFound, Refusal
 from server.halls.directory import HallEntry
@@ -32,6 +34,7 @@ async def set_state(
     counter: str,
     state: CounterState,
     *,
+    now: datetime,
     feed: Feed,
     lines: Sequence[str] | None = None,
     reason: str | None = None,
@@ -55,11 +58,16 @@ async def set_state(
             await _refuse_while_busy(tx, hall, counter)
         serving = _chosen(row["skills"], lines) if state is CounterState.OPEN else row["serving"]
         await tx.run(
-            "UPDATE counter SET state = $2, serving = $3, pause_reason = $4 WHERE id = $1",
+            """
+            UPDATE counter SET state = $2, serving = $3, pause_reason = $4,
+                opened_on = coalesce($5, opened_on)
+            WHERE id = $1
+            """,
             row["id"],
             state.value,
             serving,
             reason,
+            business_day(now) if state is CounterState.OPEN else None,
         )
     await feed.changed(Change(hall.code))
     return CounterView(

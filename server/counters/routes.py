@@ -68,7 +68,12 @@ async def open_counter(
     """Open the counter for its lines, or for some of them; opening again changes the lines."""
     room = services(request)
     return await set_state(
-        room.directory.hall(hall), counter, CounterState.OPEN, feed=room.feed, lines=body.lines
+        room.directory.hall(hall),
+        counter,
+        CounterState.OPEN,
+        now=room.clock.now(),
+        feed=room.feed,
+        lines=body.lines,
     )
 
 
@@ -89,7 +94,12 @@ async def pause_counter(
     """Pause the counter and say why. Whoever is at it is still served."""
     room = services(request)
     return await set_state(
-        room.directory.hall(hall), counter, CounterState.PAUSED, feed=room.feed, reason=body.reason
+        room.directory.hall(hall),
+        counter,
+        CounterState.PAUSED,
+        now=room.clock.now(),
+        feed=room.feed,
+        reason=body.reason,
     )
 
 
@@ -106,7 +116,13 @@ async def pause_counter(
 async def close_counter(request: Request, who: Principal, hall: str, counter: str) -> CounterView:
     """Close the counter; first finish whoever is at it."""
     room = services(request)
-    return await set_state(room.directory.hall(hall), counter, CounterState.CLOSED, feed=room.feed)
+    return await set_state(
+        room.directory.hall(hall),
+        counter,
+        CounterState.CLOSED,
+        now=room.clock.now(),
+        feed=room.feed,
+    )
 
 
 @endpoint(

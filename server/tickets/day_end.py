@@ -14,20 +14,23 @@ from server.live.memory import Change
 
 
 async def lapse_past_days(*, now: datetime, feed: Feed) -> int:
-    """End every ticket of earlier days that is still open; answers how many there were."""
+    """End tickets and close counters of earlier days; answers how many tickets there were."""
     today = business_day(now)
     halls = await rows(
         """
         SELECT id, code FROM hall WHERE EXISTS (
             SELECT 1 FROM ticket t WHERE t.hall_id = hall.id AND t.ended_at IS NULL AND t.day < $1
             OFFSET 0)
+        OR EXISTS (
+            SELECT 1 FROM counter c WHERE c.hall_id = hall.id AND c.state <> 'closed'
+            AND c.opened_on < $1 OFFSET 0)
         """,
         today,
     )
     ended = 0
     for hall in halls:
         changes = await _lapse_in(hall["id"], hall["code"], now=now)
-        await feed.changed(*changes)
+        await feed.changed(Change(hall["code"]), *changes)
         ended += len(changes)
     return ended
 
@@ -54,4 +57,13 @@ async def _lapse_in(hall_id: UUID, code: str, *, now: datetime) -> list[Change]:
             )
             if lapsed := await steps.make(row["id"], step, tx=tx):
                 changes.append(Change(code, lapsed["id"], lapsed["version"]))
+        # After their tickets, as by hand: a counter with somebody at it is not closed.
+        await tx.run(
+            """
+            UPDATE counter SET state = 'closed', serving = skills, pause_reason = NULL
+            WHERE hall_id = $1 AND state <> 'closed' AND opened_on < $2
+            """,
+            hall_id,
+            business_day(now),
+        )
     return changes

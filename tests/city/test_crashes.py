@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 
 from integrations.stores import wipe
 from tests.conftest import City, start_city, stop_city
-from tests.people import Person, a_citizen
+from tests.people import Person, a_citizen, a_member_of_staff
 
 HALL = "dg-20"
 
@@ -175,6 +175,33 @@ async def test_ctrl_c_stops_everything_and_a_second_start_continues(tmp_path: Pa
         wipe(data_dir)
 
 
+async def test_a_start_on_the_next_day_begins_with_nobody_of_the_day_before(tmp_path: Path) -> None:
+    data_dir = tmp_path / "overnight"
+    city = start_city(data_dir, "--no-crowd")
+    try:
+        async with a_client(city) as http:
+            item = await an_item(http, HALL)
+            lin = await a_citizen(http, city.sandbox_url)
+            assert (await lin.take(HALL, item)).status_code == 201
+            clerk = await a_member_of_staff(http, f"clerk.{HALL}.01")
+            assert (await clerk.at(HALL, "01", "open")).status_code == 200
+        stop_city(city)
+        city = start_city(data_dir, "--no-crowd", "--clock", "2026-11-24T09:30:00+08:00")
+        async with a_client(city) as http:
+            clerk = await a_member_of_staff(http, f"clerk.{HALL}.01")
+            board = (await http.get(f"/api/v1/halls/{HALL}/board")).json()
+            assert sum(line["waiting"] for line in board["lines"]) == 0
+            assert {counter["state"] for counter in board["counters"]} == {"closed"}
+            await clerk.at(HALL, "01", "open")
+            assert (await clerk.at(HALL, "01", "call-next")).json()["code"] == "nobody_waiting"
+            lin = Person(http, lin.token, {})
+            ticket = (await lin.take(HALL, item)).json()
+            assert ticket["number"].endswith("001")
+    finally:
+        stop_city(city)
+        wipe(data_dir)
+
+
 async def test_killing_the_supervisor_leaves_nothing_behind(tmp_path: Path) -> None:
     data_dir = tmp_path / "killed"
     city = start_city(data_dir, "--no-crowd")
@@ -200,10 +227,11 @@ async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
 async def test_stopping_says_goodbye_to_sockets(city: City) -> None:
     async with connect(city.url.replace("http", "ws") + "/api/v1/live", proxy=None) as ws:
         await ws.send('{"op":"watch","topic":"hall:dg-00"}')
-        await ws.recv()
+        await asyncio.wait_for(ws.recv(), 10)
         for pid in city.pids("api"):
             os.kill(pid, signal.SIGTERM)
-        heard = [str(message) async for message in ws]
+        async with asyncio.timeout(30):
+            heard = [str(message) async for message in ws]
         assert '"bye"' in heard[-1]
     async with a_client(city) as http:
         await until_ready(http, within_s=10)

@@ -2,13 +2,16 @@
 
 import asyncio
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from models.database import rows
 from server.live.feed import CHANGED, decode_changes, subscribed
 from server.tickets.day_end import lapse_past_days
 from tests.conftest import Api, until
+from tests.people import Person
 
+MONDAY_EVENING = datetime.fromisoformat("2026-11-23T20:00:00+08:00")
 NEXT_DAY = datetime.fromisoformat("2026-11-24T00:01:00+08:00")
 
 
@@ -38,3 +41,29 @@ async def test_a_second_look_finds_nothing_left_of_past_days(api: Api) -> None:
     await (await api.citizen()).take(hall, api.item(hall, "E"))
     assert await lapse_past_days(now=NEXT_DAY, feed=api.services.feed) >= 1
     assert await lapse_past_days(now=NEXT_DAY, feed=api.services.feed) == 0
+
+
+async def test_the_day_closes_counters_that_nobody_closed(api: Api) -> None:
+    hall = await api.quiet_hall()
+    clerk = await api.clerk(hall)
+    [left_open, paused, *_] = [one["code"] for one in await counters_of(clerk, hall)]
+    for code in (left_open, paused):
+        assert (await clerk.at(hall, code, "open")).status_code == 200
+    await clerk.at(hall, paused, "pause", {"reason": "午休"})
+    await lapse_past_days(now=MONDAY_EVENING, feed=api.services.feed)
+    assert {one["state"] for one in await counters_of(clerk, hall)} == {"open", "paused", "closed"}
+    await lapse_past_days(now=NEXT_DAY, feed=api.services.feed)
+    after = await counters_of(clerk, hall)
+    assert {one["state"] for one in after} == {"closed"}
+    assert all(one["serving"] == one["skills"] for one in after)
+    await until(lambda: on_board(api, hall) == {"closed"})
+
+
+async def counters_of(clerk: Person, hall: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await clerk.get(f"/halls/{hall}/counters")).json()
+    return found
+
+
+def on_board(api: Api, hall: str) -> set[str]:
+    """The states of the hall's counters as its board shows them."""
+    return {str(one.state) for one in api.services.feed.memory.halls[hall].board.counters}
