@@ -5,33 +5,24 @@ This is the only file that knows which vendor stands behind which port.
 
 import asyncio
 import faulthandler
-import re
 import signal
 import socket
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
-import redis.asyncio as aioredis
 import typer
-from rich.console import Console
 from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
     Progress,
     SpinnerColumn,
     TextColumn,
-    TimeRemainingColumn,
 )
 from sanic import Sanic
-from typer.core import TyperGroup
 
 from integrations.platforms import PlatformSettings, UnfitPlatforms, open_platforms, require_real
 from integrations.processes import (
@@ -55,41 +46,25 @@ from integrations.stores import (
     require_valkey,
     wipe,
 )
-from models.audit import Entry, record
-from models.database import transaction
 from models.opening import DatabaseUnusable, migrate_database, open_database
-from models.sealing import KeyMissing, KeyRing, Sealer
-from models.staff import Role
-from models.tickets import SYSTEM
-from scheduler.calendar import SHANGHAI
 from server.admin.city_files import City, CityFilesError, read_city
-from server.admin.refusals import UsernameTaken
-from server.admin.seeding import has_demo_staff, is_seeded, seed_city, seed_demo_staff
-from server.admin.staff import USERNAME, NewAccount, create_account, rescue_account
+from server.admin.seeding import has_demo_staff, seed_city
 from server.application import create_app
 from server.bench.bench import BenchFailed, Plan
 from server.bench.run import measure
-from server.demo_clock import demo_clock, keep_clock, touch_clock
-from server.errors import NotFound
+from server.commands.audit import audit
+from server.commands.ground import Ground, console, fail
+from server.commands.keys import keys, sso_keys
+from server.commands.personal_keys import personal_keys
+from server.commands.staff import staff
+from server.demo.city import CITY_FILES, announce, prepare_demo_city
+from server.demo.clock import demo_clock, keep_clock, touch_clock
 from server.faults import is_store_fault
-from server.halls.directory import HallEntry, read_directory
 from server.health import require_migrated
-from server.live.feed import Feed
 from server.logs import configure_logs
 from server.metrics import forget_process
-from server.privacy.chain import NotNoted, read_noted, verify
-from server.privacy.key_file import (
-    LOOK_EVERY_S,
-    FollowedKeys,
-    KeyInUse,
-    drop,
-    prepare,
-    read_key_file,
-    rotate,
-    write_personal_keys,
-)
-from server.privacy.resealing import StillSealed, require_unused, reseal
-from server.privacy.showing import entries_about
+from server.privacy.chain import NotNoted
+from server.privacy.resealing import StillSealed
 from server.settings import (
     DEMO_PASSWORD,
     Settings,
@@ -98,21 +73,13 @@ from server.settings import (
     read_settings,
     require_personal_keys,
     require_production,
-    require_sso_keys,
-    require_token_keys,
 )
-from server.sso.keys import rotate_signing_keys, write_signing_keys
 from server.token_keys import (
     WrongKeys,
-    drop_token_key,
-    key_names,
-    rotate_token_keys,
-    write_token_keys,
 )
 from server.worker import work as do_work
 
 HERE = Path(__file__).resolve().parent
-DEMO_CITY = HERE / "server" / "admin" / "city" / "dongguan"
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -120,8 +87,6 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="一厅通 Yiting: 政务大厅排队预约后台 · smart queuing for a city's government halls.",
 )
-console = Console()
-
 # Longer than requests under way may take, shorter than the supervisor's patience.
 LONGEST_STOP_S = 14.0
 
@@ -157,9 +122,9 @@ def demo(
     rate_limits: Annotated[bool, typer.Option(help="Limit requests per person.")] = True,
 ) -> None:
     """Run the demo city: stores, sandbox, 34 halls and a crowd."""
-    run(
+    GROUND.run(
         run_demo(
-            settings_or_exit(
+            GROUND.settings(
                 mode="demo",
                 data_dir=data_dir,
                 port=port,
@@ -180,7 +145,7 @@ def demo(
 @cli.command()
 def serve() -> None:
     """Serve the API in production, as the YITING_… settings say."""
-    settings = settings_or_exit()
+    settings = GROUND.settings()
 
     async def main() -> None:
         require_production(settings)
@@ -195,13 +160,13 @@ def serve() -> None:
         finally:
             await supervisor.stop_all()
 
-    run(main())
+    GROUND.run(main())
 
 
 @cli.command()
 def work() -> None:
     """Work in the background: live state of the halls, jobs."""
-    settings = settings_or_exit()
+    settings = GROUND.settings()
     configure_logs(settings.log_level)
 
     async def main() -> None:
@@ -213,7 +178,7 @@ def work() -> None:
             await require_valkey(urls.redis)
             await do_work(settings.at(urls.database, urls.redis), stop)
 
-    run(main())
+    GROUND.run(main())
 
 
 @cli.command()
@@ -221,16 +186,16 @@ def migrate() -> None:
     """Bring the database to this version's schema."""
 
     async def main() -> None:
-        async with stores(settings_or_exit()) as urls:
+        async with stores(GROUND.settings()) as urls:
             await migrate_database(urls.database)
         console.print("数据库已是最新版本。 The database is up to date.")
 
-    run(main())
+    GROUND.run(main())
 
 
 @cli.command()
 def seed(
-    folder: Annotated[Path, typer.Argument(help="A folder of city files.")] = DEMO_CITY,
+    folder: Annotated[Path, typer.Argument(help="A folder of city files.")] = CITY_FILES,
     *,
     check_only: Annotated[bool, typer.Option("--check", help="Only check the files.")] = False,
 ) -> None:
@@ -242,7 +207,7 @@ def seed(
         return
 
     async def main() -> None:
-        async with stores(settings_or_exit()) as urls:
+        async with stores(GROUND.settings()) as urls:
             await migrate_database(urls.database)
             async with open_database(urls.database):
                 with Progress(SpinnerColumn(), TextColumn("{task.description}")) as bar:
@@ -250,245 +215,14 @@ def seed(
                     await seed_city(city, progress=lambda text: bar.update(task, description=text))
         console.print("已写入。 Done.")
 
-    run(main())
+    GROUND.run(main())
 
 
-class KeysGroup(TyperGroup):
-    """`keys FILE` means `keys new FILE`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the arguments, with the command put in where there is none."""
-        named = not args or args[0].startswith("-") or args[0] in self.commands
-        return list(super().parse_args(ctx, args if named else ["new", *args]))
-
-
-keys = typer.Typer(cls=KeysGroup, no_args_is_help=True, help="Make or rotate the token keys.")
 cli.add_typer(keys, name="keys")
-KeysFile = Annotated[Path, typer.Argument(help="The file of keys.")]
-
-
-@keys.command("new")
-def new_keys(file: KeysFile) -> None:
-    """Make the keys that sign access tokens; an existing file is kept."""
-    with plainly():
-        console.print(f"{file}: {'已生成 made' if write_token_keys(file) else '已存在 kept'}")
-        tell_keys(key_names(file))
-
-
-@keys.command("rotate")
-def rotate_keys(
-    file: KeysFile,
-    *,
-    drop: Annotated[
-        str | None, typer.Option(metavar="KID", help="Only take this old key out.")
-    ] = None,
-) -> None:
-    """Put a new key first, without signing anybody out: the old ones go on verifying.
-
-    Processes that run notice within seconds. Drop the old key a quarter of an hour later, when
-    no token that it signed is left; or at once, when somebody else may have it.
-    """
-    with plainly():
-        tell_keys(drop_token_key(file, drop) if drop else rotate_token_keys(file))
-
-
-def tell_keys(names: Sequence[str]) -> None:
-    """Print what a file of keys holds; the names are no secret."""
-    for nth, name in enumerate(names):
-        console.print(name, "验证 verifies" if nth else "签发 signs", highlight=False)
-
-
-personal_keys = typer.Typer(
-    no_args_is_help=True, help="The keys that seal names, id numbers and phones."
-)
 cli.add_typer(personal_keys, name="personal-keys")
-KeyFile = Annotated[Path, typer.Argument(help="The file of keys.")]
-
-
-@personal_keys.command("new")
-def new_personal_keys(file: KeyFile) -> None:
-    """Make a file of keys; an existing one is kept."""
-    with plainly():
-        console.print(f"{file}: {'已生成 made' if write_personal_keys(file) else '已存在 kept'}")
-
-
-@personal_keys.command("list")
-def list_personal_keys(file: KeyFile) -> None:
-    """Show the keys' ids: which seals, which only open."""
-    with plainly(), readable(file):
-        tell_ring(read_key_file(file))
-
-
-@personal_keys.command("rotate")
-def rotate_personal_keys(
-    file: KeyFile,
-    *,
-    wait: Annotated[
-        bool,
-        typer.Option("--prepare", help="Only add the key; the next `rotate` lets it seal."),
-    ] = False,
-) -> None:
-    """Add a new first key; running processes follow within seconds, older keys still open."""
-    with plainly(), readable(file):
-        tell_ring(prepare(file) if wait else rotate(file))
-
-
-@personal_keys.command("reencrypt")
-def reencrypt() -> None:
-    """Seal anew, with the first key, all that older keys sealed; may be stopped and repeated."""
-    settings = settings_or_exit()
-
-    async def main() -> None:
-        sealer = Sealer(FollowedKeys(settings.personal_keys))
-        async with stores(settings) as urls, open_database(urls.database):
-            await require_migrated()
-            with counting("重新加密 Sealing anew") as tell:
-                done = await reseal(sealer, tell=tell)
-        console.print(f"{done.texts} 项已重新加密 texts sealed anew")
-        if done.unopened:
-            which = ", ".join(sorted(f"{column} {row}" for column, row in done.unopened)[:5])
-            raise fail(f"No key opens {len(done.unopened)} texts ({which}).", 3)
-
-    with plainly():
-        require_personal_keys(settings.personal_keys)
-        wait_until_followed(settings.personal_keys)
-    run(main())
-
-
-@personal_keys.command("drop")
-def drop_personal_key(
-    key: Annotated[str, typer.Argument(help="The id of a key, as `list` shows it.")],
-) -> None:
-    """Take an old key away for ever, once nothing is sealed with it any more."""
-    settings = settings_or_exit()
-
-    async def main() -> None:
-        file = settings.personal_keys
-        require_personal_keys(file)
-        async with stores(settings) as urls, open_database(urls.database):
-            await require_migrated()
-            if key in {known.id for known in read_key_file(file).keys}:
-                await require_unused(key)
-            try:
-                ring = drop(file, key)
-            except KeyInUse:
-                raise fail(f"{key} seals; rotate before.", 2) from None
-            except KeyMissing:
-                raise fail(f"{file} has no key {key}.", 2) from None
-            async with transaction() as tx:
-                await record(tx, Entry(SYSTEM, "personal_keys.dropped", "key", key))
-        tell_ring(ring)
-
-    run(main())
-
-
-audit = typer.Typer(no_args_is_help=True, help="The log of who looked at what is personal.")
-cli.add_typer(audit, name="audit")
-
-
-@audit.command("verify")
-def verify_audit_log(
-    *,
-    noted: Annotated[
-        list[str] | None,
-        typer.Option(help="SEQ:HASH as printed or logged earlier; repeatable.", metavar="SEQ:HASH"),
-    ] = None,
-) -> None:
-    """Walk the chain; exit code 3 and the first broken entry when it does not hold."""
-    settings = settings_or_exit()
-
-    async def main() -> None:
-        require_personal_keys(settings.personal_keys)
-        earlier = read_noted(noted or [])
-        sealer = Sealer(FollowedKeys(settings.personal_keys))
-        async with stores(settings) as urls, open_database(urls.database):
-            await require_migrated()
-            with counting("检查审计日志 Verifying") as tell:
-                verdict = await verify(sealer, noted=earlier, progress=tell)
-        if verdict.broken is not None:
-            raise fail(verdict.broken, 3)
-        count = f"{verdict.seq} 条 entries, {verdict.witnessed} 条有签名 witnessed"
-        console.print(f"完整 The chain holds: {count}", highlight=False)
-        console.print(f"{verdict.seq}:{verdict.hash}", highlight=False, soft_wrap=True)
-
-    run(main())
-
-
-@audit.command("show")
-def show_audit_log(
-    *,
-    subject: Annotated[str | None, typer.Option(help="About this id.")] = None,
-    actor: Annotated[UUID | None, typer.Option(help="By, or on behalf of, this person.")] = None,
-    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 100,
-) -> None:
-    """Show who looked at or changed somebody's data."""
-    settings = settings_or_exit()
-
-    async def main() -> None:
-        async with stores(settings) as urls, open_database(urls.database):
-            await require_migrated()
-            for line in await entries_about(subject=subject, actor=actor, limit=limit):
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-    run(main())
-
-
-sso_keys = typer.Typer(
-    no_args_is_help=True, help="The keys of single sign-on for departments' systems."
-)
 cli.add_typer(sso_keys, name="sso-keys")
-
-
-@sso_keys.command("new")
-def new_sso_keys(file: KeyFile) -> None:
-    """Make a file of keys; an existing one is kept."""
-    with plainly():
-        console.print(f"{file}: {'已生成 made' if write_signing_keys(file) else '已存在 kept'}")
-
-
-@sso_keys.command("rotate")
-def rotate_sso_keys(file: KeyFile) -> None:
-    """Let the next key sign, from the next start of `serve` on; it has been published before."""
-    with plainly():
-        require_sso_keys(file)
-        console.print(f"{file}: 今后签名的密钥 signs from now on: {rotate_signing_keys(file)}")
-
-
-@cli.command()
-def staff(
-    username: Annotated[str, typer.Argument(help="The user name.")],
-    *,
-    name: Annotated[str, typer.Option(help="The person's name; makes the account.")] = "",
-    role: Annotated[Role, typer.Option(help="What she may do, in every hall.")] = Role.ADMIN,
-    reset: Annotated[
-        bool, typer.Option("--reset", help="A new password for an account, and no device.")
-    ] = False,
-) -> None:
-    """Make an account of staff, such as a city's first administrator, or rescue one.
-
-    Prints a password that is good once: for signing in within three days and choosing another.
-    """
-    with plainly():
-        if bool(name) == reset:
-            raise WrongSettings("Give either --name, to make an account, or --reset.")
-        if not re.search(USERNAME, username):
-            raise WrongSettings("A user name has 2 to 64 of a–z, 0–9, dots, dashes, underscores.")
-
-    async def main() -> None:
-        async with stores(settings_or_exit()) as urls, open_database(urls.database):
-            await require_migrated()
-            async with aioredis.from_url(urls.redis) as valkey:
-                try:
-                    made = (
-                        await rescue_account(username, feed=Feed(valkey, []))
-                        if reset
-                        else await create_account(NewAccount(username, name, role), by=None)
-                    )
-                except (UsernameTaken, NotFound) as refusal:
-                    raise WrongSettings(f"{username}: {refusal}") from None
-        console.print(f"{username}: 一次性密码 one-time password {made.password}", highlight=False)
-
-    run(main())
+cli.add_typer(audit, name="audit")
+cli.command()(staff)
 
 
 @cli.command()
@@ -520,7 +254,7 @@ def simulate(
     seed: Annotated[int, typer.Option(help="The same seed, the same people and habits.")] = 1,
 ) -> None:
     """Send simulated citizens and clerks to a demo city through its API, until Ctrl-C."""
-    settings = settings_or_exit()
+    settings = GROUND.settings()
     configure_logs(settings.log_level)
     plan = CrowdPlan(
         api_url=api_url.rstrip("/"),
@@ -534,7 +268,7 @@ def simulate(
     async def main() -> None:
         console.print(str(await simulate_crowd(plan, until_signalled())), highlight=False)
 
-    run(main())
+    GROUND.run(main())
 
 
 @cli.command()
@@ -572,7 +306,7 @@ def bench(
         if check and not met:
             raise typer.Exit(1)
 
-    run(main())
+    GROUND.run(main())
 
 
 @cli.command(hidden=True)
@@ -586,13 +320,13 @@ def api(fd: Annotated[int, typer.Option(help="The listening socket.")]) -> None:
     )
 
 
+@cli.callback()
+def stand_on_ground(context: typer.Context) -> None:
+    """Hand every command what it stands on."""
+    context.obj = GROUND
+
+
 # --- how the commands do it ----------------------------------------------------------------
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a command's own loop, plainly."""
-    with plainly():
-        asyncio.run(main)
 
 
 @contextmanager
@@ -620,50 +354,6 @@ def plainly() -> Iterator[None]:
         if not is_store_fault(fault):
             raise
         raise fail(f"A store was lost ({type(fault).__name__}); run this again.", 1) from None
-
-
-@contextmanager
-def readable(file: Path) -> Iterator[None]:
-    """A file that holds no personal keys is said to be one."""
-    try:
-        yield
-    except ValueError:
-        raise WrongSettings(f"{file} holds no personal keys.") from None
-
-
-def tell_ring(ring: KeyRing) -> None:
-    """Print the keys' ids and what each is for; nothing of the keys themselves."""
-    for key in ring.keys:
-        newer = key.made > ring.first.made
-        use = "封存 seals" if key == ring.first else "待用 waits" if newer else "仅开启 only opens"
-        console.print(f"{key.id}  {key.made:%Y-%m-%d}  {use}", highlight=False)
-
-
-def wait_until_followed(file: Path) -> None:
-    """Wait until every process of this machine has seen the last change of a key file."""
-    age = time.time() - file.stat().st_mtime
-    time.sleep(min(max(0.0, 2 * LOOK_EVERY_S - age), 2 * LOOK_EVERY_S))
-
-
-@contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar of how many are done of how many; gives what it is told by."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def fail(wrong: object, exit_code: int) -> typer.Exit:
-    """Say what is wrong, and leave with that exit code."""
-    print(wrong, file=sys.stderr)  # noqa: T201
-    return typer.Exit(exit_code)
-
-
-def settings_or_exit(**given: object) -> Settings:
-    """Settings, or one sentence and exit code 2."""
-    with plainly():
-        return read_settings(**given)
 
 
 def platforms_or_exit() -> PlatformSettings:
@@ -704,6 +394,9 @@ async def stores(settings: Settings) -> AsyncIterator[StoreUrls]:
     else:
         async with embedded_stores(settings.data_dir) as urls:
             yield urls
+
+
+GROUND = Ground(plainly, stores)
 
 
 def serve_here(app: Sanic[Any, Any], sock: socket.socket) -> None:
@@ -795,55 +488,12 @@ async def run_demo(
         alone.close()
 
 
-async def prepare_demo_city(settings: Settings) -> HallEntry:
-    """Migrate, seed on the first start, make the demo's keys; answers the city hall."""
-    assert settings.database_url
-    database_url = settings.database_url.get_secret_value()
-    await migrate_database(database_url)
-    write_token_keys(settings.token_keys)
-    require_token_keys(settings.token_keys)
-    write_personal_keys(settings.personal_keys)
-    require_personal_keys(settings.personal_keys)
-    write_signing_keys(settings.sso_keys)
-    require_sso_keys(settings.sso_keys)
-    async with open_database(database_url):
-        if not await is_seeded():
-            city = read_city(DEMO_CITY)
-            await seed_city(city)
-            await seed_demo_staff(city, DEMO_PASSWORD)
-        return (await read_directory()).hall("dg-00")
-
-
 async def until_signalled_touching(kept: Path) -> None:
     """Wait for Ctrl-C, noting now and then that the clock still runs."""
     told = asyncio.create_task(until_signalled())
     while not told.done():
         touch_clock(kept)
         await asyncio.wait({told}, timeout=5)
-
-
-def announce(url: str, settings: Settings, *, crowd: bool) -> None:
-    """Print the pages and the accounts."""
-    assert settings.clock_start
-    started = settings.clock_start.astimezone(SHANGHAI).isoformat(timespec="seconds")
-    console.print(
-        f"""
-[bold]一厅通 Yiting[/bold] 正在运行 is running · 按 Ctrl-C 停止 Ctrl-C stops it
-
-  首页 Index            {url}/
-  叫号屏 Board          {url}/board/dg-00
-  接口文档 API docs     {url}/docs
-  平台沙箱 Sandbox      {settings.sandbox_url}/
-
-  工作人员账号 Staff    admin · supervisor · manager.dg-01 · clerk.dg-01.01 …
-  演示密码 Password     {DEMO_PASSWORD}
-  业务时间 Clock        {started} × {settings.clock_speed:g}
-  模拟市民 Crowd        {"on" if crowd else "off"}
-  日志 Logs             {settings.data_dir / "logs"}
-""",
-        highlight=False,
-    )
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

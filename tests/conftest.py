@@ -37,6 +37,7 @@ from server.admin.city_files import read_city
 from server.admin.seeding import seed_city, seed_demo_staff
 from server.application import create_app
 from server.clock import Clock
+from server.demo.city import CITY_FILES
 from server.live.projection import Projector
 from server.privacy.key_file import write_personal_keys
 from server.services import Services
@@ -146,7 +147,7 @@ async def api(
     write_signing_keys(sso_keys)
     await migrate_database(store_urls.database)
     async with open_database(store_urls.database):
-        files = read_city(yiting.DEMO_CITY)
+        files = read_city(CITY_FILES)
         await seed_city(files)
         await seed_demo_staff(files, PASSWORD)
     make_keys(keys.parent)

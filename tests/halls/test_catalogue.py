@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-import app as yiting
 from models.database import Transaction
 from server import application
 from server.admin.city_files import City, read_city
 from server.admin.seeding import seed_city
+from server.demo.city import CITY_FILES
 from server.halls import directory as directory_module
 from server.halls.directory import newer_directory, read_directory
 from server.live import projection
@@ -21,7 +21,7 @@ from tests.conftest import Api, until
 @pytest.fixture
 async def files() -> AsyncIterator[City]:
     """The demo city's files; they are the catalogue again afterwards."""
-    city = read_city(yiting.DEMO_CITY)
+    city = read_city(CITY_FILES)
     yield city
     await seed_city(city)
 
