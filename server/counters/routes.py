@@ -9,7 +9,7 @@ from server.auth import CLERK, STAFF, Principal
 from server.counters import calling
 from server.counters.calling import NobodyWaiting
 from server.counters.opening import LineNotServed, set_state
-from server.counters.views import CounterView, Finish, OpenCounter, PauseCounter
+from server.counters.views import CounterList, CounterView, Finish, OpenCounter, PauseCounter
 from server.endpoint import endpoint
 from server.errors import NotFound, WrongStateRefusal
 from server.live.state import TicketView
@@ -27,10 +27,10 @@ COUNTER = COUNTERS + "/<counter:str>"
     summary=("大厅窗口", "The hall's counters"),
     tag="counters",
     guard=STAFF,
-    returns=list[CounterView],
+    returns=CounterList,
     refuses=[NotFound],
 )
-async def list_counters(request: Request, who: Principal, hall: str) -> list[CounterView]:
+async def list_counters(request: Request, who: Principal, hall: str) -> CounterList:
     """All counters of the hall with what they may and do serve."""
     entry = services(request).directory.hall(hall)
     found = await rows(
@@ -38,17 +38,19 @@ async def list_counters(request: Request, who: Principal, hall: str) -> list[Cou
         " WHERE hall_id = $1 ORDER BY code",
         entry.id,
     )
-    return [
-        CounterView(
-            row["code"],
-            row["name"],
-            row["state"],
-            list(row["skills"]),
-            list(row["serving"]),
-            row["pause_reason"],
-        )
-        for row in found
-    ]
+    return CounterList(
+        [
+            CounterView(
+                row["code"],
+                row["name"],
+                row["state"],
+                list(row["skills"]),
+                list(row["serving"]),
+                row["pause_reason"],
+            )
+            for row in found
+        ]
+    )
 
 
 @endpoint(

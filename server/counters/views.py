@@ -16,6 +16,13 @@ class CounterView(msgspec.Struct, frozen=True):
     pause_reason: str | None
 
 
+class CounterList(msgspec.Struct, frozen=True):
+    """All counters of a hall, by their codes."""
+
+    data: list[CounterView]
+    next_cursor: None = None
+
+
 class OpenCounter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which lines to serve; all the counter's skills when not given."""
 

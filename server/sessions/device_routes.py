@@ -13,6 +13,13 @@ from server.sessions.devices import Device
 bp = Blueprint("devices", url_prefix="/api/v1")
 
 
+class DeviceList(msgspec.Struct, frozen=True):
+    """My sign-ins, all of them."""
+
+    data: list[Device]
+    next_cursor: None = None
+
+
 class Ended(msgspec.Struct, frozen=True):
     """How many sign-ins were ended."""
 
@@ -26,11 +33,11 @@ class Ended(msgspec.Struct, frozen=True):
     summary=("登录设备", "Where I am signed in"),
     tag="sessions",
     guard=SIGNED_IN,
-    returns=list[Device],
+    returns=DeviceList,
 )
-async def list_devices(request: Request, who: Principal) -> list[Device]:
+async def list_devices(request: Request, who: Principal) -> DeviceList:
     """All my sign-ins that go on, the one used last first; for citizens and staff."""
-    return await devices.devices_of(who)
+    return DeviceList(await devices.devices_of(who))
 
 
 @endpoint(

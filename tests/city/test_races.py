@@ -55,11 +55,11 @@ async def test_eight_counters_a_hundred_rounds_in_order_and_never_twice(
     hall = "dg-23"
     items = await items_of(http, hall)
     clerk = await a_member_of_staff(http, f"clerk.{hall}.01")
-    counters = [one["code"] for one in (await clerk.get(f"/halls/{hall}/counters")).json()]
+    counters = [one["code"] for one in (await clerk.get(f"/halls/{hall}/counters")).json()["data"]]
     opened = [code for code in counters if (await clerk.at(hall, code, "open")).is_success]
     skills = {
         one["code"]: set(one["serving"])
-        for one in (await clerk.get(f"/halls/{hall}/counters")).json()
+        for one in (await clerk.get(f"/halls/{hall}/counters")).json()["data"]
     }
     people = await citizens(http, city, COUNTERS)
     line = (await people[0].take(hall, items[0])).json()
@@ -92,7 +92,7 @@ async def test_calls_racing_with_takes_and_cancels_never_call_twice(
     hall = "dg-07"
     item = (await items_of(http, hall))[0]
     clerk = await a_member_of_staff(http, f"clerk.{hall}.01")
-    counters = [one["code"] for one in (await clerk.get(f"/halls/{hall}/counters")).json()]
+    counters = [one["code"] for one in (await clerk.get(f"/halls/{hall}/counters")).json()["data"]]
     for code in counters:
         await clerk.at(hall, code, "open")
     people = await citizens(http, city, 20)

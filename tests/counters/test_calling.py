@@ -35,7 +35,7 @@ async def a_waiting(api: Api, hall: str, line: str = "E") -> str:
 
 async def counter_for(api: Api, hall: str, clerk: Person, *lines: str) -> str:
     """The code of a counter that can serve all these lines."""
-    counters = (await clerk.get(f"/halls/{hall}/counters")).json()
+    counters = (await clerk.get(f"/halls/{hall}/counters")).json()["data"]
     found: str = next(one["code"] for one in counters if set(lines) <= set(one["skills"]))
     return found
 
@@ -115,12 +115,12 @@ async def test_every_action_in_every_wrong_state_is_refused_and_changes_nothing(
     pause = {"reason": "午休"}
 
     async def refused(*actions: str) -> None:
-        before = (await clerk.get(f"/halls/{hall}/counters")).json()
+        before = (await clerk.get(f"/halls/{hall}/counters")).json()["data"]
         for action in actions:
             body = pause if action == "pause" else None
             reply = await clerk.at(hall, counter, action, body)
             assert code_of(reply) == (409, "wrong_state"), action
-        assert (await clerk.get(f"/halls/{hall}/counters")).json() == before
+        assert (await clerk.get(f"/halls/{hall}/counters")).json()["data"] == before
 
     await refused("call-next", "start", "finish", "miss", "pause", "close")  # closed
     await clerk.at(hall, counter, "open")
@@ -150,7 +150,7 @@ async def test_only_staff_of_the_hall_call(api: Api, hall: str, clerk: Person) -
 async def test_eight_counters_calling_at_once_get_eight_people_in_order(
     api: Api, hall: str, clerk: Person
 ) -> None:
-    counters = [one["code"] for one in (await clerk.get(f"/halls/{hall}/counters")).json()]
+    counters = [one["code"] for one in (await clerk.get(f"/halls/{hall}/counters")).json()["data"]]
     counters = [
         code
         for code in counters

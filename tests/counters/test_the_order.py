@@ -30,7 +30,7 @@ async def test_each_call_takes_whom_the_discipline_names(api: Api, seed: int) ->
             row["id"],
             earlier,
         )
-    counters = [one["code"] for one in (await clerk.get(f"/halls/{hall}/counters")).json()]
+    counters = [one["code"] for one in (await clerk.get(f"/halls/{hall}/counters")).json()["data"]]
     for counter in counters:
         await clerk.at(hall, counter, "open")
     called = 0

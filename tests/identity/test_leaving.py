@@ -65,7 +65,7 @@ async def test_nobody_is_erased_while_she_is_being_served(api: Api) -> None:
     hall = await api.quiet_hall()
     lin, clerk = await through(api, "wechat", await a_persona(api)), await api.clerk(hall)
     await lin.take(hall, api.item(hall, "E"))
-    counters = (await clerk.get(f"/halls/{hall}/counters")).json()
+    counters = (await clerk.get(f"/halls/{hall}/counters")).json()["data"]
     counter = next(one["code"] for one in counters if "E" in one["skills"])
     for action in ("open", "call-next", "start"):
         assert (await clerk.at(hall, counter, action)).status_code == 200

@@ -68,7 +68,7 @@ async def test_a_board_comes_whole_and_then_at_each_change(api: Api, hall: str) 
         clerk = await api.clerk(hall)
         [counter] = [
             one["code"]
-            for one in (await clerk.get(f"/halls/{hall}/counters")).json()
+            for one in (await clerk.get(f"/halls/{hall}/counters")).json()["data"]
             if "E" in one["skills"]
         ][:1]
         await clerk.at(hall, counter, "open", {"lines": ["E"]})

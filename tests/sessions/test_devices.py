@@ -24,7 +24,7 @@ async def two_devices(api: Api, kind: str) -> tuple[Person, Person]:
 async def devices(person: Person) -> list[dict[str, object]]:
     reply = await person.get("/me/devices")
     assert reply.status_code == 200
-    found: list[dict[str, object]] = reply.json()
+    found: list[dict[str, object]] = reply.json()["data"]
     return found
 
 

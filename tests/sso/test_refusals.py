@@ -656,7 +656,7 @@ async def test_a_browser_is_among_her_devices_and_ending_it_there_ends_its_token
     await lin.post(f"/me/browsers/{code_shown(page)}")
     consent = await fresh.open(str(page.url))
     tokens = (await department.redeem(told(await fresh.press(consent, "agree"))["code"])).json()
-    devices = (await lin.get("/me/devices")).json()
+    devices = (await lin.get("/me/devices")).json()["data"]
     [browser] = [device for device in devices if device["channel"] == "browser"]
     assert browser["device"].startswith("python-httpx")
     assert (await lin.delete(f"/me/devices/{browser['id']}")).status_code == 204

@@ -122,7 +122,7 @@ async def somebody_waits(http: httpx.AsyncClient, city: City, hall: str) -> Coun
     assert taken.status_code == 201, taken.text
     line = taken.json()["line"]
     manager = await a_member_of_staff(http, f"manager.{hall}")
-    all_of_them = (await manager.get(f"/halls/{hall}/counters")).json()
+    all_of_them = (await manager.get(f"/halls/{hall}/counters")).json()["data"]
     code = next(counter["code"] for counter in all_of_them if line in counter["skills"])
     counter = Counter(await a_member_of_staff(http, f"clerk.{hall}.{code}"), hall, code)
     await counter.does("open", {"lines": [line]})

@@ -170,7 +170,7 @@ class Hall:
         while not self._skills:
             answer = await session.ask("GET", f"/api/v1/halls/{self.code}/counters")
             if answer.ok:
-                skills = {one["code"]: one["skills"] for one in answer.body}
+                skills = {one["code"]: one["skills"] for one in answer.body["data"]}
                 order = habits.manning_order(skills)
                 self._skills = {code: skills[code] for code in order}
             else:
