@@ -4,6 +4,7 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from server.answers import Answer
+from server.conditional import is_known
 from server.endpoint import endpoint
 from server.errors import NotFound, Unavailable
 from server.halls.routes import live_hall
@@ -26,6 +27,6 @@ async def show_board(request: Request, hall: str) -> HTTPResponse:
     """Who is called where, and how long each line is. `If-None-Match` answers 304."""
     kept = live_hall(services(request), hall)
     headers = {"ETag": kept.etag, "Cache-Control": "no-cache"}
-    if request.headers.get("if-none-match") == kept.etag:
+    if is_known(request, kept.etag):
         return Answer(status=304, headers=headers)
     return Answer(kept.board_body, headers=headers, content_type="application/json")

@@ -13,7 +13,7 @@ from sanic.response import HTTPResponse, html
 from server.addresses import check_address
 from server.answers import Answer
 from server.errors import Refusal
-from server.web.files import POLICY, serve_file
+from server.web.files import POLICY, page, serve_file
 from server.web.openapi import document
 from server.web.pages import STATIC
 
@@ -35,20 +35,20 @@ def _document() -> bytes:
     return msgspec.json.encode(document())
 
 
-@bp.get("/", name="docs")
+@page(bp, "/", name="docs")
 async def docs(request: Request) -> HTTPResponse:
     """Swagger UI."""
     return serve_file(request, STATIC, "docs.html", policy=SWAGGER_POLICY)
 
 
-@bp.get("/openapi.json", name="openapi")
+@page(bp, "/openapi.json", name="openapi")
 async def openapi(request: Request) -> HTTPResponse:
     """The OpenAPI document."""
     check_address(request)
     return Answer(_document(), content_type="application/json")
 
 
-@bp.get("/swagger/<name:str>", name="swagger")
+@page(bp, "/swagger/<name:str>", name="swagger")
 async def swagger(request: Request, name: str) -> HTTPResponse:
     """Swagger UI's own files."""
     return serve_file(request, _swagger_folder(), name)
@@ -59,7 +59,7 @@ def _explained(refusal: type[Refusal]) -> str:
     return escape(" ".join((refusal.__doc__ or "").split()).replace("`", ""))
 
 
-@bp.get("/problems", name="problems")
+@page(bp, "/problems", name="problems")
 async def problems(request: Request) -> HTTPResponse:
     """Every refusal code, what it means, and its status."""
     check_address(request)

@@ -2,14 +2,17 @@
 
 import hashlib
 import mimetypes
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from sanic import Request
+from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from server.addresses import check_address
 from server.answers import Answer
+from server.conditional import is_known
+from server.endpoint import READS, Handler
 from server.errors import NotFound
 
 POLICY = (
@@ -17,6 +20,16 @@ POLICY = (
     "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
+
+
+def page(bp: Blueprint, path: str, *, name: str) -> Callable[[Handler], Handler]:
+    """Declare a page or a file: what is served to browsers and is no part of the API."""
+
+    def declare(handler: Handler) -> Handler:
+        bp.add_route(handler, path, methods=READS, name=name)
+        return handler
+
+    return declare
 
 
 @lru_cache(maxsize=128)
@@ -48,6 +61,6 @@ def serve_file(
         "Cache-Control": "no-cache",
         "ETag": etag,
     }
-    if request.headers.get("if-none-match") == etag:
+    if status == 200 and is_known(request, etag):
         return Answer(status=304, headers=headers)
     return Answer(content, status=status, content_type=kind, headers=headers)

@@ -11,7 +11,7 @@ from scheduler.calendar import SHANGHAI
 from server.endpoint import endpoint
 from server.errors import NotFound
 from server.services import services
-from server.web.files import serve_file
+from server.web.files import page, serve_file
 
 bp = Blueprint("pages")
 STATIC = Path(__file__).resolve().parent / "static"
@@ -30,13 +30,13 @@ class About(msgspec.Struct, frozen=True):
     clock_speed: float
 
 
-@bp.get("/", name="index")
+@page(bp, "/", name="index")
 async def index(request: Request) -> HTTPResponse:
     """Where everything is."""
     return serve_file(request, STATIC, "index.html")
 
 
-@bp.get("/board/<hall:str>", name="board_page")
+@page(bp, "/board/<hall:str>", name="board_page")
 async def board(request: Request, hall: str) -> HTTPResponse:
     """The wall board of a hall."""
     try:
@@ -66,7 +66,7 @@ async def about(request: Request) -> About:
     )
 
 
-@bp.get("/assets/<name:str>", name="assets")
+@page(bp, "/assets/<name:str>", name="assets")
 async def assets(request: Request, name: str) -> HTTPResponse:
     """Styles and modules of the pages."""
     return serve_file(request, STATIC, name)
