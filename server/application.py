@@ -20,6 +20,7 @@ from sanic.exceptions import (
     NotFound,
     PayloadTooLarge,
     SanicException,
+    URITooLong,
 )
 from sanic.response import HTTPResponse
 from tortoise import Tortoise
@@ -75,7 +76,7 @@ LOOK_FOR_KEYS_EVERY_S = 2.0
 ENDED_EVERY_S, ENDED_UNHEARD_S = 30.0, 0.1
 STORE_AWAY_S = 2.0
 ISSUER = "yiting"
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 BLUEPRINTS = (
     sessions.bp,
     identity.bp,
@@ -318,9 +319,9 @@ async def _answer_fault(request: Request, fault: Exception) -> HTTPResponse:
             check_address(request)
         except errors.TooManyRequests as refusal:
             fault = refusal
+    ours = _too_long(request) if _has_no_end(request, fault) else _as_ours(fault)
     if isinstance(fault, PayloadTooLarge):
         await _swallow(request)
-    ours = _as_ours(fault)
     if isinstance(ours, errors.MethodNotAllowed) and "Allow" not in ours.headers:
         ours.headers["Allow"] = ", ".join(_methods_at(request))
     response = refused(request, ours)
@@ -351,6 +352,19 @@ async def _swallow(request: Request) -> None:
                 pass
 
 
+def _has_no_end(request: Request, fault: Exception) -> bool:
+    """Whether a request's head grew too large: then there is no request, and Sanic made one up."""
+    return isinstance(fault, PayloadTooLarge | URITooLong) and request.method == "NONE"
+
+
+def _too_long(request: Request) -> errors.Refusal:
+    """What of a request's head was too large: its first line, or the headers after it."""
+    head: bytes = request.stream.recv_buffer  # type: ignore[union-attr]
+    longest = request.app.config.REQUEST_MAX_HEADER_SIZE
+    line = head.find(b"\r\n")
+    return errors.HeadersTooLarge() if 0 <= line < longest else errors.UriTooLong()
+
+
 def _as_ours(fault: Exception) -> Exception:
     if isinstance(fault, NotFound):
         return errors.NotFound()
@@ -363,7 +377,7 @@ def _as_ours(fault: Exception) -> Exception:
     if isinstance(fault, BadRequest) or (
         isinstance(fault, SanicException) and 400 <= fault.status_code < 500
     ):
-        return errors.InvalidRequest()
+        return errors.MalformedRequest()
     if isinstance(fault, SanicException) and fault.status_code == 503:
         return errors.Unavailable()
     return fault

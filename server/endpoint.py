@@ -7,15 +7,13 @@ request needs (guard, limits, shapes, problems, metrics, request id, log line) i
 import asyncio
 import functools
 import itertools
-import re
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from traceback import extract_tb
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 import msgspec
 import structlog
@@ -28,9 +26,7 @@ from server import metrics
 from server.answers import JSON, REQUEST_ID, Answer
 from server.auth import PUBLIC, Guard, Principal
 from server.errors import (
-    FieldError,
     InternalError,
-    InvalidRequest,
     NotFound,
     NotSignedIn,
     Refusal,
@@ -42,17 +38,14 @@ from server.errors import (
 from server.faults import is_store_fault
 from server.idempotency import AlreadyAnswered
 from server.limits import ADDRESS, PERSON
+from server.reading import read_body, read_query
 from server.services import services
 
 log = structlog.get_logger()
 
 SLOW_S = 0.5
-LONGEST_QUERY = 2_000
-# PostgreSQL cannot store this one character, and no name or text of anybody's has it.
-_NUL = b"\\u0000"
-# After an even number of backslashes: an odd one more would escape the backslash of this.
-_NUL_ITSELF = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_NO_NUL = ("请求中不能包含 NUL 字符。", "A request must not contain the character NUL.")
+# Whoever may GET may ask for the HEAD of it: Sanic then sends no body, and its true length.
+READS = ("GET", "HEAD")
 _REQUEST_PREFIX = secrets.token_hex(4)
 _request_numbers = itertools.count(1)
 _encode = msgspec.json.Encoder().encode
@@ -151,7 +144,8 @@ def endpoint(
             handler=handler,
         )
         DECLARED.append(declared)
-        bp.add_route(_wrap(declared, handler), path, methods=[method], name=handler.__name__)
+        methods = READS if method == "GET" else (method,)
+        bp.add_route(_wrap(declared, handler), path, methods=methods, name=handler.__name__)
         return handler
 
     return declare
@@ -223,7 +217,7 @@ def finish(
     response.headers[REQUEST_ID] = request_id
     tally.count(response.status, took_s)
     # Reads that succeed are only counted: phones repeat them by the thousand.
-    if request.method != "GET" or response.status >= 400 or took_s > SLOW_S:
+    if request.method not in READS or response.status >= 400 or took_s > SLOW_S:
         route = request.route
         log.info(
             "request",
@@ -270,41 +264,6 @@ def _bearer(header: str) -> str:
     if not token or scheme.lower() != "bearer":
         raise NotSignedIn
     return token
-
-
-def read_body(request: Request, decoder: "msgspec.json.Decoder[Any]") -> Any:
-    """The body, checked. Raises InvalidRequest with where and why."""
-    if _NUL in request.body and _NUL_ITSELF.search(request.body):
-        raise InvalidRequest(_NO_NUL)
-    try:
-        return decoder.decode(request.body or b"{}")
-    except msgspec.ValidationError as fault:
-        raise InvalidRequest(errors=[_field_error(str(fault))]) from None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise InvalidRequest(("请求内容不是有效的 JSON。", "The body is not valid JSON.")) from None
-
-
-@lru_cache(maxsize=4096)
-def read_query(shape: type, query_string: str) -> Any:
-    """The query, checked. Remembered, because phones repeat theirs. Raises InvalidRequest."""
-    if len(query_string) > LONGEST_QUERY:
-        raise InvalidRequest(("查询参数过长。", "The query is too long."))
-    if "%00" in query_string:
-        raise InvalidRequest(_NO_NUL)
-    try:
-        pairs = parse_qsl(query_string, keep_blank_values=False, max_num_fields=50)
-        return msgspec.convert(dict(pairs), shape, strict=False)
-    except msgspec.ValidationError as fault:
-        raise InvalidRequest(errors=[_field_error(str(fault))]) from None
-    except ValueError:
-        raise InvalidRequest(("查询参数有误。", "The query is malformed.")) from None
-
-
-def _field_error(message: str) -> FieldError:
-    """msgspec says "Expected `str`, got `int` - at `$.hall`"; we say where by JSON Pointer."""
-    detail, _, path = message.partition(" - at ")
-    pointer = path.strip("`").removeprefix("$").replace("[...]", "").replace("[", ".")
-    return FieldError(pointer.replace("]", "").replace(".", "/"), detail)
 
 
 def refused(request: Request, fault: Exception) -> HTTPResponse:

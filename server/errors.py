@@ -1,6 +1,7 @@
 """Refusals: named exceptions that become RFC 9457 problem documents, in Chinese or English."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import msgspec
@@ -11,15 +12,31 @@ from server.answers import Answer
 PROBLEM_PAGE = "/docs/problems"
 
 
+# What is said to people, in Chinese and in English.
+Sentence = tuple[str, str]
+
+
 class FieldError(msgspec.Struct, frozen=True):
-    """One fault in a body or query; `pointer` is a JSON Pointer, or the parameter's name."""
+    """One fault in a body or query.
+
+    `pointer` is a JSON Pointer (RFC 6901) into the body, or into the query as an object of its
+    parameters: `/lng` is the member or the parameter `lng`. No operation has both.
+    """
 
     pointer: str
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class FieldFault:
+    """A FieldError before its reader's language is known."""
+
+    pointer: str
+    detail: Sentence
+
+
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`application/problem+json`, RFC 9457."""
+    """`application/problem+json`, RFC 9457. `errors` are the faults of single fields."""
 
     type: str
     title: str
@@ -27,7 +44,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str
     code: str
     instance: str
-    errors: Sequence[FieldError] = ()
+    errors: list[FieldError] = []
 
 
 class Refusal(Exception):
@@ -38,7 +55,7 @@ class Refusal(Exception):
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "refused"
-    sentence: ClassVar[tuple[str, str]] = ("请求被拒绝。", "The request was refused.")
+    sentence: ClassVar[Sentence] = ("请求被拒绝。", "The request was refused.")
     known: ClassVar[dict[str, type["Refusal"]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -46,9 +63,9 @@ class Refusal(Exception):
 
     def __init__(
         self,
-        detail: tuple[str, str] | None = None,
+        detail: Sentence | None = None,
         *,
-        errors: Sequence[FieldError] = (),
+        errors: Sequence[FieldFault] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.detail = detail or self.sentence
@@ -71,21 +88,60 @@ class MethodNotAllowed(Refusal):
     sentence = ("该地址不支持此方法。", "This address does not take that method.")
 
 
+class MalformedRequest(Refusal):
+    """The request cannot be read: no HTTP, no JSON, or a query that is none."""
+
+    status, code = 400, "malformed_request"
+    sentence = ("请求无法解析。", "The request cannot be read.")
+
+
 class InvalidRequest(Refusal):
     """The body or the query is not of the documented shape; `errors` says where."""
 
-    status, code = 400, "invalid_request"
-    sentence = (
-        "请求内容有误，请检查标出的字段。",
-        "The request is malformed; see the fields named.",
-    )
+    status, code = 422, "invalid_request"
+    sentence = ("请求内容不符合要求。", "The request is not of the documented shape.")
+
+    def __init__(
+        self, detail: Sentence | None = None, *, errors: Sequence[FieldFault] = ()
+    ) -> None:
+        super().__init__(detail or (_SEE_FIELDS if errors else None), errors=errors)
+
+
+_SEE_FIELDS = ("请求内容有误，请检查标出的字段。", "The request is wrong; see the fields named.")
 
 
 class TooLarge(Refusal):
-    """The body is larger than this API ever needs."""
+    """The body is larger than this API ever needs: 64 KiB."""
 
     status, code = 413, "body_too_large"
     sentence = ("请求内容过大。", "The body is too large.")
+
+
+class UriTooLong(Refusal):
+    """The address is longer than this API ever needs: 8 KiB, its query 2,000 characters."""
+
+    status, code = 414, "uri_too_long"
+    sentence = ("请求地址过长。", "The address is too long.")
+
+
+class UnsupportedMediaType(Refusal):
+    """The body is not sent as JSON: `Content-Type: application/json`, or none at all."""
+
+    status, code = 415, "unsupported_media_type"
+    sentence = (
+        "请以 Content-Type: application/json 发送 JSON。",
+        "Send JSON, with Content-Type: application/json.",
+    )
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Accept": "application/json"})
+
+
+class HeadersTooLarge(Refusal):
+    """The headers are larger than this API ever needs: 8 KiB in all."""
+
+    status, code = 431, "headers_too_large"
+    sentence = ("请求头过大。", "The headers are too large.")
 
 
 class NotSignedIn(Refusal):
@@ -155,7 +211,7 @@ class Unavailable(Refusal):
         "The service is briefly unavailable; try again soon.",
     )
 
-    def __init__(self, retry_after_s: int = 2, detail: tuple[str, str] | None = None) -> None:
+    def __init__(self, retry_after_s: int = 2, detail: Sentence | None = None) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after_s)})
 
 
@@ -173,14 +229,32 @@ _encode = msgspec.json.Encoder().encode
 
 
 def wants_english(accept_language: str | None) -> bool:
-    """Whether English comes before Chinese in an Accept-Language header; Chinese is the default."""
+    """Whether English is wanted more than Chinese, which is the default (RFC 9110, 12.5.4).
+
+    Of two wanted alike the one named first counts; `*` is every language that is not named.
+    """
+    wanted: dict[str, float] = {}
     for part in (accept_language or "").lower().split(","):
-        tag = part.split(";")[0].strip()
-        if tag.startswith("zh"):
-            return False
-        if tag.startswith("en"):
-            return True
-    return False
+        tag, _, weight = part.partition(";")
+        language = tag.strip().partition("-")[0]
+        wanted[language] = max(_weight(weight), wanted.get(language, 0.0))
+    others = wanted.get("*", 0.0)
+    english, chinese = wanted.get("en", others), wanted.get("zh", others)
+    if english != chinese:
+        return english > chinese
+    named = [language for language in wanted if language in ("en", "zh")]
+    return english > 0 and named[:1] == ["en"]
+
+
+def _weight(text: str) -> float:
+    name, _, value = text.partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        weight = float(value)
+    except ValueError:
+        return 0.0
+    return weight if 0 <= weight <= 1 else 0.0
 
 
 def problem_response(refusal: Refusal, *, instance: str, english: bool) -> HTTPResponse:
@@ -192,11 +266,15 @@ def problem_response(refusal: Refusal, *, instance: str, english: bool) -> HTTPR
         detail=refusal.detail[english],
         code=refusal.code,
         instance=instance,
-        errors=refusal.errors,
+        errors=[FieldError(fault.pointer, fault.detail[english]) for fault in refusal.errors],
     )
     return Answer(
         _encode(problem),
         status=refusal.status,
-        headers=refusal.headers,
+        headers={
+            **refusal.headers,
+            "Content-Language": "en" if english else "zh-CN",
+            "Vary": "Accept-Language",
+        },
         content_type="application/problem+json",
     )

@@ -10,10 +10,14 @@ from sanic import Request
 from uuid_utils.compat import uuid7
 
 from models.database import Transaction
-from server.errors import FieldError, IdempotencyKeyReused, InvalidRequest
+from server.errors import IdempotencyKeyReused, InvalidRequest
 
 HEADER = "Idempotency-Key"
 LONGEST_KEY = 128
+_NO_KEY = (
+    f"{HEADER} 应为 1–{LONGEST_KEY} 个可见 ASCII 字符。",
+    f"{HEADER} must be 1 to {LONGEST_KEY} printable ASCII characters.",
+)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -90,7 +94,6 @@ def once(request: Request, person_id: UUID) -> Once:
     if key is None:
         return Once(person_id, None, "")
     if not key or len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
-        fault = FieldError(HEADER, f"1–{LONGEST_KEY} printable ASCII characters")
-        raise InvalidRequest(errors=[fault])
+        raise InvalidRequest(_NO_KEY)
     said = b"\0".join([request.method.encode(), request.path.encode(), request.body])
     return Once(person_id, key, hashlib.sha256(said).hexdigest())

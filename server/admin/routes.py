@@ -16,7 +16,7 @@ from server.admin.refusals import OwnAccount, UsernameTaken
 from server.admin.staff import USERNAME
 from server.auth import ACCOUNTS_ADMIN, Principal
 from server.endpoint import endpoint
-from server.errors import FieldError, InvalidRequest, NotFound
+from server.errors import FieldFault, InvalidRequest, NotFound
 from server.services import services
 
 bp = Blueprint("admin", url_prefix="/api/v1/admin")
@@ -62,13 +62,13 @@ class GivenPassword(msgspec.Struct, frozen=True):
     expires_at: datetime
 
 
-class AccountsQuery(msgspec.Struct, frozen=True):
+class AccountsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which accounts: of a role, or named for a hall."""
 
     role: Role | None = None
-    hall: Annotated[str, msgspec.Meta(max_length=16)] | None = None
+    hall: Annotated[str, msgspec.Meta(min_length=1, max_length=16)] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 50
-    cursor: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    cursor: Username | None = None
 
 
 class NewAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,7 +104,7 @@ class AccountChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def list_accounts(request: Request, who: Principal, query: AccountsQuery) -> AccountPage:
     """Accounts in the order of their user names, a page at a time."""
     found = await staff.page_of_accounts(
-        after=query.cursor, role=query.role, hall=query.hall, limit=query.limit + 1
+        after=query.cursor or "", role=query.role, hall=query.hall, limit=query.limit + 1
     )
     data = [account_view(row) for row in found[: query.limit]]
     return AccountPage(data, data[-1].username if len(found) > query.limit else None)
@@ -217,7 +217,7 @@ def _require_halls(request: Request, codes: list[str] | tuple[str, ...]) -> None
     """Raise InvalidRequest for halls there are not."""
     known = services(request).directory.halls
     faults = [
-        FieldError(f"/halls/{at}", "there is no such hall")
+        FieldFault(f"/halls/{at}", ("没有这个大厅。", "there is no such hall"))
         for at, code in enumerate(codes)
         if code not in known
     ]

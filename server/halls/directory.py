@@ -102,12 +102,20 @@ class Directory:
     # The halls that have a place, in the order of `placed`, for distances to all at once.
     placed: tuple[HallEntry, ...] = field(init=False)
     hall_map: HallMap = field(init=False)
+    # What items may be searched by.
+    themes: tuple[str, ...] = field(init=False)
+    audiences: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         placed = tuple(hall for hall in self.halls.values() if hall.place is not None)
         object.__setattr__(self, "placed", placed)
         pairs = [(hall.place.lat, hall.place.lng) for hall in placed if hall.place]
         object.__setattr__(self, "hall_map", HallMap(pairs))
+        items = self.items.values()
+        themes = tuple(sorted({item.theme for item in items}))
+        object.__setattr__(self, "themes", themes)
+        audiences = tuple(sorted({whom for item in items for whom in item.audience}))
+        object.__setattr__(self, "audiences", audiences)
 
     @property
     def codes(self) -> list[str]:

@@ -5,12 +5,14 @@ from typing import Any
 from sanic import Blueprint, Request
 
 from server.endpoint import endpoint
-from server.errors import NotFound
-from server.halls.directory import ItemEntry
+from server.errors import FieldFault, InvalidRequest, NotFound
+from server.halls.directory import Directory, ItemEntry
 from server.halls.views import ItemDetail, ItemPage, ItemQuery, ItemSummary, MaterialView
 from server.services import services
+from server.wording import one_of
 
 bp = Blueprint("items", url_prefix="/api/v1")
+_NOT_OURS = ("请原样使用上一页给出的 next_cursor。", "must be a `next_cursor` as it was given")
 
 
 @endpoint(
@@ -27,6 +29,7 @@ async def list_items(request: Request, query: ItemQuery) -> ItemPage:
     """Items by words, theme, audience or hall, in the order of their codes."""
     directory = services(request).directory
     offered = directory.hall(query.hall).offers if query.hall else None
+    _check(query, directory)
     found = [
         item
         for item in directory.items.values()
@@ -71,6 +74,19 @@ async def show_item(request: Request, item: str) -> ItemDetail:
         ],
         halls=[hall.code for hall in directory.halls.values() if item in hall.offers],
     )
+
+
+def _check(query: ItemQuery, directory: Directory) -> None:
+    """Raise InvalidRequest for what would find nothing because there is no such thing."""
+    faults = []
+    if query.cursor is not None and query.cursor not in directory.items:
+        faults.append(FieldFault("/cursor", _NOT_OURS))
+    if query.theme is not None and query.theme not in directory.themes:
+        faults.append(FieldFault("/theme", one_of(directory.themes)))
+    if query.audience is not None and query.audience not in directory.audiences:
+        faults.append(FieldFault("/audience", one_of(directory.audiences)))
+    if faults:
+        raise InvalidRequest(errors=faults)
 
 
 def mentions(item: ItemEntry, words: str) -> bool:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from scheduler.calendar import is_open
 from scheduler.places import Place, to_gcj02, to_wgs84
 from scheduler.ranking import rank_nearest, travel_times_s
-from server.errors import FieldError, InvalidRequest
+from server.errors import FieldFault, InvalidRequest
 from server.halls.directory import Directory, HallEntry
 from server.halls.views import HallSummary, Links, NearQuery, PlaceView
 from server.live.feed import Feed
@@ -20,6 +20,9 @@ from server.live.state import encode
 
 _UNKNOWN = b'null,"travel_s":null}'
 _MOST_ANSWERS = 500
+_NEEDS_PLACE = ("需要同时给出 lat 和 lng。", "needs lat and lng")
+_TOGETHER = ("lat 和 lng 应同时给出。", "lat and lng go together")
+_NO_PLACE = ("不是地球上的位置。", "is no place on Earth")
 Stamp = tuple[int, datetime]
 
 
@@ -146,20 +149,24 @@ def place_of(query: NearQuery) -> Place | None:
     """Where the citizen is, in WGS-84; None when she does not say. Raises InvalidRequest."""
     if query.lat is None and query.lng is None:
         if query.within_m is not None:
-            raise InvalidRequest(errors=[FieldError("within_m", "needs lat and lng")])
+            raise InvalidRequest(errors=[FieldFault("/within_m", _NEEDS_PLACE)])
         return None
     if query.lat is None or query.lng is None:
-        missing = "lat" if query.lat is None else "lng"
-        raise InvalidRequest(errors=[FieldError(missing, "lat and lng go together")])
+        missing = "/lat" if query.lat is None else "/lng"
+        raise InvalidRequest(errors=[FieldFault(missing, _TOGETHER)])
     return wgs84(query.lat, query.lng, query.datum)
 
 
-def wgs84(lat: float, lng: float, datum: str) -> Place:
-    """A place from outside, in WGS-84. Raises InvalidRequest for NaN and impossible numbers."""
+def wgs84(lat: float, lng: float, datum: str, *, at: str = "") -> Place:
+    """A place from outside, in WGS-84. Raises InvalidRequest for NaN and impossible numbers.
+
+    `at` points to where `lat` and `lng` stand.
+    """
     try:
         return to_wgs84(Place(lat, lng, datum))  # type: ignore[arg-type]
-    except ValueError as fault:
-        raise InvalidRequest(errors=[FieldError("lat,lng", str(fault))]) from None
+    except ValueError:
+        faults = [FieldFault(f"{at}/{name}", _NO_PLACE) for name in ("lat", "lng")]
+        raise InvalidRequest(errors=faults) from None
 
 
 def place_view(place: Place | None) -> PlaceView | None:

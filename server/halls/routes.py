@@ -8,7 +8,7 @@ from sanic.response import HTTPResponse
 from scheduler.calendar import business_day, closes_at, hours_between, next_open
 from server.answers import Answer
 from server.endpoint import endpoint
-from server.errors import FieldError, InvalidRequest, NotFound, Unavailable
+from server.errors import FieldFault, InvalidRequest, NotFound, Unavailable
 from server.halls.listing import HallLists, links, place_view
 from server.halls.views import (
     DayView,
@@ -25,6 +25,8 @@ from server.services import Services, services
 
 bp = Blueprint("halls", url_prefix="/api/v1")
 MOST_DAYS = 92
+_BACKWARDS = ("不能早于 from。", "must not be before `from`")
+_TOO_MANY_DAYS = (f"一次最多查询 {MOST_DAYS} 天。", f"at most {MOST_DAYS} days at once")
 
 
 @endpoint(
@@ -115,9 +117,9 @@ async def list_hours(request: Request, hall: str, query: HoursQuery) -> HoursVie
     first = query.start or business_day(room.clock.now())
     last = query.to or first + min(timedelta(days=6), date.max - first)
     if last < first:
-        raise InvalidRequest(errors=[FieldError("to", "must not be before `from`")])
+        raise InvalidRequest(errors=[FieldFault("/to", _BACKWARDS)])
     if (last - first).days >= MOST_DAYS:
-        raise InvalidRequest(errors=[FieldError("to", f"at most {MOST_DAYS} days at once")])
+        raise InvalidRequest(errors=[FieldFault("/to", _TOO_MANY_DAYS)])
     return HoursView(
         [
             DayView(

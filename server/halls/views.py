@@ -74,6 +74,7 @@ class HoursView(msgspec.Struct, frozen=True):
     """Opening hours, a row a day."""
 
     data: list[DayView]
+    next_cursor: None = None
 
 
 class HallDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +103,7 @@ class LinesView(msgspec.Struct, frozen=True):
     version: int
     as_of: datetime
     data: list[LiveLine]
+    next_cursor: None = None
 
 
 class NearQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,7 +112,7 @@ class NearQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lat: Annotated[float, msgspec.Meta(ge=-90, le=90, examples=[22.81899])] | None = None
     lng: Annotated[float, msgspec.Meta(ge=-180, le=180, examples=[113.67306])] | None = None
     datum: Datum = "gcj02"
-    item: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    item: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
     rank: Literal["nearest"] = "nearest"
     within_m: Annotated[int, msgspec.Meta(ge=1, le=5_000_000)] | None = None
     open_now: bool = False
@@ -171,11 +173,14 @@ class ItemPage(msgspec.Struct, frozen=True):
 
 
 class ItemQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Search the catalogue: words of the name or guide, a theme, whom it is for."""
+    """Search the catalogue: words of the name or guide, a theme, whom it is for.
+
+    An empty `q` finds everything, as an empty search field should.
+    """
 
     q: Annotated[str, msgspec.Meta(max_length=60)] = ""
-    theme: Annotated[str, msgspec.Meta(max_length=32)] | None = None
-    audience: Annotated[str, msgspec.Meta(max_length=32)] | None = None
-    hall: Annotated[str, msgspec.Meta(max_length=16)] | None = None
+    theme: Annotated[str, msgspec.Meta(min_length=1, max_length=32)] | None = None
+    audience: Annotated[str, msgspec.Meta(min_length=1, max_length=32)] | None = None
+    hall: Annotated[str, msgspec.Meta(min_length=1, max_length=16)] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 50
-    cursor: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    cursor: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None

@@ -13,8 +13,8 @@ from models.identifiers import NotAnIdentifier, read_mobile
 from models.knowing import remember_phone
 from models.sealing import Sealer
 from models.tickets import Actor
-from server.errors import FieldError, InvalidRequest, TooManyRequests
-from server.identity.refusals import NotAvailable, ProofRefused
+from server.errors import FieldFault, InvalidRequest, TooManyRequests
+from server.identity.refusals import NOT_A_NUMBER, NotAvailable, ProofRefused
 
 SPENT_FOR_S = 30 * 24 * 3600
 
@@ -51,7 +51,7 @@ def read_typed(text: str) -> str:
     try:
         return read_mobile(text)
     except NotAnIdentifier as fault:
-        raise InvalidRequest(errors=[FieldError("phone", fault.fault)]) from None
+        raise InvalidRequest(errors=[FieldFault("/phone", NOT_A_NUMBER[fault.fault])]) from None
 
 
 async def keep(sealer: Sealer, citizen_id: UUID, phone: str) -> None:

@@ -10,9 +10,14 @@ from integrations.ports import FaceCheckStarted, PlatformRefused, Platforms, Rea
 from models.identifiers import IdDocument, IdType, NotAnIdentifier, read_id, read_name
 from models.knowing import citizen_with_id, known
 from models.sealing import Sealer
-from server.errors import FieldError, InvalidRequest, TooManyRequests
+from server.errors import FieldFault, InvalidRequest, TooManyRequests
 from server.identity.joining import Proven
-from server.identity.refusals import FaceNotPassed, IdentityMismatch, NotAvailable
+from server.identity.refusals import (
+    NOT_A_NUMBER,
+    FaceNotPassed,
+    IdentityMismatch,
+    NotAvailable,
+)
 
 FACE_CHECK_LIVES_S = 23 * 3600
 BY_NUMBER, BY_FACE = 2, 3
@@ -31,9 +36,9 @@ def read_claim(name: str, id_type: IdType, id_number: str, *, today: date) -> Cl
     try:
         document = read_id(id_type, id_number, today=today)
     except NotAnIdentifier as fault:
-        raise InvalidRequest(errors=[FieldError("id_number", fault.fault)]) from None
+        raise InvalidRequest(errors=[FieldFault("/id_number", NOT_A_NUMBER[fault.fault])]) from None
     if not (told := read_name(name)):
-        raise InvalidRequest(errors=[FieldError("name", "empty")])
+        raise InvalidRequest(errors=[FieldFault("/name", ("不能为空。", "must not be empty"))])
     return Claim(told, document)
 
 

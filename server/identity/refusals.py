@@ -1,6 +1,15 @@
 """Why somebody's identity is not taken as she says."""
 
-from server.errors import Refusal
+from models.identifiers import Fault
+from server.errors import Refusal, Sentence
+
+# What is wrong with a number that somebody typed; never which number it was.
+NOT_A_NUMBER: dict[Fault, Sentence] = {
+    "shape": ("位数或字符不对。", "has the wrong length or characters"),
+    "region": ("地区码不存在。", "begins with a region that does not exist"),
+    "birth_date": ("出生日期不可能。", "has an impossible birth date"),
+    "check_digit": ("校验码不对，请核对每一位。", "has a wrong check digit: look at every digit"),
+}
 
 
 class NotAvailable(Refusal):

@@ -107,11 +107,11 @@ class ClientPage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-class PageQuery(msgspec.Struct, frozen=True):
+class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which part of the list."""
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
-    cursor: Annotated[str, Meta(max_length=40)] | None = None
+    cursor: Code | None = None
 
 
 @endpoint(

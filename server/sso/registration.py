@@ -12,9 +12,13 @@ from uuid_utils.compat import uuid7
 from models.audit import Entry, record
 from models.database import Transaction, rows, transaction
 from models.tickets import Actor
-from server.errors import FieldError, InvalidRequest, NotFound, Refusal
+from server.errors import FieldFault, InvalidRequest, NotFound, Refusal, Sentence
 from server.sso.clients import LONGEST_CODE, digest, new_secret
 
+_NOT_PLAIN = (
+    "应为可见 ASCII 字符，不含空格、反斜杠和通配符。",
+    "must be plain printable ASCII without spaces, backslashes and wildcards",
+)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -32,33 +36,33 @@ class ClientIsPublic(Refusal):
     sentence = ("公开客户端没有密钥。", "A public client has no secret.")
 
 
-def fault_of_address(uri: str, *, demo: bool) -> str | None:
+def fault_of_address(uri: str, *, demo: bool) -> Sentence | None:
     """Why an address of a client cannot be registered, or None (RFC 9700, 2.1 and 4.1).
 
     `https` only; plain `http` on the very machine of the browser, in a demo. No fragment, no user,
     no wildcard: what is registered is later compared character by character.
     """
     if not uri.isascii() or not uri.isprintable() or " " in uri or "*" in uri or "\\" in uri:
-        return "must be plain printable ASCII without spaces, backslashes and wildcards"
+        return _NOT_PLAIN
     try:
         parts = urlsplit(uri)
         host = parts.hostname
         _ = parts.port
     except ValueError:
-        return "is no address"
+        return "不是网址。", "is no address"
     if "#" in uri:
-        return "must have no fragment"
+        return "不能带 # 片段。", "must have no fragment"
     if not host or parts.username is not None or parts.password is not None:
-        return "must name a host, and no user"
+        return "应写明主机，且不带用户名。", "must name a host, and no user"
     if parts.scheme == "https" or (demo and parts.scheme == "http" and host in LOOPBACK):
         return None
-    return "must begin with https://"
+    return "应以 https:// 开头。", "must begin with https://"
 
 
 def check_addresses(addresses: dict[str, Sequence[str]], *, demo: bool) -> None:
     """Raise InvalidRequest that names every address which cannot be registered."""
     faults = [
-        FieldError(pointer if len(uris) == 1 else f"{pointer}/{place}", fault)
+        FieldFault(pointer if len(uris) == 1 else f"{pointer}/{place}", fault)
         for pointer, uris in addresses.items()
         for place, uri in enumerate(uris)
         if (fault := fault_of_address(uri, demo=demo)) is not None

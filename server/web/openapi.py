@@ -12,6 +12,7 @@ from server.endpoint import DECLARED, Endpoint
 from server.errors import (
     FieldError,
     InvalidRequest,
+    MalformedRequest,
     NotAllowed,
     NotSignedIn,
     PasswordChangeRequired,
@@ -20,6 +21,8 @@ from server.errors import (
     TooLarge,
     TooManyRequests,
     TotpEnrolmentRequired,
+    UnsupportedMediaType,
+    UriTooLong,
 )
 from server.idempotency import HEADER
 
@@ -189,8 +192,10 @@ def _refusals(declared: Endpoint) -> list[type[Refusal]]:
     found: list[type[Refusal]] = [*declared.refuses, TooManyRequests]
     if declared.body is not None or declared.query is not None or declared.idempotent:
         found += [InvalidRequest]
+    if declared.query is not None:
+        found += [MalformedRequest, UriTooLong]
     if declared.body is not None:
-        found += [TooLarge]
+        found += [MalformedRequest, TooLarge, UnsupportedMediaType]
     if declared.guard.signed_in:
         found += [NotSignedIn, NotAllowed]
         if declared.guard.kind is not PersonKind.CITIZEN and not declared.guard.before_duty:

@@ -36,8 +36,12 @@ async def test_the_last_page_says_that_it_is(api: Api) -> None:
     reply = (await items(api, limit=1, cursor=every[-2])).json()
     assert [item["code"] for item in reply["data"]] == every[-1:]
     assert reply["next_cursor"] is None
-    beyond = (await items(api, cursor="zzzz")).json()
-    assert beyond == {"data": [], "next_cursor": None}
+    assert (await items(api, cursor=every[-1])).json() == {"data": [], "next_cursor": None}
+
+
+async def test_a_cursor_that_is_none_of_ours_is_refused(api: Api) -> None:
+    reply = await items(api, cursor="zzzz")
+    assert (reply.status_code, reply.json()["errors"][0]["pointer"]) == (422, "/cursor")
 
 
 async def test_words_find_in_chinese_and_english_in_any_case(api: Api) -> None:
@@ -71,7 +75,19 @@ async def test_theme_audience_and_hall_narrow_the_list(api: Api) -> None:
     assert 0 < len(by_hall) < len(directory.items)
     everything = await codes(api, theme=theme, audience=audience, hall="dg-24", q="社会保障卡")
     assert set(everything) <= set(by_theme) & set(by_audience) & set(by_hall)
-    assert await codes(api, theme="no-such-theme") == []
+
+
+@pytest.mark.parametrize("name", ["theme", "audience"])
+async def test_a_theme_or_an_audience_that_is_none_is_refused_and_the_known_ones_are_named(
+    api: Api, name: str
+) -> None:
+    reply = await items(api, **{name: "nobody"})
+    assert reply.status_code == 422
+    [error] = reply.json()["errors"]
+    assert error["pointer"] == f"/{name}"
+    for item in api.services.directory.items.values():
+        known = item.theme if name == "theme" else item.audience[0]
+        assert known in error["detail"]
 
 
 async def test_the_guide_lists_all_materials_at_once(api: Api) -> None:
@@ -125,4 +141,4 @@ async def test_items_of_a_hall_that_is_none_are_not_found(api: Api) -> None:
 )
 async def test_an_impossible_search_is_refused(api: Api, query: dict[str, Any]) -> None:
     reply = await items(api, **query)
-    assert (reply.status_code, reply.json()["code"]) == (400, "invalid_request")
+    assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")

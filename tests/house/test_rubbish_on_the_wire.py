@@ -27,9 +27,9 @@ RUBBISH = {
     "http-2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
     "four-words": (b"GET / x HTTP/1.1\r\n\r\n", 400),
     "no-colon": (b"GET / HTTP/1.1\r\nHost\r\n\r\n", 400),
-    "long-url": (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", 413),
-    "huge-header": (b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", 413),
-    "many-headers": (b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 5000 + b"\r\n", 413),
+    "long-url": (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", 414),
+    "huge-header": (b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", 431),
+    "many-headers": (b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 5000 + b"\r\n", 431),
     "negative-length": (SIGN_IN + b"Content-Length: -5\r\n\r\n", 400),
     "two-lengths": (SIGN_IN + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400),
     "length-and-chunks": (

@@ -158,10 +158,10 @@ async def test_a_known_account_does_not_become_somebody_else(api: Api) -> None:
     ("said", "status", "code"),
     [
         ({"name": "王伟"}, 422, "identity_mismatch"),
-        ({"id_number": "441900199003070011"}, 400, "invalid_request"),
-        ({"id_number": "11010119900230001X"}, 400, "invalid_request"),
-        ({"id_type": "driving_licence"}, 400, "invalid_request"),
-        ({"name": " "}, 400, "invalid_request"),
+        ({"id_number": "441900199003070011"}, 422, "invalid_request"),
+        ({"id_number": "11010119900230001X"}, 422, "invalid_request"),
+        ({"id_type": "driving_licence"}, 422, "invalid_request"),
+        ({"name": " "}, 422, "invalid_request"),
         ({"certify_id": "somebody-elses"}, 422, "face_not_passed"),
     ],
 )

@@ -96,7 +96,7 @@ async def test_one_phone_is_sent_one_code_a_minute_whoever_asks(
 )
 async def test_what_is_no_mainland_mobile_is_named(lin: Person, phone: str) -> None:
     reply = await lin.post("/me/phone/otp", {"phone": phone})
-    assert (reply.status_code, reply.json()["errors"][0]["pointer"]) == (400, "phone")
+    assert (reply.status_code, reply.json()["errors"][0]["pointer"]) == (422, "/phone")
 
 
 async def test_wechats_code_tells_the_phone_once(api: Api) -> None:
@@ -136,4 +136,4 @@ async def test_alipays_payload_tells_the_phone_once(api: Api) -> None:
 )
 async def test_another_shape_is_named(lin: Person, body: dict[str, str]) -> None:
     reply = await lin.post("/me/phone", body)
-    assert (reply.status_code, reply.json()["code"]) == (400, "invalid_request")
+    assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")

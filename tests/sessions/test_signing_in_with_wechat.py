@@ -187,7 +187,7 @@ async def test_somebody_who_signs_in_too_often_is_asked_to_wait(api: Api, sign_i
 )
 async def test_a_sign_in_without_a_proper_code_is_malformed(api: Api, body: Any) -> None:
     reply = await api.http.post("/api/v1/sessions/wechat", json=body)
-    assert_refused(reply, 400, "invalid_request")
+    assert_refused(reply, 422, "invalid_request")
 
 
 async def test_a_phone_with_an_odd_name_signs_in_all_the_same(api: Api) -> None:

@@ -82,7 +82,7 @@ async def test_a_second_factor_may_be_given_and_is_not_asked_for(api: Api) -> No
     ],
 )
 async def test_a_malformed_sign_in_is_refused(api: Api, body: Any) -> None:
-    assert said(await sign_in(api, **body)) == (400, "invalid_request")
+    assert said(await sign_in(api, **body)) == (422, "invalid_request")
 
 
 async def test_passwords_cannot_be_tried_without_end(

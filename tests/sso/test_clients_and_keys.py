@@ -87,7 +87,7 @@ async def test_a_client_id_is_given_once(admin: Person, department: Department) 
 async def test_what_cannot_be_registered_is_named(admin: Person, changed: dict[str, Any]) -> None:
     body = {"client_id": "dept-wrong", "name": "系统", "redirect_uris": ["https://a.cn/back"]}
     answer = await admin.post("/admin/sso/clients", body | changed)
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert answer.json()["errors"]
 
 
