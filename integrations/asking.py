@@ -11,7 +11,7 @@ from msgspec import MsgspecError
 from msgspec.json import Decoder
 
 from integrations.discretion import hush_httpx
-from integrations.ports import PlatformUnavailable
+from integrations.ports import PlatformRefused, PlatformUnavailable
 
 log = structlog.get_logger()
 
@@ -24,6 +24,15 @@ _PAUSE_S: Final = 0.2
 
 # Nothing was sent, so asking again cannot do anything twice.
 _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+def require_code(code: str, *, longest: int = 512) -> None:
+    """Refuse, without asking, what no platform can have given out as a one-time code.
+
+    Raises PlatformRefused.
+    """
+    if not (0 < len(code) <= longest and code.isascii() and code.isprintable()):
+        raise PlatformRefused("code_invalid")
 
 
 class Asking:

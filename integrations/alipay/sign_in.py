@@ -5,7 +5,8 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from integrations.alipay.client import AlipayGateway
-from integrations.ports import PlatformRefused, RefusalReason, Visitor
+from integrations.asking import require_code
+from integrations.ports import RefusalReason, Visitor
 
 _METHOD: Final = "alipay.system.oauth.token"
 
@@ -35,8 +36,7 @@ class AlipaySignIn:
 
     async def who_is(self, code: str) -> Visitor:
         """Spend the code and name its owner, or raise PlatformRefused or PlatformUnavailable."""
-        if not _could_be_a_code(code):
-            raise PlatformRefused("code_invalid")
+        require_code(code)
         tokens = await self._gateway.ask(
             _METHOD,
             _Tokens,
@@ -53,7 +53,3 @@ class AlipaySignIn:
             # Apps from before the open_id are told nothing else.
             return Visitor("alipay", app_id, tokens.user_id, union_id)
         raise self._gateway.unavailable(_METHOD, "no_id")
-
-
-def _could_be_a_code(code: str) -> bool:
-    return 0 < len(code) <= 512 and code.isascii() and code.isprintable()

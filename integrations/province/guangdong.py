@@ -15,9 +15,9 @@ import httpx
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from integrations.asking import SOON_S, Asking
+from integrations.asking import SOON_S, Asking, require_code
 from integrations.ports import IdType, PlatformRefused, ProvinceVisitor, RefusalReason
-from integrations.province.handshake import require_code, require_verifier, vouched, with_query
+from integrations.province.handshake import require_verifier, vouched, with_query
 
 _BUSY: Final = "-1"
 _REFUSALS: Final[Mapping[str, RefusalReason]] = {
@@ -110,7 +110,7 @@ class GuangdongSignIn:
         self, code: str, code_verifier: str, nonce: str, redirect: str
     ) -> ProvinceVisitor:
         """Spend the code and name its owner, or raise PlatformRefused or PlatformUnavailable."""
-        require_code(code)
+        require_code(code, longest=1024)
         require_verifier(code_verifier)
         async with self._asking.within_budget():
             token = await self._spend(code, code_verifier, redirect)

@@ -4,15 +4,9 @@ import re
 from typing import Final
 from urllib.parse import urlencode
 
-from integrations.ports import IdType, PlatformRefused, ProvinceVisitor
+from integrations.ports import IdType, ProvinceVisitor
 
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
-
-
-def require_code(code: str) -> None:
-    """Raise PlatformRefused, without asking anybody, when this cannot be a code."""
-    if not (0 < len(code) <= 1024 and code.isascii() and code.isprintable()):
-        raise PlatformRefused("code_invalid")
 
 
 def require_verifier(code_verifier: str) -> None:

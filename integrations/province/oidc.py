@@ -15,7 +15,7 @@ import httpx
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from integrations.asking import Asking
+from integrations.asking import Asking, require_code
 from integrations.ports import (
     IdType,
     PlatformRefused,
@@ -23,7 +23,7 @@ from integrations.ports import (
     ProvinceVisitor,
     RefusalReason,
 )
-from integrations.province.handshake import require_code, require_verifier, vouched, with_query
+from integrations.province.handshake import require_verifier, vouched, with_query
 from integrations.province.id_token import NotGenuine, OtherSignIn, named_key, read_id_token
 from integrations.province.provider import Endpoints, Provider
 
@@ -120,7 +120,7 @@ class OidcSignIn:
         self, code: str, code_verifier: str, nonce: str, redirect: str
     ) -> ProvinceVisitor:
         """Spend the code and name its owner, or raise PlatformRefused or PlatformUnavailable."""
-        require_code(code)
+        require_code(code, longest=1024)
         require_verifier(code_verifier)
         async with self._asking.within_budget():
             endpoints = await self._provider.endpoints()

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import structlog
 from msgspec import Meta, Struct
 
+from integrations.asking import require_code
 from integrations.ports import PlatformRefused, PlatformUnavailable, RefusalReason
 from integrations.wechat.client import WeChatClient
 
@@ -63,8 +64,7 @@ class WeChatPhone:
 
     async def phone_of(self, proof: str) -> str:
         """Spend the code and return the number; raises PlatformRefused or PlatformUnavailable."""
-        if not (0 < len(proof) <= 512 and proof.isascii() and proof.isprintable()):
-            raise PlatformRefused("code_invalid")
+        require_code(proof)
         reply = await self._client.ask(_PATH, {"code": proof}, _Reply, refusals=_REFUSALS)
         self._check(reply.phone_info.watermark)
         return self._number(reply.phone_info)

@@ -18,6 +18,7 @@ import structlog
 from sanic import Blueprint, Request
 from sanic.exceptions import WebsocketClosed
 from sanic.server.websockets.impl import WebsocketImplProtocol
+from websockets.protocol import State
 
 from models.sessions import PersonKind
 from server import metrics
@@ -168,7 +169,9 @@ class LiveSocket:
 
     async def _send(self, message: bytes) -> None:
         try:
-            await asyncio.wait_for(self._ws.send(message.decode()), SEND_TIMEOUT_S)
+            # Not `wait_for`, which may lose that we are cancelled: nothing else ends a sender.
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await self._ws.send(message.decode())
         except TimeoutError:
             # Not a store's, which would be answered, and in vain wait as long again.
             raise TooSlow from None
@@ -202,14 +205,20 @@ async def live(request: Request, ws: WebsocketImplProtocol) -> None:
     except TooSlow:
         ws.fail_connection(1013, "too slow")
     finally:
-        for task in (sender, reader):
-            task.cancel()
-        # Both are looked at, whichever ended first: what nobody looks at is logged as an error.
-        await asyncio.gather(sender, reader, return_exceptions=True)
-        for topic in socket.topics:
-            room.feed.unwatch(topic, socket)
-        sockets.discard(socket)
-        metrics.SOCKETS.dec()
+        try:
+            await _end_both(sender, reader)
+        finally:  # also when this handler is cancelled meanwhile
+            for topic in socket.topics:
+                room.feed.unwatch(topic, socket)
+            sockets.discard(socket)
+            metrics.SOCKETS.dec()
+
+
+async def _end_both(sender: asyncio.Task[None], reader: asyncio.Task[None]) -> None:
+    """Cancel and wait, and look at what they failed of: else it is logged as an error."""
+    sender.cancel()
+    reader.cancel()
+    await asyncio.gather(sender, reader, return_exceptions=True)
 
 
 async def end_sign_ins_forever(sockets: set[LiveSocket], tokens: Tokens, feed: Feed) -> None:
@@ -247,7 +256,10 @@ async def _read_forever(
     request: Request, ws: WebsocketImplProtocol, socket: LiveSocket, room: Services
 ) -> None:
     find: FindTicket = request.app.ctx.find_ticket
-    async for message in ws:
+    # Sanic waits for ever for a message when the other side closed while we obeyed the last one.
+    while ws.ws_proto.state is State.OPEN:
+        message = await ws.recv()
+        assert message is not None, "only a time limit would give none"
         try:
             room.limits.check(ADDRESS, address_of(request))
             await _obey(message, socket, room, find)

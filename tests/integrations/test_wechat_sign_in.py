@@ -88,7 +88,7 @@ async def test_our_own_wrong_account_is_logged_as_our_fault_and_never_the_caller
         await door.who_is(code)
     assert unavailable.value.retry_after_s == 60
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [
-        ("wechat_misconfigured", "error")
+        ("wechat_sign_in_misconfigured", "error")
     ]
     assert await sandbox.logins_asked() == 1
 
