@@ -9,7 +9,7 @@ import functools
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from traceback import extract_tb
 from typing import Any, TypeVar
@@ -62,13 +62,15 @@ class Also:
     description: str
     shape: Any = None
     content_type: str = "application/json"
+    example: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Endpoint:
     """A route as declared: what OpenAPI and the tests read.
 
-    `asks` and `form` are a query and a form that the handler reads by itself.
+    `asks` and `form` are a query and a form that the handler reads by itself. `example` is what its
+    answer says other than the examples of its shape.
     """
 
     method: str
@@ -84,11 +86,15 @@ class Endpoint:
     refuses: Sequence[type[Refusal]]
     idempotent: bool
     description: str
-    example: Any = None
+    example: Mapping[str, Any] | None = None
     content_type: str = "application/json"
     asks: type | None = None
     form: type | None = None
     also: Sequence[Also] = ()
+    # Answers `If-None-Match` with 304.
+    conditional: bool = False
+    # Asks no store and no platform, so there is nothing that could be away.
+    from_memory: bool = False
     handler: Handler | None = field(default=None, compare=False)
 
 
@@ -109,11 +115,13 @@ def endpoint(
     status: int = 200,
     refuses: Sequence[type[Refusal]] = (),
     idempotent: bool = False,
-    example: Any = None,
+    example: Mapping[str, Any] | None = None,
     content_type: str = "application/json",
     asks: type | None = None,
     form: type | None = None,
     also: Sequence[Also] = (),
+    conditional: bool = False,
+    from_memory: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Declare a route. The handler is given `request`, the path's parameters, and by name:
 
@@ -141,6 +149,8 @@ def endpoint(
             asks=asks,
             form=form,
             also=also,
+            conditional=conditional,
+            from_memory=from_memory,
             handler=handler,
         )
         DECLARED.append(declared)

@@ -11,7 +11,7 @@ from models.database import rows
 from models.opening import DatabaseUnusable
 from server import metrics
 from server.answers import Answer
-from server.endpoint import endpoint
+from server.endpoint import Also, endpoint
 from server.faults import is_store_fault
 from server.live.memory import STALE_AFTER_S
 from server.services import services
@@ -19,6 +19,7 @@ from server.services import services
 bp = Blueprint("operations")
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 CHECK_TIMEOUT_S = 2.0
+NOT_READY = {"status": "not_ready", "checks": {"postgres": "not reachable", "valkey": "ok"}}
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -28,14 +29,30 @@ class Health(msgspec.Struct, frozen=True):
     checks: dict[str, str]
 
 
-@endpoint(bp, "GET", "/healthz", summary=("存活检查", "Alive"), tag="operations", returns=Health)
+@endpoint(
+    bp,
+    "GET",
+    "/healthz",
+    summary=("存活检查", "Alive"),
+    tag="operations",
+    returns=Health,
+    example={"checks": {}},
+    from_memory=True,
+)
 async def healthz(request: Request) -> Health:
     """The process answers."""
     return Health("ok", {})
 
 
 @endpoint(
-    bp, "GET", "/readyz", summary=("就绪检查", "Ready to serve"), tag="operations", returns=Health
+    bp,
+    "GET",
+    "/readyz",
+    summary=("就绪检查", "Ready to serve"),
+    tag="operations",
+    returns=Health,
+    also=[Also(503, "Something needed is away; `checks` says what.", Health, example=NOT_READY)],
+    from_memory=True,
 )
 async def readyz(request: Request) -> HTTPResponse:
     """Stores reachable, migrated, and halls in memory; else 503 and which of them is not.
@@ -68,6 +85,7 @@ async def readyz(request: Request) -> HTTPResponse:
     tag="operations",
     returns=str,
     content_type="text/plain",
+    from_memory=True,
 )
 async def show_metrics(request: Request) -> HTTPResponse:
     """Figures of all processes on this machine."""

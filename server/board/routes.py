@@ -22,6 +22,7 @@ bp = Blueprint("board", url_prefix="/api/v1")
     tag="board",
     returns=Board,
     refuses=[NotFound, Unavailable],
+    conditional=True,
 )
 async def show_board(request: Request, hall: str) -> HTTPResponse:
     """Who is called where, and how long each line is. `If-None-Match` answers 304."""

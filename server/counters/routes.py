@@ -18,6 +18,7 @@ from server.services import services
 bp = Blueprint("counters", url_prefix="/api/v1")
 COUNTERS = "/halls/<hall:str>/counters"
 COUNTER = COUNTERS + "/<counter:str>"
+AT_COUNTER = {"ahead": None, "called_at": "2026-11-23T09:42:10+08:00", "counter": "01"}
 
 
 @endpoint(
@@ -89,6 +90,7 @@ async def open_counter(
     body=PauseCounter,
     returns=CounterView,
     refuses=[NotFound, WrongStateRefusal],
+    example={"state": "paused", "pause_reason": "午休"},
 )
 async def pause_counter(
     request: Request, who: Principal, hall: str, counter: str, body: PauseCounter
@@ -114,6 +116,7 @@ async def pause_counter(
     guard=CLERK,
     returns=CounterView,
     refuses=[NotFound, WrongStateRefusal],
+    example={"state": "closed", "serving": []},
 )
 async def close_counter(request: Request, who: Principal, hall: str, counter: str) -> CounterView:
     """Close the counter; first finish whoever is at it."""
@@ -136,6 +139,7 @@ async def close_counter(request: Request, who: Principal, hall: str, counter: st
     guard=CLERK,
     returns=TicketView,
     refuses=[NotFound, WrongStateRefusal, NobodyWaiting],
+    example=AT_COUNTER | {"state": "called"},
 )
 async def call_next(request: Request, who: Principal, hall: str, counter: str) -> TicketView:
     """Call whoever is first, by rank time, in the lines this counter serves."""
@@ -154,6 +158,7 @@ async def call_next(request: Request, who: Principal, hall: str, counter: str) -
     guard=CLERK,
     returns=TicketView,
     refuses=[NotFound, WrongStateRefusal],
+    example=AT_COUNTER | {"state": "serving"},
 )
 async def start_serving(request: Request, who: Principal, hall: str, counter: str) -> TicketView:
     """The person called has come."""
@@ -170,6 +175,7 @@ async def start_serving(request: Request, who: Principal, hall: str, counter: st
     body=Finish,
     returns=TicketView,
     refuses=[NotFound, WrongStateRefusal],
+    example=AT_COUNTER | {"state": "finished"},
 )
 async def finish_serving(
     request: Request, who: Principal, hall: str, counter: str, body: Finish
@@ -187,6 +193,7 @@ async def finish_serving(
     guard=CLERK,
     returns=TicketView,
     refuses=[NotFound, WrongStateRefusal],
+    example=AT_COUNTER | {"state": "missed"},
 )
 async def mark_missed(request: Request, who: Principal, hall: str, counter: str) -> TicketView:
     """The person called did not come."""

@@ -23,6 +23,7 @@ _NOT_OURS = ("请原样使用上一页给出的 next_cursor。", "must be a `nex
     tag="items",
     query=ItemQuery,
     returns=ItemPage,
+    from_memory=True,
     refuses=[NotFound],
 )
 async def list_items(request: Request, query: ItemQuery) -> ItemPage:
@@ -51,6 +52,7 @@ async def list_items(request: Request, query: ItemQuery) -> ItemPage:
     summary=("事项办事指南", "One item with its guide"),
     tag="items",
     returns=ItemDetail,
+    from_memory=True,
     refuses=[NotFound],
 )
 async def show_item(request: Request, item: str) -> ItemDetail:

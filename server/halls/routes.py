@@ -37,6 +37,7 @@ _TOO_MANY_DAYS = (f"一次最多查询 {MOST_DAYS} 天。", f"at most {MOST_DAYS
     tag="halls",
     query=NearQuery,
     returns=HallList,
+    from_memory=True,
     refuses=[NotFound],
 )
 async def list_halls(request: Request, query: NearQuery) -> HTTPResponse:
@@ -57,6 +58,7 @@ async def list_halls(request: Request, query: NearQuery) -> HTTPResponse:
     summary=("大厅详情", "One hall"),
     tag="halls",
     returns=HallDetail,
+    from_memory=True,
     refuses=[NotFound],
 )
 async def show_hall(request: Request, hall: str) -> HallDetail:
@@ -108,6 +110,7 @@ async def list_lines(request: Request, hall: str) -> LinesView:
     tag="halls",
     query=HoursQuery,
     returns=HoursView,
+    from_memory=True,
     refuses=[NotFound],
 )
 async def list_hours(request: Request, hall: str, query: HoursQuery) -> HoursView:

@@ -28,6 +28,19 @@ from server.limits import EXPORT, IDENTITY, OTP_ADDRESS, OTP_AGAIN, OTP_PHONE
 from server.services import Services, services
 from server.sessions.routes import CitizenView, citizen_view
 
+EXPORTED = {
+    "id": "019ab1c2-3d4e-7f50-8a9b-0c1d2e3f4a5b",
+    "name": "林晓",
+    "id_type": "resident_id",
+    "id_number": "441900199003070016",
+    "phone": "13812345678",
+    "assurance_level": 2,
+    "channels": [{"platform": "wechat", "subject": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"}],
+    "sign_ins": [{"channel": "wechat", "started_at": "2026-11-23T09:30:00+08:00"}],
+    "consents": [{"client": "dg-social-security", "facts": ["name"]}],
+    "tickets": [{"number": "A023", "state": "finished", "hall": "dg-24", "day": "2026-11-23"}],
+}
+
 bp = Blueprint("identity", url_prefix="/api/v1")
 
 PhoneText = Annotated[str, msgspec.Meta(min_length=5, max_length=24, examples=["13812345678"])]
@@ -223,6 +236,7 @@ async def unlink_channel(request: Request, who: Principal, platform: str) -> Cit
     tag="identity",
     guard=CITIZEN,
     returns=dict[str, Any],
+    example=EXPORTED,
     refuses=[TooManyRequests],
 )
 async def export_me(request: Request, who: Principal) -> dict[str, Any]:

@@ -147,6 +147,7 @@ class UserInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     summary=("OpenID 配置", "OpenID Connect discovery"),
     tag=TAG,
     returns=Discovery,
+    from_memory=True,
     refuses=[NotFound],
 )
 async def show_configuration(request: Request) -> HTTPResponse:
@@ -179,6 +180,7 @@ async def show_configuration(request: Request) -> HTTPResponse:
     summary=("签名公钥", "Public signing keys"),
     tag=TAG,
     returns=PublishedKeys,
+    from_memory=True,
     refuses=[NotFound],
 )
 async def show_keys(request: Request) -> HTTPResponse:

@@ -37,21 +37,6 @@ from server.tickets.refusals import (
 
 bp = Blueprint("tickets", url_prefix="/api/v1")
 
-EXAMPLE = {
-    "id": "019ab1c2-3d4e-7f50-8a9b-0c1d2e3f4a5b",
-    "number": "A023",
-    "state": "waiting",
-    "hall": "dg-24",
-    "line": "A",
-    "item": "social-card-renewal",
-    "issued_at": "2026-11-23T09:30:00+08:00",
-    "called_at": None,
-    "ahead": 4,
-    "wait": None,
-    "counter": None,
-    "version": 1795397400000000,
-}
-
 
 class PlaceGiven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the phone is, in degrees."""
@@ -94,7 +79,6 @@ class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     returns=TicketView,
     status=201,
     idempotent=True,
-    example=EXAMPLE,
     refuses=[
         NotFound,
         HallClosed,
@@ -150,7 +134,6 @@ async def list_tickets(request: Request, who: Principal, query: PageQuery) -> Ti
     guard=CITIZEN,
     returns=TicketView,
     refuses=[NotFound],
-    example=EXAMPLE,
 )
 async def show_ticket(request: Request, who: Principal, ticket: str) -> HTTPResponse:
     """A ticket of mine: its state, how many are ahead, which counter calls me."""
@@ -169,6 +152,7 @@ async def show_ticket(request: Request, who: Principal, ticket: str) -> HTTPResp
     guard=CITIZEN,
     returns=TicketView,
     refuses=[NotFound, WrongStateRefusal],
+    example={"state": "cancelled", "ahead": None},
 )
 async def cancel_ticket(request: Request, who: Principal, ticket: str) -> TicketView:
     """Give my number up, while I wait or am called."""

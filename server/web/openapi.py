@@ -3,11 +3,15 @@
 import re
 import typing
 from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from models.sessions import PersonKind
+from server.answers import JSON
 from server.endpoint import DECLARED, Endpoint
 from server.errors import (
     FieldError,
@@ -21,17 +25,27 @@ from server.errors import (
     TooLarge,
     TooManyRequests,
     TotpEnrolmentRequired,
+    Unavailable,
     UnsupportedMediaType,
     UriTooLong,
 )
 from server.idempotency import HEADER
+from server.web.example_values import VALUES
+from server.web.examples import NoExample, example_of, refusal_shown, with_examples
 
 DESCRIPTION = """\
 一厅通 · the backend behind a city's WeChat and Alipay government-service mini-programs.
 
 Times are RFC 3339 with offset; durations whole seconds (`_s`), money whole fen (`_fen`), distances
 metres (`_m`). Refusals are RFC 9457 `application/problem+json` with a stable `code`; `detail` is
-Chinese, or English with `Accept-Language: en`. Over the rate limit: 429 with `Retry-After`.
+Chinese, or English where `Accept-Language` prefers it; `Content-Language` says which. Over the rate
+limit: 429 with `Retry-After`; while a store or a platform is away: 503 with `Retry-After`.
+
+What is wrong with single fields is in `errors`: `pointer` is a JSON Pointer (RFC 6901) into the
+body, or into the query read as an object of its parameters (`/lng`); `detail` is a sentence for
+people, in the same language. A query may hold each parameter once, and only those documented. A
+body is JSON: sent as `application/json`, or without a Content-Type; as anything else it is 415.
+Headers beyond 8 KiB are 431 `headers_too_large`. `HEAD` is answered wherever `GET` is.
 
 `WS /api/v1/live` is one socket for everything that changes. Send
 `{"op": "sign_in", "token": "…"}` (not needed for halls), then
@@ -57,16 +71,25 @@ TAGS = {
 }
 FORM = "application/x-www-form-urlencoded"
 _REFERENCE = "#/components/schemas/{name}"
+_TEXT = {"type": "string"}
+_ETAG = {"description": "The tag of this state of it.", "schema": _TEXT, "example": 'W/"17953974"'}
+_RETRY_AFTER = {
+    "description": "In how many seconds to come back.",
+    "schema": {"type": "integer", "minimum": 1},
+    "example": 2,
+}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "Tags as `ETag` gave them, weak or strong, or `*`: 304 where one still stands.",
+    "schema": _TEXT,
+    "example": 'W/"17953974"',
+}
 
 
 def document() -> dict[str, Any]:
     """The whole document."""
-    types: list[Any] = [Problem, FieldError]
-    for declared in DECLARED:
-        shapes = (declared.body, declared.returns, declared.form)
-        types += [shape for shape in shapes if shape is not None]
-        types += [also.shape for also in declared.also if also.shape is not None]
-    _, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    components = _components()
     paths: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for declared in DECLARED:
         paths[_path(declared)][declared.method.lower()] = _operation(declared)
@@ -83,10 +106,31 @@ def document() -> dict[str, Any]:
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": components,
+            "examples": _refusals_shown(),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             },
         },
+    }
+
+
+@lru_cache
+def _components() -> dict[str, Any]:
+    """The schemas of all shapes, each field with an example."""
+    types: list[Any] = [Problem, FieldError]
+    for declared in DECLARED:
+        shapes = (declared.body, declared.returns, declared.form)
+        types += [shape for shape in shapes if shape is not None]
+        types += [also.shape for also in declared.also if also.shape is not None]
+    _, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    return with_examples(components)
+
+
+def _refusals_shown() -> dict[str, Any]:
+    """An example of each refusal, as it is in Chinese; its summary is the English."""
+    return {
+        code: {"summary": refusal.sentence[1], "value": refusal_shown(refusal)}
+        for code, refusal in sorted(Refusal.known.items())
     }
 
 
@@ -113,6 +157,8 @@ def _operation(declared: Endpoint) -> dict[str, Any]:
                 "schema": {"type": "string", "minLength": 1, "maxLength": 128},
             }
         )
+    if declared.conditional:
+        operation["parameters"].append(_IF_NONE_MATCH)
     if declared.body is not None:
         # Of several shapes one must be given.
         structs = typing.get_args(declared.body) or (declared.body,)
@@ -121,7 +167,7 @@ def _operation(declared: Endpoint) -> dict[str, Any]:
         )
         operation["requestBody"] = {
             "required": required,
-            "content": {"application/json": {"schema": _schema(declared.body)}},
+            "content": {"application/json": _body(structs, declared.body)},
         }
     if declared.form is not None:
         operation["requestBody"] = {
@@ -131,20 +177,37 @@ def _operation(declared: Endpoint) -> dict[str, Any]:
     return operation
 
 
+def _body(structs: tuple[Any, ...], body: Any) -> dict[str, Any]:
+    """A body's schema, with an example of each shape that it may have."""
+    if len(structs) == 1:
+        return _content(body)
+    shown = {struct.__name__: {"value": _content(struct).get("example")} for struct in structs}
+    return {"schema": _schema(body), "examples": shown}
+
+
+def _content(shape: Any, overlay: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The schema of JSON, with an example; `overlay` is what an operation's says otherwise."""
+    content = {"schema": _schema(shape)}
+    # A field without an example leaves the whole without one, and a test says which.
+    with suppress(NoExample):
+        made = example_of(content["schema"], _components())
+        content["example"] = made | overlay if overlay else made
+    return content
+
+
 def _schema(shape: Any) -> dict[str, Any]:
     (schema,), _ = msgspec.json.schema_components([shape], ref_template=_REFERENCE)
     return dict(schema)
 
 
 def _path_parameters(declared: Endpoint) -> list[dict[str, Any]]:
-    examples = {"hall": "dg-01", "counter": "01", "item": "social-card-renewal"}
     return [
         {
             "name": name,
             "in": "path",
             "required": True,
             "schema": {"type": "string", "minLength": 1},
-            **({"example": examples[name]} if name in examples else {}),
+            "example": VALUES[name],
         }
         for name in re.findall(r"<(\w+):\w+>", declared.path)
     ]
@@ -155,9 +218,10 @@ def _query_parameters(declared: Endpoint) -> list[dict[str, Any]]:
     if shape is None:
         return []
     _, components = msgspec.json.schema_components([shape], ref_template=_REFERENCE)
+    properties = with_examples(components)[shape.__name__]["properties"]
     return [
         {"name": name, "in": "query", "required": False, "schema": schema}
-        for name, schema in components[shape.__name__]["properties"].items()
+        for name, schema in properties.items()
     ]
 
 
@@ -166,7 +230,10 @@ def _responses(declared: Endpoint) -> dict[str, Any]:
     for also in declared.also:
         said = responses.setdefault(str(also.status), {"description": also.description})
         if also.shape is not None:
-            said.setdefault("content", {})[also.content_type] = {"schema": _schema(also.shape)}
+            is_json = also.content_type == JSON
+            said.setdefault("content", {})[also.content_type] = (
+                _content(also.shape, also.example) if is_json else {"schema": _schema(also.shape)}
+            )
     by_status: defaultdict[int, list[type[Refusal]]] = defaultdict(list)
     for refusal in _refusals(declared):
         by_status[refusal.status].append(refusal)
@@ -175,21 +242,38 @@ def _responses(declared: Endpoint) -> dict[str, Any]:
         named = [f"`{refusal.code}`: {refusal.sentence[1]}" for refusal in refusals]
         before = [said["description"]] if "description" in said else []
         said["description"] = "; ".join(before + named)
-        said.setdefault("content", {})["application/problem+json"] = {"schema": _schema(Problem)}
+        said.setdefault("content", {})["application/problem+json"] = {
+            "schema": _schema(Problem),
+            "examples": {
+                refusal.code: {"$ref": f"#/components/examples/{refusal.code}"}
+                for refusal in refusals
+            },
+        }
+        if status in (429, 503):
+            said["headers"] = {"Retry-After": _RETRY_AFTER}
+    if declared.conditional:
+        responses["304"] = {"description": "What `If-None-Match` names still stands."}
+        for tagged in (str(declared.status), "304"):
+            responses[tagged]["headers"] = {"ETag": _ETAG}
     return responses
 
 
 def _success(declared: Endpoint) -> dict[str, Any]:
     if declared.returns is None:
         return {"description": "Done."}
-    content: dict[str, Any] = {"schema": _schema(declared.returns)}
-    if declared.example is not None:
-        content["example"] = declared.example
+    is_json = declared.content_type == JSON
+    content = (
+        _content(declared.returns, declared.example)
+        if is_json
+        else {"schema": _schema(declared.returns)}
+    )
     return {"description": "OK", "content": {declared.content_type: content}}
 
 
 def _refusals(declared: Endpoint) -> list[type[Refusal]]:
     found: list[type[Refusal]] = [*declared.refuses, TooManyRequests]
+    if not declared.from_memory:
+        found += [Unavailable]
     if declared.body is not None or declared.query is not None or declared.idempotent:
         found += [InvalidRequest]
     if declared.query is not None:

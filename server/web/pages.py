@@ -53,6 +53,7 @@ async def board(request: Request, hall: str) -> HTTPResponse:
     summary=("服务信息", "About this server"),
     tag="operations",
     returns=About,
+    from_memory=True,
 )
 async def about(request: Request) -> About:
     """Demo or production, the sandbox's address, and the business time."""

@@ -1,6 +1,7 @@
 """The OpenAPI document is valid, whole, and its examples are what it says they are."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
@@ -12,6 +13,7 @@ from schemathesis.core.result import Err
 import server.application  # noqa: F401 declares every route
 from server.endpoint import DECLARED, Endpoint
 from server.errors import Refusal
+from server.web.examples import example_of
 from server.web.openapi import document
 from tests.conftest import Api
 
@@ -107,19 +109,79 @@ def test_each_refusal_of_an_operation_is_documented_by_its_code(declared: Endpoi
     assert "429" in responses
 
 
-def test_examples_are_what_the_schemas_say() -> None:
-    seen = 0
+def contents(operation: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Where, of which type and what: everything that an operation takes and answers."""
+    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+        yield "body", kind, content
+    for status, response in operation["responses"].items():
+        for kind, content in response.get("content", {}).items():
+            yield status, kind, content
+
+
+def examples(content: dict[str, Any]) -> list[Any]:
+    found = [content["example"]] if "example" in content else []
+    for shown in content.get("examples", {}).values():
+        name = shown.get("$ref", "").rpartition("/")[2]
+        found.append((DOCUMENT["components"]["examples"][name] if name else shown)["value"])
+    return found
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda declared: declared.name)
+def test_every_answer_and_every_body_has_an_example_that_is_what_its_schema_says(
+    declared: Endpoint,
+) -> None:
+    for where, kind, content in contents(operations()[declared.method, path_of(declared)]):
+        if kind.endswith("json"):
+            assert examples(content), f"{where}: add what it lacks to server/web/example_values.py"
+        for example in examples(content):
+            valid(content["schema"], example)
+
+
+def test_every_field_of_every_shape_has_an_example() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    forms = {declared.form.__name__ for declared in DECLARED if declared.form is not None}
+    for name in schemas.keys() - forms:
+        example_of(schemas[name], schemas, at=name)  # raises NoExample with the field's name
+
+
+def test_every_parameter_has_an_example_that_is_what_its_schema_says() -> None:
     for operation in operations().values():
-        for response in operation["responses"].values():
-            for content in response.get("content", {}).values():
-                if "example" in content:
-                    valid(content["schema"], content["example"])
-                    seen += 1
         for parameter in operation["parameters"]:
             if "example" in parameter:
                 valid(parameter["schema"], parameter["example"])
-                seen += 1
-    assert seen > 3
+            elif parameter["in"] == "path":
+                raise AssertionError(parameter["name"])
+
+
+def test_every_refusal_is_shown_by_an_example() -> None:
+    shown = DOCUMENT["components"]["examples"]
+    for code, refusal in Refusal.known.items():
+        value = shown[code]["value"]
+        assert (value["code"], value["status"]) == (code, refusal.status)
+        assert value["detail"] == refusal.sentence[0]
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda declared: declared.name)
+def test_503_is_documented_wherever_something_may_be_away(declared: Endpoint) -> None:
+    responses = operations()[declared.method, path_of(declared)]["responses"]
+    may_be_away = not declared.from_memory or declared.name == "readyz"
+    assert ("503" in responses) is may_be_away
+    for status in {"429", "503"} & responses.keys():
+        if declared.name != "readyz" or status == "429":
+            assert "Retry-After" in responses[status]["headers"]
+
+
+def test_readyz_shows_what_it_says_when_it_is_not_ready() -> None:
+    answer = operations()["GET", "/readyz"]["responses"]["503"]["content"]["application/json"]
+    assert answer["example"]["status"] == "not_ready"
+
+
+def test_the_board_documents_its_tag_and_304() -> None:
+    operation = operations()["GET", "/api/v1/halls/{hall}/board"]
+    assert "If-None-Match" in {parameter["name"] for parameter in operation["parameters"]}
+    assert "content" not in operation["responses"]["304"]
+    for status in ("200", "304"):
+        assert "ETag" in operation["responses"][status]["headers"]
 
 
 def test_examples_inside_schemas_are_valid_too() -> None:
