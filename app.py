@@ -36,7 +36,13 @@ from integrations.processes import (
 )
 from integrations.sandbox import SandboxSettings, create_sandbox
 from integrations.sandbox.accounts import DEMO_KEYS, make_keys, our_accounts, sandbox_settings
-from integrations.sandbox.crowd import CrowdPlan, simulate_crowd
+from integrations.sandbox.crowd import (
+    CrowdPlan,
+    NoAddress,
+    NoCity,
+    require_city,
+    simulate_crowd,
+)
 from integrations.stores import (
     EmbeddedStores,
     StoreUrls,
@@ -92,6 +98,15 @@ LONGEST_STOP_S = 14.0
 
 DataDir = Annotated[Path, typer.Option("--data-dir", help="Where the embedded stores keep data.")]
 Port = Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)]
+Crowd = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=20_000,
+        help="How many simulated citizens come in a business hour, to all halls together.",
+    ),
+]
 Workers = Annotated[int, typer.Option(help="How many API processes.", min=1, max=64)]
 
 
@@ -106,22 +121,24 @@ def demo(
         int, typer.Option(help="Port of the platform sandbox.", min=1, max=65535)
     ] = 8001,
     data_dir: DataDir = Path(".yiting"),
-    crowd: Annotated[bool, typer.Option(help="Simulated citizens and clerks.")] = True,
-    crowd_pace: Annotated[
-        float, typer.Option("--pace", help="Arrivals per hall and business minute.", min=0.01)
-    ] = 0.5,
+    crowd: Crowd = 1_000,
+    no_crowd: Annotated[bool, typer.Option("--no-crowd", help="The city alone.")] = False,
     clock: Annotated[
         datetime | None,
         typer.Option(
             formats=["%Y-%m-%dT%H:%M:%S%z"],
-            help="Where the business clock starts, such as 2026-11-23T09:30:00+08:00.",
+            metavar="TIME",
+            help="Where business time starts, as above.",
         ),
     ] = None,
     speed: Annotated[float, typer.Option(help="How fast it runs.", min=0.01, max=3600)] = 1.0,
     workers: Workers = 2,
     rate_limits: Annotated[bool, typer.Option(help="Limit requests per person.")] = True,
 ) -> None:
-    """Run the demo city: stores, sandbox, 34 halls and a crowd."""
+    """Run the demo city: stores, sandbox, 34 halls and a crowd.
+
+    A busy morning, quickly: demo --clock 2026-11-23T09:30:00+08:00 --speed 60 --crowd 3000
+    """
     GROUND.run(
         run_demo(
             GROUND.settings(
@@ -137,7 +154,7 @@ def demo(
                 sso_keys_file=data_dir / "keys" / "sso-keys.json",
             ),
             clock_given=clock,
-            crowd_pace=crowd_pace if crowd else None,
+            crowd=0 if no_crowd else crowd,
         )
     )
 
@@ -247,7 +264,7 @@ def simulate(
     api_url: Annotated[str, typer.Argument(help="The API, such as http://127.0.0.1:8000.")],
     sandbox_url: Annotated[str, typer.Argument(help="Its sandbox, such as http://127.0.0.1:8001.")],
     *,
-    pace: Annotated[float, typer.Option(help="Arrivals per hall and minute.", min=0.01)] = 0.5,
+    crowd: Crowd = 1_000,
     speed: Annotated[
         float | None, typer.Option(help="The speed of the city's clock.", min=0.01, max=3600)
     ] = None,
@@ -260,12 +277,13 @@ def simulate(
         api_url=api_url.rstrip("/"),
         sandbox_url=sandbox_url.rstrip("/"),
         password=DEMO_PASSWORD,
-        pace=pace,
+        per_hour=crowd,
         speed=speed or settings.clock_speed,
         seed=seed,
     )
 
     async def main() -> None:
+        await require_city(plan)
         console.print(str(await simulate_crowd(plan, until_signalled())), highlight=False)
 
     GROUND.run(main())
@@ -340,13 +358,14 @@ def plainly() -> Iterator[None]:
     except (
         WrongSettings,
         UnfitPlatforms,
+        NoAddress,
         CityFilesError,
         NotNoted,
         StillSealed,
         WrongKeys,
     ) as wrong:
         raise fail(wrong, 2) from None
-    except (ProgramFailed, BenchFailed, DatabaseUnusable, ValkeyUnusable) as wrong:
+    except (ProgramFailed, BenchFailed, NoCity, DatabaseUnusable, ValkeyUnusable) as wrong:
         raise fail(wrong, 1) from None
     except Exception as fault:
         if isinstance(fault, OSError) and fault.filename:
@@ -439,9 +458,7 @@ async def start_api(
         )
 
 
-async def run_demo(
-    settings: Settings, *, clock_given: datetime | None, crowd_pace: float | None
-) -> None:
+async def run_demo(settings: Settings, *, clock_given: datetime | None, crowd: int) -> None:
     """Start everything in order, wait for Ctrl-C, stop everything in reverse order."""
     data_dir = settings.data_dir
     kept = data_dir / "clock.json"
@@ -477,10 +494,10 @@ async def run_demo(
         await start_api(supervisor, settings, listening, env=accounts.environment())
         await until_answers(f"{url}/readyz")
         await until_answers(f"{sandbox_url}/healthz")
-        if crowd_pace is not None:
-            simulated = ("simulate", url, sandbox_url, "--pace", str(crowd_pace))
+        if crowd:
+            simulated = ("simulate", url, sandbox_url, "--crowd", str(crowd))
             await supervisor.start(child("crowd", *simulated, settings=settings))
-        announce(url, settings, crowd=crowd_pace is not None)
+        announce(url, settings, crowd=crowd)
         await until_signalled_touching(kept)
         console.print("正在停止… Stopping…")
     finally:

@@ -41,7 +41,7 @@ async def prepare_demo_city(settings: Settings) -> HallEntry:
         return (await read_directory()).hall("dg-00")
 
 
-def announce(url: str, settings: Settings, *, crowd: bool) -> None:
+def announce(url: str, settings: Settings, *, crowd: int) -> None:
     """Print the pages and the accounts."""
     assert settings.clock_start
     started = settings.clock_start.astimezone(SHANGHAI).isoformat(timespec="seconds")
@@ -57,7 +57,7 @@ def announce(url: str, settings: Settings, *, crowd: bool) -> None:
   工作人员账号 Staff    admin · supervisor · manager.dg-01 · clerk.dg-01.01 …
   演示密码 Password     {DEMO_PASSWORD}
   业务时间 Clock        {started} × {settings.clock_speed:g}
-  模拟市民 Crowd        {"on" if crowd else "off"}
+  模拟市民 Crowd        {f"{crowd} 人/小时 an hour" if crowd else "off"}
   日志 Logs             {settings.data_dir / "logs"}
 """,
         highlight=False,

@@ -14,6 +14,7 @@ import asyncpg
 import httpx
 import pytest
 import redis.asyncio as aioredis
+from typer.testing import CliRunner
 
 import app as yiting
 from integrations.processes import listen
@@ -183,6 +184,18 @@ async def test_a_data_directory_somebody_else_starts_in_is_one_sentence(
         ended = await command(nothing.but(data_dir=str(data)), "migrate")
     assert ended.exit_code == 1
     assert is_one_sentence(ended, str(data)), ended.said
+
+
+async def test_a_crowd_sent_to_what_is_no_address_is_one_sentence(nothing: Surroundings) -> None:
+    ended = await command(nothing, "simulate", "nonsense", "http://127.0.0.1:9")
+    assert ended.exit_code == 2
+    assert is_one_sentence(ended, "'nonsense'", "is no address")
+
+
+def test_the_help_of_the_demo_shows_a_whole_clock_in_a_narrow_terminal() -> None:
+    shown = CliRunner(env={"COLUMNS": "80"}).invoke(yiting.cli, ["demo", "--help"])
+    assert "2026-11-23T09:30:00+08:00" in shown.output
+    assert "--crowd" in shown.output
 
 
 async def test_two_commands_never_run_stores_in_one_directory_twice(tmp_path: Path) -> None:

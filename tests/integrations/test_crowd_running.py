@@ -6,10 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.sandbox.crowd import CrowdPlan, Figures, simulate_crowd
+from integrations.sandbox.crowd import (
+    CrowdPlan,
+    Figures,
+    NoAddress,
+    NoCity,
+    require_city,
+    simulate_crowd,
+)
 from integrations.sandbox.crowd.door import Answer, Door, Session, held_for_s
 from integrations.sandbox.crowd.pace import Gate
 
@@ -104,6 +112,29 @@ async def test_it_stops_at_once_though_nobody_answers() -> None:
     assert figures.errors > 0
 
 
+@pytest.mark.parametrize(
+    "url", ["nonsense", "", "http://", "ftp://x", "http://x:99999999", "http://[", "127.0.0.1:8000"]
+)
+async def test_a_crowd_is_not_sent_to_what_is_no_address(url: str) -> None:
+    plan = CrowdPlan(api_url=url, sandbox_url="http://127.0.0.1:9", password="x")
+    with pytest.raises(NoAddress, match="is no address"):
+        await require_city(plan)
+
+
+async def test_a_crowd_is_not_sent_to_a_city_that_does_not_answer() -> None:
+    plan = CrowdPlan(api_url="http://127.0.0.1:9", sandbox_url="http://127.0.0.1:9", password="x")
+    with pytest.raises(NoCity, match=r"does not answer .*start the city first"):
+        await require_city(plan, wait_s=0)
+
+
+async def test_a_crowd_is_not_sent_to_what_is_no_city(city: Any) -> None:
+    wrong_way = CrowdPlan(api_url=city.sandbox_url, sandbox_url=city.url, password="x")
+    with pytest.raises(NoCity, match="no city of ours"):
+        await require_city(wrong_way)
+    there = CrowdPlan(api_url=city.url, sandbox_url=city.sandbox_url, password="x")
+    await require_city(there)
+
+
 async def test_a_city_comes_to_life(city: Any) -> None:
     # Halls of its own: other tests have the same city.
     halls = ("dg-31", "dg-32")
@@ -111,7 +142,7 @@ async def test_a_city_comes_to_life(city: Any) -> None:
         api_url=city.url,
         sandbox_url=city.sandbox_url,
         password="yiting-demo",
-        pace=5,
+        per_hour=600,
         speed=600,
         halls=frozenset(halls),
     )

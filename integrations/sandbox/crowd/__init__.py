@@ -5,8 +5,9 @@ server from within. With one seed, everybody decides alike in every run; how tho
 interleave depends on the network.
 """
 
+from integrations.sandbox.crowd.arriving import NoAddress, NoCity, require_city
 from integrations.sandbox.crowd.figures import Figures
 from integrations.sandbox.crowd.plan import CrowdPlan
 from integrations.sandbox.crowd.running import simulate_crowd
 
-__all__ = ["CrowdPlan", "Figures", "simulate_crowd"]
+__all__ = ["CrowdPlan", "Figures", "NoAddress", "NoCity", "require_city", "simulate_crowd"]

@@ -24,9 +24,12 @@ _TOO_LATE_REAL_S = 2.0
 _CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class City:
-    """What all halls share. `passwords` lets few clerks sign in at once: hashing is dear."""
+    """What all halls share. `passwords` lets few clerks sign in at once: hashing is dear.
+
+    `pace` is how many people an average hall meets a business minute; known with the halls.
+    """
 
     plan: CrowdPlan
     door: Door
@@ -34,6 +37,7 @@ class City:
     citizens: Citizens
     figures: Figures
     passwords: asyncio.Semaphore
+    pace: float = 0.0
 
 
 class Hall:
@@ -91,7 +95,7 @@ class Hall:
         while True:
             await self.opened.wait()
             hour = self._city.tempo.hour()
-            first = habits.at_the_door(self.counters, self._city.plan.pace, hour) - self.waiting
+            first = habits.at_the_door(self.counters, self._city.pace, hour) - self.waiting
             for _ in range(first):
                 if self.opened.is_set():
                     await self._somebody_comes()
@@ -99,7 +103,7 @@ class Hall:
 
     async def _receive_while_open(self) -> None:
         tempo, dice = self._city.tempo, self._dice
-        per_s = habits.busiest_per_s(self._city.plan.pace, self.size)
+        per_s = habits.busiest_per_s(self._city.pace, self.size)
         due = tempo.business_s()
         while self.opened.is_set():
             due += habits.gap_s(dice, per_s)

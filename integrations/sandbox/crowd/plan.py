@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 class CrowdPlan:
     """Where to go and how busy to be.
 
-    `pace` is how many people an average hall meets a business minute, over the day; `speed` is how
-    many business seconds pass in a real one, and must be the city's own. `halls` None means all.
+    `per_hour` is how many people come to all halls together in a business hour, over the day;
+    `speed` is how many business seconds pass in a real one, and must be the city's own. `halls`
+    None means all.
     """
 
     api_url: str
     sandbox_url: str
     password: str = field(repr=False)
-    pace: float = 0.5
+    per_hour: float = 1_000
     speed: float = 1.0
     seed: int = 1
     halls: frozenset[str] | None = None

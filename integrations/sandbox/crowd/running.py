@@ -66,7 +66,9 @@ async def _live(plan: CrowdPlan, http: httpx.AsyncClient, figures: Figures) -> N
     passwords = asyncio.Semaphore(_PASSWORDS_AT_ONCE)
     city = City(plan, door, tempo, citizens, figures, passwords)
     halls = await _learn(city)
-    log.info("crowd_arrives", halls=len(halls), pace=plan.pace, speed=plan.speed, seed=plan.seed)
+    log.info(
+        "crowd_arrives", halls=len(halls), per_hour=plan.per_hour, speed=plan.speed, seed=plan.seed
+    )
     async with asyncio.TaskGroup() as group:
 
         def start(forever: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -95,13 +97,13 @@ async def _carry_on(forever: Callable[[], Coroutine[Any, Any, None]], figures: F
 async def _learn(city: City) -> dict[str, Hall]:
     """Every hall with what it offers to somebody who has just signed in."""
     minutes: dict[str, int] = {}
-    cursor = ""
-    while cursor is not None:
-        page = await _read(city, f"/api/v1/items?limit=100&cursor={cursor}")
+    more: str | None = ""
+    while more is not None:
+        page = await _read(city, f"/api/v1/items?limit=100{more}")
         minutes |= {
             one["code"]: one["minutes"] for one in page["data"] if not one["level_required"]
         }
-        cursor = page["next_cursor"]
+        more = f"&cursor={page['next_cursor']}" if page["next_cursor"] else None
     listed = await _read(city, "/api/v1/halls?limit=100")
     city.tempo.read(listed["as_of"])
     chosen = [
@@ -113,6 +115,7 @@ async def _learn(city: City) -> dict[str, Hall]:
     mean = sum(hall.counters for hall in halls.values()) / max(1, len(halls))
     for hall in halls.values():
         hall.size = hall.counters / mean
+    city.pace = city.plan.per_hour / 60 / max(1, len(halls))
     return halls
 
 
