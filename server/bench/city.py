@@ -124,7 +124,7 @@ async def open_counters(bench: Bench, token: str, halls: list[str]) -> dict[str,
     counters = {
         f"/api/v1/halls/{hall}/counters/{counter['code']}": counter["skills"]
         for hall, answer in zip(halls, listed, strict=True)
-        for counter in answer.json()
+        for counter in answer.json()["data"]
     }
     opening = [request("POST", f"{path}/open", token=token, body={}) for path in counters]
     for answer in await send_all(bench.api, opening):

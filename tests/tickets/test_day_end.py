@@ -60,7 +60,7 @@ async def test_the_day_closes_counters_that_nobody_closed(api: Api) -> None:
 
 
 async def counters_of(clerk: Person, hall: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = (await clerk.get(f"/halls/{hall}/counters")).json()
+    found: list[dict[str, Any]] = (await clerk.get(f"/halls/{hall}/counters")).json()["data"]
     return found
 
 
