@@ -5,7 +5,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from functools import partial
 from traceback import extract_tb
 from typing import Any
@@ -14,28 +13,17 @@ from uuid import UUID
 import redis.asyncio as aioredis
 import structlog
 from sanic import Request, Sanic
-from sanic.exceptions import (
-    BadRequest,
-    MethodNotAllowed,
-    NotFound,
-    PayloadTooLarge,
-    SanicException,
-    URITooLong,
-)
-from sanic.response import HTTPResponse
 from tortoise import Tortoise
 
 from integrations.ports import Platforms
 from models import orm_config
 from models.sealing import Sealer
-from server import errors, health
-from server.addresses import check_address
+from server import health
 from server.admin import routes as admin
 from server.auth import Tokens
 from server.board import routes as board
 from server.clock import Clock
 from server.counters import routes as counters
-from server.endpoint import finish, refused
 from server.halls import items
 from server.halls import routes as halls
 from server.halls.directory import LOOK_EVERY_S, Directory, newer_directory, read_directory
@@ -45,7 +33,7 @@ from server.incoming import Incoming
 from server.limits import Limits
 from server.live import socket
 from server.live.feed import Feed
-from server.metrics import RouteTally, carry_over_forever
+from server.metrics import carry_over_forever
 from server.privacy.key_file import FollowedKeys
 from server.services import Services
 from server.sessions import device_routes as devices
@@ -60,14 +48,13 @@ from server.sso.provider import Provider
 from server.tickets import routes as tickets
 from server.tickets.day_end import lapse_past_days
 from server.token_keys import KeyFile
+from server.unrouted import answer_fault
 from server.web import docs, pages
 
 log = structlog.get_logger()
 
 LARGEST_BODY = 64 * 1024
 LARGEST_SOCKET_MESSAGE = 8 * 1024
-MOST_SWALLOWED = 16 * 1024 * 1024
-SWALLOW_S = 2.0
 GRACEFUL_STOP_S = 10.0
 # A start waits so long for Valkey's words, and goes on without.
 HEARING_WITHIN_S = 1.0
@@ -76,7 +63,6 @@ LOOK_FOR_KEYS_EVERY_S = 2.0
 ENDED_EVERY_S, ENDED_UNHEARD_S = 30.0, 0.1
 STORE_AWAY_S = 2.0
 ISSUER = "yiting"
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 BLUEPRINTS = (
     sessions.bp,
     identity.bp,
@@ -133,7 +119,7 @@ def create_app(
     )
     for blueprint in BLUEPRINTS:
         app.blueprint(blueprint.copy(f"{blueprint.name}-{name}"))
-    app.error_handler.add(Exception, _answer_fault)
+    app.error_handler.add(Exception, answer_fault)
     app.before_server_start(lambda app: _open(app, settings, platforms))
     app.before_server_stop(_say_goodbye)
     app.after_server_stop(_close)
@@ -306,78 +292,3 @@ def clock_of(settings: Settings) -> Clock:
     if settings.clock_start is None:
         return Clock()
     return Clock(settings.clock_start, settings.clock_anchor or 0.0, settings.clock_speed)
-
-
-_faults = RouteTally("*", "(no route)")
-
-
-async def _answer_fault(request: Request, fault: Exception) -> HTTPResponse:
-    """What happens outside every route: no such address, a body too large, a broken request."""
-    if isinstance(fault, SanicException):
-        # No route has counted this request: walking through unknown addresses is limited too.
-        try:
-            check_address(request)
-        except errors.TooManyRequests as refusal:
-            fault = refusal
-    ours = _too_long(request) if _has_no_end(request, fault) else _as_ours(fault)
-    if isinstance(fault, PayloadTooLarge):
-        await _swallow(request)
-    if isinstance(ours, errors.MethodNotAllowed) and "Allow" not in ours.headers:
-        ours.headers["Allow"] = ", ".join(_methods_at(request))
-    response = refused(request, ours)
-    finish(request, response, _faults, 0.0)
-    return response
-
-
-def _methods_at(request: Request) -> list[str]:
-    """What an address takes; Sanic does not say it of one with parameters and several methods."""
-    found = []
-    for method in METHODS:
-        with suppress(SanicException):
-            request.app.router.get(request.path, method, None)
-            found.append(method)
-    return found
-
-
-async def _swallow(request: Request) -> None:
-    """Read the rest of a body that is too large, within bounds, and forget it.
-
-    To close on bytes unread resets the connection, and the sender would never hear why.
-    """
-    stream = request.stream
-    stream.request_max_size = MOST_SWALLOWED  # type: ignore[union-attr]
-    with suppress(SanicException, TimeoutError):
-        async with asyncio.timeout(SWALLOW_S):
-            async for _ in stream:  # type: ignore[union-attr]
-                pass
-
-
-def _has_no_end(request: Request, fault: Exception) -> bool:
-    """Whether a request's head grew too large: then there is no request, and Sanic made one up."""
-    return isinstance(fault, PayloadTooLarge | URITooLong) and request.method == "NONE"
-
-
-def _too_long(request: Request) -> errors.Refusal:
-    """What of a request's head was too large: its first line, or the headers after it."""
-    head: bytes = request.stream.recv_buffer  # type: ignore[union-attr]
-    longest = request.app.config.REQUEST_MAX_HEADER_SIZE
-    line = head.find(b"\r\n")
-    return errors.HeadersTooLarge() if 0 <= line < longest else errors.UriTooLong()
-
-
-def _as_ours(fault: Exception) -> Exception:
-    if isinstance(fault, NotFound):
-        return errors.NotFound()
-    if isinstance(fault, MethodNotAllowed):
-        refusal = errors.MethodNotAllowed()
-        refusal.headers.update(getattr(fault, "headers", {}))
-        return refusal
-    if isinstance(fault, PayloadTooLarge):
-        return errors.TooLarge()
-    if isinstance(fault, BadRequest) or (
-        isinstance(fault, SanicException) and 400 <= fault.status_code < 500
-    ):
-        return errors.MalformedRequest()
-    if isinstance(fault, SanicException) and fault.status_code == 503:
-        return errors.Unavailable()
-    return fault

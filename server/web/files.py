@@ -2,7 +2,7 @@
 
 import hashlib
 import mimetypes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -40,13 +40,32 @@ def _read(path: Path) -> tuple[bytes, str]:
 
 
 def serve_file(
-    request: Request, folder: Path, name: str, *, policy: str = POLICY, status: int = 200
+    request: Request,
+    folder: Path,
+    name: str,
+    *,
+    policy: str = POLICY,
+    status: int = 200,
+    more: Mapping[str, str] | None = None,
 ) -> HTTPResponse:
     """A file of the folder itself, never of another one; 304 when the browser has it.
 
-    Raises NotFound, and TooManyRequests: it counts against the address.
+    `more` are headers. Raises NotFound, and TooManyRequests: it counts against the address.
     """
     check_address(request)
+    return file_answer(request, folder, name, policy=policy, status=status, more=more)
+
+
+def file_answer(
+    request: Request,
+    folder: Path,
+    name: str,
+    *,
+    policy: str = POLICY,
+    status: int = 200,
+    more: Mapping[str, str] | None = None,
+) -> HTTPResponse:
+    """The same for a request that has been counted."""
     path = folder / name
     if path.parent != folder or not path.is_file():
         raise NotFound
@@ -60,6 +79,7 @@ def serve_file(
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-cache",
         "ETag": etag,
+        **(more or {}),
     }
     if status == 200 and is_known(request, etag):
         return Answer(status=304, headers=headers)

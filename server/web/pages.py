@@ -11,10 +11,18 @@ from scheduler.calendar import SHANGHAI
 from server.endpoint import endpoint
 from server.errors import NotFound
 from server.services import services
-from server.web.files import page, serve_file
+from server.web.files import file_answer, page, serve_file
 
 bp = Blueprint("pages")
 STATIC = Path(__file__).resolve().parent / "static"
+# Where only programs ask: the API and what stands at the root beside it.
+NO_PAGES = ("/api/", "/oauth2/", "/.well-known/", "/open/", "/callbacks/")
+# For programs that come to the index (RFC 8631).
+LINKS = (
+    '</docs/openapi.json>; rel="service-desc"; type="application/json", '
+    '</docs>; rel="service-doc"; type="text/html", '
+    '</readyz>; rel="status"; type="application/json"'
+)
 
 
 class About(msgspec.Struct, frozen=True):
@@ -33,7 +41,19 @@ class About(msgspec.Struct, frozen=True):
 @page(bp, "/", name="index")
 async def index(request: Request) -> HTTPResponse:
     """Where everything is."""
-    return serve_file(request, STATIC, "index.html")
+    return serve_file(request, STATIC, "index.html", more={"Link": LINKS})
+
+
+def page_for(request: Request, fault: Exception) -> HTTPResponse | None:
+    """What a browser shows where there is no page; None for programs, and for the API's addresses.
+
+    For the answer to a request that is refused and counted already.
+    """
+    if not isinstance(fault, NotFound) or request.path.startswith(NO_PAGES):
+        return None
+    if "text/html" not in request.headers.get("accept", "").lower():
+        return None
+    return file_answer(request, STATIC, "not-found.html", status=404, more={"Vary": "Accept"})
 
 
 @page(bp, "/board/<hall:str>", name="board_page")
