@@ -9,6 +9,7 @@ MODEL_MODULES = [
     "models.halls",
     "models.items",
     "models.people",
+    "models.proxies",
     "models.audit",
     "models.sessions",
     "models.sso",

@@ -83,7 +83,7 @@ class Entry:
     """What to record. `action` is `citizen.joined`, `citizen.looked_at` and the like.
 
     `detail` says what was looked at or changed by the names of fields, never by their contents.
-    `on_behalf_of` is the citizen for whom the actor acted.
+    `on_behalf_of` is the citizen for whom the actor acted, or the proxy where that person is none.
     """
 
     actor: Actor

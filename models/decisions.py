@@ -30,6 +30,15 @@ class LineFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """A ticket as one of her own knows it; `on_behalf_of` when she took it for somebody else."""
+
+    hall_id: UUID
+    state: TicketState
+    on_behalf_of: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """The first waiting ticket of a line."""
 
@@ -79,22 +88,33 @@ def deciding_in(hall_id: UUID) -> AbstractAsyncContextManager[Transaction]:
 
 
 async def line_facts(
-    tx: Transaction, *, line_id: UUID, citizen_id: UUID | None, item_id: UUID
+    tx: Transaction,
+    *,
+    line_id: UUID,
+    item_id: UUID,
+    taker_id: UUID | None,
+    citizen_id: UUID | None,
+    person_key: UUID | None = None,
 ) -> LineFacts:
-    """What decides whether a citizen may join, in one statement."""
+    """What decides whether somebody may join, in one statement.
+
+    The level is that of whoever takes the number, the open ticket that of whom it is for.
+    """
     row = await tx.row(
         """
         SELECT state, waiting_limit,
             (SELECT count(*) FROM ticket t WHERE t.line_id = line.id AND t.state = 'waiting')
                 AS waiting,
-            EXISTS (SELECT 1 FROM ticket t WHERE t.citizen_id = $2 AND t.item_id = $3
-                AND t.ended_at IS NULL) AS has_open_ticket,
-            coalesce((SELECT level FROM citizen WHERE id = $2), 0) AS level
+            EXISTS (SELECT 1 FROM ticket t WHERE (t.citizen_id = $2 OR t.person_key = $4)
+                AND t.item_id = $3 AND t.ended_at IS NULL) AS has_open_ticket,
+            coalesce((SELECT level FROM citizen WHERE id = $5), 0) AS level
         FROM line WHERE id = $1
         """,
         line_id,
         citizen_id,
         item_id,
+        person_key,
+        taker_id,
     )
     assert row is not None, "lines are never deleted"
     return LineFacts(
@@ -151,22 +171,27 @@ async def counter_facts(
     )
 
 
-async def own(
-    ticket_id: UUID, citizen_id: UUID, *, tx: Transaction | None = None
-) -> tuple[UUID, TicketState] | None:
-    """The hall and the state of a citizen's ticket; None when there is none, or it is another's."""
+async def own(ticket_id: UUID, citizen_id: UUID, *, tx: Transaction | None = None) -> Own | None:
+    """A citizen's ticket, for her or taken by her; None when there is none, or it is another's."""
     found = await rows(
-        "SELECT hall_id, state FROM ticket WHERE id = $1 AND citizen_id = $2",
+        """
+        SELECT hall_id, state,
+               CASE WHEN acting_id = $2 THEN coalesce(citizen_id, proxy_id) END AS whose
+        FROM ticket WHERE id = $1 AND (citizen_id = $2 OR acting_id = $2)
+        """,
         ticket_id,
         citizen_id,
         tx=tx,
     )
-    return (found[0]["hall_id"], TicketState(found[0]["state"])) if found else None
+    if not found:
+        return None
+    return Own(found[0]["hall_id"], TicketState(found[0]["state"]), found[0]["whose"])
 
 
 _VIEW = """
     SELECT t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item, t.issued_at,
            t.called_at, c.code AS counter, t.version, t.citizen_id,
+           t.acting_id, t.proxy_id, p.kind AS proxy_kind, p.shown_as,
            CASE WHEN t.state = 'waiting' THEN
                (SELECT count(*) FROM ticket o WHERE o.line_id = t.line_id AND o.state = 'waiting'
                 AND (o.rank_time, o.id) < (t.rank_time, t.id))
@@ -176,12 +201,18 @@ _VIEW = """
     JOIN line l ON l.id = t.line_id
     JOIN item i ON i.id = t.item_id
     LEFT JOIN counter c ON c.id = t.counter_id
+    LEFT JOIN proxy p ON p.id = t.proxy_id
 """
 VIEW_ONE = _VIEW + " WHERE t.id = $1"
 VIEW_OF_CITIZEN = (
     _VIEW
     + """
-    WHERE t.citizen_id = $1 AND ($2::uuid IS NULL OR t.id < $2)
+    WHERE t.id IN (
+        (SELECT id FROM ticket WHERE citizen_id = $1 AND ($2::uuid IS NULL OR id < $2)
+         ORDER BY id DESC LIMIT $3)
+        UNION ALL
+        (SELECT id FROM ticket WHERE acting_id = $1 AND ($2::uuid IS NULL OR id < $2)
+         ORDER BY id DESC LIMIT $3))
     ORDER BY t.id DESC LIMIT $3
 """
 )

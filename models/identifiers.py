@@ -148,6 +148,11 @@ def resident_check(body: str) -> str:
     return _CHECKS[total % 11]
 
 
+def age_on(day: date, born: date) -> int:
+    """How many years old somebody is. Who was born on 29 February ages on 1 March."""
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
 def read_uscc(text: str) -> str:
     """Return a unified social credit code in the form we keep, or raise NotAnIdentifier."""
     code = normalise(text)

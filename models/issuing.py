@@ -8,6 +8,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from models.database import Transaction, rows
+from models.proxies import Acting
 from models.tickets import Actor
 from models.together import BUSY, LOCKED, Busy, Patience, Together
 
@@ -16,7 +17,9 @@ from models.together import BUSY, LOCKED, Busy, Patience, Together
 class NewTicket:
     """A ticket about to be issued.
 
-    `asked_at` is business time. Its rank time will be `credit` before the moment of issue.
+    `asked_at` is business time. Its rank time will be `credit` before the moment of issue. Whoever
+    takes it must be known as surely as `level_required` says; `acting` is for whom she does, and
+    `citizen_id` then that person, if she is a citizen.
     """
 
     hall_id: UUID
@@ -31,6 +34,7 @@ class NewTicket:
     actor: Actor
     # Somebody has seen, under the hall's lock, that a limited line has room.
     within_limit: bool = False
+    acting: Acting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +60,11 @@ _ISSUE = {
         SELECT * FROM unnest(
             $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::date[],
             $7::timestamptz[], $8::interval[], $9::bigint[], $10::int[], $11::text[], $12::uuid[],
-            $13::bool[]
+            $13::bool[], $14::uuid[], $15::uuid[], $16::uuid[]
         ) WITH ORDINALITY AS w (
             id, hall_id, line_id, item_id, citizen_id, day,
             asked_at, credit, version, level_required, actor_kind, actor_id,
-            within_limit, nth
+            within_limit, proxy_id, person_key, on_behalf_of, nth
         )
     ), locked AS MATERIALIZED ({locked}
     ), able AS MATERIALIZED (
@@ -69,10 +73,13 @@ _ISSUE = {
                row_number() OVER (PARTITION BY w.line_id ORDER BY w.nth) AS place
         FROM wish w JOIN locked ON locked.id = w.hall_id
         WHERE (w.level_required = 0 OR EXISTS (
-              SELECT 1 FROM citizen WHERE id = w.citizen_id AND level >= w.level_required))
+              SELECT 1 FROM citizen WHERE id = w.actor_id AND level >= w.level_required))
           AND NOT EXISTS (
               SELECT 1 FROM ticket t WHERE t.citizen_id = w.citizen_id AND t.item_id = w.item_id
               AND t.ended_at IS NULL OFFSET 0)
+          AND (w.person_key IS NULL OR NOT EXISTS (
+              SELECT 1 FROM ticket t WHERE t.person_key = w.person_key AND t.item_id = w.item_id
+              AND t.ended_at IS NULL OFFSET 0))
         WINDOW line AS (PARTITION BY w.line_id)
     ), counted AS (
         UPDATE line SET
@@ -97,13 +104,16 @@ _ISSUE = {
         FROM able JOIN counted ON counted.id = able.line_id
     ), issued AS (
         INSERT INTO ticket (id, hall_id, line_id, item_id, citizen_id, day, sequence, number,
-                            state, issued_at, rank_time, version)
+                            state, issued_at, rank_time, version, acting_id, proxy_id, person_key)
         SELECT id, hall_id, line_id, item_id, citizen_id, line_day, sequence, number,
-               'waiting', issued_at, issued_at - credit, version
+               'waiting', issued_at, issued_at - credit, version,
+               CASE WHEN proxy_id IS NOT NULL THEN actor_id END, proxy_id, person_key
         FROM numbered
     ), event AS (
-        INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind, actor_id)
-        SELECT id, hall_id, issued_at, 'issue', 'waiting', actor_kind, actor_id FROM numbered
+        INSERT INTO ticket_event
+            (ticket_id, hall_id, at, move, state, actor_kind, actor_id, on_behalf_of)
+        SELECT id, hall_id, issued_at, 'issue', 'waiting', actor_kind, actor_id, on_behalf_of
+        FROM numbered
     )
     SELECT wish.nth, locked.id IS NULL AS busy, number, issued_at
     FROM wish
@@ -126,9 +136,9 @@ async def issue(new: NewTicket, *, tx: Transaction | None = None) -> Issued | No
     """Give the line's next number: a waiting ticket and its first event.
 
     Numbers are dense per line and day (`A001`, and `A1000` after `A999`). None when the line is not
-    open, the citizen not known surely enough or already in line for the item, or (`within_limit`
-    false) the line limited: then `line_facts` says what holds. Of two at once for one citizen and
-    item the slower violates `ticket_open_once`.
+    open, whoever takes it not known surely enough, whom it is for already in line for the item, or
+    (`within_limit` false) the line limited: then `line_facts` says what holds. Of two at once for
+    one person and item the slower violates `ticket_open_once` or `ticket_open_once_for`.
 
     Without a transaction it is committed when this returns, together with others of the moment.
     """
@@ -158,6 +168,9 @@ async def _issue_all(
         [new.actor.kind for new in wishes],
         [new.actor.id for new in wishes],
         [new.within_limit for new in wishes],
+        [new.acting and new.acting.proxy_id for new in wishes],
+        [new.acting and new.acting.person_key for new in wishes],
+        [new.acting and new.acting.on_behalf_of for new in wishes],
         tx=tx,
     )
     given = [ids[row["nth"] - 1] for row in found if row["number"]]

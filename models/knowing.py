@@ -44,6 +44,8 @@ SEALED_COLUMNS: Final = (
     SealedColumn("citizen", "name"),
     SealedColumn("citizen", "id_number"),
     SealedColumn("citizen", "phone"),
+    SealedColumn("proxy", "name"),
+    SealedColumn("proxy", "id_number"),
     SealedColumn("staff", "totp_secret"),
 )
 

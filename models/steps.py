@@ -24,6 +24,7 @@ class Step:
     version: int
     actor: Actor
     detail: str | None = None
+    on_behalf_of: UUID | None = None
 
 
 # What every step writes, once `target` has found its ticket (and the counter it happens at).
@@ -31,9 +32,10 @@ _STEP = """
     WITH step AS MATERIALIZED (
         SELECT * FROM unnest(
             $1::{key}[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
-            $7::bigint[], $8::text[], $9::uuid[], $10::text[]
+            $7::bigint[], $8::text[], $9::uuid[], $10::text[], $11::uuid[]
         ) WITH ORDINALITY AS s (
-            key, hall_id, move, before, after, at, version, actor_kind, actor_id, detail, nth
+            key, hall_id, move, before, after, at, version, actor_kind, actor_id, detail,
+            on_behalf_of, nth
         )
     ), locked AS MATERIALIZED ({locked}
     ), {target}, moved AS (
@@ -50,15 +52,18 @@ _STEP = """
         WHERE ticket.id = target.id AND ticket.hall_id = step.hall_id
           AND ticket.state = step.before
         RETURNING ticket.*, target.counter_id AS at_counter, step.nth, step.move, step.at,
-                  step.actor_kind, step.actor_id, step.detail
+                  step.actor_kind, step.actor_id, step.detail, step.on_behalf_of
     ), event AS (
         INSERT INTO ticket_event
-            (ticket_id, hall_id, at, move, state, actor_kind, actor_id, counter_id, detail)
-        SELECT id, hall_id, at, move, state, actor_kind, actor_id, at_counter, detail FROM moved
+            (ticket_id, hall_id, at, move, state, actor_kind, actor_id, counter_id, detail,
+             on_behalf_of)
+        SELECT id, hall_id, at, move, state, actor_kind, actor_id, at_counter, detail, on_behalf_of
+        FROM moved
     )
     SELECT step.nth, locked.id IS NULL AS busy,
            t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
-           t.issued_at, t.called_at, c.code AS counter, t.version, t.citizen_id
+           t.issued_at, t.called_at, c.code AS counter, t.version, t.citizen_id,
+           t.acting_id, t.proxy_id, p.kind AS proxy_kind, p.shown_as
     FROM step
     LEFT JOIN locked ON locked.id = step.hall_id
     LEFT JOIN moved t USING (nth)
@@ -66,6 +71,7 @@ _STEP = """
     LEFT JOIN line l ON l.id = t.line_id
     LEFT JOIN item i ON i.id = t.item_id
     LEFT JOIN counter c ON c.id = t.counter_id
+    LEFT JOIN proxy p ON p.id = t.proxy_id
 """
 
 
@@ -149,6 +155,7 @@ async def _make_all(
         [step.actor.kind for step in steps],
         [step.actor.id for step in steps],
         [step.detail for step in steps],
+        [step.on_behalf_of for step in steps],
         tx=tx,
     )
     made: list[asyncpg.Record | Busy | None] = [None] * len(wishes)

@@ -5,6 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from tortoise import fields
+from tortoise.fields.base import OnDelete
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 
@@ -83,6 +84,13 @@ class Ticket(Model):
     citizen: fields.ForeignKeyNullableRelation[Citizen] = fields.ForeignKeyField(
         "models.Citizen", "tickets", null=True
     )
+    # Who took it for somebody, and through which proxy. Then `citizen` is whom it is for; where she
+    # has no account it is null, and a key of her number tells that she holds one ticket.
+    acting: fields.ForeignKeyNullableRelation[Citizen] = fields.ForeignKeyField(
+        "models.Citizen", "tickets_for_others", null=True, on_delete=OnDelete.RESTRICT
+    )
+    proxy_id = fields.UUIDField(null=True)
+    person_key = fields.UUIDField(null=True)
     counter: fields.ForeignKeyNullableRelation[Counter] = fields.ForeignKeyField(
         "models.Counter", "tickets", null=True, db_constraint=False
     )
@@ -107,6 +115,11 @@ class Ticket(Model):
                 fields=("citizen_id", "item_id"),
                 name="ticket_open_once",
                 condition="ended_at IS NULL",
+            ),
+            UniqueConstraint(
+                fields=("person_key", "item_id"),
+                name="ticket_open_once_for",
+                condition="ended_at IS NULL AND person_key IS NOT NULL",
             ),
             UniqueConstraint(
                 fields=("counter_id",),
@@ -136,6 +149,8 @@ class TicketEvent(Model):
     state = fields.CharEnumField(TicketState, max_length=16)
     actor_kind = fields.CharField(max_length=16)
     actor_id = fields.UUIDField(null=True)
+    # For whom the actor acted: a citizen, or the proxy where that person is none.
+    on_behalf_of = fields.UUIDField(null=True)
     counter_id = fields.UUIDField(null=True)
     detail = fields.CharField(max_length=200, null=True)
 

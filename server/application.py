@@ -28,6 +28,7 @@ from server.halls import items
 from server.halls import routes as halls
 from server.halls.directory import LOOK_EVERY_S, Directory, newer_directory, read_directory
 from server.halls.listing import HallLists
+from server.identity import proxy_routes as proxies
 from server.identity import routes as identity
 from server.incoming import Incoming
 from server.limits import Limits
@@ -66,6 +67,7 @@ ISSUER = "yiting"
 BLUEPRINTS = (
     sessions.bp,
     identity.bp,
+    proxies.bp,
     devices.bp,
     staff.bp,
     admin.bp,
@@ -283,6 +285,7 @@ async def _close(app: Sanic[Any, Any]) -> None:
             task.cancel()
         # Again after a while: a cancellation may get lost, see `is_cancelled`.
         _, running = await asyncio.wait(running, timeout=1)
+    await app.ctx.services.afterwards.finish()
     await app.ctx.services.valkey.aclose()
     await Tortoise.close_connections()
 

@@ -185,6 +185,13 @@ class TooManyRequests(Refusal):
         super().__init__(headers={"Retry-After": str(retry_after_s)})
 
 
+class LevelTooLow(Refusal):
+    """This asks for a surer identity."""
+
+    status, code = 403, "level_too_low"
+    sentence = ("该事项需要更高的实名等级。", "This item needs a surer identity.")
+
+
 class IdempotencyKeyReused(Refusal):
     """The Idempotency-Key was used before with another request."""
 

@@ -1,12 +1,13 @@
 """What the rooms of one process share, and how a route gets at it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import redis.asyncio as aioredis
 from sanic import Request
 
 from integrations.ports import Platforms
 from models.sealing import Sealer
+from server.afterwards import Afterwards
 from server.auth import Tokens
 from server.clock import Clock
 from server.halls.directory import Directory
@@ -29,6 +30,7 @@ class Services:
     valkey: aioredis.Redis
     feed: Feed
     directory: Directory
+    afterwards: Afterwards = field(default_factory=Afterwards)
     # None where a city has no single sign-on.
     provider: Provider | None = None
 

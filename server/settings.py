@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     most_sockets: Annotated[int, Field(ge=1)] = 10_000
+    # For how many people, and for how many companies, one citizen may act by her own declaration.
+    most_declared: Annotated[int, Field(ge=0, le=100)] = 5
+    most_companies: Annotated[int, Field(ge=0, le=100)] = 5
     proxies_count: Annotated[int, Field(ge=0, le=5)] = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

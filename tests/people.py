@@ -3,6 +3,7 @@
 import itertools
 import random
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import httpx
@@ -11,18 +12,32 @@ from tests.leaks import LEAKS
 
 PASSWORD = "yiting-demo"
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _serial = itertools.count(random.SystemRandom().randrange(10**8))
 
 
-def an_id_number() -> str:
+def an_id_number(born: date | None = None) -> str:
     """A resident id number nobody else in this run has, with a right check digit (GB 11643)."""
     serial = next(_serial)
     head = f"441900{1950 + serial // 1000 % 55}0{1 + serial // 100000 % 9}{10 + serial % 18}"
+    if born is not None:
+        head = f"441900{born:%Y%m%d}"
     body = head + f"{serial % 1000:03d}"
     total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))
     number = body + "10X98765432"[total % 11]
     LEAKS.keep_secret(number)
     return number
+
+
+def a_company_code() -> str:
+    """A unified social credit code of this run, with both its checks right (GB 32100, GB 11714)."""
+    body = f"{next(_serial) % 10**8:08d}"
+    total = sum(
+        int(digit) * weight for digit, weight in zip(body, (3, 7, 9, 10, 5, 8, 4, 2), strict=True)
+    )
+    head = f"91990001{body}{'0123456789X0'[11 - total % 11]}"
+    values = (_USCC.index(letter) * pow(3, place, 31) for place, letter in enumerate(head))
+    return head + _USCC[-sum(values) % 31]
 
 
 @dataclass

@@ -13,11 +13,12 @@ from uuid import UUID
 
 import asyncpg
 
-from models import sso_people
+from models import proxies, sso_people
 from models.audit import Detail, Entry, record
 from models.database import Transaction, transaction
 from models.identifiers import IdDocument
 from models.knowing import citizen_with_id, known, remember_name_and_id, remember_phone
+from models.proxies import person_key
 from models.sealing import Sealer
 from models.tickets import Actor
 from server.clock import microseconds
@@ -74,10 +75,10 @@ async def identify(
     if known_by not in {None, index}:
         raise IdentityFixed
     first = await citizen_with_id(tx, sealer, document.id_type, document.number)
-    changes: list[Change] = []
-    if first is not None and first != me:
-        changes = await _join(tx, sealer, me, into=first, now=now)
-        me = first
+    was, me = me, first or me
+    changes = await _gather(tx, was, index, into=me, now=now)
+    if was != me:
+        await _join(tx, sealer, was, into=me)
     await remember_name_and_id(
         tx,
         sealer,
@@ -117,27 +118,45 @@ async def _held(tx: Transaction, citizen_id: UUID) -> tuple[UUID, str | None]:
     return row["id"], row["id_index"]
 
 
-async def _join(
-    tx: Transaction, sealer: Sealer, me: UUID, *, into: UUID, now: datetime
+async def _gather(
+    tx: Transaction, me: UUID, index: str, *, into: UUID, now: datetime
 ) -> list[Change]:
-    """Give everything of one citizen to another; answers what changed in the halls.
+    """Give her all tickets: those of her other account, and those others took for her number.
 
-    Foreign keys see to it that nothing is left behind: her row goes last.
+    Answers what changed in the halls.
     """
     await tx.run("SELECT 1 FROM citizen WHERE id = $1 FOR UPDATE", into)
-    await _give_up_doubles(tx, me, into, now)
+    await proxies.adopt(tx, index, into)
+    # Without another account her own tickets stay as they are.
+    was, key = me if me != into else None, person_key(index)
+    given_up = await _give_up_doubles(tx, was, key, into, now)
     moved = await tx.rows(
         """
-        UPDATE ticket SET citizen_id = $2, version = greatest(version + 1, $3) FROM hall
-        WHERE ticket.citizen_id = $1 AND hall.id = ticket.hall_id
+        UPDATE ticket SET version = greatest(version + 1, $4),
+            citizen_id = CASE WHEN citizen_id = $1 OR person_key = $3 THEN $2 ELSE citizen_id END,
+            acting_id = CASE WHEN acting_id = $1 THEN $2 ELSE acting_id END,
+            person_key = nullif(person_key, $3)
+        FROM hall
+        WHERE (ticket.citizen_id = $1 OR ticket.acting_id = $1 OR ticket.person_key = $3)
+          AND hall.id = ticket.hall_id
         RETURNING hall.code, ticket.id, ticket.version,
-                  ticket.ended_at IS NULL OR ticket.ended_at = $4 AS shown
+                  ticket.ended_at IS NULL OR ticket.ended_at = $5 AS shown
         """,
-        me,
+        was,
         into,
+        key,
         microseconds(),
         now,
     )
+    changed = [*given_up, *(row for row in moved if row["shown"])]
+    return [Change(row["code"], row["id"], row["version"]) for row in changed]
+
+
+async def _join(tx: Transaction, sealer: Sealer, me: UUID, *, into: UUID) -> None:
+    """Give everything else of one citizen to another.
+
+    Foreign keys see to it that nothing is left behind: her row goes last.
+    """
     await tx.run("UPDATE channel_link SET citizen_id = $2 WHERE citizen_id = $1", me, into)
     await tx.run(
         "UPDATE sign_in SET person_id = $2 WHERE person_kind = 'citizen' AND person_id = $1",
@@ -153,13 +172,13 @@ async def _join(
         into,
     )
     await _move_phone(tx, sealer, me, into)
+    await proxies.move_to(tx, me, into)
     await sso_people.move_to(tx, me, into)
     await tx.run("UPDATE citizen_alias SET citizen_id = $2 WHERE citizen_id = $1", me, into)
     await tx.run(
         "INSERT INTO citizen_alias (id, citizen_id, joined_at) VALUES ($1, $2, now())", me, into
     )
     await tx.run("DELETE FROM citizen WHERE id = $1", me)
-    return [Change(row["code"], row["id"], row["version"]) for row in moved if row["shown"]]
 
 
 async def _move_phone(tx: Transaction, sealer: Sealer, me: UUID, into: UUID) -> None:
@@ -177,31 +196,37 @@ async def _move_phone(tx: Transaction, sealer: Sealer, me: UUID, into: UUID) -> 
         await remember_phone(tx, sealer, into, phone=phone, at=last["at"])
 
 
-async def _give_up_doubles(tx: Transaction, me: UUID, into: UUID, now: datetime) -> None:
+async def _give_up_doubles(
+    tx: Transaction, me: UUID | None, key: UUID, into: UUID, now: datetime
+) -> list[asyncpg.Record]:
     """One person waits once for one item: of two open tickets the one less far is given up.
 
     A ticket is guarded by its own row here, not by its hall's. When it is called meanwhile, it
     stays as it is, and the unique key on open tickets makes us begin again.
     """
-    await tx.run(
+    return await tx.rows(
         """
         WITH open AS (
             SELECT id, state, row_number() OVER (
                 PARTITION BY item_id
                 ORDER BY array_position('{serving,called,parked,waiting}', state::text),
                          issued_at, id) AS nth
-            FROM ticket WHERE citizen_id IN ($1, $2) AND ended_at IS NULL
+            FROM ticket
+            WHERE (citizen_id = $1 OR citizen_id = $2 OR person_key = $5) AND ended_at IS NULL
         ), ended AS (
             UPDATE ticket SET state = 'cancelled', ended_at = $4,
                 version = greatest(version + 1, $3)
             FROM open WHERE ticket.id = open.id AND ticket.state = open.state AND open.nth > 1
-            RETURNING ticket.id, ticket.hall_id
+            RETURNING ticket.id, ticket.hall_id, ticket.version
+        ), event AS (
+            INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind, detail)
+            SELECT id, hall_id, $4, 'cancel', 'cancelled', 'system', 'accounts_joined' FROM ended
         )
-        INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind, detail)
-        SELECT id, hall_id, $4, 'cancel', 'cancelled', 'system', 'accounts_joined' FROM ended
+        SELECT hall.code, ended.id, ended.version FROM ended JOIN hall ON hall.id = ended.hall_id
         """,
         me,
         into,
         microseconds(),
         now,
+        key,
     )

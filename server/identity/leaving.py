@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from models import sso_people
+from models import proxies, sso_people
 from models.audit import Entry, record
 from models.database import Transaction, rows, transaction
 from models.knowing import known
@@ -13,8 +13,12 @@ from models.sealing import Sealer
 from models.tickets import Actor, WrongState
 from server.clock import microseconds
 from server.errors import NotFound
+from server.identity.proxies import exported
 from server.identity.refusals import LastChannel
 from server.live.memory import Change
+
+# Tickets for her, and those she took for whoever has no account.
+_HERS = "(citizen_id = $1 OR (acting_id = $1 AND citizen_id IS NULL))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,13 @@ async def erase(citizen_id: UUID, *, now: datetime) -> Left:
     `now` is business time. Raises WrongState while she is being served.
     """
     async with transaction() as tx:
+        await proxies.hold(tx, citizen_id)
         await _linked(tx, citizen_id)
         changes = await _give_tickets_up(tx, citizen_id, now)
         await tx.run("DELETE FROM channel_link WHERE citizen_id = $1", citizen_id)
         await tx.run("DELETE FROM answer WHERE person_id = $1", citizen_id)
         await sso_people.forget(tx, citizen_id)
+        await proxies.forget(tx, citizen_id)
         await tx.run(
             """
             UPDATE citizen SET name = NULL, id_type = NULL, id_number = NULL, id_index = NULL,
@@ -106,13 +112,15 @@ async def export(sealer: Sealer, citizen_id: UUID) -> dict[str, Any]:
         "tickets": await _found(
             """
             SELECT t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
-                   t.day, t.issued_at, t.called_at, t.started_at, t.ended_at, t.outcome
+                   t.day, t.issued_at, t.called_at, t.started_at, t.ended_at, t.outcome,
+                   t.proxy_id AS proxy, t.acting_id IS NOT DISTINCT FROM $1 AS taken_for_another
             FROM ticket t JOIN hall h ON h.id = t.hall_id JOIN line l ON l.id = t.line_id
             JOIN item i ON i.id = t.item_id
-            WHERE t.citizen_id = $1 ORDER BY t.issued_at
+            WHERE t.citizen_id = $1 OR t.acting_id = $1 ORDER BY t.issued_at
             """,
             citizen_id,
         ),
+        "family": await exported(sealer, citizen_id),
     }
 
 
@@ -152,29 +160,33 @@ async def _end_sign_ins(
 
 
 async def _give_tickets_up(tx: Transaction, citizen_id: UUID, now: datetime) -> list[Change]:
-    """Nobody waits who is not known. Raises WrongState for somebody at a counter just now."""
+    """Nobody waits who is not known, nor does anybody who is known through her alone.
+
+    Raises WrongState for somebody at a counter just now.
+    """
     # The rows are locked first, so that nobody calls them between the look and the end.
     opened = await tx.rows(
-        "SELECT id, state FROM ticket WHERE citizen_id = $1 AND ended_at IS NULL"
+        f"SELECT id, state FROM ticket WHERE {_HERS} AND ended_at IS NULL"  # noqa: S608 a text of ours
         " ORDER BY id FOR UPDATE",
         citizen_id,
     )
     if any(row["state"] == "serving" for row in opened):
         raise WrongState("she is being served")
     ended = await tx.rows(
-        """
+        f"""
         WITH ended AS (
             UPDATE ticket SET state = 'cancelled', ended_at = $2,
                 version = greatest(version + 1, $3)
-            WHERE citizen_id = $1 AND ended_at IS NULL
-            RETURNING id, hall_id, version
+            WHERE {_HERS} AND ended_at IS NULL
+            RETURNING id, hall_id, version, CASE WHEN acting_id = $1 THEN proxy_id END AS behalf
         ), event AS (
-            INSERT INTO ticket_event
-                (ticket_id, hall_id, at, move, state, actor_kind, actor_id, detail)
-            SELECT id, hall_id, $2, 'cancel', 'cancelled', 'citizen', $1, 'erased' FROM ended
+            INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind, actor_id,
+                detail, on_behalf_of)
+            SELECT id, hall_id, $2, 'cancel', 'cancelled', 'citizen', $1, 'erased', behalf
+            FROM ended
         )
         SELECT hall.code, ended.id, ended.version FROM ended JOIN hall ON hall.id = ended.hall_id
-        """,
+        """,  # noqa: S608 a text of ours
         citizen_id,
         now,
         microseconds(),

@@ -30,7 +30,7 @@ return 1
 
 
 class OneTimeCodes:
-    """Sends codes and spends them. A code is good for one person and one phone.
+    """Sends codes and spends them. A code is good for one person, and for what it is about.
 
     Valkey holds digests and compares digests: how long that takes tells nothing of a code.
     """
@@ -40,35 +40,39 @@ class OneTimeCodes:
         self._sms = sms
         self._spend = valkey.register_script(_SPEND)
 
-    async def send(self, person_id: UUID, phone: str, phone_index: str) -> None:
-        """Send a new code, which replaces the one before.
+    async def send(
+        self, person_id: UUID, phone: str, about: str, *, template: str = TEMPLATE, **said: str
+    ) -> None:
+        """Send a new code, which replaces the one before; `said` is what else the message tells.
 
-        Raises PhoneRefused, TooManyRequests or PlatformUnavailable.
+        `about` is what it will prove: the index of this phone, or the id of a proxy. Raises
+        PhoneRefused, TooManyRequests or PlatformUnavailable.
         """
         code = f"{secrets.randbelow(10**6):06d}"
-        key = _key(person_id, phone_index)
+        key = _key(person_id, about)
         async with self._valkey.pipeline() as pipe:
             pipe.delete(key)
             pipe.hset(key, mapping={"digest": _digest(key, code), "tries": 0})
             pipe.expire(key, LIVES_S)
             await pipe.execute()
         try:
-            await self._sms.send(phone, TEMPLATE, {"code": code, "minutes": str(LIVES_S // 60)})
+            fields = {"code": code, "minutes": str(LIVES_S // 60), **said}
+            await self._sms.send(phone, template, fields)
         except PlatformRefused as refusal:
             await self._valkey.delete(key)
             if refusal.reason == "too_often":
                 raise TooManyRequests(60) from None
             raise PhoneRefused from None
 
-    async def spend(self, person_id: UUID, phone_index: str, code: str) -> None:
+    async def spend(self, person_id: UUID, about: str, code: str) -> None:
         """Spend a code, once. Raises SmsCodeWrong; after five wrong tries a new code is needed."""
-        key = _key(person_id, phone_index)
+        key = _key(person_id, about)
         if await self._spend(keys=[key], args=[_digest(key, code), TRIES]) != 1:
             raise SmsCodeWrong
 
 
-def _key(person_id: UUID, phone_index: str) -> str:
-    return f"yiting:otp:{person_id}:{phone_index}"
+def _key(person_id: UUID, about: str) -> str:
+    return f"yiting:otp:{person_id}:{about}"
 
 
 def _digest(key: str, code: str) -> str:

@@ -64,6 +64,34 @@ class IdentityFixed(Refusal):
     )
 
 
+class ImpossibleNumber(Refusal):
+    """No such number can exist; `errors` says where, and what is wrong with it."""
+
+    status, code = 422, "impossible_number"
+    sentence = ("证件号码或代码有误。", "There can be no such number.")
+
+
+class OwnNumber(Refusal):
+    """She names herself: nobody needs leave to act for herself."""
+
+    status, code = 422, "own_number"
+    sentence = ("不能添加本人。", "This is you; nobody acts for herself.")
+
+
+class AlreadyAdded(Refusal):
+    """She acts for this person or company already."""
+
+    status, code = 409, "already_added"
+    sentence = ("您已添加过。", "You act for them already.")
+
+
+class TooManyDeclared(Refusal):
+    """As many are declared as one citizen may declare."""
+
+    status, code = 409, "too_many_declared"
+    sentence = ("添加人数已达上限。", "You have declared as many as you may.")
+
+
 class LastChannel(Refusal):
     """The only channel left cannot be unlinked: she could never come in again."""
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from models.database import rows
+from models.proxies import ProxyKind
 from models.tickets import TicketState
 from scheduler.calendar import SHANGHAI
 from server.halls.directory import HallEntry
@@ -20,6 +21,7 @@ from server.live.state import (
     LiveHall,
     LiveLine,
     LiveTicket,
+    TakenFor,
     TicketView,
 )
 
@@ -41,7 +43,9 @@ _HALL = """
         WHERE c.hall_id = $1) r) AS counters,
       (SELECT coalesce(json_agg(r ORDER BY r.rank_time, r.id), '[]') FROM (
         SELECT t.id, t.number, t.state, l.code AS line, i.code AS item, t.citizen_id, t.issued_at,
-               t.called_at, c.code AS counter, t.version, t.rank_time
+               t.called_at, c.code AS counter, t.version, t.rank_time, t.acting_id,
+               CASE WHEN t.proxy_id IS NOT NULL THEN json_build_object(
+                   'id', t.proxy_id, 'name', p.shown_as, 'relation', p.kind) END AS taken_for
         FROM (
           SELECT * FROM ticket WHERE hall_id = $1 AND ended_at IS NULL
           UNION ALL (
@@ -50,7 +54,8 @@ _HALL = """
         ) t
         JOIN line l ON l.id = t.line_id
         JOIN item i ON i.id = t.item_id
-        LEFT JOIN counter c ON c.id = t.counter_id) r) AS tickets,
+        LEFT JOIN counter c ON c.id = t.counter_id
+        LEFT JOIN proxy p ON p.id = t.proxy_id) r) AS tickets,
       (SELECT coalesce(json_agg(r ORDER BY r.at DESC, r.id DESC), '[]') FROM (
         SELECT t.number, c.code AS counter, e.at, e.id
         FROM ticket_event e
@@ -79,6 +84,8 @@ class _TicketRow(msgspec.Struct, frozen=True):
     called_at: datetime | None
     counter: str | None
     version: int
+    acting_id: UUID | None
+    taken_for: TakenFor | None
 
 
 _decode_lines = msgspec.json.Decoder(list[_LineRow]).decode
@@ -136,10 +143,11 @@ def _tickets(
             if before.view.ahead != place:
                 # Only others have moved: most of a long line, at each call.
                 moved = replace(before.view, ahead=place, version=version)
-                before = LiveTicket(moved, before.citizen, before.row_version)
+                before = LiveTicket(moved, before.citizen, before.row_version, before.acting)
             live.append(before)
         else:
-            live.append(LiveTicket(_view(row, hall, place, version), row.citizen_id, row.version))
+            view = _view(row, hall, place, version)
+            live.append(LiveTicket(view, row.citizen_id, row.version, row.acting_id))
     return tuple(live)
 
 
@@ -157,6 +165,7 @@ def _view(row: _TicketRow, hall: str, ahead: int | None, version: int) -> Ticket
         wait=None,
         counter=row.counter,
         version=version,
+        taken_for=row.taken_for,
     )
 
 
@@ -176,7 +185,12 @@ def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
         wait=None,
         counter=row["counter"],
         version=row["version"],
+        taken_for=_taken_for(row) if row["proxy_id"] else None,
     )
+
+
+def _taken_for(row: Any) -> TakenFor:
+    return TakenFor(row["proxy_id"], row["shown_as"], ProxyKind(row["proxy_kind"]))
 
 
 def shown(at: datetime) -> datetime:

@@ -339,7 +339,7 @@ async def _watch_ticket(name: str, socket: LiveSocket, room: Services, find: Fin
     mine = (
         found is not None
         and signed_in.who.kind is PersonKind.CITIZEN
-        and found.citizen == room.tokens.as_now(signed_in.who).id
+        and found.is_of(room.tokens.as_now(signed_in.who).id)
     )
     if socket.signed_in is not signed_in:
         raise NotSignedIn  # signed out while we looked

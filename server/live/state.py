@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from models.proxies import ProxyKind
 from models.tickets import TicketState
 
 # What reading something that came from elsewhere raises when it is not what we write.
@@ -20,8 +21,22 @@ class Wait(msgspec.Struct, frozen=True):
     p90_s: int
 
 
+class TakenFor(msgspec.Struct, frozen=True):
+    """Somebody for whom a ticket was taken: by whom is told by the proxy with this id.
+
+    `name` is masked, a company's whole; null once she is erased.
+    """
+
+    id: UUID
+    name: str | None
+    relation: ProxyKind
+
+
 class TicketView(msgspec.Struct, frozen=True, kw_only=True):
-    """A ticket as its holder sees it. `ahead` and `wait` are null once she is not waiting."""
+    """A ticket as its holder sees it. `ahead` and `wait` are null once she is not waiting.
+
+    `for` says for whom it was taken, where that is not whoever took it.
+    """
 
     id: UUID
     number: str
@@ -35,14 +50,20 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     wait: Wait | None
     counter: str | None
     version: int
+    taken_for: TakenFor | None = msgspec.field(name="for", default=None)
 
 
-class LiveTicket(msgspec.Struct, frozen=True, dict=True):
-    """A ticket, whose it is, and the version of the row that it was read from."""
+class LiveTicket(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
+    """A ticket, whose it is, who took it for her, and the version of the row it was read from."""
 
     view: TicketView
     citizen: UUID | None
     row_version: int
+    acting: UUID | None = None
+
+    def is_of(self, citizen_id: UUID) -> bool:
+        """Whether she may see it: it is for her, or she took it."""
+        return citizen_id in {self.citizen, self.acting}
 
     @cached_property
     def encoded(self) -> bytes:

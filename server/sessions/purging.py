@@ -1,4 +1,4 @@
-"""What need not be kept: expired refresh tokens, answers a day old, wrong passwords of the past."""
+"""What need not be kept: expired refresh tokens, answers a day old, what nobody consented to."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,6 +6,7 @@ from models.database import transaction
 from server.sessions import lockout
 
 ANSWERS_KEPT = timedelta(days=1)
+ASKED_KEPT = timedelta(days=1)
 TRIES_KEPT = lockout.WITHIN + lockout.LOCKED_FOR
 # Long enough to ask who was signed in when something happened.
 SIGN_INS_KEPT = timedelta(days=180)
@@ -25,4 +26,6 @@ async def purge() -> None:
             """,
             now - SIGN_INS_KEPT,
         )
+        # Nobody consented, and nothing was done through them.
+        await tx.run("DELETE FROM proxy WHERE state = 'asked' AND asked_at < $1", now - ASKED_KEPT)
         await tx.run("DELETE FROM answer WHERE created_at < $1", now - ANSWERS_KEPT)

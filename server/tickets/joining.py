@@ -2,65 +2,80 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 import asyncpg
 
-from models import decisions, issuing
+from models import decisions, issuing, proxies
+from models.audit import Entry, record
 from models.database import Transaction, transaction
 from models.decisions import LineFacts
 from models.halls import LineState
 from models.issuing import Issued, NewTicket
 from models.joined import current_id
+from models.proxies import Acting, ProxyState
+from models.sealing import Sealer
 from models.tickets import Actor, TicketState
 from scheduler.calendar import SHANGHAI, business_day, is_open, next_open
 from scheduler.discipline import CREDIT_OF_WALK_IN
 from scheduler.places import Place, geodesic_m
 from server.auth import Principal
 from server.clock import microseconds
-from server.errors import NotSignedIn
+from server.errors import LevelTooLow, NotFound, NotSignedIn
 from server.halls.directory import Directory, HallEntry, ItemEntry, LineEntry
 from server.idempotency import Once
 from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import shown
-from server.live.state import TicketView
+from server.live.state import TakenFor, TicketView
 from server.tickets.refusals import (
     AlreadyInLine,
     HallClosed,
-    LevelTooLow,
     LineClosed,
     LineFull,
     NotOffered,
+    ProxyNotActive,
     TooFar,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a citizen asks for. `place` is in WGS-84, or None when her phone does not say."""
+    """What a citizen asks for. `place` is in WGS-84, or None when her phone does not say.
+
+    `proxy` is through which she takes it for somebody else.
+    """
 
     hall: str
     item: str
     place: Place | None
+    proxy: UUID | None = None
 
 
 async def take_number(
-    wish: Wish, who: Principal, once: Once, *, now: datetime, directory: Directory, feed: Feed
+    wish: Wish,
+    who: Principal,
+    once: Once,
+    *,
+    sealer: Sealer,
+    now: datetime,
+    directory: Directory,
+    feed: Feed,
 ) -> TicketView:
-    """Give the citizen the next number of the line that serves her item.
+    """Give the citizen, or whom she acts for, the next number of the line that serves the item.
 
     Raises NotFound and every refusal of this room; after one, nothing has changed.
     """
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
-    visit = _Visit(hall, item, _line_for(hall, item), wish.place, who, now)
+    visit = _Visit(hall, item, _line_for(hall, item), wish, who, now)
     try:
-        view = await _taken(visit, once)
+        view = await _taken(visit, once, sealer)
     except asyncpg.ForeignKeyViolationError:
         # Her account was joined into another a moment ago, and her token does not know yet.
         now_id = await current_id(who.id)
         if now_id is None:
             raise NotSignedIn from None
-        view = await _taken(replace(visit, who=replace(who, id=now_id)), once)
+        view = await _taken(replace(visit, who=replace(who, id=now_id)), once, sealer)
     await feed.changed(Change(hall.code, view.id, view.version))
     return view
 
@@ -70,17 +85,25 @@ class _Visit:
     hall: HallEntry
     item: ItemEntry
     line: LineEntry
-    place: Place | None
+    wish: Wish
     who: Principal
     now: datetime
+    acting: Acting | None = None
+
+    @property
+    def citizen_id(self) -> UUID | None:
+        """Whom the ticket is for, if that is a citizen."""
+        return self.acting.principal_id if self.acting else self.who.id
 
 
-async def _taken(visit: _Visit, once: Once) -> TicketView:
+async def _taken(visit: _Visit, once: Once, sealer: Sealer) -> TicketView:
     try:
+        if visit.wish.proxy is not None:
+            return await _issue_for(visit, visit.wish.proxy, once, sealer)
         return await (_issue_once(visit, once) if once.has_key else _issue(visit))
     except asyncpg.UniqueViolationError as taken:
         # She asked twice at once: each look found nothing, the key sees both.
-        if taken.constraint_name == "ticket_open_once":
+        if taken.constraint_name in {"ticket_open_once", "ticket_open_once_for"}:
             raise AlreadyInLine from None
         raise
 
@@ -100,11 +123,41 @@ async def _issue_once(visit: _Visit, once: Once) -> TicketView:
     async with transaction() as tx:
         await once.claim(tx)
         _check(visit)
-        issued = await issuing.issue(_new_ticket(visit), tx=tx)
-        if issued is None:
-            issued = await _issue_under_lock(tx, visit)
-        view = _view(visit, issued)
-        await once.keep(tx, view, status=201)
+        return await _issue_in(tx, visit, once)
+
+
+async def _issue_for(visit: _Visit, proxy_id: UUID, once: Once, sealer: Sealer) -> TicketView:
+    """Issue a ticket for somebody else, through a proxy that holds until it is issued."""
+    async with transaction() as tx:
+        await once.claim(tx)
+        _check(visit)
+        acting = await proxies.acting(
+            tx, sealer, proxy_id, visit.who.id, today=business_day(visit.now)
+        )
+        if acting is None:
+            raise NotFound
+        if acting.state is not ProxyState.ACTIVE or acting.outgrown:
+            raise ProxyNotActive
+        who = replace(visit.who, id=acting.citizen_id)
+        view = await _issue_in(tx, replace(visit, who=who, acting=acting), once)
+        entry = Entry(
+            Actor("citizen", who.id),
+            "ticket.taken",
+            "ticket",
+            view.id,
+            on_behalf_of=acting.on_behalf_of,
+            detail={"proxy": str(proxy_id)},
+        )
+        await record(tx, entry)
+    return view
+
+
+async def _issue_in(tx: Transaction, visit: _Visit, once: Once) -> TicketView:
+    issued = await issuing.issue(_new_ticket(visit), tx=tx)
+    if issued is None:
+        issued = await _issue_under_lock(tx, visit)
+    view = _view(visit, issued)
+    await once.keep(tx, view, status=201)
     return view
 
 
@@ -112,7 +165,12 @@ async def _issue_under_lock(tx: Transaction, visit: _Visit) -> Issued:
     """Find what stands against the ticket, where nothing moves; a limited line is counted here."""
     await decisions.lock(tx, visit.hall.id)
     facts = await decisions.line_facts(
-        tx, line_id=visit.line.id, citizen_id=visit.who.id, item_id=visit.item.id
+        tx,
+        line_id=visit.line.id,
+        item_id=visit.item.id,
+        taker_id=visit.who.id,
+        citizen_id=visit.citizen_id,
+        person_key=visit.acting.person_key if visit.acting else None,
     )
     _decide(facts, visit.item)
     issued = await issuing.issue(replace(_new_ticket(visit), within_limit=True), tx=tx)
@@ -127,13 +185,14 @@ def _new_ticket(visit: _Visit) -> NewTicket:
         hall_id=visit.hall.id,
         line_id=visit.line.id,
         item_id=visit.item.id,
-        citizen_id=visit.who.id,
+        citizen_id=visit.citizen_id,
         day=business_day(visit.now),
         asked_at=visit.now,
         credit=CREDIT_OF_WALK_IN,
         version=microseconds(),
         level_required=visit.item.level_required,
         actor=Actor("citizen", visit.who.id),
+        acting=visit.acting,
     )
 
 
@@ -151,7 +210,12 @@ def _view(visit: _Visit, issued: Issued) -> TicketView:
         wait=None,
         counter=None,
         version=issued.version,
+        taken_for=_taken_for(visit.acting) if visit.acting else None,
     )
+
+
+def _taken_for(acting: Acting) -> TakenFor:
+    return TakenFor(acting.proxy_id, acting.shown_as, acting.kind)
 
 
 def _line_for(hall: HallEntry, item: ItemEntry) -> LineEntry:
@@ -164,7 +228,7 @@ def _line_for(hall: HallEntry, item: ItemEntry) -> LineEntry:
 def _check(visit: _Visit) -> None:
     """What needs no database: the hall is open, and she is near enough."""
     _check_open(visit.hall, visit.now)
-    _check_distance(visit.hall, visit.place)
+    _check_distance(visit.hall, visit.wish.place)
 
 
 def _check_open(hall: HallEntry, now: datetime) -> None:

@@ -38,11 +38,11 @@ class AlreadyInLine(Refusal):
     sentence = ("您已为该事项取号。", "You already hold a number for this item.")
 
 
-class LevelTooLow(Refusal):
-    """The item asks for a surer identity."""
+class ProxyNotActive(Refusal):
+    """Whoever asks may not, or not any more, act for this person: ask for her consent (again)."""
 
-    status, code = 403, "level_too_low"
-    sentence = ("该事项需要更高的实名等级。", "This item needs a surer identity.")
+    status, code = 409, "proxy_not_active"
+    sentence = ("代办关系未生效或已失效。", "You may not act for this person, or not any more.")
 
 
 class NotOffered(Refusal):

@@ -14,6 +14,7 @@ from server.auth import CITIZEN, Principal, own_id
 from server.endpoint import endpoint
 from server.errors import (
     IdempotencyKeyReused,
+    LevelTooLow,
     NotFound,
     WrongStateRefusal,
 )
@@ -28,10 +29,10 @@ from server.tickets import joining, leaving
 from server.tickets.refusals import (
     AlreadyInLine,
     HallClosed,
-    LevelTooLow,
     LineClosed,
     LineFull,
     NotOffered,
+    ProxyNotActive,
     TooFar,
 )
 
@@ -47,11 +48,15 @@ class PlaceGiven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TakeNumber(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Take a number for an item at a hall."""
+    """Take a number for an item at a hall; `for` a person or company that I may act for.
+
+    `for` is the `id` of one of `GET /me/family`.
+    """
 
     hall: Annotated[str, msgspec.Meta(min_length=1, max_length=16, examples=["dg-24"])]
     item: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     place: PlaceGiven | None = None
+    proxy: UUID | None = msgspec.field(name="for", default=None)
 
 
 class TicketPage(msgspec.Struct, frozen=True):
@@ -88,18 +93,24 @@ class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         AlreadyInLine,
         LevelTooLow,
         NotOffered,
+        ProxyNotActive,
         IdempotencyKeyReused,
     ],
 )
 async def take_ticket(request: Request, who: Principal, body: TakeNumber) -> TicketView:
-    """Join the line that serves the item. Numbers are dense per line and day: A001, A002, …"""
+    """Join the line that serves the item. Numbers are dense per line and day: A001, A002, …
+
+    With `for` the number is that person's: she holds one for the item, whoever takes it, and both
+    see, follow and cancel it. What the item asks of identity is asked of me.
+    """
     room = services(request)
     at = body.place
     place = wgs84(at.lat, at.lng, at.datum, at="/place") if at else None
     return await joining.take_number(
-        joining.Wish(body.hall, body.item, place),
+        joining.Wish(body.hall, body.item, place, body.proxy),
         who,
         once(request, who.id),
+        sealer=room.sealer,
         now=room.clock.now(),
         directory=room.directory,
         feed=room.feed,
@@ -117,7 +128,7 @@ async def take_ticket(request: Request, who: Principal, body: TakeNumber) -> Tic
     returns=TicketPage,
 )
 async def list_tickets(request: Request, who: Principal, query: PageQuery) -> TicketPage:
-    """My tickets, newest first."""
+    """My tickets, and those I took for others, newest first."""
     found = await rows(VIEW_OF_CITIZEN, who.id, query.cursor, query.limit + 1)
     memory = services(request).feed.memory
     page = [_current(row, memory).view for row in found[: query.limit]]
@@ -138,7 +149,7 @@ async def list_tickets(request: Request, who: Principal, query: PageQuery) -> Ti
 async def show_ticket(request: Request, who: Principal, ticket: str) -> HTTPResponse:
     """A ticket of mine: its state, how many are ahead, which counter calls me."""
     found = await current_ticket(services(request).feed, own_id(ticket))
-    if found is None or found.citizen != who.id:
+    if found is None or not found.is_of(who.id):
         raise NotFound
     return Answer(found.encoded, content_type=JSON)
 
@@ -176,6 +187,5 @@ def _current(row: Any, memory: Memory) -> LiveTicket:
         return live
     view = ticket_view(row, hall=row["hall"], ahead=row["ahead"])
     version = memory.version_after(view.id, view.version)
-    return LiveTicket(
-        msgspec.structs.replace(view, version=version), row["citizen_id"], view.version
-    )
+    shown = msgspec.structs.replace(view, version=version)
+    return LiveTicket(shown, row["citizen_id"], view.version, row["acting_id"])

@@ -1,0 +1,215 @@
+"""Proxies 代办: who may act for whom, and how that was proved.
+
+A person spoken for is a citizen where she has an account, and else known by her number alone: then
+tickets for her bear a key made of its blind index, the same whoever takes them.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.fields.base import OnDelete
+from tortoise.indexes import Index
+from tortoise.migrations.constraints import UniqueConstraint
+from tortoise.models import Model
+
+from models.database import Transaction
+from models.identifiers import age_on, read_id
+from models.people import Citizen
+from models.sealing import Sealer
+
+NAME: Final = "proxy.name"
+ID_NUMBER: Final = "proxy.id_number"
+# What stands in `id_type` for a company, whose number is its unified social credit code.
+USCC: Final = "uscc"
+# Civil Code 民法典, article 17; Law on the Protection of the Elderly 老年人权益保障法, article 2.
+OF_AGE, ELDERLY = 18, 60
+
+
+class ProxyKind(StrEnum):
+    """What the person spoken for is to the one who acts."""
+
+    SPOUSE = "spouse"
+    CHILD = "child"
+    PARENT = "parent"
+    OTHER = "other"
+    COMPANY = "company"
+
+
+class Proof(StrEnum):
+    """Why somebody may act: the person said so by a code, or the one who acts declared it."""
+
+    CONSENT = "consent"
+    DECLARATION = "declaration"
+
+
+class ProxyState(StrEnum):
+    """Asked for, in force, or over."""
+
+    ASKED = "asked"
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+class Proxy(Model):
+    """That a citizen acts for somebody. What was done through it names it, so none is deleted.
+
+    One that has ended forgets name and number, but for `shown_as`: what tickets show of the name.
+    """
+
+    id = fields.UUIDField(primary_key=True)
+    citizen: fields.ForeignKeyRelation[Citizen] = fields.ForeignKeyField(
+        "models.Citizen", "proxies", on_delete=OnDelete.RESTRICT
+    )
+    # The citizen acted for, once it is known that she is one.
+    principal: fields.ForeignKeyNullableRelation[Citizen] = fields.ForeignKeyField(
+        "models.Citizen", "spoken_for_by", null=True, on_delete=OnDelete.RESTRICT
+    )
+    kind = fields.CharEnumField(ProxyKind, max_length=16)
+    proof = fields.CharEnumField(Proof, max_length=16)
+    state = fields.CharEnumField(ProxyState, max_length=16)
+    # Sealed, as the one who acts gave them.
+    name = fields.BinaryField(null=True)
+    id_type = fields.CharField(max_length=24, null=True)
+    id_number = fields.BinaryField(null=True)
+    id_index = fields.CharField(max_length=64, null=True)
+    # Masked, a company's whole: clear, because every look at a ticket needs it.
+    shown_as = fields.CharField(max_length=120, null=True)
+    # The person herself ended it: only her consent begins it again.
+    refused = fields.BooleanField(default=False)
+    asked_at = fields.DatetimeField()
+    active_at = fields.DatetimeField(null=True)
+    ended_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "proxy"
+        constraints = (UniqueConstraint(fields=("citizen_id", "id_index"), name="proxy_once"),)
+        indexes = (
+            Index(fields=("id_index",), name="proxy_by_number"),
+            Index(fields=("principal_id",), name="proxy_of_principal"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """A citizen acting for somebody, as a ticket needs to know it."""
+
+    proxy_id: UUID
+    citizen_id: UUID
+    kind: ProxyKind
+    state: ProxyState
+    shown_as: str | None = field(repr=False)
+    principal_id: UUID | None
+    # Who has no account is told apart by this.
+    person_key: UUID | None
+    # Declared for a minor who has come of age since.
+    outgrown: bool
+
+    @property
+    def on_behalf_of(self) -> UUID:
+        """Whom events name: the citizen acted for; who is none is named by the proxy."""
+        return self.principal_id or self.proxy_id
+
+
+async def acting(
+    tx: Transaction, sealer: Sealer, proxy_id: UUID, citizen_id: UUID, *, today: date
+) -> Acting | None:
+    """A citizen's proxy, which does not end before the transaction does; None: not one of hers."""
+    row = await tx.row(
+        """
+        SELECT id, citizen_id, kind, proof, state, id_type, id_number, shown_as, principal_id,
+               CASE WHEN principal_id IS NULL THEN left(id_index, 32)::uuid END AS person_key
+        FROM proxy
+        WHERE id = $1
+          AND citizen_id = coalesce((SELECT citizen_id FROM citizen_alias WHERE id = $2), $2)
+        FOR SHARE
+        """,
+        proxy_id,
+        citizen_id,
+    )
+    if row is None:
+        return None
+    outgrown = False
+    if row["proof"] == Proof.DECLARATION and row["id_number"] and row["id_type"] != USCC:
+        number = sealer.open(row["id_number"], field=ID_NUMBER, owner=row["id"])
+        outgrown = not may_be_declared(read_id(row["id_type"], number).born, today=today)
+    return Acting(
+        proxy_id=row["id"],
+        citizen_id=row["citizen_id"],
+        kind=ProxyKind(row["kind"]),
+        state=ProxyState(row["state"]),
+        shown_as=row["shown_as"],
+        principal_id=row["principal_id"],
+        person_key=row["person_key"],
+        outgrown=outgrown,
+    )
+
+
+def may_be_declared(born: date | None, *, today: date) -> bool:
+    """Whether somebody may be spoken for without her consent: minors and the elderly."""
+    return born is not None and not OF_AGE <= age_on(today, born) < ELDERLY
+
+
+def person_key(id_index: str) -> UUID:
+    """What tells people without an account apart, as `acting` reads it."""
+    return UUID(id_index[:32])
+
+
+async def adopt(tx: Transaction, id_index: str, citizen_id: UUID) -> None:
+    """Whoever was declared by this number is this citizen, as she has now proved."""
+    await tx.run(
+        """
+        UPDATE proxy SET principal_id = $2
+        WHERE id_index = $1 AND principal_id IS NULL AND state = 'active'
+        """,
+        id_index,
+        citizen_id,
+    )
+
+
+async def move_to(tx: Transaction, me: UUID, into: UUID) -> None:
+    """Give one citizen's proxies to another. Where both act for the same person, one is kept."""
+    doubles = await tx.rows(
+        """
+        UPDATE proxy o SET state = 'ended', ended_at = now(), name = NULL, id_type = NULL,
+            id_number = NULL, id_index = NULL
+        FROM proxy kept
+        WHERE o.citizen_id IN ($1, $2) AND kept.citizen_id IN ($1, $2) AND kept.id <> o.id
+          AND kept.id_index = o.id_index
+          AND (kept.state = 'active', o.asked_at, o.id)
+            > (o.state = 'active', kept.asked_at, kept.id)
+        RETURNING o.id, kept.id AS kept
+        """,
+        me,
+        into,
+    )
+    for double in doubles:
+        await tx.run(
+            "UPDATE ticket SET proxy_id = $2 WHERE proxy_id = $1", double["id"], double["kept"]
+        )
+    await tx.run("UPDATE proxy SET citizen_id = $2 WHERE citizen_id = $1", me, into)
+    await tx.run("UPDATE proxy SET principal_id = $2 WHERE principal_id = $1", me, into)
+
+
+async def forget(tx: Transaction, citizen_id: UUID) -> None:
+    """End whatever she does for others and others do for her, and forget whose it was."""
+    await tx.run(
+        """
+        UPDATE proxy SET state = 'ended', ended_at = coalesce(ended_at, now()), name = NULL,
+            id_type = NULL, id_number = NULL, id_index = NULL,
+            shown_as = CASE WHEN principal_id = $1 THEN NULL ELSE shown_as END
+        WHERE citizen_id = $1 OR principal_id = $1
+        """,
+        citizen_id,
+    )
+
+
+async def hold(tx: Transaction, citizen_id: UUID) -> None:
+    """Lock all proxies of a citizen and for her. Before her own row: takers lock in this order."""
+    await tx.run(
+        "SELECT 1 FROM proxy WHERE citizen_id = $1 OR principal_id = $1 ORDER BY id FOR UPDATE",
+        citizen_id,
+    )

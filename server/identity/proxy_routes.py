@@ -1,0 +1,209 @@
+"""Family members and companies, over HTTP: for whom I act, and who acts for me."""
+
+from sanic import Blueprint, Request
+
+from models.proxies import Proof, ProxyKind, ProxyState
+from scheduler.calendar import business_day
+from server.auth import CITIZEN, Principal, own_id
+from server.endpoint import endpoint
+from server.errors import (
+    IdempotencyKeyReused,
+    InvalidRequest,
+    LevelTooLow,
+    NotFound,
+    TooManyRequests,
+    WrongStateRefusal,
+)
+from server.idempotency import once
+from server.identity import consenting, proxies
+from server.identity.otp import OneTimeCodes
+from server.identity.proxy_views import Company, ConsentCode, FamilyMember, ProxyList, ProxyView
+from server.identity.real_names import Claim, read_claim
+from server.identity.refusals import (
+    AlreadyAdded,
+    ImpossibleNumber,
+    NotAvailable,
+    OwnNumber,
+    SmsCodeWrong,
+    TooManyDeclared,
+)
+from server.limits import IDENTITY
+from server.services import Services, services
+
+bp = Blueprint("family", url_prefix="/api/v1")
+EXAMPLE = {
+    "id": "019ab1c2-3d4e-7f50-8a9b-0c1d2e3f4a5b",
+    "side": "acting",
+    "relation": "child",
+    "name": "林**",
+    "id_type": "resident_id",
+    "number": "4419**********1234",
+    "proof": "declaration",
+    "state": "active",
+    "asked_at": "2026-11-23T09:30:00+08:00",
+    "active_at": "2026-11-23T09:30:00+08:00",
+}
+COMPANY_EXAMPLE = EXAMPLE | {
+    "relation": "company",
+    "name": "一厅通示范公司",
+    "id_type": "uscc",
+    "number": "91350100M000100Y43",
+}
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/me/family",
+    summary=("家庭成员与代办", "For whom I act, and who acts for me"),
+    tag="identity",
+    guard=CITIZEN,
+    returns=ProxyList,
+    example={"data": [EXAMPLE, COMPANY_EXAMPLE], "next_cursor": None},
+)
+async def list_family(request: Request, who: Principal) -> ProxyList:
+    """Family members and companies that I act or want to act for, and whoever may act for me."""
+    return ProxyList(await proxies.list_of(services(request).sealer, who.id))
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/me/family",
+    summary=("添加家庭成员", "Act for a family member"),
+    tag="identity",
+    guard=CITIZEN,
+    body=FamilyMember,
+    returns=ProxyView,
+    status=201,
+    idempotent=True,
+    example=EXAMPLE,
+    refuses=[
+        LevelTooLow,
+        ImpossibleNumber,
+        OwnNumber,
+        AlreadyAdded,
+        TooManyDeclared,
+        NotAvailable,
+        IdempotencyKeyReused,
+        TooManyRequests,
+    ],
+)
+async def add_family_member(request: Request, who: Principal, body: FamilyMember) -> ProxyView:
+    """Act for minors (under 18) and the elderly (from 60) by my declaration, five at most.
+
+    Anybody else is `asked`: if she is known here by this name and number, a code goes to her own
+    phone, at most one a minute, good for five minutes and five tries. The answer is the same if
+    not. Asking again sends another.
+    """
+    room = services(request)
+    room.limits.check(IDENTITY, who.id)
+    claim = _claim(room, body)
+    wanted = proxies.wanted_person(
+        ProxyKind(body.relation), claim, today=business_day(room.clock.now())
+    )
+    if wanted.proof is Proof.CONSENT:
+        _codes(room)
+    view = await proxies.add(
+        room.sealer, who.id, wanted, once(request, who.id), most=room.settings.most_declared
+    )
+    if view.state is ProxyState.ASKED:
+        asking = consenting.ask(
+            room.sealer,
+            _codes(room),
+            room.limits,
+            proxy_id=view.id,
+            citizen_id=who.id,
+            person=claim,
+        )
+        room.afterwards.do("ask_consent", asking)
+    return view
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/me/family/<proxy:str>/consent",
+    summary=("填写授权验证码", "She consents"),
+    tag="identity",
+    guard=CITIZEN,
+    body=ConsentCode,
+    returns=ProxyView,
+    example=EXAMPLE | {"relation": "spouse", "proof": "consent"},
+    refuses=[NotFound, WrongStateRefusal, SmsCodeWrong, NotAvailable, TooManyRequests],
+)
+async def consent_to_proxy(
+    request: Request, who: Principal, proxy: str, body: ConsentCode
+) -> ProxyView:
+    """The code that was sent to the person lets me act for her from now on."""
+    room, proxy_id = services(request), own_id(proxy)
+    room.limits.check(IDENTITY, who.id)
+    await consenting.consent(room.sealer, _codes(room), proxy_id, who.id, body.code)
+    found = await proxies.list_of(room.sealer, who.id)
+    return next(view for view in found if view.id == proxy_id)
+
+
+@endpoint(
+    bp,
+    "DELETE",
+    "/me/family/<proxy:str>",
+    summary=("解除代办关系", "Act for her no longer"),
+    tag="identity",
+    guard=CITIZEN,
+    status=204,
+    refuses=[NotFound],
+)
+async def end_proxy(request: Request, who: Principal, proxy: str) -> None:
+    """End what I do for somebody, or what somebody does for me. Numbers already taken stay.
+
+    Where the person herself ends it, only her consent begins it again.
+    """
+    await proxies.end(own_id(proxy), who.id)
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/me/companies",
+    summary=("添加企业", "Act for a company"),
+    tag="identity",
+    guard=CITIZEN,
+    body=Company,
+    returns=ProxyView,
+    status=201,
+    idempotent=True,
+    example=COMPANY_EXAMPLE,
+    refuses=[
+        LevelTooLow,
+        ImpossibleNumber,
+        AlreadyAdded,
+        TooManyDeclared,
+        IdempotencyKeyReused,
+        TooManyRequests,
+    ],
+)
+async def add_company(request: Request, who: Principal, body: Company) -> ProxyView:
+    """Act for a company by my declaration; it is listed and ended with the family."""
+    room = services(request)
+    room.limits.check(IDENTITY, who.id)
+    wanted = proxies.wanted_company(body.uscc, body.name)
+    return await proxies.add(
+        room.sealer, who.id, wanted, once(request, who.id), most=room.settings.most_companies
+    )
+
+
+def _claim(room: Services, body: FamilyMember) -> Claim:
+    """Whom she names. Raises ImpossibleNumber, or InvalidRequest for a name that is none."""
+    today = business_day(room.clock.now())
+    try:
+        return read_claim(body.name, body.id_type, body.id_number, today=today)
+    except InvalidRequest as refusal:
+        if any(fault.pointer == "id_number" for fault in refusal.errors):
+            raise ImpossibleNumber(errors=refusal.errors) from None
+        raise
+
+
+def _codes(room: Services) -> OneTimeCodes:
+    if room.platforms.sms is None:
+        raise NotAvailable
+    return OneTimeCodes(room.valkey, room.platforms.sms)
