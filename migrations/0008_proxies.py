@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
                     Index(fields=["principal_id"], name="proxy_of_principal"),
                 ],
                 "pk_attr": "id",
-                "table_description": "That a citizen acts for somebody. What was done through it names it, so none is deleted.",
+                "table_description": "That a citizen acts for somebody.",
             },
             bases=["Model"],
         ),

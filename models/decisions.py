@@ -15,6 +15,7 @@ from uuid import UUID
 
 from models.database import Transaction, rows, transaction
 from models.halls import CounterState, LineState
+from models.proxies import TAKEN_FOR
 from models.tickets import TicketState
 
 
@@ -191,28 +192,27 @@ async def own(ticket_id: UUID, citizen_id: UUID, *, tx: Transaction | None = Non
 _VIEW = """
     SELECT t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item, t.issued_at,
            t.called_at, c.code AS counter, t.version, t.citizen_id,
-           t.acting_id, t.proxy_id, p.kind AS proxy_kind, p.shown_as,
+           t.acting_id, {taken_for},
            CASE WHEN t.state = 'waiting' THEN
                (SELECT count(*) FROM ticket o WHERE o.line_id = t.line_id AND o.state = 'waiting'
                 AND (o.rank_time, o.id) < (t.rank_time, t.id))
            END AS ahead
-    FROM ticket t
+    FROM {tickets} t
     JOIN hall h ON h.id = t.hall_id
     JOIN line l ON l.id = t.line_id
     JOIN item i ON i.id = t.item_id
     LEFT JOIN counter c ON c.id = t.counter_id
-    LEFT JOIN proxy p ON p.id = t.proxy_id
 """
-VIEW_ONE = _VIEW + " WHERE t.id = $1"
-VIEW_OF_CITIZEN = (
-    _VIEW
-    + """
-    WHERE t.id IN (
-        (SELECT id FROM ticket WHERE citizen_id = $1 AND ($2::uuid IS NULL OR id < $2)
+# Those for her and those she took for others, each from an index of its own: a plan for both at
+# once would be made from statistics.
+_OF_CITIZEN = """(
+        (SELECT * FROM ticket WHERE citizen_id = $1 AND ($2::uuid IS NULL OR id < $2)
          ORDER BY id DESC LIMIT $3)
         UNION ALL
-        (SELECT id FROM ticket WHERE acting_id = $1 AND ($2::uuid IS NULL OR id < $2)
-         ORDER BY id DESC LIMIT $3))
-    ORDER BY t.id DESC LIMIT $3
-"""
+        (SELECT * FROM ticket WHERE acting_id = $1 AND citizen_id IS DISTINCT FROM $1
+         AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3)
+    )"""
+VIEW_ONE = _VIEW.format(tickets="ticket", taken_for=TAKEN_FOR) + " WHERE t.id = $1"
+VIEW_OF_CITIZEN = (
+    _VIEW.format(tickets=_OF_CITIZEN, taken_for=TAKEN_FOR) + " ORDER BY t.id DESC LIMIT $3"
 )

@@ -27,6 +27,11 @@ ID_NUMBER: Final = "proxy.id_number"
 USCC: Final = "uscc"
 # Civil Code 民法典, article 17; Law on the Protection of the Elderly 老年人权益保障法, article 2.
 OF_AGE, ELDERLY = 18, 60
+# For whom a ticket `t` was taken, as JSON. A sub-select stays a look-up, row by row, however many
+# proxies there are and whatever a plan was made from.
+TAKEN_FOR: Final = """CASE WHEN t.proxy_id IS NOT NULL THEN (
+               SELECT json_build_object('id', p.id, 'name', p.shown_as, 'relation', p.kind)
+               FROM proxy p WHERE p.id = t.proxy_id) END AS taken_for"""
 
 
 class ProxyKind(StrEnum):
@@ -55,9 +60,10 @@ class ProxyState(StrEnum):
 
 
 class Proxy(Model):
-    """That a citizen acts for somebody. What was done through it names it, so none is deleted.
+    """That a citizen acts for somebody.
 
-    One that has ended forgets name and number, but for `shown_as`: what tickets show of the name.
+    What was done through it names it, so none is deleted that was ever in force. One that has
+    ended forgets name and number, but for `shown_as`: what tickets show of the name.
     """
 
     id = fields.UUIDField(primary_key=True)

@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from models.database import Transaction, rows
+from models.proxies import TAKEN_FOR
 from models.tickets import Actor, Move, TicketState, after
 from models.together import BUSY, LOCKED, Busy, Patience, Together
 
@@ -63,7 +64,7 @@ _STEP = """
     SELECT step.nth, locked.id IS NULL AS busy,
            t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
            t.issued_at, t.called_at, c.code AS counter, t.version, t.citizen_id,
-           t.acting_id, t.proxy_id, p.kind AS proxy_kind, p.shown_as
+           t.acting_id, {taken_for}
     FROM step
     LEFT JOIN locked ON locked.id = step.hall_id
     LEFT JOIN moved t USING (nth)
@@ -71,14 +72,13 @@ _STEP = """
     LEFT JOIN line l ON l.id = t.line_id
     LEFT JOIN item i ON i.id = t.item_id
     LEFT JOIN counter c ON c.id = t.counter_id
-    LEFT JOIN proxy p ON p.id = t.proxy_id
 """
 
 
 def _statements(key: str, target: str) -> dict[Patience, str]:
     """The statement for each patience."""
     return {
-        patience: _STEP.format(key=key, target=target, locked=locked)
+        patience: _STEP.format(key=key, target=target, locked=locked, taken_for=TAKEN_FOR)
         for patience, locked in LOCKED.items()
     }
 

@@ -57,6 +57,10 @@ async def ask(
         await codes.send(citizen_id, asked.phone, str(proxy_id), template=TEMPLATE, name=name)
     except (TooManyRequests, PhoneRefused, PlatformUnavailable) as fault:
         log.info("consent_not_asked", fault=type(fault).__name__)
+        return
+    async with transaction() as tx:
+        actor, detail = Actor("citizen", citizen_id), {"proxy": str(proxy_id), "fields": ["phone"]}
+        await record(tx, Entry(actor, "citizen.asked", "citizen", found, detail=detail))
 
 
 async def consent(

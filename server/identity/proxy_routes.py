@@ -139,8 +139,10 @@ async def consent_to_proxy(
     room, proxy_id = services(request), own_id(proxy)
     room.limits.check(IDENTITY, who.id)
     await consenting.consent(room.sealer, _codes(room), proxy_id, who.id, body.code)
-    found = await proxies.list_of(room.sealer, who.id)
-    return next(view for view in found if view.id == proxy_id)
+    for view in await proxies.list_of(room.sealer, who.id):
+        if view.id == proxy_id:
+            return view
+    raise NotFound  # ended since
 
 
 @endpoint(

@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from models.database import rows
-from models.proxies import ProxyKind
+from models.proxies import TAKEN_FOR
 from models.tickets import TicketState
 from scheduler.calendar import SHANGHAI
 from server.halls.directory import HallEntry
@@ -44,8 +44,7 @@ _HALL = """
       (SELECT coalesce(json_agg(r ORDER BY r.rank_time, r.id), '[]') FROM (
         SELECT t.id, t.number, t.state, l.code AS line, i.code AS item, t.citizen_id, t.issued_at,
                t.called_at, c.code AS counter, t.version, t.rank_time, t.acting_id,
-               CASE WHEN t.proxy_id IS NOT NULL THEN json_build_object(
-                   'id', t.proxy_id, 'name', p.shown_as, 'relation', p.kind) END AS taken_for
+               {taken_for}
         FROM (
           SELECT * FROM ticket WHERE hall_id = $1 AND ended_at IS NULL
           UNION ALL (
@@ -54,8 +53,7 @@ _HALL = """
         ) t
         JOIN line l ON l.id = t.line_id
         JOIN item i ON i.id = t.item_id
-        LEFT JOIN counter c ON c.id = t.counter_id
-        LEFT JOIN proxy p ON p.id = t.proxy_id) r) AS tickets,
+        LEFT JOIN counter c ON c.id = t.counter_id) r) AS tickets,
       (SELECT coalesce(json_agg(r ORDER BY r.at DESC, r.id DESC), '[]') FROM (
         SELECT t.number, c.code AS counter, e.at, e.id
         FROM ticket_event e
@@ -63,7 +61,7 @@ _HALL = """
         JOIN counter c ON c.id = e.counter_id
         WHERE e.hall_id = $1 AND e.move = 'call' AND e.at >= $4
         ORDER BY e.at DESC, e.id DESC LIMIT $5) r) AS calls
-"""
+""".replace("{taken_for}", TAKEN_FOR)
 
 
 class _LineRow(msgspec.Struct, frozen=True):
@@ -91,6 +89,7 @@ class _TicketRow(msgspec.Struct, frozen=True):
 _decode_lines = msgspec.json.Decoder(list[_LineRow]).decode
 _decode_counters = msgspec.json.Decoder(tuple[BoardCounter, ...]).decode
 _decode_tickets = msgspec.json.Decoder(list[_TicketRow]).decode
+_decode_taken_for = msgspec.json.Decoder(TakenFor).decode
 _decode_calls = msgspec.json.Decoder(list[Call]).decode
 
 
@@ -185,12 +184,8 @@ def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
         wait=None,
         counter=row["counter"],
         version=row["version"],
-        taken_for=_taken_for(row) if row["proxy_id"] else None,
+        taken_for=_decode_taken_for(row["taken_for"]) if row["taken_for"] else None,
     )
-
-
-def _taken_for(row: Any) -> TakenFor:
-    return TakenFor(row["proxy_id"], row["shown_as"], ProxyKind(row["proxy_kind"]))
 
 
 def shown(at: datetime) -> datetime:

@@ -19,7 +19,7 @@ Made from the routes' own declarations by `python -m server.web.guards > docs/gu
 No role implies another. Staff work in the halls and levels of their account: on a route of a hall,
 only those who belong to it may. Who still has to change a one-time password or to enrol a device
 may only use what is marked *. A citizen's record is hers alone: to others there is none.
-On the socket `/api/v1/live` halls are for everybody, tickets for the citizen whose they are.
+On the socket `/api/v1/live` halls are for everybody, a ticket for whom it is and who took it.
 
 | route | who may |
 |---|---|

@@ -207,14 +207,12 @@ async def test_the_level_is_asked_of_whoever_acts(api: Api, hall: str, lin: Pers
     child = await a_child_of(lin)
     reply = await take_for(lin, child, hall, api.item(hall, "A", level=2))
     assert reply.status_code == 201, reply.text
-    surer = [
-        code
-        for code in api.services.directory.hall(hall).offers
-        if api.services.directory.item(code).level_required == 3
-    ]
-    if surer:
-        refused = await take_for(lin, child, hall, surer[0])
-        assert (refused.status_code, refused.json()["code"]) == (403, "level_too_low")
+    directory = api.services.directory
+    surest = next(
+        code for code in directory.hall("dg-00").offers if directory.item(code).level_required == 3
+    )
+    refused = await take_for(lin, child, "dg-00", surest)
+    assert (refused.status_code, refused.json()["code"]) == (403, "level_too_low")
 
 
 async def test_a_company_holds_one_number_an_item(api: Api, hall: str, lin: Person) -> None:
