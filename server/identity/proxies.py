@@ -22,11 +22,17 @@ from models.identifiers import (
 from models.proxies import ID_NUMBER, NAME, USCC, Proof, ProxyKind, ProxyState, may_be_declared
 from models.sealing import Sealer
 from models.tickets import Actor
-from server.errors import FieldError, InvalidRequest, LevelTooLow, NotFound, NotSignedIn
+from server.errors import FieldFault, InvalidRequest, LevelTooLow, NotFound, NotSignedIn
 from server.idempotency import Once
 from server.identity.proxy_views import ProxyView, Side
 from server.identity.real_names import Claim
-from server.identity.refusals import AlreadyAdded, ImpossibleNumber, OwnNumber, TooManyDeclared
+from server.identity.refusals import (
+    EMPTY,
+    NOT_A_NUMBER,
+    AlreadyAdded,
+    OwnNumber,
+    TooManyDeclared,
+)
 from server.live.reading import shown
 
 # Who acts for others is known by her real name.
@@ -61,13 +67,13 @@ def wanted_person(kind: ProxyKind, claim: Claim, *, today: date) -> Wanted:
 
 
 def wanted_company(uscc: str, name: str) -> Wanted:
-    """A company. Raises ImpossibleNumber or InvalidRequest."""
+    """A company. Raises InvalidRequest."""
     try:
         code = read_uscc(uscc)
     except NotAnIdentifier as fault:
-        raise ImpossibleNumber(errors=[FieldError("uscc", fault.fault)]) from None
+        raise InvalidRequest(errors=[FieldFault("/uscc", NOT_A_NUMBER[fault.fault])]) from None
     if not (told := read_name(name)):
-        raise InvalidRequest(errors=[FieldError("name", "empty")])
+        raise InvalidRequest(errors=[FieldFault("/name", EMPTY)])
     return Wanted(ProxyKind.COMPANY, told, USCC, code, Proof.DECLARATION)
 
 

@@ -8,7 +8,6 @@ from server.auth import CITIZEN, Principal, own_id
 from server.endpoint import endpoint
 from server.errors import (
     IdempotencyKeyReused,
-    InvalidRequest,
     LevelTooLow,
     NotFound,
     TooManyRequests,
@@ -18,10 +17,9 @@ from server.idempotency import once
 from server.identity import consenting, proxies
 from server.identity.otp import OneTimeCodes
 from server.identity.proxy_views import Company, ConsentCode, FamilyMember, ProxyList, ProxyView
-from server.identity.real_names import Claim, read_claim
+from server.identity.real_names import read_claim
 from server.identity.refusals import (
     AlreadyAdded,
-    ImpossibleNumber,
     NotAvailable,
     OwnNumber,
     SmsCodeWrong,
@@ -80,7 +78,6 @@ async def list_family(request: Request, who: Principal) -> ProxyList:
     example=EXAMPLE,
     refuses=[
         LevelTooLow,
-        ImpossibleNumber,
         OwnNumber,
         AlreadyAdded,
         TooManyDeclared,
@@ -98,10 +95,9 @@ async def add_family_member(request: Request, who: Principal, body: FamilyMember
     """
     room = services(request)
     room.limits.check(IDENTITY, who.id)
-    claim = _claim(room, body)
-    wanted = proxies.wanted_person(
-        ProxyKind(body.relation), claim, today=business_day(room.clock.now())
-    )
+    today = business_day(room.clock.now())
+    claim = read_claim(body.name, body.id_type, body.id_number, today=today)
+    wanted = proxies.wanted_person(ProxyKind(body.relation), claim, today=today)
     if wanted.proof is Proof.CONSENT:
         _codes(room)
     view = await proxies.add(
@@ -177,7 +173,6 @@ async def end_proxy(request: Request, who: Principal, proxy: str) -> None:
     example=COMPANY_EXAMPLE,
     refuses=[
         LevelTooLow,
-        ImpossibleNumber,
         AlreadyAdded,
         TooManyDeclared,
         IdempotencyKeyReused,
@@ -192,17 +187,6 @@ async def add_company(request: Request, who: Principal, body: Company) -> ProxyV
     return await proxies.add(
         room.sealer, who.id, wanted, once(request, who.id), most=room.settings.most_companies
     )
-
-
-def _claim(room: Services, body: FamilyMember) -> Claim:
-    """Whom she names. Raises ImpossibleNumber, or InvalidRequest for a name that is none."""
-    today = business_day(room.clock.now())
-    try:
-        return read_claim(body.name, body.id_type, body.id_number, today=today)
-    except InvalidRequest as refusal:
-        if any(fault.pointer == "id_number" for fault in refusal.errors):
-            raise ImpossibleNumber(errors=refusal.errors) from None
-        raise
 
 
 def _codes(room: Services) -> OneTimeCodes:

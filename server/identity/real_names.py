@@ -13,6 +13,7 @@ from models.sealing import Sealer
 from server.errors import FieldFault, InvalidRequest, TooManyRequests
 from server.identity.joining import Proven
 from server.identity.refusals import (
+    EMPTY,
     NOT_A_NUMBER,
     FaceNotPassed,
     IdentityMismatch,
@@ -38,7 +39,7 @@ def read_claim(name: str, id_type: IdType, id_number: str, *, today: date) -> Cl
     except NotAnIdentifier as fault:
         raise InvalidRequest(errors=[FieldFault("/id_number", NOT_A_NUMBER[fault.fault])]) from None
     if not (told := read_name(name)):
-        raise InvalidRequest(errors=[FieldFault("/name", ("不能为空。", "must not be empty"))])
+        raise InvalidRequest(errors=[FieldFault("/name", EMPTY)])
     return Claim(told, document)
 
 

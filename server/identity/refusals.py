@@ -10,6 +10,7 @@ NOT_A_NUMBER: dict[Fault, Sentence] = {
     "birth_date": ("出生日期不可能。", "has an impossible birth date"),
     "check_digit": ("校验码不对，请核对每一位。", "has a wrong check digit: look at every digit"),
 }
+EMPTY: Sentence = ("不能为空。", "must not be empty")
 
 
 class NotAvailable(Refusal):
@@ -62,13 +63,6 @@ class IdentityFixed(Refusal):
         "该账号已实名为其他人，不能更改。",
         "This account is already verified as somebody else.",
     )
-
-
-class ImpossibleNumber(Refusal):
-    """No such number can exist; `errors` says where, and what is wrong with it."""
-
-    status, code = 422, "impossible_number"
-    sentence = ("证件号码或代码有误。", "There can be no such number.")
 
 
 class OwnNumber(Refusal):

@@ -190,7 +190,7 @@ async def test_a_person_only_asked_or_anothers_is_not_acted_for(
     nobodys = await take_for(lin, {"id": "019ab1c2-3d4e-7f50-8a9b-0c1d2e3f4a5b"}, hall, item)
     assert (nobodys.status_code, nobodys.json()["code"]) == (404, "not_found")
     malformed = await take_for(lin, {"id": "my-child"}, hall, item)
-    assert (malformed.status_code, malformed.json()["errors"][0]["pointer"]) == (400, "/for")
+    assert (malformed.status_code, malformed.json()["errors"][0]["pointer"]) == (422, "/for")
 
 
 async def test_a_child_that_has_come_of_age_speaks_for_herself(
@@ -230,7 +230,7 @@ async def test_a_company_holds_one_number_an_item(api: Api, hall: str, lin: Pers
 async def test_the_clerk_sees_for_whom_it_is(api: Api, hall: str, lin: Person) -> None:
     child, clerk = await a_child_of(lin), await api.clerk(hall)
     await take_for(lin, child, hall, api.item(hall, "E"))
-    counters = (await clerk.get(f"/halls/{hall}/counters")).json()
+    counters = (await clerk.get(f"/halls/{hall}/counters")).json()["data"]
     counter = next(one["code"] for one in counters if "E" in one["skills"])
     await clerk.at(hall, counter, "open")
     for action in ("call-next", "start", "finish"):
