@@ -201,7 +201,10 @@ async def move_to(tx: Transaction, me: UUID, into: UUID) -> None:
 
 
 async def forget(tx: Transaction, citizen_id: UUID) -> None:
-    """End whatever she does for others and others do for her, and forget whose it was."""
+    """End whatever she does for others and others do for her, and forget who they are.
+
+    Her open tickets have been given up before.
+    """
     await tx.run(
         """
         UPDATE proxy SET state = 'ended', ended_at = coalesce(ended_at, now()), name = NULL,
@@ -209,6 +212,10 @@ async def forget(tx: Transaction, citizen_id: UUID) -> None:
             shown_as = CASE WHEN principal_id = $1 THEN NULL ELSE shown_as END
         WHERE citizen_id = $1 OR principal_id = $1
         """,
+        citizen_id,
+    )
+    await tx.run(
+        "UPDATE ticket SET person_key = NULL WHERE acting_id = $1 AND ended_at IS NOT NULL",
         citizen_id,
     )
 

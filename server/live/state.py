@@ -63,7 +63,7 @@ class LiveTicket(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
 
     def is_of(self, citizen_id: UUID) -> bool:
         """Whether she may see it: it is for her, or she took it."""
-        return citizen_id in {self.citizen, self.acting}
+        return citizen_id in (self.citizen, self.acting)
 
     @cached_property
     def encoded(self) -> bytes:
