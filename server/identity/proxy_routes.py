@@ -29,19 +29,13 @@ from server.limits import IDENTITY
 from server.services import Services, services
 
 bp = Blueprint("family", url_prefix="/api/v1")
-EXAMPLE = {
-    "id": "019ab1c2-3d4e-7f50-8a9b-0c1d2e3f4a5b",
-    "side": "acting",
+DECLARED_CHILD = {
     "relation": "child",
-    "name": "林**",
-    "id_type": "resident_id",
-    "number": "4419**********1234",
     "proof": "declaration",
     "state": "active",
-    "asked_at": "2026-11-23T09:30:00+08:00",
     "active_at": "2026-11-23T09:30:00+08:00",
 }
-COMPANY_EXAMPLE = EXAMPLE | {
+DECLARED_COMPANY = DECLARED_CHILD | {
     "relation": "company",
     "name": "一厅通示范公司",
     "id_type": "uscc",
@@ -57,7 +51,6 @@ COMPANY_EXAMPLE = EXAMPLE | {
     tag="identity",
     guard=CITIZEN,
     returns=ProxyList,
-    example={"data": [EXAMPLE, COMPANY_EXAMPLE], "next_cursor": None},
 )
 async def list_family(request: Request, who: Principal) -> ProxyList:
     """Family members and companies that I act or want to act for, and whoever may act for me."""
@@ -75,7 +68,7 @@ async def list_family(request: Request, who: Principal) -> ProxyList:
     returns=ProxyView,
     status=201,
     idempotent=True,
-    example=EXAMPLE,
+    example=DECLARED_CHILD,
     refuses=[
         LevelTooLow,
         OwnNumber,
@@ -125,7 +118,7 @@ async def add_family_member(request: Request, who: Principal, body: FamilyMember
     guard=CITIZEN,
     body=ConsentCode,
     returns=ProxyView,
-    example=EXAMPLE | {"relation": "spouse", "proof": "consent"},
+    example={"state": "active", "active_at": "2026-11-23T09:31:00+08:00"},
     refuses=[NotFound, WrongStateRefusal, SmsCodeWrong, NotAvailable, TooManyRequests],
 )
 async def consent_to_proxy(
@@ -170,7 +163,7 @@ async def end_proxy(request: Request, who: Principal, proxy: str) -> None:
     returns=ProxyView,
     status=201,
     idempotent=True,
-    example=COMPANY_EXAMPLE,
+    example=DECLARED_COMPANY,
     refuses=[
         LevelTooLow,
         AlreadyAdded,

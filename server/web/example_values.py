@@ -112,7 +112,9 @@ VALUES: dict[str, Any] = {
     "issued_at": _AT,
     "called_at": None,
     "at": _LATER,
+    "for": None,
     "TicketView.counter": None,
+    "TakenFor.name": "林**",
     "TicketView.state": "waiting",
     # People and their sign-ins
     "access_token": _TOKEN,
@@ -143,6 +145,12 @@ VALUES: dict[str, Any] = {
     "started_at": _AT,
     "last_seen_at": _LATER,
     "ended": 2,
+    "proxy": _ID,
+    "FamilyMember.name": "林小满",
+    "FamilyMember.id_number": "44190020150504001X",
+    "ProxyView.name": "林**",
+    "ProxyView.number": "4419**********0016",
+    "active_at": None,
     # Staff
     "otp": "123456",
     "username": "clerk.dg-24.01",
