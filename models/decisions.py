@@ -16,7 +16,7 @@ from uuid import UUID
 from models.database import Transaction, rows, transaction
 from models.halls import CounterState, LineState
 from models.proxies import TAKEN_FOR
-from models.tickets import TicketState
+from models.tickets import DAY_ENDED, TicketState
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,8 @@ async def own(ticket_id: UUID, citizen_id: UUID, *, tx: Transaction | None = Non
 
 
 _VIEW = """
-    SELECT t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item, t.issued_at,
+    SELECT {day_ended},
+           t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item, t.issued_at,
            t.called_at, c.code AS counter, t.version, t.citizen_id,
            t.acting_id, {taken_for},
            CASE WHEN t.state = 'waiting' THEN
@@ -212,7 +213,10 @@ _OF_CITIZEN = """(
         (SELECT * FROM ticket WHERE acting_id = $1 AND citizen_id IS DISTINCT FROM $1
          AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3)
     )"""
-VIEW_ONE = _VIEW.format(tickets="ticket", taken_for=TAKEN_FOR) + " WHERE t.id = $1"
+VIEW_ONE = (
+    _VIEW.format(tickets="ticket", taken_for=TAKEN_FOR, day_ended=DAY_ENDED) + " WHERE t.id = $1"
+)
 VIEW_OF_CITIZEN = (
-    _VIEW.format(tickets=_OF_CITIZEN, taken_for=TAKEN_FOR) + " ORDER BY t.id DESC LIMIT $3"
+    _VIEW.format(tickets=_OF_CITIZEN, taken_for=TAKEN_FOR, day_ended=DAY_ENDED)
+    + " ORDER BY t.id DESC LIMIT $3"
 )

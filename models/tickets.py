@@ -54,6 +54,14 @@ TRANSITIONS: dict[tuple[TicketState, Move], TicketState] = {
 }
 
 
+# Whether a ticket `t` was ended by the end of its day. Only one that ended on a later day can have
+# been, so that the events of all others are not looked at.
+DAY_ENDED = """
+    CASE WHEN (t.ended_at AT TIME ZONE 'Asia/Shanghai')::date > t.day THEN EXISTS (
+        SELECT 1 FROM ticket_event e WHERE e.ticket_id = t.id AND e.move = 'lapse')
+    END AS day_ended"""
+
+
 class WrongState(Exception):
     """The ticket or counter is not in a state in which this can happen."""
 

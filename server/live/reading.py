@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from models.database import rows
 from models.proxies import TAKEN_FOR
-from models.tickets import TicketState
+from models.tickets import DAY_ENDED, TicketState
 from scheduler.calendar import SHANGHAI
 from server.halls.directory import HallEntry
 from server.live.state import (
@@ -42,7 +42,8 @@ _HALL = """
         LEFT JOIN ticket t ON t.counter_id = c.id AND t.state IN ('called', 'serving')
         WHERE c.hall_id = $1) r) AS counters,
       (SELECT coalesce(json_agg(r ORDER BY r.rank_time, r.id), '[]') FROM (
-        SELECT t.id, t.number, t.state, l.code AS line, i.code AS item, t.citizen_id, t.issued_at,
+        SELECT {day_ended},
+               t.id, t.number, t.state, l.code AS line, i.code AS item, t.citizen_id, t.issued_at,
                t.called_at, c.code AS counter, t.version, t.rank_time, t.acting_id,
                {taken_for}
         FROM (
@@ -61,7 +62,7 @@ _HALL = """
         JOIN counter c ON c.id = e.counter_id
         WHERE e.hall_id = $1 AND e.move = 'call' AND e.at >= $4
         ORDER BY e.at DESC, e.id DESC LIMIT $5) r) AS calls
-""".replace("{taken_for}", TAKEN_FOR)
+""".replace("{taken_for}", TAKEN_FOR).replace("{day_ended}", DAY_ENDED)
 
 
 class _LineRow(msgspec.Struct, frozen=True):
@@ -84,6 +85,7 @@ class _TicketRow(msgspec.Struct, frozen=True):
     version: int
     acting_id: UUID | None
     taken_for: TakenFor | None
+    day_ended: bool | None
 
 
 _decode_lines = msgspec.json.Decoder(list[_LineRow]).decode
@@ -165,11 +167,15 @@ def _view(row: _TicketRow, hall: str, ahead: int | None, version: int) -> Ticket
         counter=row.counter,
         version=version,
         taken_for=row.taken_for,
+        reason="day_ended" if row.day_ended else None,
     )
 
 
 def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
-    """A ticket of a `VIEW_ONE` row as its holder sees it; the version is the row's own."""
+    """A ticket of a `VIEW_ONE` row as its holder sees it; the version is the row's own.
+
+    A step that somebody has just made tells no `day_ended`: nobody's step is that.
+    """
     called_at = row["called_at"]
     return TicketView(
         id=row["id"],
@@ -185,6 +191,7 @@ def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
         counter=row["counter"],
         version=row["version"],
         taken_for=_decode_taken_for(row["taken_for"]) if row["taken_for"] else None,
+        reason="day_ended" if row.get("day_ended") else None,
     )
 
 

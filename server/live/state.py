@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from functools import cached_property
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -36,6 +37,7 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     """A ticket as its holder sees it. `ahead` and `wait` are null once she is not waiting.
 
     `for` says for whom it was taken, where that is not whoever took it.
+    `reason` is why it ended where no person ended it: `day_ended`, at the end of its day.
     """
 
     id: UUID
@@ -51,6 +53,7 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     counter: str | None
     version: int
     taken_for: TakenFor | None = msgspec.field(name="for", default=None)
+    reason: Literal["day_ended"] | None = None
 
 
 class LiveTicket(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):

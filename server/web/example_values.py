@@ -115,6 +115,7 @@ VALUES: dict[str, Any] = {
     "for": None,
     "TicketView.counter": None,
     "TakenFor.name": "林**",
+    "TicketView.reason": None,
     "TicketView.state": "waiting",
     # People and their sign-ins
     "access_token": _TOKEN,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from models.database import rows
 from server.live.feed import CHANGED, decode_changes, subscribed
+from server.live.reading import read_hall
 from server.tickets.day_end import lapse_past_days
 from tests.conftest import Api, until
 from tests.people import Person
@@ -32,8 +33,33 @@ async def test_the_word_of_a_lapsed_ticket_bears_the_version_of_its_row(api: Api
     assert row["state"] == "cancelled"
     assert said[UUID(ticket["id"])] == row["version"] > ahead
     shown = (await lin.get(f"/tickets/{ticket['id']}")).json()
-    assert shown["state"] == "cancelled"
+    assert (shown["state"], shown["reason"]) == ("cancelled", "day_ended")
     await until(lambda: feed.memory.halls[hall].waiting == 0)
+
+
+async def test_a_ticket_says_that_its_day_ended_wherever_it_is_read(api: Api) -> None:
+    hall = await api.quiet_hall()
+    lin = await api.citizen()
+    lapsed = (await lin.take(hall, api.item(hall, "E"))).json()
+    assert lapsed["reason"] is None
+    await lapse_past_days(now=NEXT_DAY, feed=api.services.feed)
+    [listed] = (await lin.get("/tickets")).json()["data"]
+    assert (listed["state"], listed["reason"]) == ("cancelled", "day_ended")
+    hall_now = await read_hall(api.services.directory.hall(hall), None, now=NEXT_DAY, version=1)
+    [projected] = [live.view for live in hall_now.tickets if str(live.view.id) == lapsed["id"]]
+    assert (projected.state, projected.reason) == ("cancelled", "day_ended")
+
+
+async def test_a_ticket_that_somebody_ended_gives_no_reason_even_after_midnight(api: Api) -> None:
+    hall = await api.quiet_hall()
+    lin = await api.citizen()
+    ticket = (await lin.take(hall, api.item(hall, "E"))).json()
+    cancelled = (await lin.post(f"/tickets/{ticket['id']}/cancel")).json()
+    assert (cancelled["state"], cancelled["reason"]) == ("cancelled", None)
+    # As if she had been faster than the day's end by a second.
+    await rows("UPDATE ticket SET ended_at = $2 WHERE id = $1", ticket["id"], NEXT_DAY)
+    [listed] = (await lin.get("/tickets")).json()["data"]
+    assert (listed["state"], listed["reason"]) == ("cancelled", None)
 
 
 async def test_a_second_look_finds_nothing_left_of_past_days(api: Api) -> None:
