@@ -27,6 +27,8 @@ class LineFacts:
     waiting_limit: int | None
     waiting: int
     has_open_ticket: bool
+    # That ticket, where whoever takes the number may see it: it is for her, or she took it.
+    open_ticket_id: UUID | None
     level: int
 
 
@@ -108,6 +110,9 @@ async def line_facts(
                 AS waiting,
             EXISTS (SELECT 1 FROM ticket t WHERE (t.citizen_id = $2 OR t.person_key = $4)
                 AND t.item_id = $3 AND t.ended_at IS NULL) AS has_open_ticket,
+            (SELECT id FROM ticket t WHERE (t.citizen_id = $2 OR t.person_key = $4)
+                AND t.item_id = $3 AND t.ended_at IS NULL
+                AND $5 IN (t.citizen_id, t.acting_id) LIMIT 1) AS open_ticket_id,
             coalesce((SELECT level FROM citizen WHERE id = $5), 0) AS level
         FROM line WHERE id = $1
         """,
@@ -123,8 +128,19 @@ async def line_facts(
         waiting_limit=row["waiting_limit"],
         waiting=row["waiting"],
         has_open_ticket=row["has_open_ticket"],
+        open_ticket_id=row["open_ticket_id"],
         level=row["level"],
     )
+
+
+async def open_ticket_of(citizen_id: UUID, item_id: UUID) -> UUID | None:
+    """The ticket that a citizen has open for an item."""
+    found = await rows(
+        "SELECT id FROM ticket WHERE citizen_id = $1 AND item_id = $2 AND ended_at IS NULL",
+        citizen_id,
+        item_id,
+    )
+    return found[0]["id"] if found else None
 
 
 async def counter_facts(

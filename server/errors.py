@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+from uuid import UUID
 
 import msgspec
 from sanic.response import HTTPResponse
@@ -36,7 +37,10 @@ class FieldFault:
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`application/problem+json`, RFC 9457. `errors` are the faults of single fields."""
+    """`application/problem+json`, RFC 9457. `errors` are the faults of single fields.
+
+    `ticket_id` is the ticket that stands in the way, with `already_in_line`.
+    """
 
     type: str
     title: str
@@ -45,6 +49,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     code: str
     instance: str
     errors: list[FieldError] = []
+    ticket_id: UUID | None = None
 
 
 class Refusal(Exception):
@@ -57,6 +62,7 @@ class Refusal(Exception):
     code: ClassVar[str] = "refused"
     sentence: ClassVar[Sentence] = ("请求被拒绝。", "The request was refused.")
     known: ClassVar[dict[str, type["Refusal"]]] = {}
+    ticket_id: UUID | None = None
 
     def __init_subclass__(cls) -> None:
         Refusal.known[cls.code] = cls
@@ -274,6 +280,7 @@ def problem_response(refusal: Refusal, *, instance: str, english: bool) -> HTTPR
         code=refusal.code,
         instance=instance,
         errors=[FieldError(fault.pointer, fault.detail[english]) for fault in refusal.errors],
+        ticket_id=refusal.ticket_id,
     )
     return Answer(
         _encode(problem),

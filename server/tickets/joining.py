@@ -104,7 +104,9 @@ async def _taken(visit: _Visit, once: Once, sealer: Sealer) -> TicketView:
     except asyncpg.UniqueViolationError as taken:
         # She asked twice at once: each look found nothing, the key sees both.
         if taken.constraint_name in {"ticket_open_once", "ticket_open_once_for"}:
-            raise AlreadyInLine from None
+            hers = visit.wish.proxy is None
+            find = decisions.open_ticket_of(visit.who.id, visit.item.id) if hers else None
+            raise AlreadyInLine(await find if find else None) from None
         raise
 
 
@@ -260,7 +262,7 @@ def _decide(facts: LineFacts, item: ItemEntry) -> None:
     if facts.level < item.level_required:
         raise LevelTooLow
     if facts.has_open_ticket:
-        raise AlreadyInLine
+        raise AlreadyInLine(facts.open_ticket_id)
     if facts.state is not LineState.OPEN:
         raise LineClosed
     if facts.waiting_limit is not None and facts.waiting >= facts.waiting_limit:

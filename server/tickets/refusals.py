@@ -1,5 +1,7 @@
 """Why a number is not given."""
 
+from uuid import UUID
+
 from server.errors import Refusal
 
 
@@ -32,10 +34,14 @@ class TooFar(Refusal):
 
 
 class AlreadyInLine(Refusal):
-    """One open ticket a person and item."""
+    """One open ticket a person and item; `ticket_id` is that one, where you may see it."""
 
     status, code = 409, "already_in_line"
     sentence = ("您已为该事项取号。", "You already hold a number for this item.")
+
+    def __init__(self, ticket_id: UUID | None = None) -> None:
+        super().__init__()
+        self.ticket_id = ticket_id
 
 
 class ProxyNotActive(Refusal):

@@ -233,6 +233,7 @@ VALUES: dict[str, Any] = {
     "Problem.code": "not_found",
     "Problem.instance": "/api/v1/halls/dg-99",
     "Problem.errors": [],
+    "Problem.ticket_id": None,
     "FieldError.pointer": "/lng",
     "FieldError.detail": "lat 和 lng 应同时给出。",
 }

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from server.errors import PROBLEM_PAGE, FieldError, InvalidRequest, Problem, Refusal
+from server.tickets.refusals import AlreadyInLine
 from server.web.example_values import VALUES
 
 Schema = dict[str, Any]
@@ -78,5 +79,6 @@ def refusal_shown(refusal: type[Refusal]) -> Any:
             code=refusal.code,
             instance="/api/v1/halls",
             errors=wrong if refusal is InvalidRequest else [],
+            ticket_id=VALUES["ticket"] if refusal is AlreadyInLine else None,
         )
     )

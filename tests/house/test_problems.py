@@ -17,7 +17,7 @@ def assert_problem(reply: httpx.Response, status: int, code: str) -> dict[str, A
     assert reply.status_code == status, reply.text
     assert reply.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = reply.json()
-    assert problem.keys() - {"errors"} == MEMBERS
+    assert problem.keys() - {"errors", "ticket_id"} == MEMBERS
     assert (problem["status"], problem["code"]) == (status, code)
     assert problem["type"] == f"/docs/problems#{code}"
     assert reply.headers["x-request-id"]

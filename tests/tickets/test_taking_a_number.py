@@ -55,11 +55,14 @@ async def test_her_ticket_is_hers_alone(api: Api, hall: str, lin: Person) -> Non
 
 async def test_one_open_ticket_a_person_and_item(api: Api, hall: str, lin: Person) -> None:
     item = api.item(hall, "E")
-    assert (await lin.take(hall, item)).status_code == 201
+    first = await lin.take(hall, item)
+    assert first.status_code == 201
     again = await lin.take(hall, item)
     assert (again.status_code, again.json()["code"]) == (409, "already_in_line")
+    assert again.json()["ticket_id"] == first.json()["id"]
     elsewhere = await lin.take("dg-00", item)
     assert elsewhere.json()["code"] == "already_in_line"
+    assert elsewhere.json()["ticket_id"] == first.json()["id"]
     assert (await lin.take(hall, api.item(hall, "E", nth=1))).status_code == 201
 
 

@@ -75,10 +75,14 @@ async def test_who_has_an_account_holds_one_number_whoever_takes_it(
     wang, persona = await with_a_phone(api)
     proxy = await acting_with_consent(api, lin, persona)
     first, second = api.item(hall, "E"), api.item(hall, "E", nth=1)
-    assert (await take_for(lin, proxy, hall, first)).status_code == 201
-    assert (await wang.take(hall, first)).json()["code"] == "already_in_line"
+    taken = await take_for(lin, proxy, hall, first)
+    assert taken.status_code == 201
+    refused = (await wang.take(hall, first)).json()
+    assert (refused["code"], refused["ticket_id"]) == ("already_in_line", taken.json()["id"])
     assert (await wang.take(hall, second)).status_code == 201
-    assert (await take_for(lin, proxy, hall, second)).json()["code"] == "already_in_line"
+    refused = (await take_for(lin, proxy, hall, second)).json()
+    assert refused["code"] == "already_in_line"
+    assert "ticket_id" not in refused  # that one is Wang's own, and not shown to Lin
 
 
 async def test_both_see_and_follow_it_and_nobody_else(api: Api, hall: str, lin: Person) -> None:
