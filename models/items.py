@@ -35,6 +35,8 @@ class Item(Model):
     theme = fields.CharField(max_length=32)
     theme_name = fields.CharField(max_length=40)
     audience = ArrayField(element_type="text")
+    # What people call it: found by, never shown.
+    aliases = ArrayField(element_type="text", null=True)
     guide = fields.TextField()
     guide_en = fields.TextField()
     fee_fen = fields.IntField()

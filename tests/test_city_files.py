@@ -235,6 +235,15 @@ BROKEN: dict[str, tuple[str, str, str, Edit]] = {
         "line",
         replace("B,dg-00;", "B,dg-00;dg-33;"),
     ),
+    "an alias twice": ("items.csv", "passport,", "aliases", replace("护照;办", "护照;护照;办")),
+    "aliases joined otherwise": (
+        "items.csv",
+        "passport,",
+        "aliases",
+        replace("护照;办", "护照、办"),
+    ),
+    "a hollow alias": ("items.csv", "passport,", "aliases", replace("护照;办", "护照;;办")),
+    "a long alias": ("items.csv", "passport,", "aliases", replace("护照;办", "护" * 21 + ";办")),
     "an unknown hall": ("items.csv", "passport,", "halls", replace("B,dg-00;", "B,dg-0;")),
     "a negative fee": ("items.csv", "passport,", "fee_fen", replace(",20,12000", ",20,-1")),
     "a whole working day": (

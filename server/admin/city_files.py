@@ -57,7 +57,7 @@ COLUMNS = {
     "departments.csv": "code,name,name_en,uscc",
     "themes.csv": "code,name,name_en",
     "items.csv": "code,official_code,name,name_en,department,theme,audience,line,halls,minutes,"
-    "fee_fen,level_required,bookable,guide,guide_en",
+    "fee_fen,level_required,bookable,guide,guide_en,aliases",
     "materials.csv": "item,no,name,name_en,kind,copies,required,note",
 }
 """Each file with the columns its first row must name."""

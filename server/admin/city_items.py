@@ -98,6 +98,7 @@ class ItemFile:
     bookable: bool
     guide: str
     guide_en: str
+    aliases: tuple[str, ...]
     materials: tuple[MaterialFile, ...]
 
 
@@ -195,6 +196,7 @@ def read_items(tables: Mapping[str, Table], lines: Lines | None) -> tuple[ItemFi
                 bookable=row.yes_no("bookable"),
                 guide=row.text("guide", 2000),
                 guide_en=row.text("guide_en", 4000),
+                aliases=_aliases(row),
                 materials=tuple(materials.get(code, ())),
             )
         )
@@ -226,6 +228,21 @@ def _audience(row: Row) -> tuple[str, ...]:
             row.wrong("audience", f"“{word}”写了两次", f"{word!r} stands twice")
     if "anyone" in words and len(words) > 1:
         row.wrong("audience", "anyone 应单独填写", "anyone must stand alone")
+    return words
+
+
+def _aliases(row: Row) -> tuple[str, ...]:
+    """Everyday words for the item, which its search knows."""
+    words = tuple(part.strip() for part in row.text("aliases", 200, may_be_empty=True).split(";"))
+    if words == ("",):
+        return ()
+    for word in dict.fromkeys(words):
+        if not 1 <= len(word) <= 20:
+            row.wrong("aliases", f"“{word}”应为1到20个字", f"{word!r} must have 1 to 20 characters")
+        if "；" in word or "、" in word:
+            row.wrong("aliases", "几个叫法请用半角 ; 连接", "join several with a plain ;")
+        if words.count(word) > 1:
+            row.wrong("aliases", f"“{word}”写了两次", f"{word!r} stands twice")
     return words
 
 

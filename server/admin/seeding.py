@@ -184,6 +184,7 @@ async def _item(tx: Transaction, item: ItemFile, department_id: UUID, theme_name
             "theme": item.theme,
             "theme_name": theme_name,
             "audience": list(item.audience),
+            "aliases": list(item.aliases),
             "guide": item.guide,
             "guide_en": item.guide_en,
             "fee_fen": item.fee_fen,

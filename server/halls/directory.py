@@ -89,6 +89,8 @@ class ItemEntry:
     bookable: bool
     minutes: int
     materials: tuple[MaterialEntry, ...]
+    # What people call it: found by, never shown.
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -215,11 +217,12 @@ async def _items(tx: Transaction) -> dict[str, ItemEntry]:
         FROM item i JOIN department d ON d.id = i.department_id ORDER BY i.code
         """
     )
-    skip = {"department_id", "audience"}
+    skip = {"department_id", "audience", "aliases"}
     return {
         row["code"]: ItemEntry(
             **{key: value for key, value in row.items() if key not in skip},
             audience=tuple(row["audience"]),
+            aliases=tuple(row["aliases"] or ()),
             materials=tuple(_material(needed) for needed in materials[row["id"]]),
         )
         for row in found

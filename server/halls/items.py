@@ -92,10 +92,12 @@ def _check(query: ItemQuery, directory: Directory) -> None:
 
 
 def mentions(item: ItemEntry, words: str) -> bool:
-    """Whether every word is in the item's names, theme, department or guide; any case."""
-    text = " ".join(
-        (item.code, item.name, item.name_en, item.theme_name, item.department_name, item.guide)
-    ).casefold()
+    """Whether every word is in the item's names, theme, department or guide; any case.
+
+    Its names are those that people have for it, too.
+    """
+    names = (item.code, item.name, item.name_en, *item.aliases)
+    text = " ".join((*names, item.theme_name, item.department_name, item.guide)).casefold()
     return all(word in text for word in words.casefold().split())
 
 

@@ -54,6 +54,29 @@ async def test_words_find_in_chinese_and_english_in_any_case(api: Api) -> None:
     assert await codes(api, q="   ") == sorted(api.services.directory.items)
 
 
+@pytest.mark.parametrize(
+    ("word", "item"),
+    [
+        ("社保卡", "social-card-renewal"),
+        ("医保", "medical-reimbursement"),
+        ("护照", "passport"),
+        ("公积金", "housing-fund-rent"),
+        ("驾照", "driving-licence-renewal"),
+        ("户口本", "household-register-replacement"),
+        ("补社保卡", "social-card-renewal"),
+    ],
+)
+async def test_the_words_people_use_find_too(api: Api, word: str, item: str) -> None:
+    assert item in await codes(api, q=word)
+
+
+async def test_what_people_call_it_is_found_by_and_never_shown(api: Api) -> None:
+    listed = (await items(api, q="驾照")).json()["data"]
+    assert listed
+    assert "驾照" not in (await items(api, q="驾照")).text
+    assert "aliases" not in listed[0]
+
+
 async def test_signs_with_a_meaning_elsewhere_are_plain_text_here(api: Api) -> None:
     for words in ("%", "_", "'", "\\", ".*", "("):
         found = await codes(api, q=words)
