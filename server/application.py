@@ -35,6 +35,7 @@ from server.limits import Limits
 from server.live import socket
 from server.live.feed import Feed
 from server.metrics import carry_over_forever
+from server.privacy import routes as privacy
 from server.privacy.key_file import FollowedKeys
 from server.services import Services
 from server.sessions import device_routes as devices
@@ -71,6 +72,7 @@ BLUEPRINTS = (
     devices.bp,
     staff.bp,
     admin.bp,
+    privacy.bp,
     halls.bp,
     items.bp,
     board.bp,

@@ -130,11 +130,6 @@ class Settings(BaseSettings):
         return self.redis_url.get_secret_value() if self.redis_url else ""
 
     @property
-    def demands_second_factor(self) -> bool:
-        """Whether managers and above must enrol a device for one-time codes."""
-        return self.mode == "production"
-
-    @property
     def token_keys(self) -> Path:
         """Where the token signing keys are; the demo keeps its own under the data directory."""
         return self.token_keys_file or self.data_dir / "keys" / "token-keys.json"

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import httpx
+import pyotp
 
 from tests.leaks import LEAKS
 
@@ -101,3 +102,15 @@ async def a_member_of_staff(http: httpx.AsyncClient, username: str) -> Person:
     )
     assert reply.status_code == 200, reply.text
     return Person(http, reply.json()["access_token"], reply.json())
+
+
+async def with_a_device(person: Person) -> Person:
+    """The same member of staff, once she has enrolled a device where that is her duty."""
+    if person.session["duty"] == "enrol_totp":
+        device = pyotp.TOTP((await person.post("/staff/me/totp")).json()["secret"])
+        confirmed = await person.post("/staff/me/totp/confirm", {"otp": device.now()})
+        assert confirmed.status_code == 200, confirmed.text
+        spent = {"refresh_token": person.session["refresh_token"]}
+        person.session = (await person.http.post("/api/v1/sessions/refresh", json=spent)).json()
+        person.token = person.session["access_token"]
+    return person

@@ -11,7 +11,7 @@ from server.commands.ground import console, counting, fail, ground_of
 from server.health import require_migrated
 from server.privacy.chain import read_noted, verify
 from server.privacy.key_file import FollowedKeys
-from server.privacy.showing import entries_about
+from server.privacy.showing import entries_about, line_of
 from server.settings import require_personal_keys
 
 audit = typer.Typer(no_args_is_help=True, help="The log of who looked at what is personal.")
@@ -62,7 +62,7 @@ def show_audit_log(
     async def main() -> None:
         async with ground.stores(settings) as urls, open_database(urls.database):
             await require_migrated()
-            for line in await entries_about(subject=subject, actor=actor, limit=limit):
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
+            for entry in await entries_about(subject=subject, actor=actor, limit=limit):
+                console.print(line_of(entry), highlight=False, markup=False, soft_wrap=True)
 
     ground.run(main())

@@ -1,17 +1,41 @@
-"""The audit log as lines to read."""
+"""Reading the audit log, newest first: for the command line and for auditors."""
 
+import json
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from models.database import rows
 from scheduler.calendar import SHANGHAI
 
 
+class AuditView(msgspec.Struct, frozen=True):
+    """Who did what to whose data, and when. `actor_id` is null for the system itself.
+
+    `detail` names fields and counts; it never holds what they contain.
+    """
+
+    seq: int
+    at: datetime
+    actor_kind: str
+    actor_id: UUID | None
+    on_behalf_of: UUID | None
+    action: str
+    subject_kind: str
+    subject_id: str | None
+    detail: dict[str, str | int | bool | list[str] | None]
+
+
 async def entries_about(
-    *, subject: str | None = None, actor: UUID | None = None, limit: int = 100
-) -> list[str]:
-    """The newest entries, newest first: about a subject, by or for a person, or all."""
+    *,
+    subject: str | None = None,
+    actor: UUID | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[AuditView]:
+    """The newest entries: about a subject, by or for a person, or all; those before a `seq`."""
     found = await rows(
         """
         SELECT seq, at, actor_kind, actor_id, on_behalf_of, action, subject_kind, subject_id,
@@ -19,19 +43,36 @@ async def entries_about(
         FROM audit_entry
         WHERE ($1::text IS NULL OR subject_id = $1)
           AND ($2::uuid IS NULL OR actor_id = $2 OR on_behalf_of = $2)
-        ORDER BY seq DESC LIMIT $3
+          AND ($3::bigint IS NULL OR seq < $3)
+        ORDER BY seq DESC LIMIT $4
         """,
         subject,
         actor,
+        before,
         limit,
     )
-    return [_line(row) for row in found]
+    return [_view(row) for row in found]
 
 
-def _line(row: asyncpg.Record) -> str:
-    at = row["at"].astimezone(SHANGHAI).isoformat(timespec="seconds")
-    by = row["actor_kind"] + (f" {row['actor_id']}" if row["actor_id"] else "")
-    behalf = f" for {row['on_behalf_of']}" if row["on_behalf_of"] else ""
-    subject = f"{row['subject_kind']} {row['subject_id'] or ''}".strip()
-    detail = "" if row["detail"] == "{}" else f"  {row['detail']}"
-    return f"{row['seq']}  {at}  {by}{behalf}  {row['action']}  {subject}{detail}"
+def _view(row: asyncpg.Record) -> AuditView:
+    return AuditView(
+        seq=row["seq"],
+        at=row["at"].astimezone(SHANGHAI),
+        actor_kind=row["actor_kind"],
+        actor_id=row["actor_id"],
+        on_behalf_of=row["on_behalf_of"],
+        action=row["action"],
+        subject_kind=row["subject_kind"],
+        subject_id=row["subject_id"],
+        detail=json.loads(row["detail"]),
+    )
+
+
+def line_of(entry: AuditView) -> str:
+    """An entry as one line to read."""
+    at = entry.at.isoformat(timespec="seconds")
+    by = entry.actor_kind + (f" {entry.actor_id}" if entry.actor_id else "")
+    behalf = f" for {entry.on_behalf_of}" if entry.on_behalf_of else ""
+    subject = f"{entry.subject_kind} {entry.subject_id or ''}".strip()
+    detail = f"  {json.dumps(entry.detail, ensure_ascii=False)}" if entry.detail else ""
+    return f"{entry.seq}  {at}  {by}{behalf}  {entry.action}  {subject}{detail}"

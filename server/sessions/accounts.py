@@ -5,8 +5,10 @@ from uuid import UUID
 
 import asyncpg
 
+from models.audit import Entry, record
 from models.database import Transaction, rows, transaction
 from models.sealing import Sealer
+from models.tickets import Actor
 from server import passwords
 from server.auth import Principal
 from server.errors import NotFound, Refusal
@@ -22,6 +24,8 @@ from server.sessions.refusals import (
 )
 from server.settings import DEMO_PASSWORD
 
+# `aaaaaaaaaa` is long and still guessed first.
+FEWEST_CHARACTERS = 5
 _OWN = "SELECT * FROM staff WHERE id = $1 AND NOT disabled FOR UPDATE"
 
 
@@ -65,6 +69,7 @@ async def change_password(who: Principal, old: str, new: str, feed: Feed) -> Non
             ended = await token_pairs.end_all(
                 tx, who.id, reason="password_changed", but=who.sign_in_id
             )
+            await _record(tx, "password_changed", who)
         else:
             refusal = WrongPassword()
             await lockout.count(tx, name, tries, now)
@@ -75,7 +80,8 @@ async def change_password(who: Principal, old: str, new: str, feed: Feed) -> Non
 
 def _require_fit(new: str, old: str, username: str) -> None:
     """Raise PasswordUnfit for what somebody would guess first."""
-    if new == old or DEMO_PASSWORD in new or username.lower() in new.lower():
+    plain = new.isdigit() or len(set(new)) < FEWEST_CHARACTERS
+    if plain or new == old or DEMO_PASSWORD in new or username.lower() in new.lower():
         raise PasswordUnfit
 
 
@@ -97,9 +103,10 @@ async def begin_enrolment(who: Principal, sealer: Sealer) -> tuple[str, str]:
     return secret, totp.otpauth_uri(secret, account["username"])
 
 
-async def confirm_enrolment(who: Principal, code: str, sealer: Sealer) -> list[str]:
+async def confirm_enrolment(who: Principal, code: str, sealer: Sealer, feed: Feed) -> list[str]:
     """Take the device on, for it made this code; answers recovery codes.
 
+    All other sign-ins of hers end: none of them gave a code.
     Raises NoEnrolmentBegun, TotpAlreadyEnrolled or OtpWrong.
     """
     async with transaction() as tx:
@@ -113,7 +120,16 @@ async def confirm_enrolment(who: Principal, code: str, sealer: Sealer) -> list[s
         await tx.run(
             "UPDATE staff SET totp_confirmed_at = $2 WHERE id = $1", who.id, datetime.now(UTC)
         )
-        return await totp.new_recovery_codes(tx, who.id)
+        codes = await totp.new_recovery_codes(tx, who.id)
+        ended = await token_pairs.end_all(tx, who.id, reason="totp_enrolled", but=who.sign_in_id)
+        await _record(tx, "totp_enrolled", who)
+    await feed.sign_ins_ended(*ended)
+    return codes
+
+
+async def _record(tx: Transaction, did: str, who: Principal) -> None:
+    """An entry in the audit log. Last before the commit."""
+    await record(tx, Entry(Actor("staff", who.id), f"staff.{did}", "staff", who.id))
 
 
 async def _own(tx: Transaction, who: Principal) -> asyncpg.Record:

@@ -177,12 +177,7 @@ async def sign_in_province(request: Request, body: ProvinceReturn) -> CitizenSes
 async def refresh_session(request: Request, body: Refresh) -> TokenPair:
     """Spend a refresh token, once. Spending it again ends the whole sign-in."""
     room = services(request)
-    pair = await token_pairs.refresh(
-        body.refresh_token,
-        room.tokens,
-        room.feed,
-        second_factor=room.settings.demands_second_factor,
-    )
+    pair = await token_pairs.refresh(body.refresh_token, room.tokens, room.feed)
     return TokenPair(*pair_fields(pair))
 
 

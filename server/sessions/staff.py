@@ -29,9 +29,9 @@ class Credentials:
 
 
 async def sign_in(
-    said: Credentials, tokens: Tokens, sealer: Sealer, *, device: str, second_factor: bool
+    said: Credentials, tokens: Tokens, sealer: Sealer, *, device: str
 ) -> token_pairs.Pair:
-    """Start a sign-in for a member of staff. `second_factor`: managers and above must have one.
+    """Start a sign-in for a member of staff.
 
     Raises WrongPassword, OtpRequired, OtpWrong or AccountLocked.
     """
@@ -44,9 +44,7 @@ async def sign_in(
         if refusal is None:
             assert account is not None
             await lockout.forget(tx, said.username)
-            who = token_pairs.staff_principal(
-                account, account["id"], token_pairs.new_sign_in_id(), second_factor=second_factor
-            )
+            who = token_pairs.staff_principal(account, account["id"], token_pairs.new_sign_in_id())
             pair = await token_pairs.start(tx, who, tokens, channel="password", device=device)
         elif not isinstance(refusal, OtpRequired):
             await lockout.count(tx, said.username, tries, now)

@@ -116,7 +116,6 @@ async def sign_in_staff(request: Request, body: Password) -> StaffSession:
         room.tokens,
         room.sealer,
         device=device_of(request),
-        second_factor=room.settings.demands_second_factor,
     )
     who = pair.who
     assert who.role is not None
@@ -137,7 +136,6 @@ async def sign_in_staff(request: Request, body: Password) -> StaffSession:
 async def show_own_account(request: Request, who: Principal) -> OwnAccount:
     """Who I am here, where I work, and what I have to do first."""
     row = await accounts.own_row(who.id)
-    second_factor = services(request).settings.demands_second_factor
     return OwnAccount(
         id=row["id"],
         username=row["username"],
@@ -147,7 +145,7 @@ async def show_own_account(request: Request, who: Principal) -> OwnAccount:
         levels=sorted(row["levels"] or ()),
         totp=row["totp_confirmed_at"] is not None,
         recovery_codes_left=row["codes_left"],
-        duty=token_pairs.duty_of(row, second_factor=second_factor),
+        duty=token_pairs.duty_of(row),
     )
 
 
@@ -202,4 +200,4 @@ async def confirm_totp(request: Request, who: Principal, body: Code) -> Recovery
     """
     room = services(request)
     room.limits.check(PASSWORD, who.id)
-    return RecoveryCodes(await accounts.confirm_enrolment(who, body.otp, room.sealer))
+    return RecoveryCodes(await accounts.confirm_enrolment(who, body.otp, room.sealer, room.feed))

@@ -48,10 +48,8 @@ async def start(
     return Pair(tokens.issue(who), await _new_refresh_token(tx, who.sign_in_id), who)
 
 
-async def refresh(
-    refresh_token: str, tokens: Tokens, feed: Feed, *, second_factor: bool = False
-) -> Pair:
-    """Spend a refresh token for a new pair. `second_factor`: managers and above must have one.
+async def refresh(refresh_token: str, tokens: Tokens, feed: Feed) -> Pair:
+    """Spend a refresh token for a new pair.
 
     Raises RefreshTokenInvalid, or RefreshTokenReused after ending the whole sign-in.
     """
@@ -76,7 +74,7 @@ async def refresh(
             reused = row["id"]
             await _end(tx, row["id"], "refresh_token_reused")
         else:
-            who = _principal(row, second_factor=second_factor)
+            who = _principal(row)
             await tx.run(
                 "UPDATE refresh_token SET used_at = $2 WHERE digest = $1", row["digest"], now
             )
@@ -125,18 +123,16 @@ async def joined_recently() -> dict[UUID, UUID]:
     return await joined_since(datetime.now(UTC) - timedelta(seconds=ACCESS_TOKEN_S + 60))
 
 
-def _principal(row: asyncpg.Record, *, second_factor: bool) -> Principal:
+def _principal(row: asyncpg.Record) -> Principal:
     kind = PersonKind(row["person_kind"])
     if kind is PersonKind.CITIZEN:
         return Principal(kind, row["person_id"], row["id"])
     if row["role"] is None:
         raise RefreshTokenInvalid
-    return staff_principal(row, row["person_id"], row["id"], second_factor=second_factor)
+    return staff_principal(row, row["person_id"], row["id"])
 
 
-def staff_principal(
-    row: asyncpg.Record, staff_id: UUID, sign_in_id: UUID, *, second_factor: bool
-) -> Principal:
+def staff_principal(row: asyncpg.Record, staff_id: UUID, sign_in_id: UUID) -> Principal:
     """Who a member of staff is, by her row, and what she has to do before anything else."""
     return Principal(
         kind=PersonKind.STAFF,
@@ -145,16 +141,19 @@ def staff_principal(
         role=Role(row["role"]),
         halls=frozenset(row["halls"]),
         levels=frozenset(row["levels"] or ()),
-        duty=duty_of(row, second_factor=second_factor),
+        duty=duty_of(row),
     )
 
 
-def duty_of(row: asyncpg.Record, *, second_factor: bool) -> Duty | None:
-    """What a member of staff has to do before anything else, by her row."""
+def duty_of(row: asyncpg.Record) -> Duty | None:
+    """What a member of staff has to do before anything else, by her row.
+
+    Managers and above enrol a device for one-time codes.
+    """
     if row["password_expires_at"] is not None:
         return Duty.CHANGE_PASSWORD
     # Demo accounts share one printed password, and `serve` refuses them anyway.
-    exempt = row["role"] == Role.CLERK or row["demo"] or not second_factor
+    exempt = row["role"] == Role.CLERK or row["demo"]
     if not exempt and row["totp_confirmed_at"] is None:
         return Duty.ENROL_TOTP
     return None

@@ -10,7 +10,7 @@ import pytest
 
 from models.database import rows
 from tests.conftest import Api
-from tests.people import Person, a_member_of_staff
+from tests.people import Person, a_member_of_staff, with_a_device
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def patch(person: Person, username: str, **body: Any) -> httpx.Response:
 
 
 async def a_clerk(api: Api, admin: Person, **more: Any) -> tuple[str, Person]:
-    """A new account whose one-time password was changed, signed in."""
+    """A new account whose first duties are done, signed in."""
     username = a_name()
     body = {"username": username, "name": "新人", "role": "clerk", "halls": ["dg-10"], **more}
     made = await admin.post("/admin/staff", body)
@@ -42,7 +42,8 @@ async def a_clerk(api: Api, admin: Person, **more: Any) -> tuple[str, Person]:
     clerk = await sign_in(api, username, given)
     own = {"password": given, "new_password": "correct horse"}
     assert (await clerk.post("/staff/me/password", own)).status_code == 204
-    return username, await sign_in(api, username, "correct horse")
+    clerk = await sign_in(api, username, "correct horse")
+    return username, await with_a_device(clerk)
 
 
 async def sign_in(api: Api, username: str, password: str) -> Person:
@@ -264,9 +265,12 @@ async def test_changes_are_in_the_audit_log_by_ids_only(api: Api, admin: Person)
     )
     assert [(entry["action"], entry["detail"]) for entry in entries] == [
         ("staff.created", "{}"),
+        ("staff.password_changed", "{}"),
         ("staff.changed", '{"changed": ["name", "disabled"]}'),
         ("staff.password_reset", "{}"),
         ("staff.totp_reset", "{}"),
     ]
     me = (await admin.get("/staff/me")).json()["id"]
-    assert {(entry["actor_kind"], str(entry["actor_id"])) for entry in entries} == {("staff", me)}
+    hers = changed.json()["id"]
+    assert [str(entry["actor_id"]) for entry in entries] == [me, hers, me, me, me]
+    assert {entry["actor_kind"] for entry in entries} == {"staff"}

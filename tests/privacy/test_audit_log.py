@@ -18,7 +18,7 @@ from models.sealing import Sealer, new_ring
 from models.tickets import SYSTEM, Actor
 from server.privacy.chain import Broken, Notary, NotNoted, Verdict, read_noted, verify
 from server.privacy.key_file import write_personal_keys
-from server.privacy.showing import entries_about
+from server.privacy.showing import entries_about, line_of
 from tests.conftest import Api
 from tests.house.test_commands import Surroundings, command, is_one_sentence
 
@@ -127,8 +127,8 @@ async def test_an_entry_keeps_who_did_what_for_whom(empty_log: None) -> None:
         await record(tx, replace(LOOKED, on_behalf_of=LIN, actor=Actor("citizen", CLERK.id)))
         await record(tx, Entry(SYSTEM, "keys.reencrypted", "key", "0011223344556677"))
     newest, first = await entries_about()
-    assert "keys.reencrypted  key 0011223344556677" in newest
-    assert f"citizen {CLERK.id} for {LIN}  citizen.looked_at  citizen {LIN}" in first
+    assert "keys.reencrypted  key 0011223344556677" in line_of(newest)
+    assert f"citizen {CLERK.id} for {LIN}  citizen.looked_at  citizen {LIN}" in line_of(first)
     assert await entries_about(subject=str(LIN)) == [first]
     assert await entries_about(actor=LIN) == [first]
     assert await entries_about(subject=str(uuid4())) == []

@@ -1,6 +1,5 @@
-"""In production managers and above enrol a device, and one-time passwords are changed, first."""
+"""Managers and above enrol a device, and one-time passwords are changed, first."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -12,7 +11,6 @@ import pytest
 from models.database import transaction
 from models.staff import Role
 from server.admin.staff import NewAccount, create_account
-from server.sessions.tokens import duty_of
 from tests.conftest import Api
 from tests.people import PASSWORD, Person, a_member_of_staff
 
@@ -31,15 +29,6 @@ async def a_newcomer(role: Role, **scope: list[str]) -> Newcomer:
     name = f"new-{uuid4().hex[:12]}"
     made = await create_account(NewAccount(name, "新人", role, **scope), by=None)
     return Newcomer(name, made.password)
-
-
-@pytest.fixture
-async def production(api: Api) -> AsyncIterator[None]:
-    """The API as a real city runs it."""
-    demo = api.services.settings
-    api.services.settings = demo.model_copy(update={"mode": "production"})
-    yield
-    api.services.settings = demo
 
 
 async def sign_in(api: Api, username: str, password: str, otp: str | None = None) -> Person:
@@ -93,9 +82,8 @@ async def test_a_one_time_password_is_no_good_after_three_days(api: Api) -> None
     assert said(reply) == (401, "wrong_password")
 
 
-@pytest.mark.usefixtures("production")
 @pytest.mark.parametrize("role", [Role.HALL_MANAGER, Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR])
-async def test_in_production_managers_and_above_enrol_first(api: Api, role: Role) -> None:
+async def test_managers_and_above_enrol_first(api: Api, role: Role) -> None:
     newcomer = await a_newcomer(role)
     manager = await sign_in(api, newcomer.username, newcomer.given)
     # First the one duty, then the other.
@@ -110,14 +98,12 @@ async def test_in_production_managers_and_above_enrol_first(api: Api, role: Role
     assert (await manager.get("/halls/dg-09/counters")).status_code == 200
 
 
-@pytest.mark.usefixtures("production")
 async def test_who_has_a_duty_may_sign_out(api: Api) -> None:
     newcomer = await a_newcomer(Role.ADMIN)
     manager = await sign_in(api, newcomer.username, newcomer.given)
     assert (await manager.delete("/sessions/current")).status_code == 204
 
 
-@pytest.mark.usefixtures("production")
 async def test_clerks_and_demo_accounts_need_no_device(api: Api) -> None:
     newcomer = await a_newcomer(Role.CLERK, halls=["dg-09"])
     clerk = await sign_in(api, newcomer.username, newcomer.given)
@@ -127,12 +113,6 @@ async def test_clerks_and_demo_accounts_need_no_device(api: Api) -> None:
     admin = await a_member_of_staff(api.http, "admin")
     assert admin.session["duty"] is None
     assert (await admin.get("/admin/staff")).status_code == 200
-
-
-def test_in_the_demo_nobody_needs_a_device() -> None:
-    row = {"password_expires_at": None, "role": "admin", "demo": False, "totp_confirmed_at": None}
-    assert duty_of(row, second_factor=False) is None
-    assert duty_of(row, second_factor=True) == "enrol_totp"
 
 
 async def test_a_new_password_ends_the_other_sign_ins_and_not_this_one(api: Api) -> None:
