@@ -67,7 +67,7 @@ def for_systems(handler: Handler) -> Handler:
 def send_to(address: str) -> HTTPResponse:
     """A redirect that never repeats a form (RFC 9700, 4.12). Not an `Answer`: it bears secrets."""
     headers = {**NOT_STORED, "Location": address, "Referrer-Policy": "no-referrer"}
-    return HTTPResponse(status=303, headers=headers)
+    return HTTPResponse(status=303, headers=headers, content_type="text/plain; charset=utf-8")
 
 
 def query_of(request: Request) -> tuple[dict[str, str], set[str]]:
