@@ -134,6 +134,8 @@ class EmbeddedStores:
             "jit": "off",
             "timezone": "UTC",
             "log_min_messages": "warning",
+            # A broken key's DETAIL would quote the row: whose id, and which platform's user.
+            "log_error_verbosity": "terse",
             "fsync": "on" if self._durable else "off",
         }
         settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]

@@ -86,7 +86,7 @@ async def _until_done(work: Callable[[Transaction], Awaitable[Done]]) -> Done:
             async with transaction() as tx:
                 return await work(tx)
         except (
-            # Her first two sign-ins came at once, and the other was first to make her row.
+            # Her id number came through another channel at the same moment.
             asyncpg.UniqueViolationError,
             # She was joined into another account between our look and our write.
             asyncpg.ForeignKeyViolationError,
@@ -104,8 +104,12 @@ async def _start(
 
 
 async def _citizen(tx: Transaction, visitor: Visitor) -> UUID:
-    """The citizen whom this visitor is linked with, or a new one."""
-    return await _known(tx, visitor) or await _welcome(tx, visitor)
+    """The citizen whom this visitor is linked with, or a new one. Raises Unavailable."""
+    for _ in range(TRIES):
+        found = await _known(tx, visitor) or await _welcome(tx, visitor)
+        if found is not None:
+            return found
+    raise Unavailable(1)
 
 
 async def _known(tx: Transaction, visitor: Visitor) -> UUID | None:
@@ -134,24 +138,28 @@ async def _known(tx: Transaction, visitor: Visitor) -> UUID | None:
     return row["citizen_id"]  # type: ignore[no-any-return]
 
 
-async def _welcome(tx: Transaction, visitor: Visitor) -> UUID:
-    """A new citizen with this channel. A UniqueViolationError means the channel was just taken."""
-    citizen_id: UUID = uuid7()
-    now = datetime.now(UTC)
-    await tx.run("INSERT INTO citizen (id, level, created_at) VALUES ($1, 0, $2)", citizen_id, now)
-    await tx.run(
+async def _welcome(tx: Transaction, visitor: Visitor) -> UUID | None:
+    """A new citizen with this channel; None when the channel was taken at this very moment.
+
+    It is no error then: PostgreSQL would write into its log which platform's user it was.
+    """
+    row = await tx.row(
         """
-        INSERT INTO channel_link
-            (id, citizen_id, platform, app_id, subject, union_subject, legacy_subject, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        WITH linked AS (
+            INSERT INTO channel_link (id, citizen_id, platform, app_id, subject, union_subject,
+                                      legacy_subject, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING citizen_id
+        )
+        INSERT INTO citizen (id, level, created_at) SELECT citizen_id, 0, $8 FROM linked
+        RETURNING id
         """,
         uuid7(),
-        citizen_id,
+        uuid7(),
         visitor.platform,
         visitor.app_id,
         visitor.subject,
         visitor.union_subject,
         visitor.legacy_subject,
-        now,
+        datetime.now(UTC),
     )
-    return citizen_id
+    return row["id"] if row else None
