@@ -21,6 +21,7 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from integrations.ports import PlatformUnavailable
+from models.joined import NoSuchCitizen
 from models.tickets import WrongState
 from server import metrics
 from server.answers import JSON, REQUEST_ID, Answer
@@ -291,6 +292,8 @@ def as_refusal(fault: Exception) -> Refusal:
         return fault
     if isinstance(fault, WrongState):
         return WrongStateRefusal()
+    if isinstance(fault, NoSuchCitizen):
+        return NotSignedIn()  # she is gone, and her token is not yet
     if isinstance(fault, PlatformUnavailable):
         return Unavailable(fault.retry_after_s)
     if is_store_fault(fault):

@@ -17,6 +17,7 @@ from models import proxies, sso_people
 from models.audit import Detail, Entry, record
 from models.database import Transaction, transaction
 from models.identifiers import IdDocument
+from models.joined import held
 from models.knowing import citizen_with_id, known, remember_name_and_id, remember_phone
 from models.proxies import person_key
 from models.sealing import Sealer
@@ -105,17 +106,10 @@ async def _record(tx: Transaction, was: UUID, now: UUID, proven: Proven) -> None
 
 async def _held(tx: Transaction, citizen_id: UUID) -> tuple[UUID, str | None]:
     """Lock a citizen, who may have been joined into another a moment ago; her id and number."""
-    row = await tx.row("SELECT id, id_index FROM citizen WHERE id = $1 FOR UPDATE", citizen_id)
-    if row is None:
-        row = await tx.row(
-            """
-            SELECT c.id, c.id_index FROM citizen_alias a JOIN citizen c ON c.id = a.citizen_id
-            WHERE a.id = $1 FOR UPDATE OF c
-            """,
-            citizen_id,
-        )
-    assert row is not None, "a citizen is never deleted without an alias"
-    return row["id"], row["id_index"]
+    me = await held(tx, citizen_id, wholly=True)
+    row = await tx.row("SELECT id_index FROM citizen WHERE id = $1", me)
+    assert row is not None, "her row is locked"
+    return me, row["id_index"]
 
 
 async def _gather(

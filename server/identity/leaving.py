@@ -1,19 +1,16 @@
-"""Leaving: one channel unlinked, everything told, or everything erased."""
+"""Leaving: one channel unlinked, or everything erased."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from models import proxies, sso_people
 from models.audit import Entry, record
-from models.database import Transaction, rows, transaction
-from models.knowing import known
-from models.sealing import Sealer
+from models.database import Transaction, transaction
+from models.joined import held
 from models.tickets import Actor, WrongState
 from server.clock import microseconds
 from server.errors import NotFound
-from server.identity.proxies import exported
 from server.identity.refusals import LastChannel
 from server.live.memory import Change
 
@@ -35,18 +32,17 @@ async def unlink(citizen_id: UUID, platform: str) -> Left:
     Raises NotFound when it is not linked, LastChannel when there is no other way in.
     """
     async with transaction() as tx:
-        linked = await _linked(tx, citizen_id)
+        me = await held(tx, citizen_id)
+        linked = await _linked(tx, me)
         if platform not in linked:
             raise NotFound
         if len(linked) == 1:
             raise LastChannel
         await tx.run(
-            "DELETE FROM channel_link WHERE citizen_id = $1 AND platform = $2",
-            citizen_id,
-            platform,
+            "DELETE FROM channel_link WHERE citizen_id = $1 AND platform = $2", me, platform
         )
-        ended = await _end_sign_ins(tx, citizen_id, "channel_unlinked", platform)
-        await _record(tx, citizen_id, "citizen.unlinked", {"channel": platform})
+        ended = await _end_sign_ins(tx, me, "channel_unlinked", platform)
+        await _record(tx, me, "citizen.unlinked", {"channel": platform})
         return Left(ended, [])
 
 
@@ -57,12 +53,15 @@ async def erase(citizen_id: UUID, *, now: datetime) -> Left:
     """
     async with transaction() as tx:
         await proxies.hold(tx, citizen_id)
-        await _linked(tx, citizen_id)
-        changes = await _give_tickets_up(tx, citizen_id, now)
-        await tx.run("DELETE FROM channel_link WHERE citizen_id = $1", citizen_id)
-        await tx.run("DELETE FROM answer WHERE person_id = $1", citizen_id)
-        await sso_people.forget(tx, citizen_id)
-        await proxies.forget(tx, citizen_id)
+        me = await held(tx, citizen_id, wholly=True)
+        if me != citizen_id:
+            # Joined just now. Should somebody wait for us in the other order: 503, and once more.
+            await proxies.hold(tx, me)
+        changes = await _give_tickets_up(tx, me, now)
+        await tx.run("DELETE FROM channel_link WHERE citizen_id = $1", me)
+        await tx.run("DELETE FROM answer WHERE person_id = $1", me)
+        await sso_people.forget(tx, me)
+        await proxies.forget(tx, me)
         await tx.run(
             """
             UPDATE citizen SET name = NULL, id_type = NULL, id_number = NULL, id_index = NULL,
@@ -70,58 +69,14 @@ async def erase(citizen_id: UUID, *, now: datetime) -> Left:
                 level = 0
             WHERE id = $1
             """,
-            citizen_id,
+            me,
         )
-        ended = await _end_sign_ins(tx, citizen_id, "erased")
+        ended = await _end_sign_ins(tx, me, "erased")
         await tx.run(
-            "UPDATE sign_in SET device = '' WHERE person_kind = 'citizen' AND person_id = $1",
-            citizen_id,
+            "UPDATE sign_in SET device = '' WHERE person_kind = 'citizen' AND person_id = $1", me
         )
-        await _record(tx, citizen_id, "citizen.erased", {})
+        await _record(tx, me, "citizen.erased", {})
         return Left(ended, changes)
-
-
-async def export(sealer: Sealer, citizen_id: UUID) -> dict[str, Any]:
-    """Everything kept about a citizen, in clear: it is hers. Raises NoSuchCitizen."""
-    async with transaction() as tx:
-        me = await known(tx, sealer, citizen_id)
-        await _record(tx, citizen_id, "citizen.exported", {})
-    return {
-        "id": citizen_id,
-        "name": me.name,
-        "id_type": me.id_type,
-        "id_number": me.id_number,
-        "phone": me.phone,
-        "assurance_level": me.level,
-        "channels": await _found(
-            "SELECT platform, app_id, subject, union_subject, created_at FROM channel_link"
-            " WHERE citizen_id = $1 ORDER BY created_at",
-            citizen_id,
-        ),
-        "sign_ins": await _found(
-            "SELECT channel, device, started_at, ended_at, end_reason FROM sign_in"
-            " WHERE person_kind = 'citizen' AND person_id = $1 ORDER BY started_at",
-            citizen_id,
-        ),
-        "consents": await _found(
-            "SELECT c.code AS client, c.name, o.facts, o.given_at"
-            " FROM sso_consent o JOIN sso_client c ON c.id = o.client_id"
-            " WHERE o.citizen_id = $1 ORDER BY o.given_at",
-            citizen_id,
-        ),
-        "tickets": await _found(
-            """
-            SELECT t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
-                   t.day, t.issued_at, t.called_at, t.started_at, t.ended_at, t.outcome,
-                   t.proxy_id AS proxy, t.acting_id IS NOT DISTINCT FROM $1 AS taken_for_another
-            FROM ticket t JOIN hall h ON h.id = t.hall_id JOIN line l ON l.id = t.line_id
-            JOIN item i ON i.id = t.item_id
-            WHERE t.citizen_id = $1 OR t.acting_id = $1 ORDER BY t.issued_at
-            """,
-            citizen_id,
-        ),
-        "family": await exported(sealer, citizen_id),
-    }
 
 
 async def _record(tx: Transaction, citizen_id: UUID, action: str, detail: dict[str, str]) -> None:
@@ -130,14 +85,8 @@ async def _record(tx: Transaction, citizen_id: UUID, action: str, detail: dict[s
     await record(tx, Entry(actor, action, "citizen", citizen_id, detail=detail))
 
 
-async def _found(sql: str, citizen_id: UUID) -> list[dict[str, Any]]:
-    return [dict(row) for row in await rows(sql, citizen_id)]
-
-
 async def _linked(tx: Transaction, citizen_id: UUID) -> set[str]:
-    """Lock a citizen; the platforms she comes in by. Raises NotFound."""
-    if await tx.row("SELECT 1 FROM citizen WHERE id = $1 FOR UPDATE", citizen_id) is None:
-        raise NotFound
+    """The platforms she comes in by."""
     found = await tx.rows("SELECT platform FROM channel_link WHERE citizen_id = $1", citizen_id)
     return {row["platform"] for row in found}
 

@@ -1,15 +1,18 @@
 """Knowing a citizen's phone: by what her platform vouches for, or by a code sent to it."""
 
+import asyncio
 import hashlib
 from datetime import UTC, datetime
 from uuid import UUID
 
 import redis.asyncio as aioredis
+import structlog
 
 from integrations.ports import PhoneReader, PlatformRefused, Platforms
 from models.audit import Entry, record
 from models.database import transaction
 from models.identifiers import NotAnIdentifier, read_mobile
+from models.joined import held
 from models.knowing import remember_phone
 from models.sealing import Sealer
 from models.tickets import Actor
@@ -17,20 +20,48 @@ from server.errors import FieldFault, InvalidRequest, TooManyRequests
 from server.identity.refusals import NOT_A_NUMBER, NotAvailable, ProofRefused
 
 SPENT_FOR_S = 30 * 24 * 3600
+SPEND_WITHIN_S = 1.0
+
+log = structlog.get_logger()
 
 
-async def read_from_platform(
-    platforms: Platforms, platform: str, proof: str, valkey: aioredis.Redis
-) -> str:
-    """The mainland number that a platform's proof opens to; a proof is good once.
+class Proofs:
+    """Opens what platforms give as a proof of a phone; each is good once."""
 
-    Raises NotAvailable, ProofRefused, TooManyRequests or PlatformUnavailable.
-    """
-    reader: PhoneReader | None = platforms.phones.get(platform)
-    if reader is None:
-        raise NotAvailable
+    def __init__(self, platforms: Platforms, valkey: aioredis.Redis) -> None:
+        self._platforms = platforms
+        self._valkey = valkey
+
+    async def open(self, platform: str, proof: str, sign_in_id: UUID) -> str:
+        """The mainland number that a platform's proof opens to, for whom this sign-in is.
+
+        Raises NotAvailable, ProofRefused, TooManyRequests or PlatformUnavailable.
+        """
+        reader: PhoneReader | None = self._platforms.phones.get(platform)
+        if reader is None:
+            raise NotAvailable
+        # Before the platform spends it: when Valkey is away, she may come again with the same.
+        key, mine = _spent_key(proof), str(sign_in_id).encode()
+        holder = await self._valkey.set(key, mine, nx=True, get=True, ex=SPENT_FOR_S)
+        if holder not in {None, mine}:
+            raise ProofRefused
+        phone = await _opened(reader, proof)
+        await self._spend(key)
+        return phone
+
+    async def _spend(self, key: str) -> None:
+        """Alipay's payloads open again and again and bear no date: from now on not even to her."""
+        try:
+            async with asyncio.timeout(SPEND_WITHIN_S):
+                await self._valkey.set(key, b"spent", ex=SPENT_FOR_S)
+        except (aioredis.RedisError, OSError) as fault:
+            # Nobody else gets it to open. What she has just proved would be lost with a refusal.
+            log.warning("proof_not_spent", fault=type(fault).__name__)
+
+
+async def _opened(reader: PhoneReader, proof: str) -> str:
     try:
-        phone = read_mobile(await reader.phone_of(proof))
+        return read_mobile(await reader.phone_of(proof))
     except PlatformRefused as refusal:
         if refusal.reason == "too_often":
             raise TooManyRequests(60) from None
@@ -39,11 +70,10 @@ async def read_from_platform(
         raise ProofRefused(
             ("目前仅支持中国内地手机号。", "Only mainland phone numbers are supported.")
         ) from None
-    # Alipay's payloads open again and again and bear no date: whoever copied one gets nothing.
-    spent = f"yiting:spent:{hashlib.sha256(proof.encode()).hexdigest()}"
-    if not await valkey.set(spent, "1", nx=True, ex=SPENT_FOR_S):
-        raise ProofRefused
-    return phone
+
+
+def _spent_key(proof: str) -> str:
+    return f"yiting:spent:{hashlib.sha256(proof.encode()).hexdigest()}"
 
 
 def read_typed(text: str) -> str:
@@ -57,7 +87,8 @@ def read_typed(text: str) -> str:
 async def keep(sealer: Sealer, citizen_id: UUID, phone: str) -> None:
     """Write the verified number down. Raises NoSuchCitizen."""
     async with transaction() as tx:
-        await remember_phone(tx, sealer, citizen_id, phone=phone, at=datetime.now(UTC))
+        me = await held(tx, citizen_id)
+        await remember_phone(tx, sealer, me, phone=phone, at=datetime.now(UTC))
         changed = {"fields": ["phone"]}
-        actor = Actor("citizen", citizen_id)
-        await record(tx, Entry(actor, "citizen.changed", "citizen", citizen_id, detail=changed))
+        actor = Actor("citizen", me)
+        await record(tx, Entry(actor, "citizen.changed", "citizen", me, detail=changed))

@@ -19,10 +19,11 @@ from models.identifiers import (
     read_name,
     read_uscc,
 )
+from models.joined import current_id, held
 from models.proxies import ID_NUMBER, NAME, USCC, Proof, ProxyKind, ProxyState, may_be_declared
 from models.sealing import Sealer
 from models.tickets import Actor
-from server.errors import FieldFault, InvalidRequest, LevelTooLow, NotFound, NotSignedIn
+from server.errors import FieldFault, InvalidRequest, LevelTooLow, NotFound
 from server.idempotency import Once
 from server.identity.proxy_views import ProxyView, Side
 from server.identity.real_names import Claim
@@ -90,6 +91,7 @@ async def add(
         await once.claim(tx)
         # Nobody proves this number while we look whose it is.
         await tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", index)
+        citizen_id = await held(tx, citizen_id)  # so that she adds one after the other
         await _require_known(tx, citizen_id, index)
         before = await tx.row(
             "SELECT id, state FROM proxy WHERE citizen_id = $1 AND id_index = $2 FOR UPDATE",
@@ -120,13 +122,14 @@ async def add(
 
 async def list_of(sealer: Sealer, citizen_id: UUID) -> list[ProxyView]:
     """For whom a citizen acts, and who acts for her, newest first."""
+    citizen_id = await current_id(citizen_id) or citizen_id
     found = await rows(f"{_OF_CITIZEN} AND p.state <> 'ended' ORDER BY p.id DESC", citizen_id)
     return [_seen(sealer, row, citizen_id, masked=True) for row in found]
 
 
-async def exported(sealer: Sealer, citizen_id: UUID) -> list[dict[str, Any]]:
+async def exported(tx: Transaction, sealer: Sealer, citizen_id: UUID) -> list[dict[str, Any]]:
     """Every proxy kept of a citizen; what she gave is in clear, who acts for her masked."""
-    found = await rows(f"{_OF_CITIZEN} ORDER BY p.id", citizen_id)
+    found = await tx.rows(f"{_OF_CITIZEN} ORDER BY p.id", citizen_id)
     told = []
     for row in found:
         view = msgspec.to_builtins(_seen(sealer, row, citizen_id, masked=False))
@@ -140,16 +143,11 @@ async def end(proxy_id: UUID, citizen_id: UUID) -> None:
     Raises NotFound.
     """
     async with transaction() as tx:
-        row = await tx.row(
-            """
-            SELECT id, state, citizen_id, principal_id FROM proxy
-            WHERE id = $1 AND state <> 'ended'
-              AND (citizen_id = $2 OR (principal_id = $2 AND state = 'active'))
-            FOR UPDATE
-            """,
-            proxy_id,
-            citizen_id,
-        )
+        row = await _locked(tx, proxy_id, citizen_id)
+        if row is None:
+            # Her account may have been joined into another while we waited for the row.
+            citizen_id = await current_id(citizen_id, tx=tx) or citizen_id
+            row = await _locked(tx, proxy_id, citizen_id)
         if row is None:
             raise NotFound
         refused = row["principal_id"] == citizen_id
@@ -168,13 +166,23 @@ async def end(proxy_id: UUID, citizen_id: UUID) -> None:
         await record(tx, Entry(actor, "proxy.ended", "proxy", proxy_id, on_behalf_of=behalf))
 
 
-async def _require_known(tx: Transaction, citizen_id: UUID, index: str) -> None:
-    """Lock whoever wants to act, so that she adds one after the other."""
-    me = await tx.row(
-        "SELECT level, id_index FROM citizen WHERE id = $1 FOR NO KEY UPDATE", citizen_id
+async def _locked(tx: Transaction, proxy_id: UUID, citizen_id: UUID) -> asyncpg.Record | None:
+    """A proxy that a citizen may end."""
+    return await tx.row(
+        """
+        SELECT id, state, citizen_id, principal_id FROM proxy
+        WHERE id = $1 AND state <> 'ended'
+          AND (citizen_id = $2 OR (principal_id = $2 AND state = 'active'))
+        FOR UPDATE
+        """,
+        proxy_id,
+        citizen_id,
     )
-    if me is None:
-        raise NotSignedIn
+
+
+async def _require_known(tx: Transaction, citizen_id: UUID, index: str) -> None:
+    me = await tx.row("SELECT level, id_index FROM citizen WHERE id = $1", citizen_id)
+    assert me is not None, "she is held"
     if me["level"] < LEVEL:
         raise LevelTooLow(
             ("请先完成实名认证，再为他人办理。", "Prove your real name before acting for others.")

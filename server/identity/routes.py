@@ -10,7 +10,7 @@ from scheduler.calendar import business_day
 from server.auth import CITIZEN, Principal
 from server.endpoint import address_of, endpoint
 from server.errors import NotFound, TooManyRequests, Unavailable, WrongStateRefusal
-from server.identity import leaving, phones, real_names
+from server.identity import leaving, phones, real_names, telling
 from server.identity.joining import settle
 from server.identity.otp import OneTimeCodes
 from server.identity.real_names import RealNames
@@ -149,9 +149,9 @@ async def set_phone(
             phone = phones.read_typed(typed)
             await _codes(room).spend(who.id, room.sealer.blind_index("phone", phone), otp)
         case WeChatPhoneCode(code=proof):
-            phone = await phones.read_from_platform(room.platforms, "wechat", proof, room.valkey)
+            phone = await _proofs(room).open("wechat", proof, who.sign_in_id)
         case AlipayPhonePayload(encrypted=proof):
-            phone = await phones.read_from_platform(room.platforms, "alipay", proof, room.valkey)
+            phone = await _proofs(room).open("alipay", proof, who.sign_in_id)
     await phones.keep(room.sealer, who.id, phone)
     return await citizen_view(who.id, room.sealer)
 
@@ -244,7 +244,7 @@ async def export_me(request: Request, who: Principal) -> dict[str, Any]:
     """Everything kept about me, in clear: who I am, how I come in, where I was."""
     room = services(request)
     room.limits.check(EXPORT, who.id)
-    return await leaving.export(room.sealer, who.id)
+    return await telling.export(room.sealer, who.id)
 
 
 @endpoint(
@@ -281,6 +281,10 @@ def _codes(room: Services) -> OneTimeCodes:
     if room.platforms.sms is None:
         raise NotAvailable
     return OneTimeCodes(room.valkey, room.platforms.sms)
+
+
+def _proofs(room: Services) -> phones.Proofs:
+    return phones.Proofs(room.platforms, room.valkey)
 
 
 def _real_names(room: Services) -> RealNames:

@@ -5,16 +5,18 @@ from uuid import UUID
 
 import msgspec
 
-from models.database import rows, transaction
-from scheduler.calendar import SHANGHAI
+from models.database import Transaction, rows, transaction
+from models.joined import HER_ID, held
+from models.sessions import PersonKind
 from server.auth import Principal
 from server.errors import NotFound
 from server.live.feed import Feed
+from server.live.reading import shown
 from server.sessions import tokens as token_pairs
 
 # Only sign-ins that can still be refreshed: the others are over, though nobody ended them.
 # A browser has no token of ours: it lasts two hours, and while a department's system may refresh.
-_ALIVE = """
+_ALIVE = f"""
     SELECT s.id, s.device, s.channel, s.started_at, max(r.issued_at) AS last_seen_at
     FROM sign_in s JOIN LATERAL (
         SELECT issued_at, expires_at FROM refresh_token WHERE sign_in_id = s.id
@@ -25,10 +27,10 @@ _ALIVE = """
         WHERE s.channel = 'browser' AND g.sign_in_id = s.id AND g.ended_at IS NULL
           AND t.kind = 'refresh' AND t.used_at IS NULL
     ) r ON true
-    WHERE s.person_id = $1 AND s.person_kind = $2 AND s.ended_at IS NULL
+    WHERE s.person_id = {HER_ID} AND s.person_kind = $2 AND s.ended_at IS NULL
     GROUP BY s.id HAVING max(r.expires_at) > $3
     ORDER BY last_seen_at DESC
-"""
+"""  # noqa: S608 it is a constant
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -54,8 +56,8 @@ async def devices_of(who: Principal) -> list[Device]:
             row["id"],
             row["device"],
             row["channel"],
-            row["started_at"].astimezone(SHANGHAI),
-            row["last_seen_at"].astimezone(SHANGHAI),
+            shown(row["started_at"]),
+            shown(row["last_seen_at"]),
             row["id"] == who.sign_in_id,
         )
         for row in found
@@ -65,13 +67,14 @@ async def devices_of(who: Principal) -> list[Device]:
 async def end_device(who: Principal, sign_in_id: UUID, feed: Feed) -> None:
     """End one of this person's sign-ins, on every worker. Raises NotFound when it is none."""
     async with transaction() as tx:
+        her_id = await _her_id(tx, who)
         ended = await tx.row(
             """
             UPDATE sign_in SET ended_at = $4, end_reason = 'ended_elsewhere'
             WHERE id = $1 AND person_id = $2 AND person_kind = $3 AND ended_at IS NULL RETURNING id
             """,
             sign_in_id,
-            who.id,
+            her_id,
             who.kind.value,
             datetime.now(UTC),
         )
@@ -83,6 +86,12 @@ async def end_device(who: Principal, sign_in_id: UUID, feed: Feed) -> None:
 async def end_others(who: Principal, feed: Feed) -> int:
     """End all sign-ins of this person but the one that asks; answers how many."""
     async with transaction() as tx:
-        ended = await token_pairs.end_all(tx, who.id, reason="ended_elsewhere", but=who.sign_in_id)
+        her_id = await _her_id(tx, who)
+        ended = await token_pairs.end_all(tx, her_id, reason="ended_elsewhere", but=who.sign_in_id)
     await feed.sign_ins_ended(*ended)
     return len(ended)
+
+
+async def _her_id(tx: Transaction, who: Principal) -> UUID:
+    """A citizen's may have changed since her token was given, by a join; staff are never joined."""
+    return await held(tx, who.id) if who.kind is PersonKind.CITIZEN else who.id

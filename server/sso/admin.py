@@ -14,6 +14,7 @@ from models.staff import Role
 from server.auth import Principal, staff
 from server.endpoint import endpoint
 from server.errors import NotFound
+from server.live.reading import shown
 from server.services import services
 from server.sso import registration
 from server.sso.clients import SCOPES
@@ -243,6 +244,7 @@ def _scopes(asked: Sequence[Scope]) -> list[str]:
 
 
 def _view(row: asyncpg.Record) -> ClientView:
+    until = row["old_secret_until"]
     return ClientView(
         client_id=row["code"],
         name=row["name"],
@@ -255,7 +257,7 @@ def _view(row: asyncpg.Record) -> ClientView:
         sector=row["sector"],
         public=row["public"],
         disabled=row["disabled"],
-        old_secret_until=row["old_secret_until"],
-        created_at=row["created_at"],
-        changed_at=row["changed_at"],
+        old_secret_until=shown(until) if until else None,
+        created_at=shown(row["created_at"]),
+        changed_at=shown(row["changed_at"]),
     )

@@ -10,7 +10,8 @@ from uuid import UUID
 from models.audit import Entry, record
 from models.database import transaction
 from models.identifiers import mask_name
-from models.knowing import Known, NoSuchCitizen, known
+from models.joined import NoSuchCitizen
+from models.knowing import Known, known
 from models.sealing import Sealer
 from models.sso import Fact
 from models.tickets import Actor

@@ -9,12 +9,10 @@ from uuid_utils.compat import uuid7
 
 from models.audit import Entry, record
 from models.database import Transaction, rows, transaction
+from models.joined import HER_ID, held
 from models.sso import Fact
 from models.tickets import Actor
 from server.errors import NotFound
-
-# A token may still bear the id that was hers before accounts were joined.
-_HER_ID = "COALESCE((SELECT citizen_id FROM citizen_alias WHERE id = $1), $1)"
 
 
 async def consented(citizen_id: UUID, client_id: UUID) -> frozenset[Fact]:
@@ -30,6 +28,7 @@ async def consented(citizen_id: UUID, client_id: UUID) -> frozenset[Fact]:
 async def consent(citizen_id: UUID, client_id: UUID, facts: Sequence[Fact]) -> None:
     """Remember that she agreed, in addition to what she agreed to before."""
     async with transaction() as tx:
+        me = await held(tx, citizen_id)
         await tx.run(
             """
             INSERT INTO sso_consent (id, citizen_id, client_id, facts, given_at)
@@ -41,12 +40,12 @@ async def consent(citizen_id: UUID, client_id: UUID, facts: Sequence[Fact]) -> N
                 given_at = excluded.given_at
             """,
             uuid7(),
-            citizen_id,
+            me,
             client_id,
             [fact.value for fact in facts],
             datetime.now(UTC),
         )
-        await _record(tx, citizen_id, "consent.given", client_id, facts)
+        await _record(tx, me, "consent.given", client_id, facts)
 
 
 async def consents_of(citizen_id: UUID) -> list[asyncpg.Record]:
@@ -55,7 +54,7 @@ async def consents_of(citizen_id: UUID) -> list[asyncpg.Record]:
         f"""
         SELECT c.code, c.name, c.name_en, o.facts, o.given_at
         FROM sso_consent o JOIN sso_client c ON c.id = o.client_id
-        WHERE o.citizen_id = {_HER_ID} ORDER BY o.given_at DESC, c.code
+        WHERE o.citizen_id = {HER_ID} ORDER BY o.given_at DESC, c.code
         """,  # noqa: S608
         citizen_id,
     )
@@ -66,13 +65,14 @@ async def take_back(citizen_id: UUID, client: str) -> None:
     if "\0" in client:
         raise NotFound
     async with transaction() as tx:
+        me = await held(tx, citizen_id)
         found = await tx.row(
-            f"""
+            """
             DELETE FROM sso_consent o USING sso_client c
-            WHERE o.citizen_id = {_HER_ID} AND c.code = $2 AND c.id = o.client_id
-            RETURNING o.client_id, o.citizen_id
-            """,  # noqa: S608
-            citizen_id,
+            WHERE o.citizen_id = $1 AND c.code = $2 AND c.id = o.client_id
+            RETURNING o.client_id
+            """,
+            me,
             client,
         )
         if found is None:
@@ -86,11 +86,11 @@ async def take_back(citizen_id: UUID, client: str) -> None:
                 SELECT $1::uuid UNION ALL SELECT id FROM citizen_alias WHERE citizen_id = $1
               )
             """,
-            found["citizen_id"],
+            me,
             found["client_id"],
             datetime.now(UTC),
         )
-        await _record(tx, found["citizen_id"], "consent.taken_back", found["client_id"])
+        await _record(tx, me, "consent.taken_back", found["client_id"])
 
 
 async def _record(

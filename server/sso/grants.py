@@ -19,6 +19,7 @@ from uuid_utils.compat import uuid7
 
 from models import sso_people
 from models.database import Transaction, rows, transaction
+from models.joined import held
 from models.sso import Fact, TokenKind
 from server.sso.asking import Asked, proves
 from server.sso.browsers import SignedIn
@@ -105,9 +106,10 @@ async def give_code(
     """A code for CODE_S seconds, bound to client, redirect URI and challenge."""
     grant_id = uuid7()
     session = who.session
-    computed = provider.subject(client.sector, who.citizen_id)
     async with transaction() as tx:
-        subject = await sso_people.name_in(tx, client.sector, who.citizen_id, computed)
+        me = await held(tx, who.citizen_id)
+        computed = provider.subject(client.sector, me)
+        subject = await sso_people.name_in(tx, client.sector, me, computed)
         await tx.run(
             """
             INSERT INTO sso_grant (id, client_id, sign_in_id, session_id, sid, subject, scopes,

@@ -15,6 +15,7 @@ import redis.asyncio as aioredis
 from uuid_utils.compat import uuid7
 
 from models.database import rows, transaction
+from models.joined import held
 from models.sessions import PersonKind
 from server.auth import Principal
 from server.errors import NotFound
@@ -113,7 +114,7 @@ async def confirm(code: str, who: Principal, valkey: aioredis.Redis) -> None:
             """,
             sign_in_id,
             PersonKind.CITIZEN.value,
-            who.id,
+            await held(tx, who.id),
             BROWSER_CHANNEL,
             question.device,
             now,

@@ -11,7 +11,8 @@ from sanic.response import HTTPResponse
 
 from models import sso_people
 from models.identifiers import mask_name, mask_phone
-from models.knowing import NoSuchCitizen, known
+from models.joined import NoSuchCitizen
+from models.knowing import known
 from models.sso import Fact
 from server.answers import JSON, Answer
 from server.endpoint import Also, endpoint

@@ -13,6 +13,7 @@ from server.auth import CITIZEN, Principal
 from server.endpoint import endpoint
 from server.errors import NotFound
 from server.limits import Rate
+from server.live.reading import shown
 from server.services import services
 from server.sso import browsers, consents, phones
 from server.sso.clients import find_client
@@ -108,7 +109,7 @@ async def show_browser(request: Request, who: Principal, code: str) -> BrowserVi
         question.client_name,
         question.client_name_en,
         question.device,
-        question.asked_at,
+        shown(question.asked_at),
     )
 
 
@@ -161,7 +162,7 @@ async def list_consents(request: Request, who: Principal) -> ConsentList:
                 row["name"],
                 row["name_en"],
                 [fact for fact in Fact if fact.value in row["facts"]],
-                row["given_at"],
+                shown(row["given_at"]),
             )
             for row in found
         ]

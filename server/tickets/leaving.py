@@ -9,6 +9,7 @@ from models import decisions, steps
 from models.audit import Entry, record
 from models.database import Transaction
 from models.decisions import Own
+from models.joined import current_id
 from models.steps import Step
 from models.tickets import Actor, Move, WrongState
 from server.auth import Principal
@@ -77,6 +78,9 @@ async def _give_up_for(
 
 async def _own(ticket_id: UUID, who: Principal, tx: Transaction | None) -> Own:
     found = await decisions.own(ticket_id, who.id, tx=tx)
+    if found is None and (now_id := await current_id(who.id)) not in {None, who.id}:
+        # Her account was joined into another a moment ago, and her token does not know yet.
+        found = await decisions.own(ticket_id, now_id, tx=tx)
     if found is None:
         raise NotFound
     return found

@@ -11,9 +11,9 @@ from uuid_utils.compat import uuid7
 
 from models.database import rows, transaction
 from models.identifiers import read_id
+from models.joined import NoSuchCitizen
 from models.knowing import (
     SEALED_COLUMNS,
-    NoSuchCitizen,
     citizen_with_id,
     citizens_with_phone,
     known,

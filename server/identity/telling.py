@@ -1,0 +1,66 @@
+"""Telling a citizen everything that is kept about her."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from models.audit import Entry, record
+from models.database import Transaction, transaction
+from models.joined import held
+from models.knowing import known
+from models.sealing import Sealer
+from models.tickets import Actor
+from server.identity.proxies import exported
+from server.live.reading import shown
+
+_KEPT: Final = {
+    "channels": """
+        SELECT platform, app_id, subject, union_subject, created_at FROM channel_link
+        WHERE citizen_id = $1 ORDER BY created_at""",
+    "sign_ins": """
+        SELECT channel, device, started_at, ended_at, end_reason FROM sign_in
+        WHERE person_kind = 'citizen' AND person_id = $1 ORDER BY started_at""",
+    "consents": """
+        SELECT c.code AS client, c.name, o.facts, o.given_at
+        FROM sso_consent o JOIN sso_client c ON c.id = o.client_id
+        WHERE o.citizen_id = $1 ORDER BY o.given_at""",
+    "tickets": """
+        SELECT t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
+               t.day, t.issued_at, t.called_at, t.started_at, t.ended_at, t.outcome,
+               t.proxy_id AS proxy, t.acting_id IS NOT DISTINCT FROM $1 AS taken_for_another
+        FROM ticket t JOIN hall h ON h.id = t.hall_id JOIN line l ON l.id = t.line_id
+        JOIN item i ON i.id = t.item_id
+        WHERE t.citizen_id = $1 OR t.acting_id = $1 ORDER BY t.issued_at""",
+}
+
+
+async def export(sealer: Sealer, citizen_id: UUID) -> dict[str, Any]:
+    """Everything kept about a citizen, in clear: it is hers. Raises NoSuchCitizen.
+
+    She is locked while it is read: nothing of hers is joined away or erased between two reads. (A
+    snapshot would not do: in one, the audit log's head could not be moved while others move it.)
+    """
+    async with transaction() as tx:
+        citizen_id = await held(tx, citizen_id)
+        me = await known(tx, sealer, citizen_id)
+        kept = {name: await _found(tx, sql, citizen_id) for name, sql in _KEPT.items()}
+        family = await exported(tx, sealer, citizen_id)
+        entry = Entry(Actor("citizen", citizen_id), "citizen.exported", "citizen", citizen_id)
+        await record(tx, entry)
+    return {
+        "id": citizen_id,
+        "name": me.name,
+        "id_type": me.id_type,
+        "id_number": me.id_number,
+        "phone": me.phone,
+        "assurance_level": me.level,
+        **kept,
+        "family": family,
+    }
+
+
+async def _found(tx: Transaction, sql: str, citizen_id: UUID) -> list[dict[str, Any]]:
+    return [
+        {name: shown(value) if isinstance(value, datetime) else value for name, value in row}
+        for row in (found.items() for found in await tx.rows(sql, citizen_id))
+    ]
