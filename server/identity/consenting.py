@@ -13,15 +13,15 @@ from integrations.ports import PlatformUnavailable
 from models.audit import Entry, record
 from models.database import Transaction, rows, transaction
 from models.identifiers import mask_name
+from models.joined import HER_ID
 from models.knowing import citizen_with_id, known
 from models.proxies import NAME, ProxyState
 from models.sealing import Sealer
 from models.tickets import Actor, WrongState
 from server.errors import NotFound, TooManyRequests
-from server.identity.otp import OneTimeCodes
+from server.identity.otp import OneTimeCodes, Sms
 from server.identity.real_names import Claim
 from server.identity.refusals import PhoneRefused, SmsCodeWrong
-from server.limits import OTP_AGAIN, OTP_PHONE, Limits
 
 log = structlog.get_logger()
 TEMPLATE = "family_consent"
@@ -30,11 +30,11 @@ TEMPLATE = "family_consent"
 async def ask(
     sealer: Sealer,
     codes: OneTimeCodes,
-    limits: Limits,
     *,
     proxy_id: UUID,
     citizen_id: UUID,
     person: Claim,
+    address: str,
 ) -> None:
     """Send the person a code, if she is known here by this name and has a phone.
 
@@ -51,10 +51,8 @@ async def ask(
     asking = await known(None, sealer, citizen_id)
     index = sealer.blind_index("phone", asked.phone)
     try:
-        limits.check(OTP_AGAIN, index)
-        limits.check(OTP_PHONE, index)
-        name = mask_name(asking.name or "")
-        await codes.send(citizen_id, asked.phone, str(proxy_id), template=TEMPLATE, name=name)
+        sms = Sms(asked.phone, index, TEMPLATE, {"name": mask_name(asking.name or "")})
+        await codes.send(citizen_id, str(proxy_id), sms, address=address)
     except (TooManyRequests, PhoneRefused, PlatformUnavailable) as fault:
         log.info("consent_not_asked", fault=type(fault).__name__)
         return
@@ -71,7 +69,9 @@ async def consent(
     Raises NotFound, WrongState unless it is asked for, or SmsCodeWrong.
     """
     found = await rows(
-        "SELECT state FROM proxy WHERE id = $1 AND citizen_id = $2", proxy_id, citizen_id
+        f"SELECT state FROM proxy WHERE citizen_id = {HER_ID} AND id = $2",  # noqa: S608 a constant
+        citizen_id,
+        proxy_id,
     )
     if not found:
         raise NotFound

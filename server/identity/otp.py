@@ -3,13 +3,24 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import redis.asyncio as aioredis
 
-from integrations.ports import PlatformRefused, SmsSender
+from integrations.ports import PlatformRefused, PlatformUnavailable, SmsSender
 from server.errors import TooManyRequests
 from server.identity.refusals import PhoneRefused, SmsCodeWrong
+from server.limits import (
+    OTP_ADDRESS,
+    OTP_AGAIN,
+    OTP_PERSON,
+    OTP_PERSON_DAY,
+    OTP_PHONE,
+    Limits,
+    Tries,
+)
 
 LIVES_S = 300
 TRIES = 5
@@ -29,25 +40,49 @@ return 1
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """To whom a code goes, by which template, and what else the message tells."""
+
+    phone: str = field(repr=False)
+    phone_index: str
+    template: str = TEMPLATE
+    said: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
 class OneTimeCodes:
     """Sends codes and spends them. A code is good for one person, and for what it is about.
 
     Valkey holds digests and compares digests: how long that takes tells nothing of a code.
     """
 
-    def __init__(self, valkey: aioredis.Redis, sms: SmsSender) -> None:
+    def __init__(self, valkey: aioredis.Redis, sms: SmsSender, limits: Limits) -> None:
         self._valkey = valkey
         self._sms = sms
+        self._limits = limits
         self._spend = valkey.register_script(_SPEND)
 
-    async def send(
-        self, person_id: UUID, phone: str, about: str, *, template: str = TEMPLATE, **said: str
-    ) -> None:
-        """Send a new code, which replaces the one before; `said` is what else the message tells.
+    async def send(self, person_id: UUID, about: str, sms: Sms, *, address: str) -> None:
+        """Send a new code, which replaces the one before; counted for who asks, and from where.
 
         `about` is what it will prove: the index of this phone, or the id of a proxy. Raises
         PhoneRefused, TooManyRequests or PlatformUnavailable.
         """
+        tries: Tries = [
+            (OTP_AGAIN, sms.phone_index),
+            (OTP_PHONE, sms.phone_index),
+            (OTP_PERSON, person_id),
+            (OTP_PERSON_DAY, person_id),
+            (OTP_ADDRESS, address),
+        ]
+        await self._limits.take(tries)
+        try:
+            await self._send(person_id, about, sms)
+        except PlatformUnavailable:
+            await self._limits.give_back(tries)
+            raise
+
+    async def _send(self, person_id: UUID, about: str, sms: Sms) -> None:
         code = f"{secrets.randbelow(10**6):06d}"
         key = _key(person_id, about)
         async with self._valkey.pipeline() as pipe:
@@ -56,8 +91,8 @@ class OneTimeCodes:
             pipe.expire(key, LIVES_S)
             await pipe.execute()
         try:
-            fields = {"code": code, "minutes": str(LIVES_S // 60), **said}
-            await self._sms.send(phone, template, fields)
+            fields = {"code": code, "minutes": str(LIVES_S // 60), **sms.said}
+            await self._sms.send(sms.phone, sms.template, fields)
         except PlatformRefused as refusal:
             await self._valkey.delete(key)
             if refusal.reason == "too_often":

@@ -5,7 +5,7 @@ from sanic import Blueprint, Request
 from models.proxies import Proof, ProxyKind, ProxyState
 from scheduler.calendar import business_day
 from server.auth import CITIZEN, Principal, own_id
-from server.endpoint import endpoint
+from server.endpoint import address_of, endpoint
 from server.errors import (
     IdempotencyKeyReused,
     LevelTooLow,
@@ -100,10 +100,10 @@ async def add_family_member(request: Request, who: Principal, body: FamilyMember
         asking = consenting.ask(
             room.sealer,
             _codes(room),
-            room.limits,
             proxy_id=view.id,
             citizen_id=who.id,
             person=claim,
+            address=address_of(request),
         )
         room.afterwards.do("ask_consent", asking)
     return view
@@ -185,4 +185,4 @@ async def add_company(request: Request, who: Principal, body: Company) -> ProxyV
 def _codes(room: Services) -> OneTimeCodes:
     if room.platforms.sms is None:
         raise NotAvailable
-    return OneTimeCodes(room.valkey, room.platforms.sms)
+    return OneTimeCodes(room.valkey, room.platforms.sms, room.limits)

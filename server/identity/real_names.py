@@ -1,13 +1,23 @@
 """Knowing a citizen's real name: by the identity provider, and by her face."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from uuid import UUID
 
 import redis.asyncio as aioredis
 
-from integrations.ports import FaceCheckStarted, PlatformRefused, Platforms, RealNameCheck
+from integrations.ports import (
+    FaceCheckStarted,
+    PlatformRefused,
+    Platforms,
+    PlatformUnavailable,
+    RealNameCheck,
+)
+from models.database import rows
 from models.identifiers import IdDocument, IdType, NotAnIdentifier, read_id, read_name
+from models.joined import HER_ID
 from models.knowing import citizen_with_id, known
 from models.sealing import Sealer
 from server.errors import FieldFault, InvalidRequest, TooManyRequests
@@ -16,9 +26,11 @@ from server.identity.refusals import (
     EMPTY,
     NOT_A_NUMBER,
     FaceNotPassed,
+    IdentityFixed,
     IdentityMismatch,
     NotAvailable,
 )
+from server.limits import FACES_PERSON, NAMING_ADDRESS, NAMING_NUMBER, NAMING_PERSON, Limits, Tries
 
 FACE_CHECK_LIVES_S = 23 * 3600
 BY_NUMBER, BY_FACE = 2, 3
@@ -46,40 +58,92 @@ def read_claim(name: str, id_type: IdType, id_number: str, *, today: date) -> Cl
 class RealNames:
     """Proves claims; what a face check was started for is kept in Valkey until it is asked."""
 
-    def __init__(self, platforms: Platforms, sealer: Sealer, valkey: aioredis.Redis) -> None:
+    def __init__(
+        self, platforms: Platforms, sealer: Sealer, valkey: aioredis.Redis, limits: Limits
+    ) -> None:
         self._platforms = platforms
         self._sealer = sealer
         self._valkey = valkey
+        self._limits = limits
 
-    async def start_face_check(self, citizen_id: UUID, claim: Claim) -> FaceCheckStarted:
+    async def start_face_check(
+        self, citizen_id: UUID, claim: Claim, address: str
+    ) -> FaceCheckStarted:
         """Start a face check for this claim.
 
-        Raises NotAvailable, IdentityMismatch, TooManyRequests or PlatformUnavailable.
+        Raises NotAvailable, IdentityFixed, IdentityMismatch, TooManyRequests or
+        PlatformUnavailable.
         """
         if self._platforms.faces is None:
             raise NotAvailable
-        try:
-            started = await self._platforms.faces.start(claim.name, claim.document.number)
-        except PlatformRefused as refusal:
-            raise _refusal(refusal) from None
+        await self._require_free(citizen_id, claim)
+        async with self._trying(citizen_id, claim, address, paid=[(FACES_PERSON, citizen_id)]):
+            try:
+                started = await self._platforms.faces.start(claim.name, claim.document.number)
+            except PlatformRefused as refusal:
+                raise _refusal(refusal) from None
         kept = self._fingerprint(citizen_id, claim)
         await self._valkey.set(_face_key(started.certify_id), kept, ex=FACE_CHECK_LIVES_S)
         return started
 
-    async def prove(self, citizen_id: UUID, claim: Claim, certify_id: str | None) -> Proven:
+    async def prove(
+        self, citizen_id: UUID, claim: Claim, certify_id: str | None, address: str
+    ) -> Proven:
         """Prove a claim: by name and number, or also by the face check of that id.
 
-        Raises NotAvailable, IdentityMismatch, FaceNotPassed, TooManyRequests or
+        Raises NotAvailable, IdentityFixed, IdentityMismatch, FaceNotPassed, TooManyRequests or
         PlatformUnavailable.
         """
         if self._platforms.real_names is None:
             raise NotAvailable
-        if certify_id is not None:
-            await self._require_face(citizen_id, claim, certify_id)
-        if not await self._is_known(claim):
-            await self._require_match(self._platforms.real_names, claim)
+        await self._require_free(citizen_id, claim)
+        # Also before we look whether we know it: that answers strangers' guesses just as well.
+        async with self._trying(citizen_id, claim, address):
+            if certify_id is not None:
+                await self._require_face(citizen_id, claim, certify_id)
+            if not await self._is_known(claim):
+                await self._require_match(self._platforms.real_names, claim)
         level = BY_NUMBER if certify_id is None else BY_FACE
         return Proven(claim.name, claim.document, level, datetime.now(UTC))
+
+    @asynccontextmanager
+    async def _trying(
+        self, citizen_id: UUID, claim: Claim, address: str, *, paid: Tries = ()
+    ) -> AsyncIterator[None]:
+        """One try at a name and a number, counted before it is made: many at once pass no limit.
+
+        It counts when they do not belong together, or when whoever asked did not wait for the
+        answer; what is `paid` for counts whenever it was done. Raises TooManyRequests.
+        """
+        tries: Tries = [
+            (NAMING_PERSON, citizen_id),
+            (NAMING_NUMBER, self._index(claim)),
+            (NAMING_ADDRESS, address),
+        ]
+        await self._limits.take([*tries, *paid])
+        try:
+            yield
+        except IdentityMismatch:
+            raise
+        except PlatformUnavailable:
+            await self._limits.give_back([*tries, *paid])
+            raise
+        except Exception:
+            await self._limits.give_back(tries)
+            raise
+        await self._limits.give_back(tries)
+
+    async def _require_free(self, citizen_id: UUID, claim: Claim) -> None:
+        """Raise IdentityFixed when she is known by another number: then nobody need be asked."""
+        found = await rows(
+            f"SELECT id_index FROM citizen WHERE id = {HER_ID}",  # noqa: S608 a constant
+            citizen_id,
+        )
+        if found and found[0]["id_index"] not in {None, self._index(claim)}:
+            raise IdentityFixed
+
+    def _index(self, claim: Claim) -> str:
+        return self._sealer.blind_index(claim.document.id_type, claim.document.number)
 
     async def _is_known(self, claim: Claim) -> bool:
         """Whether this name was found to belong to this number before: each question costs."""

@@ -56,12 +56,15 @@ class FaceNotPassed(Refusal):
 
 
 class IdentityFixed(Refusal):
-    """Her real name is known already, and it is another's than she says now."""
+    """Her document is known already, and another number than she gives now: that never changes.
+
+    It may be somebody else's, or a document of hers that was issued anew.
+    """
 
     status, code = 409, "identity_fixed"
     sentence = (
-        "该账号已实名为其他人，不能更改。",
-        "This account is already verified as somebody else.",
+        "该账号已用另一证件号码实名，不能更改。",
+        "This account is verified with another document number, which cannot be changed.",
     )
 
 

@@ -12,7 +12,7 @@ from server.endpoint import address_of, endpoint
 from server.errors import NotFound, TooManyRequests, Unavailable, WrongStateRefusal
 from server.identity import leaving, phones, real_names, telling
 from server.identity.joining import settle
-from server.identity.otp import OneTimeCodes
+from server.identity.otp import OneTimeCodes, Sms
 from server.identity.real_names import RealNames
 from server.identity.refusals import (
     FaceNotPassed,
@@ -24,7 +24,7 @@ from server.identity.refusals import (
     ProofRefused,
     SmsCodeWrong,
 )
-from server.limits import EXPORT, IDENTITY, OTP_ADDRESS, OTP_AGAIN, OTP_PHONE
+from server.limits import EXPORT, IDENTITY
 from server.services import Services, services
 from server.sessions.routes import CitizenView, citizen_view
 
@@ -117,11 +117,7 @@ async def send_otp(request: Request, who: Principal, body: OtpWanted) -> OtpSent
     room = services(request)
     phone = phones.read_typed(body.phone)
     index = room.sealer.blind_index("phone", phone)
-    codes = _codes(room)
-    room.limits.check(OTP_ADDRESS, address_of(request))
-    room.limits.check(OTP_AGAIN, index)
-    room.limits.check(OTP_PHONE, index)
-    await codes.send(who.id, phone, index)
+    await _codes(room).send(who.id, index, Sms(phone, index), address=address_of(request))
     return OtpSent(300)
 
 
@@ -166,7 +162,7 @@ async def set_phone(
     body=FaceCheckWanted,
     returns=FaceCheckView,
     status=201,
-    refuses=[NotAvailable, IdentityMismatch, TooManyRequests, Unavailable],
+    refuses=[NotAvailable, IdentityMismatch, IdentityFixed, TooManyRequests, Unavailable],
 )
 async def start_face_check(
     request: Request, who: Principal, body: FaceCheckWanted
@@ -175,7 +171,7 @@ async def start_face_check(
     room = services(request)
     room.limits.check(IDENTITY, who.id)
     claim = _claim(room, body.name, "resident_id", body.id_number)
-    started = await _real_names(room).start_face_check(who.id, claim)
+    started = await _real_names(room).start_face_check(who.id, claim, address_of(request))
     return FaceCheckView(started.certify_id, started.url)
 
 
@@ -206,7 +202,8 @@ async def set_real_name(request: Request, who: Principal, body: RealName) -> Cit
     room = services(request)
     room.limits.check(IDENTITY, who.id)
     claim = _claim(room, body.name, body.id_type, body.id_number)
-    proven = await _real_names(room).prove(who.id, claim, body.certify_id)
+    address = address_of(request)
+    proven = await _real_names(room).prove(who.id, claim, body.certify_id, address)
     identified = await settle(room.sealer, who.id, proven, now=room.clock.now())
     await room.feed.identified(identified.was, identified.citizen_id, identified.changes)
     return await citizen_view(identified.citizen_id, room.sealer)
@@ -280,7 +277,7 @@ def _claim(room: Services, name: str, id_type: IdType, id_number: str) -> real_n
 def _codes(room: Services) -> OneTimeCodes:
     if room.platforms.sms is None:
         raise NotAvailable
-    return OneTimeCodes(room.valkey, room.platforms.sms)
+    return OneTimeCodes(room.valkey, room.platforms.sms, room.limits)
 
 
 def _proofs(room: Services) -> phones.Proofs:
@@ -288,4 +285,4 @@ def _proofs(room: Services) -> phones.Proofs:
 
 
 def _real_names(room: Services) -> RealNames:
-    return RealNames(room.platforms, room.sealer, room.valkey)
+    return RealNames(room.platforms, room.sealer, room.valkey, room.limits)

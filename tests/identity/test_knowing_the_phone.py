@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from server import limits as limits_module
 from server.identity import otp as otp_module
-from server.limits import Limits
+from server.limits import Limits, Rate
 from tests.conftest import Api
 from tests.identity.people import a_persona, sandbox, through
 from tests.people import Person
@@ -82,9 +81,7 @@ async def test_one_phone_is_sent_one_code_a_minute_whoever_asks(
     api: Api, lin: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api.services, "limits", Limits(api.services.valkey, enabled=True))
-    monkeypatch.setattr(
-        "server.identity.routes.OTP_AGAIN", limits_module.Rate("otp_again_test", 1, 3600)
-    )
+    monkeypatch.setattr(otp_module, "OTP_AGAIN", Rate("otp_again_test", 1, 3600))
     chen = await through(api, "wechat", await a_persona(api))
     replies = [await who.post("/me/phone/otp", {"phone": a_phone(6)}) for who in (lin, chen)]
     assert [reply.status_code for reply in replies] == [200, 429]
