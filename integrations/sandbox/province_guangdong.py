@@ -82,6 +82,11 @@ class ProvinceGuangdong:
         return answer({"userobj": _account(owner.persona, self._desk.subject(owner.persona))})
 
 
+def is_guangdong(authorize_path: str) -> bool:
+    """Whether an authorize URL with this path is one of this shape."""
+    return authorize_path == f"{_BASE}/authorize"
+
+
 def _account(persona: Persona, subject: str) -> dict[str, object]:
     level = f"L{persona.level}"
     return {

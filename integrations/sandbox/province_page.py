@@ -16,7 +16,7 @@ from sanic import HTTPResponse, Request, html, redirect
 from integrations.sandbox.endpoints import App, Clock, Endpoints
 from integrations.sandbox.personas import Persona, Personas
 from integrations.sandbox.province import ProvinceDesk, SignInRequest, WrongRequest
-from integrations.sandbox.province_guangdong import ProvinceGuangdong
+from integrations.sandbox.province_guangdong import ProvinceGuangdong, is_guangdong
 from integrations.sandbox.province_oidc import TAMPERINGS, ProvinceOidc
 from integrations.sandbox.replies import answer, invalid, problem, read
 from integrations.sandbox.settings import SandboxSettings
@@ -37,7 +37,10 @@ color:#124;text-decoration:none}}small{{color:#667}}</style>
 
 
 class Walk(Struct, forbid_unknown_fields=True):
-    """Whose browser shall open which authorize URL; `tamper` spoils the ID token it leads to."""
+    """Whose browser shall open which authorize URL; `tamper` spoils the ID token it leads to.
+
+    In Guangdong's shape there is none, so nothing there can be spoilt.
+    """
 
     id_number: Annotated[str, Meta(pattern=_ID_NUMBER)]
     authorize_url: Annotated[str, Meta(min_length=1, max_length=8192)]
@@ -89,9 +92,12 @@ class Province:
         if asked.tamper is not None and asked.tamper not in TAMPERINGS:
             return invalid([{"pointer": "/tamper", "detail": f"one of {', '.join(TAMPERINGS)}"}])
         try:
-            query = dict(parse_qsl(urlsplit(asked.authorize_url).query))
+            url = urlsplit(asked.authorize_url)
         except ValueError:
             return invalid([{"pointer": "/authorize_url", "detail": "not a URL"}])
+        if asked.tamper is not None and is_guangdong(url.path):
+            return invalid([{"pointer": "/tamper", "detail": "there is no ID token in Guangdong"}])
+        query = dict(parse_qsl(url.query))
         found = self._desk.read(query)
         if isinstance(found, WrongRequest) and found.redirect is None:
             return invalid([{"pointer": "/authorize_url", "detail": found.detail}])

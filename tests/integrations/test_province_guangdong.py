@@ -228,3 +228,10 @@ async def test_another_province_is_another_sheet() -> None:
     with pytest.raises(PlatformRefused) as refused:
         await visit(answering({}, {"errcode": "E7"}), sheet)
     assert refused.value.reason == "user_blocked"
+
+
+@pytest.mark.parametrize("tamper", ["nonce", "alg_none", "subject"])
+async def test_nothing_is_spoilt_where_there_is_no_id_token(walk: Walk, tamper: str) -> None:
+    body = {"id_number": ID_NUMBER, "authorize_url": await walk.url(), "tamper": tamper}
+    reply = await walk.sandbox.http.post("/_sandbox/province/authorize", json=body)
+    assert (reply.status_code, "/tamper" in reply.text) == (400, True)
