@@ -1,11 +1,14 @@
 """The database as the operations use it: transactions, plain statements, and a count of them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 from tortoise.connection import get_connection
+
+FINISH_WITHIN_S = 1.0
 
 
 class StatementCount:
@@ -83,14 +86,18 @@ async def transaction(first: str | None = None) -> AsyncIterator[Transaction]:
             yield Transaction(connection)
             await connection.execute("COMMIT")
         except BaseException:
-            await _roll_back(connection)
+            await _finish(connection, "ROLLBACK")
             raise
 
 
-async def _roll_back(connection: asyncpg.Connection) -> None:
-    """Roll back, or drop a connection that cannot: it must never go back to the pool half done."""
+async def _finish(connection: asyncpg.Connection, last: str) -> None:
+    """Say a last word, or drop a connection that cannot: it must never go back half done.
+
+    Soon: where a statement has just run out of time, taking it back would take as long again.
+    """
     try:
-        await connection.execute("ROLLBACK")
+        async with asyncio.timeout(FINISH_WITHIN_S):
+            await connection.execute(last)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         connection.terminate()
 
@@ -100,4 +107,8 @@ async def rows(sql: str, *args: Any, tx: Transaction | None = None) -> list[asyn
     if tx is not None:
         return await tx.rows(sql, *args)
     async with get_connection("default").acquire_connection() as connection:
-        return await Transaction(connection).rows(sql, *args)
+        try:
+            return await Transaction(connection).rows(sql, *args)
+        except TimeoutError:
+            await _finish(connection, "")
+            raise
