@@ -279,8 +279,7 @@ class Tokens:
                     "verify_iat": False,
                 },
             )
-            if not claims["iat"] <= time.time() + CLOCKS_DIFFER_S:
-                raise NotSignedIn
+            _require_short_life(claims["iat"], claims["exp"])
             who = Principal(
                 kind=PersonKind(claims["kind"]),
                 id=UUID(claims["sub"]),
@@ -299,6 +298,20 @@ class Tokens:
         if isinstance(kid, str) and kid not in self._keys.names:
             self._look_for_key()
         return self._keys.verifying_key(kid)
+
+
+def _require_short_life(issued: object, expires: object) -> None:
+    """Raise NotSignedIn for a token of tomorrow, and for one that lives longer than ours do.
+
+    Whatever else our key may have signed: no token outlives the memory of ended sign-ins.
+    """
+    # As we write them: PyJWT also reads texts as numbers, and a truth is a number in Python.
+    if type(issued) is not int or type(expires) is not int:
+        raise NotSignedIn
+    if issued > time.time() + CLOCKS_DIFFER_S:
+        raise NotSignedIn
+    if expires - issued > ACCESS_TOKEN_S + CLOCKS_DIFFER_S:
+        raise NotSignedIn
 
 
 @lru_cache(maxsize=10_000)
