@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
+import redis.asyncio as aioredis
 
 from server.identity import otp as otp_module
 from server.limits import Limits, Rate
-from tests.conftest import Api
+from tests.conftest import Api, free_port
 from tests.identity.people import a_persona, sandbox, through
 from tests.people import Person
 
@@ -104,6 +105,25 @@ async def test_wechats_code_tells_the_phone_once(api: Api) -> None:
     assert (reply.status_code, reply.json()["phone"]) == (200, "138****5678")
     again = await lin.post("/me/phone", proof)
     assert (again.status_code, again.json()["code"]) == (422, "proof_refused")
+
+
+@pytest.mark.parametrize("channel", ["wechat", "alipay"])
+async def test_a_proof_brought_while_valkey_is_away_is_good_afterwards(
+    api: Api, monkeypatch: pytest.MonkeyPatch, channel: str
+) -> None:
+    persona = await a_persona(api, phone="13612340001")
+    lin = await through(api, "wechat", persona)
+    made = await sandbox(api, "POST", "/alipay/phone", {"id_number": persona.id_number})
+    proof = {"channel": channel, "code": persona.codes["phone_code"]}
+    if channel == "alipay":
+        proof = {"channel": channel, "encrypted": made["alipay_phone_payload"]}
+    with monkeypatch.context() as away:
+        nobody_there = aioredis.from_url(f"redis://127.0.0.1:{free_port()}")
+        away.setattr(api.services, "valkey", nobody_there)
+        reply = await lin.post("/me/phone", proof)
+        assert (reply.status_code, "retry-after" in reply.headers) == (503, True)
+    assert (await lin.post("/me/phone", proof)).json()["phone"] == "136****0001"
+    assert (await lin.post("/me/phone", proof)).json()["code"] == "proof_refused"
 
 
 async def test_alipays_payload_tells_the_phone_once(api: Api) -> None:

@@ -2,9 +2,10 @@
 
 from asyncio import gather
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from sanic import Sanic
@@ -195,3 +196,36 @@ async def test_a_phone_with_an_odd_name_signs_in_all_the_same(api: Api) -> None:
     odd = {b"User-Agent": b"\xff\xfe phone \xe5\xbe\xae " + b"x" * 300}
     reply = await api.http.post("/api/v1/sessions/wechat", json={"code": code}, headers=odd)
     assert reply.status_code == 200
+
+
+async def test_two_first_sign_ins_at_once_leave_no_word_in_the_log_of_postgres(
+    api: Api, sign_in: Spend, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    [log] = tmp_path_factory.getbasetemp().glob("stores[0-9]*/logs/postgres.log")
+    before = len(log.read_text())
+    for _ in range(5):
+        number = an_id_number()
+        codes = [await wechat_code(api.sandbox_url, number) for _ in range(6)]
+        replies = await gather(*(sign_in(code) for code in codes))
+        assert len({reply.json()["citizen"]["id"] for reply in replies}) == 1
+    assert "ERROR" not in log.read_text()[before:]
+
+
+async def test_what_breaks_a_key_is_not_quoted_in_the_log_of_postgres(
+    api: Api, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    lin = await api.citizen()
+    her_id, openid = lin.session["citizen"]["id"], f"o6Nms-{an_id_number()}"
+    for _ in range(2):
+        with suppress(asyncpg.UniqueViolationError):
+            await rows(
+                "INSERT INTO channel_link (id, citizen_id, platform, app_id, subject, created_at)"
+                " VALUES (gen_random_uuid(), $1, 'wechat', 'wx', $2, now())",
+                her_id,
+                openid,
+            )
+    [log] = tmp_path_factory.getbasetemp().glob("stores[0-9]*/logs/postgres.log")
+    said = log.read_text()
+    assert "channel_subject_once" in said
+    assert openid not in said
+    assert her_id not in said
