@@ -48,6 +48,7 @@ class AuditEntry(Model):
         indexes = (
             Index(fields=("subject_id", "seq"), name="audit_of_subject"),
             Index(fields=("actor_id", "seq"), name="audit_of_actor"),
+            Index(fields=("on_behalf_of", "seq"), name="audit_of_whom"),
         )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from traceback import extract_tb
 from typing import Any
 
 import structlog
@@ -23,14 +24,25 @@ class Afterwards:
         self._running.add(task)
         task.add_done_callback(self._done)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way."""
+        return not self._running
+
     async def finish(self) -> None:
         """Wait for what is under way, a little."""
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=FINISH_WITHIN_S)
             for task in late:
+                log.warning("given_up_afterwards", work=task.get_name())
                 task.cancel()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (fault := task.exception()):
-            log.warning("not_done_afterwards", work=task.get_name(), fault=type(fault).__name__)
+            # Where, but not what it said: that may quote a name or a number.
+            where = [
+                f"{frame.filename}:{frame.lineno}" for frame in extract_tb(fault.__traceback__)
+            ]
+            kind = type(fault).__name__
+            log.warning("not_done_afterwards", work=task.get_name(), fault=kind, where=where[-6:])

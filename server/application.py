@@ -34,6 +34,7 @@ from server.incoming import Incoming
 from server.limits import Limits
 from server.live import socket
 from server.live.feed import Feed
+from server.live.sockets import Sockets, admit
 from server.metrics import carry_over_forever
 from server.privacy import routes as privacy
 from server.privacy.key_file import FollowedKeys
@@ -96,7 +97,7 @@ class Yiting(Sanic[Any, Any]):
     async def _websocket_handler(
         self, handler: Callable[..., Any], request: Request, *args: Any, **options: Any
     ) -> None:
-        socket.admit(request)
+        admit(request)
         await super()._websocket_handler(handler, request, *args, **options)  # type: ignore[no-untyped-call]
 
 
@@ -160,7 +161,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
         provider=_provider_of(settings),
     )
     use_directory(app, directory)
-    app.ctx.sockets = set()
+    app.ctx.sockets = Sockets()
     app.ctx.find_ticket = tickets.current_ticket
     feed.on_ended = partial(_end_sign_in, app)
     feed.on_joined = tokens.join
@@ -168,7 +169,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
         _never_ending("feed", feed.listen_forever()),
         _never_ending("limits", limits.add_up_forever()),
         _never_ending("token_keys", _follow_keys(tokens)),
-        _never_ending("sockets", socket.end_sign_ins_forever(app.ctx.sockets, tokens, feed)),
+        _never_ending("sockets", app.ctx.sockets.look_after_forever(tokens, feed)),
         _never_ending("catalogue", _follow_catalogue(app)),
         _never_ending("metrics", carry_over_forever(feed.live_age_s)),
     ]
@@ -229,7 +230,7 @@ def _end_process(dead: asyncio.Task[None]) -> None:
 def _end_sign_in(app: Sanic[Any, Any], sign_in_id: UUID) -> None:
     room: Services = app.ctx.services
     room.tokens.end(sign_in_id)
-    socket.end_sign_in(app.ctx.sockets, sign_in_id, room.feed)
+    app.ctx.sockets.end_sign_in(sign_in_id, room.feed)
 
 
 async def _until_hearing(feed: Feed) -> None:
@@ -275,7 +276,7 @@ async def _remember_ended(tokens: Tokens, feed: Feed) -> None:
 
 
 async def _say_goodbye(app: Sanic[Any, Any]) -> None:
-    await socket.say_goodbye(app.ctx.sockets)
+    await app.ctx.sockets.say_goodbye()
 
 
 async def _close(app: Sanic[Any, Any]) -> None:

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from models.database import Transaction
 from server.errors import IdempotencyKeyReused, InvalidRequest
+from server.services import services
 
 HEADER = "Idempotency-Key"
 LONGEST_KEY = 128
@@ -96,4 +97,6 @@ def once(request: Request, person_id: UUID) -> Once:
     if not key or len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable():
         raise InvalidRequest(_NO_KEY)
     said = b"\0".join([request.method.encode(), request.path.encode(), request.body])
-    return Once(person_id, key, hashlib.sha256(said).hexdigest())
+    # Signed: whoever reads the table could else guess a name and a number and see that it fits.
+    fingerprint = services(request).sealer.sign("request", hashlib.sha256(said).hexdigest())
+    return Once(person_id, key, fingerprint)

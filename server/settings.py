@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     most_sockets: Annotated[int, Field(ge=1)] = 10_000
+    # Many phones share one address of their carrier.
+    most_sockets_of_one: Annotated[int, Field(ge=1)] = 2_000
     # For how many people, and for how many companies, one citizen may act by her own declaration.
     most_declared: Annotated[int, Field(ge=0, le=100)] = 5
     most_companies: Annotated[int, Field(ge=0, le=100)] = 5

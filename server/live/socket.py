@@ -7,7 +7,6 @@ skips states and never falls behind, and one that does not read at all is let go
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -21,7 +20,6 @@ from sanic.server.websockets.impl import WebsocketImplProtocol
 from websockets.protocol import State
 
 from models.sessions import PersonKind
-from server import metrics
 from server.auth import Principal, Tokens
 from server.clock import microseconds
 from server.endpoint import address_of, as_refusal
@@ -30,11 +28,11 @@ from server.errors import (
     NotFound,
     NotSignedIn,
     Refusal,
-    Unavailable,
     wants_english,
 )
 from server.limits import ADDRESS
 from server.live.feed import Feed, ticket_frame, ticket_topic
+from server.live.sockets import Sockets
 from server.live.state import LiveTicket
 from server.services import Services, services
 
@@ -44,8 +42,7 @@ bp = Blueprint("live", url_prefix="/api/v1")
 MOST_TOPICS = 20
 MOST_MISTAKES = 10
 SEND_TIMEOUT_S = 30.0
-RETRY_AFTER_S = 5
-CHECK_SIGN_INS_EVERY_S = 0.5
+IDLE_S = 60.0
 SIGNED_OUT = "signed_out"
 _encode = msgspec.json.Encoder().encode
 
@@ -92,6 +89,10 @@ class SignedIn:
         claims = jwt.decode(token, options={"verify_signature": False})
         return cls(who, float(claims["exp"]))
 
+    def is_by(self, sign_in_id: UUID) -> bool:
+        """Whether she signed in by this sign-in."""
+        return self.who.sign_in_id == sign_in_id
+
     def is_over(self, tokens: Tokens) -> bool:
         """Whether the token expired or the sign-in ended meanwhile."""
         return self.expires <= time.time() or self.who.sign_in_id in tokens.ended
@@ -104,8 +105,9 @@ class TooSlow(Exception):
 class LiveSocket:
     """One connected socket; a `Watcher` of the feed."""
 
-    def __init__(self, ws: WebsocketImplProtocol, *, english: bool) -> None:
+    def __init__(self, ws: WebsocketImplProtocol, *, address: str, english: bool) -> None:
         self._ws = ws
+        self.address = address
         self._english = english
         self._newest: dict[str, tuple[int, bytes]] = {}
         self._sent: dict[str, int] = {}
@@ -113,6 +115,17 @@ class LiveSocket:
         self.topics: set[str] = set()
         self.signed_in: SignedIn | None = None
         self.mistakes = 0
+        # Monotonic seconds.
+        self.heard_at = time.monotonic()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has watched nothing and said nothing for long."""
+        return not self.topics and time.monotonic() > self.heard_at + IDLE_S
+
+    def let_go(self) -> None:
+        """Close it, for it is idle."""
+        self._ws.fail_connection(1001, "nothing watched")
 
     def show(self, topic: str, version: int, message: bytes) -> None:
         """Take the newest state of a topic; what was not sent yet is replaced."""
@@ -177,22 +190,17 @@ class LiveSocket:
             raise TooSlow from None
 
 
-def admit(request: Request) -> None:
-    """Raise TooManyRequests, or Unavailable when this process has as many sockets as it may."""
-    room = services(request)
-    room.limits.check(ADDRESS, address_of(request))
-    if len(request.app.ctx.sockets) >= room.settings.most_sockets:
-        raise Unavailable(RETRY_AFTER_S)
-
-
 @bp.websocket("/live", name="live")  # type: ignore[untyped-decorator]
 async def live(request: Request, ws: WebsocketImplProtocol) -> None:
     """Serve one socket until it closes."""
     room = services(request)
-    socket = LiveSocket(ws, english=wants_english(request.headers.get("accept-language")))
-    sockets: set[LiveSocket] = request.app.ctx.sockets
+    socket = LiveSocket(
+        ws,
+        address=address_of(request),
+        english=wants_english(request.headers.get("accept-language")),
+    )
+    sockets: Sockets[LiveSocket] = request.app.ctx.sockets
     sockets.add(socket)
-    metrics.SOCKETS.inc()
     sender = asyncio.create_task(socket.send_forever())
     reader = asyncio.create_task(_read_forever(request, ws, socket, room))
     try:
@@ -211,7 +219,6 @@ async def live(request: Request, ws: WebsocketImplProtocol) -> None:
             for topic in socket.topics:
                 room.feed.unwatch(topic, socket)
             sockets.discard(socket)
-            metrics.SOCKETS.dec()
 
 
 async def _end_both(sender: asyncio.Task[None], reader: asyncio.Task[None]) -> None:
@@ -219,37 +226,6 @@ async def _end_both(sender: asyncio.Task[None], reader: asyncio.Task[None]) -> N
     sender.cancel()
     reader.cancel()
     await asyncio.gather(sender, reader, return_exceptions=True)
-
-
-async def end_sign_ins_forever(sockets: set[LiveSocket], tokens: Tokens, feed: Feed) -> None:
-    """Until cancelled: whose token expired hears of no ticket any more.
-
-    Whose sign-in ended neither, should word of that have been read in PostgreSQL.
-    """
-    while True:
-        await asyncio.sleep(CHECK_SIGN_INS_EVERY_S)
-        for socket in list(sockets):
-            if socket.signed_in is not None and socket.signed_in.is_over(tokens):
-                socket.sign_out(feed)
-
-
-def end_sign_in(sockets: set[LiveSocket], sign_in_id: UUID, feed: Feed) -> None:
-    """At once: who signed in by this sign-in hears of no ticket any more."""
-    for socket in list(sockets):
-        if socket.signed_in is not None and socket.signed_in.who.sign_in_id == sign_in_id:
-            socket.sign_out(feed)
-
-
-async def say_goodbye(sockets: set[LiveSocket]) -> None:
-    """Tell every socket that this process stops; phones then connect to another."""
-    with suppress(Exception):
-        await asyncio.wait_for(
-            asyncio.gather(
-                *(socket.tell(type="bye", reconnect=True) for socket in list(sockets)),
-                return_exceptions=True,
-            ),
-            2,
-        )
 
 
 async def _read_forever(
@@ -260,6 +236,7 @@ async def _read_forever(
     while ws.ws_proto.state is State.OPEN:
         message = await ws.recv()
         assert message is not None, "only a time limit would give none"
+        socket.heard_at = time.monotonic()
         try:
             room.limits.check(ADDRESS, address_of(request))
             await _obey(message, socket, room, find)

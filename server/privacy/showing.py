@@ -10,6 +10,15 @@ import msgspec
 from models.database import rows
 from scheduler.calendar import SHANGHAI
 
+_ENTRIES = """
+    SELECT seq, at, actor_kind, actor_id, on_behalf_of, action, subject_kind, subject_id,
+           detail::text
+    FROM audit_entry WHERE {where} ORDER BY seq DESC LIMIT ${limit}
+"""
+_SUBJECT = "subject_id = ${0}"
+_ACTOR = "(actor_id = ${0} OR on_behalf_of = ${0})"
+_BEFORE = "seq < ${0}"
+
 
 class AuditView(msgspec.Struct, frozen=True):
     """Who did what to whose data, and when. `actor_id` is null for the system itself.
@@ -36,19 +45,13 @@ async def entries_about(
     limit: int = 100,
 ) -> list[AuditView]:
     """The newest entries: about a subject, by or for a person, or all; those before a `seq`."""
+    asked = {_SUBJECT: subject, _ACTOR: actor, _BEFORE: before}
+    given = {condition: value for condition, value in asked.items() if value is not None}
+    # Only what is asked for stands there: a condition that may be null keeps indexes from use.
+    conditions = [condition.format(nth) for nth, condition in enumerate(given, start=1)]
     found = await rows(
-        """
-        SELECT seq, at, actor_kind, actor_id, on_behalf_of, action, subject_kind, subject_id,
-               detail::text
-        FROM audit_entry
-        WHERE ($1::text IS NULL OR subject_id = $1)
-          AND ($2::uuid IS NULL OR actor_id = $2 OR on_behalf_of = $2)
-          AND ($3::bigint IS NULL OR seq < $3)
-        ORDER BY seq DESC LIMIT $4
-        """,
-        subject,
-        actor,
-        before,
+        _ENTRIES.format(where=" AND ".join(conditions) or "true", limit=len(given) + 1),
+        *given.values(),
         limit,
     )
     return [_view(row) for row in found]

@@ -1,5 +1,7 @@
 """Phones ask twice: the same key gives the first answer again, and one effect."""
 
+import hashlib
+import json
 from asyncio import gather
 from datetime import UTC, datetime, timedelta
 
@@ -164,3 +166,16 @@ async def test_answers_are_kept_for_a_day(api: Api, hall: str, lin: Person) -> N
         )
     await purge()
     assert (await take(lin, hall, item, "old")).json()["code"] == "already_in_line"
+
+
+async def test_what_is_stored_of_a_request_cannot_be_guessed_without_our_keys(
+    api: Api, hall: str, lin: Person
+) -> None:
+    body = json.dumps({"hall": hall, "item": api.item(hall, "E")}).encode()
+    headers = {**lin.headers, "Idempotency-Key": "k1", "Content-Type": "application/json"}
+    reply = await api.http.post("/api/v1/tickets", content=body, headers=headers)
+    assert reply.status_code == 201
+    guess = hashlib.sha256(b"\0".join([b"POST", b"/api/v1/tickets", body])).hexdigest()
+    assert await rows("SELECT 1 FROM answer WHERE fingerprint = $1", guess) == []
+    again = await api.http.post("/api/v1/tickets", content=body, headers=headers)
+    assert again.content == reply.content

@@ -89,7 +89,7 @@ async def code_sent_to(api: Api, phone: str, *, nth: int = 1) -> str:
 
 async def nothing_under_way(api: Api) -> None:
     """Wait until everything is done that nobody waits for."""
-    await until(lambda: not api.services.afterwards._running)
+    await until(lambda: api.services.afterwards.idle)
 
 
 async def consent(who: Person, proxy: dict[str, Any], code: str) -> httpx.Response:

@@ -371,6 +371,38 @@ async def test_a_process_with_as_many_sockets_as_it_may_have_refuses_one_more(
         assert (await hear(again))["type"] == "pong"
 
 
+async def test_one_address_cannot_take_every_socket(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sockets = api.app.ctx.sockets
+    await until(lambda: not sockets)
+    one = api.settings.model_copy(update={"most_sockets_of_one": 1, "rate_limits": True})
+    monkeypatch.setattr(api.services, "settings", one)
+    async with a_socket(api):
+        with pytest.raises(InvalidStatus) as refused:
+            await a_socket(api).__aenter__()
+        assert refused.value.response.status_code == 429
+        assert refused.value.response.headers["retry-after"]
+    await until(lambda: sockets.of("127.0.0.1") == 0)
+    async with a_socket(api) as again:
+        await say(again, op="ping")
+        assert (await hear(again))["type"] == "pong"
+
+
+async def test_a_socket_that_watches_nothing_is_let_go(
+    api: Api, hall: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_module, "IDLE_S", 0.3)
+    async with a_socket(api) as watching, a_socket(api) as idle:
+        await say(watching, op="watch", topic=f"hall:{hall}")
+        await hear(watching)
+        with pytest.raises(ConnectionClosed):
+            await hear(idle)
+        assert idle.close_code == 1001
+        await say(watching, op="ping")
+        await hear_until(watching, lambda said: said["type"] == "pong")
+
+
 async def test_an_address_over_its_limit_opens_no_socket(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,8 +5,10 @@ from uuid import uuid4
 
 import pytest
 
+from models.database import transaction
 from models.staff import Role
 from server.admin.staff import NewAccount, create_account
+from server.privacy import showing
 from tests.conftest import Api
 from tests.people import Person, a_member_of_staff, with_a_device
 
@@ -89,3 +91,22 @@ async def test_only_who_oversees_every_hall_reads_the_log(api: Api) -> None:
 async def test_what_is_no_question_is_refused(auditor: Person, query: dict[str, str]) -> None:
     reply = await auditor.get("/admin/audit", params=query)
     assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [("subject_id = $1", "audit_of_subject"), ("(actor_id = $1 OR on_behalf_of = $1)", "audit_of")],
+)
+async def test_a_long_log_is_not_read_whole_for_one_person(
+    api: Api, asked: str, index: str
+) -> None:
+    statement = showing._ENTRIES.format(where=asked, limit=2)
+    kind = "text" if "subject" in asked else "uuid"
+    async with transaction() as tx:
+        await tx.run("SET LOCAL enable_seqscan = off")
+        await tx.run("SET LOCAL plan_cache_mode = force_generic_plan")
+        await tx.run(f"PREPARE look ({kind}, int) AS {statement}")
+        plan = await tx.rows(f"EXPLAIN EXECUTE look ('{uuid4()}', 50)")
+        await tx.run("DEALLOCATE look")
+    said = "\n".join(row[0] for row in plan)
+    assert index in said, said
