@@ -70,11 +70,13 @@ async def take_number(
     visit = _Visit(hall, item, _line_for(hall, item), wish, who, now)
     try:
         view = await _taken(visit, once, sealer)
-    except asyncpg.ForeignKeyViolationError:
-        # Her account was joined into another a moment ago, and her token does not know yet.
+    except (asyncpg.ForeignKeyViolationError, LevelTooLow):
+        # Her account may have been joined into another a moment ago, and her token not know yet.
         now_id = await current_id(who.id)
         if now_id is None:
             raise NotSignedIn from None
+        if now_id == who.id:
+            raise
         view = await _taken(replace(visit, who=replace(who, id=now_id)), once, sealer)
     await feed.changed(Change(hall.code, view.id, view.version))
     return view

@@ -157,6 +157,19 @@ async def test_a_process_that_has_not_heard_follows_her_on_every_route(api: Api)
     assert (await by_alipay.delete("/me")).status_code == 204
 
 
+async def test_a_process_that_has_not_heard_knows_how_surely_she_is_known(api: Api) -> None:
+    hall = await api.quiet_hall()
+    directory = api.services.directory
+    offers = directory.hall(hall).offers
+    item = next(code for code in offers if directory.item(code).level_required == 2)
+    _, by_alipay, persona = await one_person(api)
+    assert (await by_alipay.take(hall, item)).json()["code"] == "level_too_low"
+    await real_name(by_alipay, persona)
+    api.services.tokens.joined = {}
+    reply = await by_alipay.take(hall, item)
+    assert reply.status_code == 201, reply.text
+
+
 async def test_nothing_is_written_of_somebody_who_was_just_erased(api: Api) -> None:
     persona = await a_persona(api)
     lin = await through(api, "wechat", persona)
