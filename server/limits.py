@@ -48,6 +48,7 @@ OTP_PHONE = Rate("otp_phone", 5, 3600)
 OTP_PERSON = Rate("otp_person", 5, 3600)
 OTP_PERSON_DAY = Rate("otp_person_day", 10, 24 * 3600)
 OTP_ADDRESS = Rate("otp_address", 600, 3600)
+CONSENT_PERSON = Rate("consent_person", 10, 24 * 3600)
 # Whoever tries names out against numbers is not asking about herself; only wrong ones count.
 NAMING_PERSON = Rate("naming_person", 5, 24 * 3600)
 NAMING_NUMBER = Rate("naming_number", 10, 24 * 3600)
@@ -125,9 +126,14 @@ class Limits:
             raise TooManyRequests(math.ceil(wait_ms / 1000))
 
     async def give_back(self, tries: Tries) -> None:
-        """What was taken turned out to be none of those that count."""
-        if self._enabled:
+        """What was taken turned out to be none of those that count. Never raises."""
+        if not self._enabled:
+            return
+        try:
             await self._give_back(keys=_keys(tries))
+        except (aioredis.RedisError, OSError) as fault:
+            # What was found out meanwhile was paid for: it is not thrown away for a count.
+            log.warning("tries_not_given_back", fault=type(fault).__name__)
 
     async def add_up_forever(self) -> None:
         """Exchange counts with the other processes until cancelled."""

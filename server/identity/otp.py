@@ -62,19 +62,13 @@ class OneTimeCodes:
         self._limits = limits
         self._spend = valkey.register_script(_SPEND)
 
-    async def send(self, person_id: UUID, about: str, sms: Sms, *, address: str) -> None:
-        """Send a new code, which replaces the one before; counted for who asks, and from where.
+    async def send(self, person_id: UUID, about: str, sms: Sms, *, also: Tries = ()) -> None:
+        """Send a new code, which replaces the one before; counted for the phone, and `also` so.
 
         `about` is what it will prove: the index of this phone, or the id of a proxy. Raises
         PhoneRefused, TooManyRequests or PlatformUnavailable.
         """
-        tries: Tries = [
-            (OTP_AGAIN, sms.phone_index),
-            (OTP_PHONE, sms.phone_index),
-            (OTP_PERSON, person_id),
-            (OTP_PERSON_DAY, person_id),
-            (OTP_ADDRESS, address),
-        ]
+        tries = [(OTP_AGAIN, sms.phone_index), (OTP_PHONE, sms.phone_index), *also]
         await self._limits.take(tries)
         try:
             await self._send(person_id, about, sms)
@@ -104,6 +98,11 @@ class OneTimeCodes:
         key = _key(person_id, about)
         if await self._spend(keys=[key], args=[_digest(key, code), TRIES]) != 1:
             raise SmsCodeWrong
+
+
+def asked_openly(person_id: UUID, address: str) -> Tries:
+    """How a code is counted whose asker is told whether it was sent."""
+    return [(OTP_PERSON, person_id), (OTP_PERSON_DAY, person_id), (OTP_ADDRESS, address)]
 
 
 def _key(person_id: UUID, about: str) -> str:

@@ -5,7 +5,7 @@ from sanic import Blueprint, Request
 from models.proxies import Proof, ProxyKind, ProxyState
 from scheduler.calendar import business_day
 from server.auth import CITIZEN, Principal, own_id
-from server.endpoint import address_of, endpoint
+from server.endpoint import endpoint
 from server.errors import (
     IdempotencyKeyReused,
     LevelTooLow,
@@ -25,7 +25,7 @@ from server.identity.refusals import (
     SmsCodeWrong,
     TooManyDeclared,
 )
-from server.limits import IDENTITY
+from server.limits import CONSENT_PERSON, IDENTITY
 from server.services import Services, services
 
 bp = Blueprint("family", url_prefix="/api/v1")
@@ -93,6 +93,8 @@ async def add_family_member(request: Request, who: Principal, body: FamilyMember
     wanted = proxies.wanted_person(ProxyKind(body.relation), claim, today=today)
     if wanted.proof is Proof.CONSENT:
         _codes(room)
+        # Whether or not a message is sent then.
+        await room.limits.take([(CONSENT_PERSON, who.id)])
     view = await proxies.add(
         room.sealer, who.id, wanted, once(request, who.id), most=room.settings.most_declared
     )
@@ -103,7 +105,6 @@ async def add_family_member(request: Request, who: Principal, body: FamilyMember
             proxy_id=view.id,
             citizen_id=who.id,
             person=claim,
-            address=address_of(request),
         )
         room.afterwards.do("ask_consent", asking)
     return view

@@ -12,7 +12,7 @@ from server.endpoint import address_of, endpoint
 from server.errors import NotFound, TooManyRequests, Unavailable, WrongStateRefusal
 from server.identity import leaving, phones, real_names, telling
 from server.identity.joining import settle
-from server.identity.otp import OneTimeCodes, Sms
+from server.identity.otp import OneTimeCodes, Sms, asked_openly
 from server.identity.real_names import RealNames
 from server.identity.refusals import (
     FaceNotPassed,
@@ -117,7 +117,8 @@ async def send_otp(request: Request, who: Principal, body: OtpWanted) -> OtpSent
     room = services(request)
     phone = phones.read_typed(body.phone)
     index = room.sealer.blind_index("phone", phone)
-    await _codes(room).send(who.id, index, Sms(phone, index), address=address_of(request))
+    counted = asked_openly(who.id, address_of(request))
+    await _codes(room).send(who.id, index, Sms(phone, index), also=counted)
     return OtpSent(300)
 
 

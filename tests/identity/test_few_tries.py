@@ -2,6 +2,7 @@
 
 from asyncio import gather
 from dataclasses import replace
+from datetime import date
 from uuid import uuid4
 
 import httpx
@@ -11,6 +12,7 @@ import redis.asyncio as aioredis
 from server.errors import TooManyRequests
 from server.identity import otp, real_names
 from server.limits import (
+    CONSENT_PERSON,
     FACES_PERSON,
     NAMING_NUMBER,
     NAMING_PERSON,
@@ -18,7 +20,14 @@ from server.limits import (
     Limits,
     Rate,
 )
-from tests.conftest import Api
+from tests.conftest import Api, free_port
+from tests.identity.families import (
+    a_named_citizen,
+    add,
+    messages_to,
+    nothing_under_way,
+    with_a_phone,
+)
 from tests.identity.people import Persona, a_persona, real_name, sandbox, through
 from tests.people import Person, an_id_number
 
@@ -134,6 +143,23 @@ async def test_one_account_is_sent_five_codes_an_hour_and_its_neighbour_goes_on(
     assert (await chen.post("/me/phone/otp", {"phone": "13512340098"})).status_code == 200
 
 
+async def test_people_asked_for_consent_are_counted_whoever_they_are(api: Api) -> None:
+    lin = await a_named_citizen(api)
+    _, known = await with_a_phone(api)
+    strangers = [an_id_number(date(1990, 3, 7)) for _ in range(CONSENT_PERSON.most)]
+    replies = [
+        await add(lin, number, name=known.name, relation="other")
+        for number in [known.id_number, *strangers]
+    ]
+    assert statuses(replies) == [201] * CONSENT_PERSON.most + [429]
+    await nothing_under_way(api)
+    assert len(await messages_to(api, known.phone)) == 1
+    # Her own codes are counted apart: they do not tell how many of these were sent one.
+    for nth in range(OTP_PERSON.most):
+        sent = await lin.post("/me/phone/otp", {"phone": f"1341234{nth:04d}"})
+        assert sent.status_code == 200, nth
+
+
 async def test_what_is_refused_by_one_limit_counts_for_no_other(api: Api) -> None:
     limits: Limits = api.services.limits
     narrow, wide = Rate(uuid4().hex, 1, 60), Rate(uuid4().hex, 2, 60)
@@ -147,6 +173,15 @@ async def test_what_is_refused_by_one_limit_counts_for_no_other(api: Api) -> Non
     await limits.give_back([(narrow, "lin"), (wide, "lin")])
     await limits.take([(narrow, "lin"), (wide, "lin")])
     assert 0 < await api.services.valkey.pttl(f"limit:{narrow.name}:lin") <= 60_000
+
+
+async def test_what_was_found_out_is_not_lost_with_a_valkey_that_dies_meanwhile() -> None:
+    nobody_there = aioredis.from_url(f"redis://127.0.0.1:{free_port()}")
+    limits = Limits(nobody_there, enabled=True)
+    with pytest.raises(aioredis.RedisError):
+        await limits.take([(NAMING_PERSON, "lin")])
+    await limits.give_back([(NAMING_PERSON, "lin")])
+    await nobody_there.aclose()
 
 
 async def test_switched_off_nothing_is_counted(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
