@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import redis.asyncio as aioredis
 from sanic import Request
 from sanic.response import HTTPResponse, empty
 
@@ -26,7 +27,7 @@ def serve(fd: int, keys: Path) -> None:
     app = create_empty()
     app.ctx.services = SimpleNamespace(
         tokens=Tokens(TokenKeys.read(keys), ISSUER),
-        limits=Limits(SimpleNamespace(), enabled=False),  # type: ignore[arg-type]
+        limits=Limits(aioredis.Redis(), enabled=False),  # never asked
         directory=SimpleNamespace(halls={}),
     )
 

@@ -34,7 +34,7 @@ async def a_visit(http: httpx.AsyncClient, persona: dict[str, str], item: str) -
     assert taken.status_code == 201
     await lin.get(f"/tickets/{taken.json()['id']}")
     await http.post("/api/v1/sessions/wechat", json={"code": code})
-    await http.get(f"/api/v1/halls?lat=22.8&lng=113.6&rank=x&token={lin.token}")
+    await http.get(f"/api/v1/halls?lat=22.8&lng=113.673061&rank=x&token={lin.token}")
     await http.get("/api/v1/me", headers={"Authorization": f"Bearer {lin.token}x"})
     refresh_token = session["refresh_token"]
     pair = await http.post("/api/v1/sessions/refresh", json={"refresh_token": refresh_token})
@@ -55,7 +55,7 @@ async def a_visit(http: httpx.AsyncClient, persona: dict[str, str], item: str) -
         session["citizen"]["id"],
         "my-key",
         PASSWORD,
-        "113.6",
+        "113.673061",
     ]
 
 
