@@ -15,6 +15,7 @@ from uuid import UUID
 
 from models.database import Transaction, rows, transaction
 from models.halls import CounterState, LineState
+from models.proving import counts_for
 from models.proxies import TAKEN_FOR
 from models.tickets import DAY_ENDED, TicketState
 
@@ -98,13 +99,15 @@ async def line_facts(
     taker_id: UUID | None,
     citizen_id: UUID | None,
     person_key: UUID | None = None,
+    sign_in_id: UUID | None = None,
 ) -> LineFacts:
     """What decides whether somebody may join, in one statement.
 
-    The level is that of whoever takes the number, the open ticket that of whom it is for.
+    The level is that of the sign-in by which the number is taken, the open ticket that of whom it
+    is for.
     """
     row = await tx.row(
-        """
+        f"""
         SELECT state, waiting_limit,
             (SELECT count(*) FROM ticket t WHERE t.line_id = line.id AND t.state = 'waiting')
                 AS waiting,
@@ -113,7 +116,7 @@ async def line_facts(
             (SELECT id FROM ticket t WHERE (t.citizen_id = $2 OR t.person_key = $4)
                 AND t.item_id = $3 AND t.ended_at IS NULL
                 AND $5 IN (t.citizen_id, t.acting_id) LIMIT 1) AS open_ticket_id,
-            coalesce((SELECT level FROM citizen WHERE id = $5), 0) AS level
+            coalesce((SELECT {counts_for("$6")} FROM citizen WHERE id = $5), 0) AS level
         FROM line WHERE id = $1
         """,
         line_id,
@@ -121,6 +124,7 @@ async def line_facts(
         item_id,
         person_key,
         taker_id,
+        sign_in_id,
     )
     assert row is not None, "lines are never deleted"
     return LineFacts(

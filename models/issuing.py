@@ -8,6 +8,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from models.database import Transaction, rows
+from models.proving import counts_for
 from models.proxies import Acting
 from models.tickets import Actor
 from models.together import BUSY, LOCKED, Busy, Patience, Together
@@ -18,8 +19,8 @@ class NewTicket:
     """A ticket about to be issued.
 
     `asked_at` is business time. Its rank time will be `credit` before the moment of issue. Whoever
-    takes it must be known as surely as `level_required` says; `acting` is for whom she does, and
-    `citizen_id` then that person, if she is a citizen.
+    takes it must be known as surely as `level_required` says, also by the channel of her sign-in;
+    `acting` is for whom she does, and `citizen_id` then that person, if she is a citizen.
     """
 
     hall_id: UUID
@@ -32,6 +33,7 @@ class NewTicket:
     version: int
     level_required: int
     actor: Actor
+    sign_in_id: UUID | None = None
     # Somebody has seen, under the hall's lock, that a limited line has room.
     within_limit: bool = False
     acting: Acting | None = None
@@ -60,11 +62,11 @@ _ISSUE = {
         SELECT * FROM unnest(
             $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::date[],
             $7::timestamptz[], $8::interval[], $9::bigint[], $10::int[], $11::text[], $12::uuid[],
-            $13::bool[], $14::uuid[], $15::uuid[], $16::uuid[]
+            $13::bool[], $14::uuid[], $15::uuid[], $16::uuid[], $17::uuid[]
         ) WITH ORDINALITY AS w (
             id, hall_id, line_id, item_id, citizen_id, day,
             asked_at, credit, version, level_required, actor_kind, actor_id,
-            within_limit, proxy_id, person_key, on_behalf_of, nth
+            within_limit, proxy_id, person_key, on_behalf_of, sign_in_id, nth
         )
     ), locked AS MATERIALIZED ({locked}
     ), able AS MATERIALIZED (
@@ -73,7 +75,7 @@ _ISSUE = {
                row_number() OVER (PARTITION BY w.line_id ORDER BY w.nth) AS place
         FROM wish w JOIN locked ON locked.id = w.hall_id
         WHERE (w.level_required = 0 OR EXISTS (
-              SELECT 1 FROM citizen WHERE id = w.actor_id AND level >= w.level_required))
+              SELECT 1 FROM citizen WHERE id = w.actor_id AND {counts} >= w.level_required))
           AND NOT EXISTS (
               SELECT 1 FROM ticket t WHERE t.citizen_id = w.citizen_id AND t.item_id = w.item_id
               AND t.ended_at IS NULL OFFSET 0)
@@ -119,7 +121,7 @@ _ISSUE = {
     FROM wish
     LEFT JOIN locked ON locked.id = wish.hall_id
     LEFT JOIN numbered USING (nth)
-""".replace("{locked}", locked)
+""".replace("{locked}", locked).replace("{counts}", counts_for("w.sign_in_id"))
     for patience, locked in LOCKED.items()
 }
 # Asked once the numbers are given: a look from before the hall's lock would miss who came between.
@@ -171,6 +173,7 @@ async def _issue_all(
         [new.acting and new.acting.proxy_id for new in wishes],
         [new.acting and new.acting.person_key for new in wishes],
         [new.acting and new.acting.on_behalf_of for new in wishes],
+        [new.sign_in_id for new in wishes],
         tx=tx,
     )
     given = [ids[row["nth"] - 1] for row in found if row["number"]]

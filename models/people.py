@@ -58,6 +58,8 @@ class ChannelLink(Model):
     # What the platform called her before, such as Alipay's user_id.
     legacy_subject = fields.CharField(max_length=128, null=True)
     created_at = fields.DatetimeField()
+    # What was proven through this channel; the citizen's own level may come from another one.
+    level = fields.SmallIntField(default=0, db_default=0)
 
     class Meta:
         table = "channel_link"

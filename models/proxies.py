@@ -123,14 +123,26 @@ class Acting:
 async def acting(
     tx: Transaction, sealer: Sealer, proxy_id: UUID, citizen_id: UUID, *, today: date
 ) -> Acting | None:
-    """A citizen's proxy, which does not end before the transaction does; None: not one of hers."""
+    """A citizen's proxy, which does not end before the transaction does; None: not one of hers.
+
+    Both people are locked before it, as everywhere (docs/decisions.md): the ticket will refer to
+    them, and whoever is being erased lets go of neither.
+    """
     row = await tx.row(
         """
+        WITH people AS MATERIALIZED (
+            SELECT c.id FROM proxy p
+            JOIN citizen c ON c.id = ANY(ARRAY[p.citizen_id, p.principal_id])
+            WHERE p.id = $1
+              AND p.citizen_id = coalesce((SELECT citizen_id FROM citizen_alias WHERE id = $2), $2)
+            ORDER BY c.id FOR KEY SHARE OF c
+        )
         SELECT id, citizen_id, kind, proof, state, id_type, id_number, shown_as, principal_id,
                CASE WHEN principal_id IS NULL THEN left(id_index, 32)::uuid END AS person_key
         FROM proxy
         WHERE id = $1
           AND citizen_id = coalesce((SELECT citizen_id FROM citizen_alias WHERE id = $2), $2)
+          AND (SELECT count(*) FROM people) >= 0
         FOR SHARE
         """,
         proxy_id,
@@ -177,25 +189,7 @@ async def adopt(tx: Transaction, id_index: str, citizen_id: UUID) -> None:
 
 
 async def move_to(tx: Transaction, me: UUID, into: UUID) -> None:
-    """Give one citizen's proxies to another. Where both act for the same person, one is kept."""
-    doubles = await tx.rows(
-        """
-        UPDATE proxy o SET state = 'ended', ended_at = now(), name = NULL, id_type = NULL,
-            id_number = NULL, id_index = NULL
-        FROM proxy kept
-        WHERE o.citizen_id IN ($1, $2) AND kept.citizen_id IN ($1, $2) AND kept.id <> o.id
-          AND kept.id_index = o.id_index
-          AND (kept.state = 'active', o.asked_at, o.id)
-            > (o.state = 'active', kept.asked_at, kept.id)
-        RETURNING o.id, kept.id AS kept
-        """,
-        me,
-        into,
-    )
-    for double in doubles:
-        await tx.run(
-            "UPDATE ticket SET proxy_id = $2 WHERE proxy_id = $1", double["id"], double["kept"]
-        )
+    """Give one citizen's proxies to another."""
     await tx.run("UPDATE proxy SET citizen_id = $2 WHERE citizen_id = $1", me, into)
     await tx.run("UPDATE proxy SET principal_id = $2 WHERE principal_id = $1", me, into)
 
@@ -220,9 +214,17 @@ async def forget(tx: Transaction, citizen_id: UUID) -> None:
     )
 
 
-async def hold(tx: Transaction, citizen_id: UUID) -> None:
-    """Lock all proxies of a citizen and for her. Before her own row: takers lock in this order."""
+async def hold(tx: Transaction, *citizen_ids: UUID, id_index: str | None = None) -> None:
+    """Lock all proxies of these citizens and for them, and those for a number; then change them.
+
+    The citizens are locked before, wholly: nobody else's proxy comes to refer to them meanwhile.
+    """
     await tx.run(
-        "SELECT 1 FROM proxy WHERE citizen_id = $1 OR principal_id = $1 ORDER BY id FOR UPDATE",
-        citizen_id,
+        """
+        SELECT 1 FROM proxy
+        WHERE citizen_id = ANY($1) OR principal_id = ANY($1) OR id_index = $2::text
+        ORDER BY id FOR UPDATE
+        """,
+        list(citizen_ids),
+        id_index,
     )

@@ -20,6 +20,9 @@ class SignIn(Model):
     person_kind = fields.CharEnumField(PersonKind, max_length=16)
     person_id = fields.UUIDField(db_index=True)
     channel = fields.CharField(max_length=16)
+    # Which of a citizen's channel links she came in by. One that is gone has proven nothing, and no
+    # foreign key looks for its sign-ins.
+    link_id = fields.UUIDField(null=True)
     device = fields.CharField(max_length=200)
     started_at = fields.DatetimeField()
     ended_at = fields.DatetimeField(null=True, db_index=True)

@@ -48,6 +48,10 @@ OTP_PHONE = Rate("otp_phone", 5, 3600)
 OTP_PERSON = Rate("otp_person", 5, 3600)
 OTP_PERSON_DAY = Rate("otp_person_day", 10, 24 * 3600)
 OTP_ADDRESS = Rate("otp_address", 600, 3600)
+# What asks others for consent is counted apart: what somebody asks for her own phone must not tell
+# whether somebody else's is known here, nor be used up by strangers.
+CONSENT_AGAIN = Rate("consent_again", 1, 60)
+CONSENT_PHONE = Rate("consent_phone", 5, 3600)
 CONSENT_PERSON = Rate("consent_person", 10, 24 * 3600)
 # Whoever tries names out against numbers is not asking about herself; only wrong ones count.
 NAMING_PERSON = Rate("naming_person", 5, 24 * 3600)

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     # For how many people, and for how many companies, one citizen may act by her own declaration.
     most_declared: Annotated[int, Field(ge=0, le=100)] = 5
     most_companies: Annotated[int, Field(ge=0, le=100)] = 5
+    # Whether a name and number are too little to come to an account that another channel proved.
+    joining_needs_face: bool | None = None
     proxies_count: Annotated[int, Field(ge=0, le=5)] = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -125,6 +127,12 @@ class Settings(BaseSettings):
             )
             for name, value in self.model_dump(exclude_none=True).items()
         }
+
+    @property
+    def face_to_join(self) -> bool:
+        """Whether a face is needed to join an account; a real city's default, not the demo's."""
+        said = self.joining_needs_face
+        return self.mode == "production" if said is None else said
 
     @property
     def redis(self) -> str:

@@ -18,10 +18,14 @@ from models.knowing import citizen_with_id, known
 from models.proxies import NAME, ProxyState
 from models.sealing import Sealer
 from models.tickets import Actor, WrongState
+from server.auth import Principal
 from server.errors import NotFound, TooManyRequests
 from server.identity.otp import OneTimeCodes, Sms
+from server.identity.proxies import person_with
 from server.identity.real_names import Claim
 from server.identity.refusals import PhoneRefused, SmsCodeWrong
+from server.identity.sure import held_surely
+from server.limits import CONSENT_AGAIN, CONSENT_PHONE
 
 log = structlog.get_logger()
 TEMPLATE = "family_consent"
@@ -51,8 +55,14 @@ async def ask(
     index = sealer.blind_index("phone", asked.phone)
     try:
         sms = Sms(asked.phone, index, TEMPLATE, {"name": mask_name(asking.name or "")})
-        # Not counted for whoever asks: by what is left to her she would know that it was sent.
-        await codes.send(citizen_id, str(proxy_id), sms)
+        # Not counted for whoever asks: by what is left to her she would know that it was sent. Nor
+        # with the codes to this phone that anybody asks for openly.
+        await codes.send(
+            citizen_id,
+            str(proxy_id),
+            sms,
+            tries=[(CONSENT_AGAIN, index), (CONSENT_PHONE, index)],
+        )
     except (TooManyRequests, PhoneRefused, PlatformUnavailable) as fault:
         log.info("consent_not_asked", fault=type(fault).__name__)
         return
@@ -62,42 +72,42 @@ async def ask(
 
 
 async def consent(
-    sealer: Sealer, codes: OneTimeCodes, proxy_id: UUID, citizen_id: UUID, code: str
+    sealer: Sealer, codes: OneTimeCodes, proxy_id: UUID, who: Principal, code: str
 ) -> None:
     """Let a citizen act for the person who was sent this code.
 
-    Raises NotFound, WrongState unless it is asked for, or SmsCodeWrong.
+    Raises NotFound, WrongState unless it is asked for, LevelTooLow, or SmsCodeWrong.
     """
     found = await rows(
-        f"SELECT state FROM proxy WHERE citizen_id = {HER_ID} AND id = $2",  # noqa: S608 a constant
-        citizen_id,
+        f"SELECT state, id_index FROM proxy WHERE citizen_id = {HER_ID} AND id = $2",  # noqa: S608 a constant
+        who.id,
         proxy_id,
     )
     if not found:
         raise NotFound
     _require_asked(found[0]["state"])
-    await codes.spend(citizen_id, str(proxy_id), code)
+    await codes.spend(who.id, str(proxy_id), code)
     async with transaction() as tx:
-        person = await _person(tx, sealer, proxy_id)
+        me = await held_surely(tx, who)
+        person = await _person(tx, sealer, proxy_id, found[0]["id_index"])
         await tx.run(
             "UPDATE proxy SET state = 'active', active_at = $2, principal_id = $3 WHERE id = $1",
             proxy_id,
             datetime.now(UTC),
             person,
         )
-        actor = Actor("citizen", citizen_id)
+        actor = Actor("citizen", me)
         await record(tx, Entry(actor, "proxy.consented", "proxy", proxy_id, on_behalf_of=person))
 
 
-async def _person(tx: Transaction, sealer: Sealer, proxy_id: UUID) -> UUID:
+async def _person(tx: Transaction, sealer: Sealer, proxy_id: UUID, index: str) -> UUID:
     """Who was asked. She may have been erased since, or another name been said for her number."""
+    person = await person_with(tx, index)
     row = await tx.row("SELECT * FROM proxy WHERE id = $1 FOR UPDATE", proxy_id)
     _require_asked(row["state"] if row else None)
     assert row is not None
-    found = await tx.row("SELECT id FROM citizen WHERE id_index = $1", row["id_index"])
-    if found is None:
+    if person is None:
         raise SmsCodeWrong
-    person: UUID = found["id"]
     said = sealer.open(row["name"], field=NAME, owner=proxy_id)
     if (await known(tx, sealer, person)).name != said:
         raise SmsCodeWrong

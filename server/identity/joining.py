@@ -1,12 +1,11 @@
 """One person, one citizen: whoever proves the same id number through another channel is joined.
 
-Order of locks: the id number (an advisory lock, so that a number nobody has yet is held too), then
-the citizen who came, then the one who had the number first. Only a citizen without a number is ever
-joined into one with it, so no two of these wait for each other.
+Locks are taken in the order of docs/decisions.md: the id number (an advisory lock, so that a number
+nobody has yet is held too), then the citizen who came, then the one who had the number first. Only
+a citizen without a number is ever joined into one with it, so no two of these wait for each other.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,29 +14,33 @@ import asyncpg
 
 from models import proxies, sso_people
 from models.audit import Detail, Entry, record
-from models.database import Transaction, transaction
+from models.database import Transaction
 from models.identifiers import IdDocument
 from models.joined import held
-from models.knowing import citizen_with_id, known, remember_name_and_id, remember_phone
+from models.knowing import known, remember_name_and_id, remember_phone
+from models.proving import door_of, raise_level
 from models.proxies import person_key
 from models.sealing import Sealer
 from models.tickets import Actor
+from server.again import until_done
+from server.auth import Principal
 from server.clock import microseconds
-from server.errors import Unavailable
-from server.identity.refusals import IdentityFixed
+from server.identity.refusals import FaceCheckNeeded, IdentityFixed
 from server.live.memory import Change
-
-TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """Whose name and document were proven, how surely (level 2 or 3), and when (real time)."""
+    """Whose name and document were proven, how surely (level 2 or 3), and when (real time).
+
+    `may_join`: sure enough to come to an account that another channel proved.
+    """
 
     name: str
     document: IdDocument
     level: int
     at: datetime
+    may_join: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +52,32 @@ class Identified:
     changes: Sequence[Change] = ()
 
 
-async def settle(sealer: Sealer, citizen_id: UUID, proven: Proven, *, now: datetime) -> Identified:
-    """`identify` in a transaction of its own, again when others of hers came between.
+async def settle(sealer: Sealer, who: Principal, proven: Proven, *, now: datetime) -> Identified:
+    """`identify` whoever is signed in, in a transaction of its own.
 
-    Raises IdentityFixed, or Unavailable when they never stop.
+    Raises IdentityFixed, FaceCheckNeeded, or Unavailable when others of hers always come between.
     """
-    for _ in range(TRIES):
-        # A ticket was called while it was given up, or somebody waited for us as we did for her.
-        with suppress(asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
-            async with transaction() as tx:
-                return await identify(tx, sealer, citizen_id, proven, now=now)
-    raise Unavailable(1)
+
+    async def work(tx: Transaction) -> Identified:
+        door = await door_of(tx, who.sign_in_id)
+        return await identify(tx, sealer, who.id, proven, door=door, now=now)
+
+    return await until_done(work)
 
 
 async def identify(
-    tx: Transaction, sealer: Sealer, citizen_id: UUID, proven: Proven, *, now: datetime
+    tx: Transaction,
+    sealer: Sealer,
+    citizen_id: UUID,
+    proven: Proven,
+    *,
+    door: UUID | None,
+    now: datetime,
 ) -> Identified:
     """Write down who a citizen is; join her into the citizen who has the number already.
 
-    `now` is business time. Raises IdentityFixed when she is known by another number.
+    `door` is the channel link through which it was proven; `now` is business time. Raises
+    IdentityFixed when she is known by another number, FaceCheckNeeded when she may not be joined.
     """
     document = proven.document
     index = sealer.blind_index(document.id_type, document.number)
@@ -75,11 +85,13 @@ async def identify(
     me, known_by = await _held(tx, citizen_id)
     if known_by not in {None, index}:
         raise IdentityFixed
-    first = await citizen_with_id(tx, sealer, document.id_type, document.number)
+    first = await _first_with(tx, index)
+    if first not in {None, me} and not proven.may_join:
+        raise FaceCheckNeeded
     was, me = me, first or me
     changes = await _gather(tx, was, index, into=me, now=now)
     if was != me:
-        await _join(tx, sealer, was, into=me)
+        await _join(tx, sealer, was, into=me, level=proven.level)
     await remember_name_and_id(
         tx,
         sealer,
@@ -90,8 +102,16 @@ async def identify(
         level=proven.level,
         at=proven.at,
     )
+    if door is not None:
+        await raise_level(tx, door, proven.level)
     await _record(tx, citizen_id, me, proven)
     return Identified(me, citizen_id if me != citizen_id else None, changes)
+
+
+async def _first_with(tx: Transaction, index: str) -> UUID | None:
+    """Lock who has this number already; nobody, if she was just being erased."""
+    row = await tx.row("SELECT id FROM citizen WHERE id_index = $1 FOR UPDATE", index)
+    return row["id"] if row else None
 
 
 async def _record(tx: Transaction, was: UUID, now: UUID, proven: Proven) -> None:
@@ -119,7 +139,7 @@ async def _gather(
 
     Answers what changed in the halls.
     """
-    await tx.run("SELECT 1 FROM citizen WHERE id = $1 FOR UPDATE", into)
+    await proxies.hold(tx, me, into, id_index=index)
     await proxies.adopt(tx, index, into)
     # Without another account her own tickets stay as they are.
     was, key = me if me != into else None, person_key(index)
@@ -146,8 +166,8 @@ async def _gather(
     return [Change(row["code"], row["id"], row["version"]) for row in changed]
 
 
-async def _join(tx: Transaction, sealer: Sealer, me: UUID, *, into: UUID) -> None:
-    """Give everything else of one citizen to another.
+async def _join(tx: Transaction, sealer: Sealer, me: UUID, *, into: UUID, level: int) -> None:
+    """Give everything else of one citizen to another; `level` is what she has proven for it.
 
     Foreign keys see to it that nothing is left behind: her row goes last.
     """
@@ -165,7 +185,7 @@ async def _join(tx: Transaction, sealer: Sealer, me: UUID, *, into: UUID) -> Non
         me,
         into,
     )
-    await _move_phone(tx, sealer, me, into)
+    await _move_phone(tx, sealer, me, into, level)
     await proxies.move_to(tx, me, into)
     await sso_people.move_to(tx, me, into)
     await tx.run("UPDATE citizen_alias SET citizen_id = $2 WHERE citizen_id = $1", me, into)
@@ -175,16 +195,21 @@ async def _join(tx: Transaction, sealer: Sealer, me: UUID, *, into: UUID) -> Non
     await tx.run("DELETE FROM citizen WHERE id = $1", me)
 
 
-async def _move_phone(tx: Transaction, sealer: Sealer, me: UUID, into: UUID) -> None:
-    """Keep the phone that was verified last; it is sealed anew for whose it is now."""
+async def _move_phone(tx: Transaction, sealer: Sealer, me: UUID, into: UUID, level: int) -> None:
+    """Keep the phone that was verified last; it is sealed anew for whose it is now.
+
+    Who proved less than is known of her changes her phone here as little as anywhere else.
+    """
     last = await tx.row(
         """
         SELECT me.phone_verified_at AS at FROM citizen me, citizen first
         WHERE me.id = $1 AND first.id = $2 AND me.phone IS NOT NULL
           AND me.phone_verified_at > coalesce(first.phone_verified_at, '-infinity')
+          AND first.level <= $3
         """,
         me,
         into,
+        level,
     )
     if last is not None and (phone := (await known(tx, sealer, me)).phone):
         await remember_phone(tx, sealer, into, phone=phone, at=last["at"])

@@ -6,12 +6,14 @@ from uuid import UUID
 
 from models import proxies, sso_people
 from models.audit import Entry, record
-from models.database import Transaction, transaction
-from models.joined import held
+from models.database import Transaction
 from models.tickets import Actor, WrongState
+from server.again import until_done
+from server.auth import Principal
 from server.clock import microseconds
 from server.errors import NotFound
 from server.identity.refusals import LastChannel
+from server.identity.sure import held_surely
 from server.live.memory import Change
 
 # Tickets for her, and those she took for whoever has no account.
@@ -26,13 +28,14 @@ class Left:
     changes: list[Change]
 
 
-async def unlink(citizen_id: UUID, platform: str) -> Left:
+async def unlink(who: Principal, platform: str) -> Left:
     """Forget that a platform's user is this citizen; sign-ins that came through it end.
 
-    Raises NotFound when it is not linked, LastChannel when there is no other way in.
+    Raises NotFound when it is not linked, LastChannel when there is no other way in, LevelTooLow.
     """
-    async with transaction() as tx:
-        me = await held(tx, citizen_id)
+
+    async def work(tx: Transaction) -> Left:
+        me = await held_surely(tx, who)
         linked = await _linked(tx, me)
         if platform not in linked:
             raise NotFound
@@ -45,38 +48,44 @@ async def unlink(citizen_id: UUID, platform: str) -> Left:
         await _record(tx, me, "citizen.unlinked", {"channel": platform})
         return Left(ended, [])
 
+    return await until_done(work)
 
-async def erase(citizen_id: UUID, *, now: datetime) -> Left:
+
+async def erase(who: Principal, *, now: datetime) -> Left:
     """Forget who a citizen is. What the law wants kept of her visits stays, and names nobody.
 
-    `now` is business time. Raises WrongState while she is being served.
+    `now` is business time. Raises WrongState while she is being served, and LevelTooLow.
     """
-    async with transaction() as tx:
-        await proxies.hold(tx, citizen_id)
-        me = await held(tx, citizen_id, wholly=True)
-        if me != citizen_id:
-            # Joined just now. Should somebody wait for us in the other order: 503, and once more.
-            await proxies.hold(tx, me)
-        changes = await _give_tickets_up(tx, me, now)
-        await tx.run("DELETE FROM channel_link WHERE citizen_id = $1", me)
-        await tx.run("DELETE FROM answer WHERE person_id = $1", me)
-        await sso_people.forget(tx, me)
-        await proxies.forget(tx, me)
-        await tx.run(
-            """
-            UPDATE citizen SET name = NULL, id_type = NULL, id_number = NULL, id_index = NULL,
-                real_name_at = NULL, phone = NULL, phone_index = NULL, phone_verified_at = NULL,
-                level = 0
-            WHERE id = $1
-            """,
-            me,
-        )
-        ended = await _end_sign_ins(tx, me, "erased")
-        await tx.run(
-            "UPDATE sign_in SET device = '' WHERE person_kind = 'citizen' AND person_id = $1", me
-        )
-        await _record(tx, me, "citizen.erased", {})
-        return Left(ended, changes)
+
+    async def work(tx: Transaction) -> Left:
+        me = await held_surely(tx, who, wholly=True)
+        return await _erase(tx, me, now)
+
+    return await until_done(work)
+
+
+async def _erase(tx: Transaction, me: UUID, now: datetime) -> Left:
+    await proxies.hold(tx, me)
+    changes = await _give_tickets_up(tx, me, now)
+    await tx.run("DELETE FROM channel_link WHERE citizen_id = $1", me)
+    await tx.run("DELETE FROM answer WHERE person_id = $1", me)
+    await sso_people.forget(tx, me)
+    await proxies.forget(tx, me)
+    await tx.run(
+        """
+        UPDATE citizen SET name = NULL, id_type = NULL, id_number = NULL, id_index = NULL,
+            real_name_at = NULL, phone = NULL, phone_index = NULL, phone_verified_at = NULL,
+            level = 0
+        WHERE id = $1
+        """,
+        me,
+    )
+    ended = await _end_sign_ins(tx, me, "erased")
+    await tx.run(
+        "UPDATE sign_in SET device = '' WHERE person_kind = 'citizen' AND person_id = $1", me
+    )
+    await _record(tx, me, "citizen.erased", {})
+    return Left(ended, changes)
 
 
 async def _record(tx: Transaction, citizen_id: UUID, action: str, detail: dict[str, str]) -> None:

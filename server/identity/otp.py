@@ -11,7 +11,7 @@ import redis.asyncio as aioredis
 
 from integrations.ports import PlatformRefused, PlatformUnavailable, SmsSender
 from server.errors import TooManyRequests
-from server.identity.refusals import PhoneRefused, SmsCodeWrong
+from server.identity.refusals import NotAvailable, PhoneRefused, SmsCodeWrong
 from server.limits import (
     OTP_ADDRESS,
     OTP_AGAIN,
@@ -21,6 +21,7 @@ from server.limits import (
     Limits,
     Tries,
 )
+from server.services import Services
 
 LIVES_S = 300
 TRIES = 5
@@ -62,13 +63,12 @@ class OneTimeCodes:
         self._limits = limits
         self._spend = valkey.register_script(_SPEND)
 
-    async def send(self, person_id: UUID, about: str, sms: Sms, *, also: Tries = ()) -> None:
-        """Send a new code, which replaces the one before; counted for the phone, and `also` so.
+    async def send(self, person_id: UUID, about: str, sms: Sms, *, tries: Tries) -> None:
+        """Send a new code, which replaces the one before; it is counted with these tries.
 
         `about` is what it will prove: the index of this phone, or the id of a proxy. Raises
         PhoneRefused, TooManyRequests or PlatformUnavailable.
         """
-        tries = [(OTP_AGAIN, sms.phone_index), (OTP_PHONE, sms.phone_index), *also]
         await self._limits.take(tries)
         try:
             await self._send(person_id, about, sms)
@@ -100,9 +100,22 @@ class OneTimeCodes:
             raise SmsCodeWrong
 
 
-def asked_openly(person_id: UUID, address: str) -> Tries:
+def one_time_codes(room: Services) -> OneTimeCodes:
+    """The codes of this process. Raises NotAvailable where no SMS gateway is."""
+    if room.platforms.sms is None:
+        raise NotAvailable
+    return OneTimeCodes(room.valkey, room.platforms.sms, room.limits)
+
+
+def asked_openly(person_id: UUID, phone_index: str, address: str) -> Tries:
     """How a code is counted whose asker is told whether it was sent."""
-    return [(OTP_PERSON, person_id), (OTP_PERSON_DAY, person_id), (OTP_ADDRESS, address)]
+    return [
+        (OTP_AGAIN, phone_index),
+        (OTP_PHONE, phone_index),
+        (OTP_PERSON, person_id),
+        (OTP_PERSON_DAY, person_id),
+        (OTP_ADDRESS, address),
+    ]
 
 
 def _key(person_id: UUID, about: str) -> str:

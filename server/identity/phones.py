@@ -12,12 +12,13 @@ from integrations.ports import PhoneReader, PlatformRefused, Platforms
 from models.audit import Entry, record
 from models.database import transaction
 from models.identifiers import NotAnIdentifier, read_mobile
-from models.joined import held
 from models.knowing import remember_phone
 from models.sealing import Sealer
 from models.tickets import Actor
+from server.auth import Principal
 from server.errors import FieldFault, InvalidRequest, TooManyRequests
 from server.identity.refusals import NOT_A_NUMBER, NotAvailable, ProofRefused
+from server.identity.sure import held_surely
 
 SPENT_FOR_S = 30 * 24 * 3600
 SPEND_WITHIN_S = 1.0
@@ -84,10 +85,10 @@ def read_typed(text: str) -> str:
         raise InvalidRequest(errors=[FieldFault("/phone", NOT_A_NUMBER[fault.fault])]) from None
 
 
-async def keep(sealer: Sealer, citizen_id: UUID, phone: str) -> None:
-    """Write the verified number down. Raises NoSuchCitizen."""
+async def keep(sealer: Sealer, who: Principal, phone: str) -> None:
+    """Write the verified number down. Raises LevelTooLow or NoSuchCitizen."""
     async with transaction() as tx:
-        me = await held(tx, citizen_id)
+        me = await held_surely(tx, who)
         await remember_phone(tx, sealer, me, phone=phone, at=datetime.now(UTC))
         changed = {"fields": ["phone"]}
         actor = Actor("citizen", me)

@@ -1,7 +1,7 @@
 """Family members and companies that a citizen acts for: added, listed, ended."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,10 +19,11 @@ from models.identifiers import (
     read_name,
     read_uscc,
 )
-from models.joined import current_id, held
+from models.joined import current_id
 from models.proxies import ID_NUMBER, NAME, USCC, Proof, ProxyKind, ProxyState, may_be_declared
 from models.sealing import Sealer
 from models.tickets import Actor
+from server.auth import Principal
 from server.errors import FieldFault, InvalidRequest, LevelTooLow, NotFound
 from server.idempotency import Once
 from server.identity.proxy_views import ProxyView, Side
@@ -34,10 +35,13 @@ from server.identity.refusals import (
     OwnNumber,
     TooManyDeclared,
 )
+from server.identity.sure import held_surely
 from server.live.reading import shown
 
 # Who acts for others is known by her real name.
 LEVEL = 2
+# How long one that has ended counts as one of those she may declare.
+ENDED_COUNTS_FOR = timedelta(days=1)
 _OF_CITIZEN: Final = """
     SELECT p.*, c.name AS actor_name FROM proxy p JOIN citizen c ON c.id = p.citizen_id
     WHERE (p.citizen_id = $1 OR (p.principal_id = $1 AND p.state <> 'asked'))"""
@@ -79,20 +83,21 @@ def wanted_company(uscc: str, name: str) -> Wanted:
 
 
 async def add(
-    sealer: Sealer, citizen_id: UUID, wanted: Wanted, once: Once, *, most: int
+    sealer: Sealer, who: Principal, wanted: Wanted, once: Once, *, most: int
 ) -> ProxyView:
     """Let a citizen act by declaration, or note that consent is asked for. Asking again is fine.
 
     At most `most` people (or companies) are declared. Raises LevelTooLow, OwnNumber, AlreadyAdded
-    or TooManyDeclared.
+    or TooManyDeclared. Locks as docs/decisions.md says: the number, her, the person, the proxy.
     """
     index = sealer.blind_index(wanted.id_type, wanted.id_number)
     async with transaction() as tx:
         await once.claim(tx)
         # Nobody proves this number while we look whose it is.
         await tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", index)
-        citizen_id = await held(tx, citizen_id)  # so that she adds one after the other
+        citizen_id = await held_surely(tx, who)  # so that she adds one after the other
         await _require_known(tx, citizen_id, index)
+        principal = await person_with(tx, index)
         before = await tx.row(
             "SELECT id, state FROM proxy WHERE citizen_id = $1 AND id_index = $2 FOR UPDATE",
             citizen_id,
@@ -113,6 +118,7 @@ async def add(
             wanted=wanted,
             proof=proof,
             index=index,
+            principal=principal,
         )
         view = _mine(row, wanted.name, wanted.id_number)
         await once.keep(tx, view, status=201)
@@ -137,20 +143,26 @@ async def exported(tx: Transaction, sealer: Sealer, citizen_id: UUID) -> list[di
     return told
 
 
-async def end(proxy_id: UUID, citizen_id: UUID) -> None:
+async def end(proxy_id: UUID, who: Principal) -> None:
     """End what a citizen does for somebody, or somebody for her. Tickets that were taken stay.
 
-    Raises NotFound.
+    Raises NotFound, or LevelTooLow.
     """
     async with transaction() as tx:
-        row = await _locked(tx, proxy_id, citizen_id)
-        if row is None:
-            # Her account may have been joined into another while we waited for the row.
-            citizen_id = await current_id(citizen_id, tx=tx) or citizen_id
-            row = await _locked(tx, proxy_id, citizen_id)
+        me = await held_surely(tx, who)
+        row = await tx.row(
+            """
+            SELECT principal_id FROM proxy
+            WHERE id = $1 AND state <> 'ended'
+              AND (citizen_id = $2 OR (principal_id = $2 AND state = 'active'))
+            FOR UPDATE
+            """,
+            proxy_id,
+            me,
+        )
         if row is None:
             raise NotFound
-        refused = row["principal_id"] == citizen_id
+        refused = row["principal_id"] == me
         await tx.run(
             """
             UPDATE proxy SET state = 'ended', ended_at = $2, refused = $3, name = NULL,
@@ -162,22 +174,15 @@ async def end(proxy_id: UUID, citizen_id: UUID) -> None:
             refused,
         )
         behalf = None if refused else row["principal_id"]
-        actor = Actor("citizen", citizen_id)
-        await record(tx, Entry(actor, "proxy.ended", "proxy", proxy_id, on_behalf_of=behalf))
+        await record(
+            tx, Entry(Actor("citizen", me), "proxy.ended", "proxy", proxy_id, on_behalf_of=behalf)
+        )
 
 
-async def _locked(tx: Transaction, proxy_id: UUID, citizen_id: UUID) -> asyncpg.Record | None:
-    """A proxy that a citizen may end."""
-    return await tx.row(
-        """
-        SELECT id, state, citizen_id, principal_id FROM proxy
-        WHERE id = $1 AND state <> 'ended'
-          AND (citizen_id = $2 OR (principal_id = $2 AND state = 'active'))
-        FOR UPDATE
-        """,
-        proxy_id,
-        citizen_id,
-    )
+async def person_with(tx: Transaction, index: str) -> UUID | None:
+    """The citizen who has this number; she does not erase herself before the transaction ends."""
+    row = await tx.row("SELECT id FROM citizen WHERE id_index = $1 FOR KEY SHARE", index)
+    return row["id"] if row else None
 
 
 async def _require_known(tx: Transaction, citizen_id: UUID, index: str) -> None:
@@ -205,14 +210,22 @@ async def _refused(tx: Transaction, citizen_id: UUID, index: str) -> bool:
 
 
 async def _require_room(tx: Transaction, citizen_id: UUID, kind: ProxyKind, most: int) -> None:
+    """Raise TooManyDeclared when she has as many as she may.
+
+    Those ended a moment ago, and those through which somebody still waits, count too: else five at
+    a time, taken turns with, would be as many as she likes.
+    """
     row = await tx.row(
         """
-        SELECT count(*) AS declared FROM proxy
-        WHERE citizen_id = $1 AND state = 'active' AND proof = 'declaration'
-          AND (kind = 'company') = $2
+        SELECT count(*) AS declared FROM proxy p
+        WHERE citizen_id = $1 AND proof = 'declaration' AND (kind = 'company') = $2
+          AND (state = 'active' OR (state = 'ended' AND (ended_at > $3 OR EXISTS (
+              SELECT 1 FROM ticket t
+              WHERE t.acting_id = $1 AND t.proxy_id = p.id AND t.ended_at IS NULL))))
         """,
         citizen_id,
         kind is ProxyKind.COMPANY,
+        datetime.now(UTC) - ENDED_COUNTS_FOR,
     )
     if row is None or row["declared"] >= most:
         raise TooManyDeclared
@@ -227,12 +240,10 @@ async def _write(
     wanted: Wanted,
     proof: Proof,
     index: str,
+    principal: UUID | None,
 ) -> asyncpg.Record:
     """Write the proxy, anew where it was asked for before; in force when it is declared."""
     declared, now = proof is Proof.DECLARATION, datetime.now(UTC)
-    principal = None
-    if declared:
-        principal = await tx.row("SELECT id FROM citizen WHERE id_index = $1", index)
     row = await tx.row(
         """
         INSERT INTO proxy (id, citizen_id, kind, proof, state, name, id_type, id_number, id_index,
@@ -257,7 +268,7 @@ async def _write(
         wanted.shown_as,
         now,
         now if declared else None,
-        principal and principal["id"],
+        principal if declared else None,
     )
     assert row is not None, "an upsert returns its row"
     return row

@@ -15,7 +15,7 @@ from server.errors import (
 )
 from server.idempotency import once
 from server.identity import consenting, proxies
-from server.identity.otp import OneTimeCodes
+from server.identity.otp import one_time_codes
 from server.identity.proxy_views import Company, ConsentCode, FamilyMember, ProxyList, ProxyView
 from server.identity.real_names import read_claim
 from server.identity.refusals import (
@@ -26,7 +26,7 @@ from server.identity.refusals import (
     TooManyDeclared,
 )
 from server.limits import CONSENT_PERSON, IDENTITY
-from server.services import Services, services
+from server.services import services
 
 bp = Blueprint("family", url_prefix="/api/v1")
 DECLARED_CHILD = {
@@ -92,16 +92,16 @@ async def add_family_member(request: Request, who: Principal, body: FamilyMember
     claim = read_claim(body.name, body.id_type, body.id_number, today=today)
     wanted = proxies.wanted_person(ProxyKind(body.relation), claim, today=today)
     if wanted.proof is Proof.CONSENT:
-        _codes(room)
+        one_time_codes(room)
         # Whether or not a message is sent then.
         await room.limits.take([(CONSENT_PERSON, who.id)])
     view = await proxies.add(
-        room.sealer, who.id, wanted, once(request, who.id), most=room.settings.most_declared
+        room.sealer, who, wanted, once(request, who.id), most=room.settings.most_declared
     )
     if view.state is ProxyState.ASKED:
         asking = consenting.ask(
             room.sealer,
-            _codes(room),
+            one_time_codes(room),
             proxy_id=view.id,
             citizen_id=who.id,
             person=claim,
@@ -120,7 +120,14 @@ async def add_family_member(request: Request, who: Principal, body: FamilyMember
     body=ConsentCode,
     returns=ProxyView,
     example={"state": "active", "active_at": "2026-11-23T09:31:00+08:00"},
-    refuses=[NotFound, WrongStateRefusal, SmsCodeWrong, NotAvailable, TooManyRequests],
+    refuses=[
+        NotFound,
+        WrongStateRefusal,
+        LevelTooLow,
+        SmsCodeWrong,
+        NotAvailable,
+        TooManyRequests,
+    ],
 )
 async def consent_to_proxy(
     request: Request, who: Principal, proxy: str, body: ConsentCode
@@ -128,7 +135,7 @@ async def consent_to_proxy(
     """The code that was sent to the person lets me act for her from now on."""
     room, proxy_id = services(request), own_id(proxy)
     room.limits.check(IDENTITY, who.id)
-    await consenting.consent(room.sealer, _codes(room), proxy_id, who.id, body.code)
+    await consenting.consent(room.sealer, one_time_codes(room), proxy_id, who, body.code)
     for view in await proxies.list_of(room.sealer, who.id):
         if view.id == proxy_id:
             return view
@@ -143,14 +150,14 @@ async def consent_to_proxy(
     tag="identity",
     guard=CITIZEN,
     status=204,
-    refuses=[NotFound],
+    refuses=[NotFound, LevelTooLow],
 )
 async def end_proxy(request: Request, who: Principal, proxy: str) -> None:
     """End what I do for somebody, or what somebody does for me. Numbers already taken stay.
 
     Where the person herself ends it, only her consent begins it again.
     """
-    await proxies.end(own_id(proxy), who.id)
+    await proxies.end(own_id(proxy), who)
 
 
 @endpoint(
@@ -179,11 +186,5 @@ async def add_company(request: Request, who: Principal, body: Company) -> ProxyV
     room.limits.check(IDENTITY, who.id)
     wanted = proxies.wanted_company(body.uscc, body.name)
     return await proxies.add(
-        room.sealer, who.id, wanted, once(request, who.id), most=room.settings.most_companies
+        room.sealer, who, wanted, once(request, who.id), most=room.settings.most_companies
     )
-
-
-def _codes(room: Services) -> OneTimeCodes:
-    if room.platforms.sms is None:
-        raise NotAvailable
-    return OneTimeCodes(room.valkey, room.platforms.sms, room.limits)

@@ -59,9 +59,17 @@ class RealNames:
     """Proves claims; what a face check was started for is kept in Valkey until it is asked."""
 
     def __init__(
-        self, platforms: Platforms, sealer: Sealer, valkey: aioredis.Redis, limits: Limits
+        self,
+        platforms: Platforms,
+        sealer: Sealer,
+        valkey: aioredis.Redis,
+        limits: Limits,
+        *,
+        face_to_join: bool,
     ) -> None:
+        """`face_to_join`: name and number alone join nobody into another account."""
         self._platforms = platforms
+        self._face_to_join = face_to_join
         self._sealer = sealer
         self._valkey = valkey
         self._limits = limits
@@ -104,7 +112,8 @@ class RealNames:
             if not await self._is_known(claim):
                 await self._require_match(self._platforms.real_names, claim)
         level = BY_NUMBER if certify_id is None else BY_FACE
-        return Proven(claim.name, claim.document, level, datetime.now(UTC))
+        may_join = level == BY_FACE or not self._face_to_join
+        return Proven(claim.name, claim.document, level, datetime.now(UTC), may_join)
 
     @asynccontextmanager
     async def _trying(

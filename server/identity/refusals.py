@@ -68,6 +68,17 @@ class IdentityFixed(Refusal):
     )
 
 
+class FaceCheckNeeded(Refusal):
+    """Another channel has proven this number: pass a face check to join it, or ask the province."""
+
+    status, code = 403, "face_check_needed"
+    sentence = (
+        "该证件已由另一登录方式实名。请完成人脸核验，或通过省统一身份认证登录。",
+        "This number was proven through another channel. Pass a face check, or come in through the"
+        " province.",
+    )
+
+
 class OwnNumber(Refusal):
     """She names herself: nobody needs leave to act for herself."""
 

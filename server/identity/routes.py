@@ -9,12 +9,13 @@ from models.identifiers import IdType
 from scheduler.calendar import business_day
 from server.auth import CITIZEN, Principal
 from server.endpoint import address_of, endpoint
-from server.errors import NotFound, TooManyRequests, Unavailable, WrongStateRefusal
+from server.errors import LevelTooLow, NotFound, TooManyRequests, Unavailable, WrongStateRefusal
 from server.identity import leaving, phones, real_names, telling
 from server.identity.joining import settle
-from server.identity.otp import OneTimeCodes, Sms, asked_openly
+from server.identity.otp import Sms, asked_openly, one_time_codes
 from server.identity.real_names import RealNames
 from server.identity.refusals import (
+    FaceCheckNeeded,
     FaceNotPassed,
     IdentityFixed,
     IdentityMismatch,
@@ -117,8 +118,8 @@ async def send_otp(request: Request, who: Principal, body: OtpWanted) -> OtpSent
     room = services(request)
     phone = phones.read_typed(body.phone)
     index = room.sealer.blind_index("phone", phone)
-    counted = asked_openly(who.id, address_of(request))
-    await _codes(room).send(who.id, index, Sms(phone, index), also=counted)
+    counted = asked_openly(who.id, index, address_of(request))
+    await one_time_codes(room).send(who.id, index, Sms(phone, index), tries=counted)
     return OtpSent(300)
 
 
@@ -131,7 +132,7 @@ async def send_otp(request: Request, who: Principal, body: OtpWanted) -> OtpSent
     guard=CITIZEN,
     body=WeChatPhoneCode | AlipayPhonePayload | SmsCode,
     returns=CitizenView,
-    refuses=[NotAvailable, ProofRefused, SmsCodeWrong, TooManyRequests, Unavailable],
+    refuses=[NotAvailable, LevelTooLow, ProofRefused, SmsCodeWrong, TooManyRequests, Unavailable],
 )
 async def set_phone(
     request: Request, who: Principal, body: WeChatPhoneCode | AlipayPhonePayload | SmsCode
@@ -144,13 +145,14 @@ async def set_phone(
     match body:
         case SmsCode(phone=typed, otp=otp):
             phone = phones.read_typed(typed)
-            await _codes(room).spend(who.id, room.sealer.blind_index("phone", phone), otp)
+            index = room.sealer.blind_index("phone", phone)
+            await one_time_codes(room).spend(who.id, index, otp)
         case WeChatPhoneCode(code=proof):
             phone = await _proofs(room).open("wechat", proof, who.sign_in_id)
         case AlipayPhonePayload(encrypted=proof):
             phone = await _proofs(room).open("alipay", proof, who.sign_in_id)
-    await phones.keep(room.sealer, who.id, phone)
-    return await citizen_view(who.id, room.sealer)
+    await phones.keep(room.sealer, who, phone)
+    return await citizen_view(who, room.sealer)
 
 
 @endpoint(
@@ -189,6 +191,7 @@ async def start_face_check(
         NotAvailable,
         IdentityMismatch,
         FaceNotPassed,
+        FaceCheckNeeded,
         IdentityFixed,
         TooManyRequests,
         Unavailable,
@@ -198,16 +201,17 @@ async def set_real_name(request: Request, who: Principal, body: RealName) -> Cit
     """Prove who I am. The same id number through another channel makes one citizen of both.
 
     Then `id` is that of the account which had the number first; both sign-ins go on, and tickets
-    of both are kept. Of two open tickets for one item the later is given up.
+    of both are kept. Of two open tickets for one item the later is given up. A city may demand a
+    face check for that (`face_check_needed`). Each channel counts for what was proven through it.
     """
     room = services(request)
     room.limits.check(IDENTITY, who.id)
     claim = _claim(room, body.name, body.id_type, body.id_number)
     address = address_of(request)
     proven = await _real_names(room).prove(who.id, claim, body.certify_id, address)
-    identified = await settle(room.sealer, who.id, proven, now=room.clock.now())
+    identified = await settle(room.sealer, who, proven, now=room.clock.now())
     await room.feed.identified(identified.was, identified.citizen_id, identified.changes)
-    return await citizen_view(identified.citizen_id, room.sealer)
+    return await citizen_view(who, room.sealer)
 
 
 @endpoint(
@@ -218,13 +222,13 @@ async def set_real_name(request: Request, who: Principal, body: RealName) -> Cit
     tag="identity",
     guard=CITIZEN,
     returns=CitizenView,
-    refuses=[NotFound, LastChannel],
+    refuses=[NotFound, LastChannel, LevelTooLow],
 )
 async def unlink_channel(request: Request, who: Principal, platform: str) -> CitizenView:
     """Unlink WeChat, Alipay or the province from me; sign-ins that came through it end."""
     room = services(request)
-    await _told(room, await leaving.unlink(who.id, platform))
-    return await citizen_view(who.id, room.sealer)
+    await _told(room, await leaving.unlink(who, platform))
+    return await citizen_view(who, room.sealer)
 
 
 @endpoint(
@@ -236,13 +240,13 @@ async def unlink_channel(request: Request, who: Principal, platform: str) -> Cit
     guard=CITIZEN,
     returns=dict[str, Any],
     example=EXPORTED,
-    refuses=[TooManyRequests],
+    refuses=[LevelTooLow, TooManyRequests],
 )
 async def export_me(request: Request, who: Principal) -> dict[str, Any]:
     """Everything kept about me, in clear: who I am, how I come in, where I was."""
     room = services(request)
     room.limits.check(EXPORT, who.id)
-    return await telling.export(room.sealer, who.id)
+    return await telling.export(room.sealer, who)
 
 
 @endpoint(
@@ -253,7 +257,7 @@ async def export_me(request: Request, who: Principal) -> dict[str, Any]:
     tag="identity",
     guard=CITIZEN,
     status=204,
-    refuses=[WrongStateRefusal],
+    refuses=[WrongStateRefusal, LevelTooLow],
 )
 async def erase_me(request: Request, who: Principal) -> None:
     """Erase who I am. Open tickets are given up; of past visits stays what names nobody.
@@ -261,7 +265,7 @@ async def erase_me(request: Request, who: Principal) -> None:
     There is no way back: coming in again makes a new citizen.
     """
     room = services(request)
-    await _told(room, await leaving.erase(who.id, now=room.clock.now()))
+    await _told(room, await leaving.erase(who, now=room.clock.now()))
 
 
 async def _told(room: Services, left: leaving.Left) -> None:
@@ -275,15 +279,15 @@ def _claim(room: Services, name: str, id_type: IdType, id_number: str) -> real_n
     return real_names.read_claim(name, id_type, id_number, today=today)
 
 
-def _codes(room: Services) -> OneTimeCodes:
-    if room.platforms.sms is None:
-        raise NotAvailable
-    return OneTimeCodes(room.valkey, room.platforms.sms, room.limits)
-
-
 def _proofs(room: Services) -> phones.Proofs:
     return phones.Proofs(room.platforms, room.valkey)
 
 
 def _real_names(room: Services) -> RealNames:
-    return RealNames(room.platforms, room.sealer, room.valkey, room.limits)
+    return RealNames(
+        room.platforms,
+        room.sealer,
+        room.valkey,
+        room.limits,
+        face_to_join=room.settings.face_to_join,
+    )

@@ -6,16 +6,17 @@ from uuid import UUID
 
 from models.audit import Entry, record
 from models.database import Transaction, transaction
-from models.joined import held
 from models.knowing import known
 from models.sealing import Sealer
 from models.tickets import Actor
+from server.auth import Principal
 from server.identity.proxies import exported
+from server.identity.sure import held_surely
 from server.live.reading import shown
 
 _KEPT: Final = {
     "channels": """
-        SELECT platform, app_id, subject, union_subject, created_at FROM channel_link
+        SELECT platform, app_id, subject, union_subject, level, created_at FROM channel_link
         WHERE citizen_id = $1 ORDER BY created_at""",
     "sign_ins": """
         SELECT channel, device, started_at, ended_at, end_reason FROM sign_in
@@ -34,14 +35,14 @@ _KEPT: Final = {
 }
 
 
-async def export(sealer: Sealer, citizen_id: UUID) -> dict[str, Any]:
-    """Everything kept about a citizen, in clear: it is hers. Raises NoSuchCitizen.
+async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
+    """Everything kept about a citizen, in clear: it is hers. Raises LevelTooLow or NoSuchCitizen.
 
     She is locked while it is read: nothing of hers is joined away or erased between two reads. (A
     snapshot would not do: in one, the audit log's head could not be moved while others move it.)
     """
     async with transaction() as tx:
-        citizen_id = await held(tx, citizen_id)
+        citizen_id = await held_surely(tx, who)
         me = await known(tx, sealer, citizen_id)
         kept = {name: await _found(tx, sql, citizen_id) for name, sql in _KEPT.items()}
         family = await exported(tx, sealer, citizen_id)

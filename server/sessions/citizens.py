@@ -1,21 +1,20 @@
 """Signing a citizen in, by whichever door she comes."""
 
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
 from uuid import UUID
 
-import asyncpg
 from uuid_utils.compat import uuid7
 
 from integrations.ports import PlatformRefused, Platforms, ProvinceVisitor, Visitor
 from models.audit import Entry, record
-from models.database import Transaction, transaction
+from models.database import Transaction
 from models.knowing import remember_phone
 from models.sealing import Sealer
 from models.sessions import PersonKind
 from models.tickets import Actor
 from scheduler.calendar import business_day
+from server.again import TRIES, until_done
 from server.auth import Principal, Tokens
 from server.errors import Unavailable
 from server.identity.joining import Identified, identify
@@ -24,8 +23,13 @@ from server.sessions import province
 from server.sessions import tokens as token_pairs
 from server.sessions.refusals import refusal_of
 
-TRIES = 5
-Done = TypeVar("Done")
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """The channel link somebody comes in by, and the citizen it is of."""
+
+    id: UUID
+    citizen_id: UUID
 
 
 async def sign_in(
@@ -45,9 +49,10 @@ async def sign_in(
         raise refusal_of(refusal) from None
 
     async def start(tx: Transaction) -> token_pairs.Pair:
-        return await _start(tx, await _citizen(tx, visitor), visitor, tokens, device)
+        door = await _door(tx, visitor)
+        return await _start(tx, door, door.citizen_id, tokens, channel=platform, device=device)
 
-    return await _until_done(start)
+    return await until_done(start)
 
 
 async def sign_in_from_province(
@@ -61,10 +66,11 @@ async def sign_in_from_province(
     phone = province.phone_of(visitor)
 
     async def start(tx: Transaction) -> tuple[token_pairs.Pair, Identified | None]:
-        citizen_id, identified = await _citizen(tx, visitor), None
+        door = await _door(tx, visitor)
+        citizen_id, identified = door.citizen_id, None
         if proven is not None:
             try:
-                identified = await identify(tx, sealer, citizen_id, proven, now=now)
+                identified = await identify(tx, sealer, citizen_id, proven, door=door.id, now=now)
             except IdentityFixed:
                 # The account is the province's to link; whose name it bears is not changed here.
                 identified = None
@@ -74,37 +80,21 @@ async def sign_in_from_province(
             await remember_phone(tx, sealer, citizen_id, phone=phone, at=datetime.now(UTC))
             actor, changed = Actor("citizen", citizen_id), {"fields": ["phone"]}
             await record(tx, Entry(actor, "citizen.changed", "citizen", citizen_id, detail=changed))
-        return await _start(tx, citizen_id, visitor, tokens, device), identified
+        pair = await _start(tx, door, citizen_id, tokens, channel=visitor.platform, device=device)
+        return pair, identified
 
-    return await _until_done(start)
-
-
-async def _until_done(work: Callable[[Transaction], Awaitable[Done]]) -> Done:
-    """Do it in a transaction, again when something else of hers came between."""
-    for _ in range(TRIES):
-        try:
-            async with transaction() as tx:
-                return await work(tx)
-        except (
-            # Her id number came through another channel at the same moment.
-            asyncpg.UniqueViolationError,
-            # She was joined into another account between our look and our write.
-            asyncpg.ForeignKeyViolationError,
-            asyncpg.DeadlockDetectedError,
-        ):
-            continue
-    raise Unavailable(1)
+    return await until_done(start)
 
 
 async def _start(
-    tx: Transaction, citizen_id: UUID, visitor: Visitor, tokens: Tokens, device: str
+    tx: Transaction, door: _Door, citizen_id: UUID, tokens: Tokens, *, channel: str, device: str
 ) -> token_pairs.Pair:
     who = Principal(PersonKind.CITIZEN, citizen_id, token_pairs.new_sign_in_id())
-    return await token_pairs.start(tx, who, tokens, channel=visitor.platform, device=device)
+    return await token_pairs.start(tx, who, tokens, channel=channel, device=device, link_id=door.id)
 
 
-async def _citizen(tx: Transaction, visitor: Visitor) -> UUID:
-    """The citizen whom this visitor is linked with, or a new one. Raises Unavailable."""
+async def _door(tx: Transaction, visitor: Visitor) -> _Door:
+    """The link of this visitor, maybe with a new citizen. Raises Unavailable."""
     for _ in range(TRIES):
         found = await _known(tx, visitor) or await _welcome(tx, visitor)
         if found is not None:
@@ -112,7 +102,7 @@ async def _citizen(tx: Transaction, visitor: Visitor) -> UUID:
     raise Unavailable(1)
 
 
-async def _known(tx: Transaction, visitor: Visitor) -> UUID | None:
+async def _known(tx: Transaction, visitor: Visitor) -> _Door | None:
     # Locked, so that she is not joined into another account while her sign-in is written.
     row = await tx.row(
         """
@@ -135,14 +125,15 @@ async def _known(tx: Transaction, visitor: Visitor) -> UUID | None:
             visitor.subject,
             visitor.legacy_subject,
         )
-    return row["citizen_id"]  # type: ignore[no-any-return]
+    return _Door(row["id"], row["citizen_id"])
 
 
-async def _welcome(tx: Transaction, visitor: Visitor) -> UUID | None:
+async def _welcome(tx: Transaction, visitor: Visitor) -> _Door | None:
     """A new citizen with this channel; None when the channel was taken at this very moment.
 
     It is no error then: PostgreSQL would write into its log which platform's user it was.
     """
+    link_id: UUID = uuid7()
     row = await tx.row(
         """
         WITH linked AS (
@@ -153,7 +144,7 @@ async def _welcome(tx: Transaction, visitor: Visitor) -> UUID | None:
         INSERT INTO citizen (id, level, created_at) SELECT citizen_id, 0, $8 FROM linked
         RETURNING id
         """,
-        uuid7(),
+        link_id,
         uuid7(),
         visitor.platform,
         visitor.app_id,
@@ -162,4 +153,4 @@ async def _welcome(tx: Transaction, visitor: Visitor) -> UUID | None:
         visitor.legacy_subject,
         datetime.now(UTC),
     )
-    return row["id"] if row else None
+    return _Door(link_id, row["id"]) if row else None

@@ -5,7 +5,7 @@ from sanic import Blueprint, Request
 
 from server.auth import SIGNED_IN, Principal, own_id
 from server.endpoint import endpoint
-from server.errors import NotFound
+from server.errors import LevelTooLow, NotFound
 from server.services import services
 from server.sessions import devices
 from server.sessions.devices import Device
@@ -48,7 +48,7 @@ async def list_devices(request: Request, who: Principal) -> DeviceList:
     tag="sessions",
     guard=SIGNED_IN,
     status=204,
-    refuses=[NotFound],
+    refuses=[NotFound, LevelTooLow],
 )
 async def end_device(request: Request, who: Principal, sign_in: str) -> None:
     """End one of my sign-ins: its tokens are dead at once, on every worker."""
@@ -63,6 +63,7 @@ async def end_device(request: Request, who: Principal, sign_in: str) -> None:
     tag="sessions",
     guard=SIGNED_IN,
     returns=Ended,
+    refuses=[LevelTooLow],
 )
 async def end_other_devices(request: Request, who: Principal) -> Ended:
     """End all my sign-ins but the one that asks."""

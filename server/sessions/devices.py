@@ -10,6 +10,7 @@ from models.joined import HER_ID, held
 from models.sessions import PersonKind
 from server.auth import Principal
 from server.errors import NotFound
+from server.identity.sure import held_surely
 from server.live.feed import Feed
 from server.live.reading import shown
 from server.sessions import tokens as token_pairs
@@ -65,9 +66,12 @@ async def devices_of(who: Principal) -> list[Device]:
 
 
 async def end_device(who: Principal, sign_in_id: UUID, feed: Feed) -> None:
-    """End one of this person's sign-ins, on every worker. Raises NotFound when it is none."""
+    """End one of this person's sign-ins, on every worker.
+
+    Raises NotFound when it is none, LevelTooLow for another than the one that asks.
+    """
     async with transaction() as tx:
-        her_id = await _her_id(tx, who)
+        her_id = await _her_id(tx, who, surely=sign_in_id != who.sign_in_id)
         ended = await tx.row(
             """
             UPDATE sign_in SET ended_at = $4, end_reason = 'ended_elsewhere'
@@ -84,14 +88,19 @@ async def end_device(who: Principal, sign_in_id: UUID, feed: Feed) -> None:
 
 
 async def end_others(who: Principal, feed: Feed) -> int:
-    """End all sign-ins of this person but the one that asks; answers how many."""
+    """End all sign-ins of this person but the one that asks; answers how many.
+
+    Raises LevelTooLow.
+    """
     async with transaction() as tx:
-        her_id = await _her_id(tx, who)
+        her_id = await _her_id(tx, who, surely=True)
         ended = await token_pairs.end_all(tx, her_id, reason="ended_elsewhere", but=who.sign_in_id)
     await feed.sign_ins_ended(*ended)
     return len(ended)
 
 
-async def _her_id(tx: Transaction, who: Principal) -> UUID:
+async def _her_id(tx: Transaction, who: Principal, *, surely: bool) -> UUID:
     """A citizen's may have changed since her token was given, by a join; staff are never joined."""
-    return await held(tx, who.id) if who.kind is PersonKind.CITIZEN else who.id
+    if who.kind is not PersonKind.CITIZEN:
+        return who.id
+    return await (held_surely(tx, who) if surely else held(tx, who.id))

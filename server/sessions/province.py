@@ -81,7 +81,8 @@ def proven_by(visitor: ProvinceVisitor, *, today: date) -> Proven | None:
             return None
     if document is None:
         return None
-    return Proven(read_name(visitor.name), document, min(visitor.level, 3), datetime.now(UTC))
+    level = min(visitor.level, 3)
+    return Proven(read_name(visitor.name), document, level, datetime.now(UTC), may_join=True)
 
 
 def phone_of(visitor: ProvinceVisitor) -> str | None:

@@ -10,6 +10,7 @@ from models.database import rows
 from models.identifiers import mask_id, mask_name, mask_phone
 from models.joined import HER_ID
 from models.knowing import KNOWN_COLUMNS, read_known
+from models.proving import counts_for
 from models.sealing import Sealer
 from server.auth import ACCESS_TOKEN_S, CITIZEN, SIGNED_IN_AT_ALL, Principal
 from server.endpoint import endpoint
@@ -29,7 +30,10 @@ bp = Blueprint("sessions", url_prefix="/api/v1")
 
 
 class CitizenView(msgspec.Struct, frozen=True):
-    """Me. Name, id number and phone are masked; null until they are known."""
+    """Me. Name, id number and phone are masked; null until they are known.
+
+    `assurance_level` is what counts for this sign-in: what its own channel has proven.
+    """
 
     id: UUID
     name: str | None
@@ -102,7 +106,7 @@ async def sign_in_wechat(request: Request, body: WeChatCode) -> CitizenSession:
     pair = await citizens.sign_in(
         room.platforms, "wechat", body.code, room.tokens, device=device_of(request)
     )
-    return CitizenSession(*pair_fields(pair), await citizen_view(pair.who.id, room.sealer))
+    return CitizenSession(*pair_fields(pair), await citizen_view(pair.who, room.sealer))
 
 
 @endpoint(
@@ -121,7 +125,7 @@ async def sign_in_alipay(request: Request, body: AlipayCode) -> CitizenSession:
     pair = await citizens.sign_in(
         room.platforms, "alipay", body.auth_code, room.tokens, device=device_of(request)
     )
-    return CitizenSession(*pair_fields(pair), await citizen_view(pair.who.id, room.sealer))
+    return CitizenSession(*pair_fields(pair), await citizen_view(pair.who, room.sealer))
 
 
 @endpoint(
@@ -162,7 +166,7 @@ async def sign_in_province(request: Request, body: ProvinceReturn) -> CitizenSes
     )
     if identified is not None:
         await room.feed.identified(identified.was, identified.citizen_id, identified.changes)
-    return CitizenSession(*pair_fields(pair), await citizen_view(pair.who.id, room.sealer))
+    return CitizenSession(*pair_fields(pair), await citizen_view(pair.who, room.sealer))
 
 
 @endpoint(
@@ -207,7 +211,7 @@ async def end_session(request: Request, who: Principal) -> None:
 )
 async def show_me(request: Request, who: Principal) -> CitizenView:
     """What is known of me, masked."""
-    return await citizen_view(who.id, services(request).sealer)
+    return await citizen_view(who, services(request).sealer)
 
 
 def pair_fields(pair: token_pairs.Pair) -> tuple[str, Literal["Bearer"], int, str]:
@@ -215,16 +219,20 @@ def pair_fields(pair: token_pairs.Pair) -> tuple[str, Literal["Bearer"], int, st
     return pair.access_token, "Bearer", ACCESS_TOKEN_S, pair.refresh_token
 
 
-async def citizen_view(citizen_id: UUID, sealer: Sealer) -> CitizenView:
-    """A citizen as she may see herself, also by an id that was joined into hers."""
+async def citizen_view(who: Principal, sealer: Sealer) -> CitizenView:
+    """A citizen as she may see herself, also by an id that was joined into hers.
+
+    The level is that which counts for this sign-in.
+    """
     found = await rows(
         f"""
         SELECT {KNOWN_COLUMNS}, array(
             SELECT DISTINCT platform FROM channel_link WHERE citizen_id = citizen.id ORDER BY 1
-        ) AS channels
+        ) AS channels, {counts_for("$2")} AS counts
         FROM citizen WHERE id = {HER_ID}
         """,  # noqa: S608 the columns are constants
-        citizen_id,
+        who.id,
+        who.sign_in_id,
     )
     if not found:
         raise NotSignedIn  # she is gone, and her token is not yet
@@ -235,7 +243,7 @@ async def citizen_view(citizen_id: UUID, sealer: Sealer) -> CitizenView:
         name=mask_name(her.name) if her.name else None,
         id_number=mask_id(her.id_number) if her.id_number else None,
         phone=mask_phone(her.phone) if her.phone else None,
-        assurance_level=her.level,
+        assurance_level=row["counts"],
         channels=list(row["channels"]),
     )
 

@@ -30,13 +30,22 @@ class Pair:
 
 
 async def start(
-    tx: Transaction, who: Principal, tokens: Tokens, *, channel: str, device: str
+    tx: Transaction,
+    who: Principal,
+    tokens: Tokens,
+    *,
+    channel: str,
+    device: str,
+    link_id: UUID | None = None,
 ) -> Pair:
-    """Store a new sign-in with the id that `who` bears, and give its first pair."""
+    """Store a new sign-in with the id that `who` bears, and give its first pair.
+
+    `link_id` is a citizen's channel link: the sign-in counts for what was proven through it.
+    """
     await tx.run(
         """
-        INSERT INTO sign_in (id, person_kind, person_id, channel, device, started_at)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO sign_in (id, person_kind, person_id, channel, device, started_at, link_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         """,
         who.sign_in_id,
         who.kind.value,
@@ -44,6 +53,7 @@ async def start(
         channel,
         device[:200],
         datetime.now(UTC),
+        link_id,
     )
     return Pair(tokens.issue(who), await _new_refresh_token(tx, who.sign_in_id), who)
 

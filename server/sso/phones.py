@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7
 
 from models.database import rows, transaction
 from models.joined import held
+from models.proving import door_of
 from models.sessions import PersonKind
 from server.auth import Principal
 from server.errors import NotFound
@@ -109,8 +110,8 @@ async def confirm(code: str, who: Principal, valkey: aioredis.Redis) -> None:
     async with transaction() as tx:
         await tx.run(
             """
-            INSERT INTO sign_in (id, person_kind, person_id, channel, device, started_at)
-            VALUES ($1, $2, $3, $4, $5, $6)
+            INSERT INTO sign_in (id, person_kind, person_id, channel, device, started_at, link_id)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
             """,
             sign_in_id,
             PersonKind.CITIZEN.value,
@@ -118,6 +119,8 @@ async def confirm(code: str, who: Principal, valkey: aioredis.Redis) -> None:
             BROWSER_CHANNEL,
             question.device,
             now,
+            # The browser counts for what the phone's own channel has proven.
+            await door_of(tx, who.sign_in_id),
         )
     # `mca`: confirmed over a second channel (RFC 8176).
     signed_in = Shown(

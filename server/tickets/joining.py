@@ -175,6 +175,7 @@ async def _issue_under_lock(tx: Transaction, visit: _Visit) -> Issued:
         taker_id=visit.who.id,
         citizen_id=visit.citizen_id,
         person_key=visit.acting.person_key if visit.acting else None,
+        sign_in_id=visit.who.sign_in_id,
     )
     _decide(facts, visit.item)
     issued = await issuing.issue(replace(_new_ticket(visit), within_limit=True), tx=tx)
@@ -196,6 +197,7 @@ def _new_ticket(visit: _Visit) -> NewTicket:
         version=microseconds(),
         level_required=visit.item.level_required,
         actor=Actor("citizen", visit.who.id),
+        sign_in_id=visit.who.sign_in_id,
         acting=visit.acting,
     )
 

@@ -8,7 +8,7 @@ import pytest
 
 from models.database import rows, transaction
 from models.knowing import citizen_with_id
-from server.identity import consenting, otp
+from server.identity import consenting
 from server.limits import Limits, Rate
 from server.sessions.purging import purge
 from tests.conftest import Api
@@ -116,7 +116,7 @@ async def test_one_phone_is_sent_one_message_a_minute_and_nobody_is_told(
     api: Api, lin: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api.services, "limits", Limits(api.services.valkey, enabled=True))
-    monkeypatch.setattr(otp, "OTP_AGAIN", Rate("otp_again_family_test", 1, 3600))
+    monkeypatch.setattr(consenting, "CONSENT_AGAIN", Rate("consent_again_test", 1, 3600))
     _, persona = await with_a_phone(api)
     chen = await a_named_citizen(api, "陈明")
     for who in (lin, chen, lin):

@@ -2,12 +2,12 @@
 
 from asyncio import gather
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from models import proxies
-from models.database import rows, transaction
+from models.database import rows
 from models.sealing import Sealer
 from server.privacy.key_file import FollowedKeys, read_key_file, rotate
 from server.privacy.resealing import require_unused, reseal
@@ -107,9 +107,36 @@ async def test_five_are_declared_and_no_more_also_at_once(lin: Person) -> None:
     # Whoever consents is not declared, and a company is no person.
     assert (await add(lin, an_id_number(ADULT_BORN), relation="spouse")).status_code == 201
     assert (await add_company(lin, a_company_code())).status_code == 201
-    [first, *_] = [each for each in await family(lin) if each["relation"] == "child"]
-    assert (await lin.delete(f"/me/family/{first['id']}")).status_code == 204
-    assert (await add(lin, an_id_number(ELDER_BORN), relation="parent")).status_code == 201
+    assert (await add(lin, an_id_number(ELDER_BORN), relation="parent")).status_code == 409
+
+
+async def a_day_later(proxy: dict[str, Any]) -> None:
+    await rows(
+        "UPDATE proxy SET ended_at = ended_at - interval '25 hours' WHERE id = $1", proxy["id"]
+    )
+
+
+async def test_who_takes_turns_with_those_she_declares_declares_no_more_than_five(
+    api: Api, lin: Person
+) -> None:
+    hall = await api.quiet_hall()
+    item, taken = api.item(hall, "E"), []
+    for _ in range(5):
+        child = await a_child_of(lin)
+        reply = await lin.take(hall, item, **{"for": child["id"]})
+        assert reply.status_code == 201, reply.text
+        taken.append((child, reply.json()["id"]))
+        assert (await lin.delete(f"/me/family/{child['id']}")).status_code == 204
+    refused = await add(lin, an_id_number(CHILD_BORN))
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_declared")
+    for child, _ in taken:
+        await a_day_later(child)
+    refused = await add(lin, an_id_number(CHILD_BORN))
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_declared")
+    # Until nobody waits any more for one who ended long ago.
+    assert (await lin.post(f"/tickets/{taken[0][1]}/cancel")).status_code == 200
+    assert (await add(lin, an_id_number(CHILD_BORN))).status_code == 201
+    assert (await add(lin, an_id_number(CHILD_BORN))).status_code == 409
 
 
 async def test_the_person_sees_who_acts_for_her_and_ends_it(api: Api, lin: Person) -> None:
@@ -235,20 +262,6 @@ async def test_who_is_erased_is_forgotten_on_both_sides(api: Api, lin: Person) -
     assert (await lin.delete("/me")).status_code == 204
     [kept] = await rows("SELECT * FROM proxy WHERE id = $1", of_child["id"])
     assert (kept["state"], kept["name"], kept["id_index"]) == ("ended", None, None)
-
-
-async def test_when_two_become_one_proxies_of_both_are_kept_and_none_twice(
-    api: Api, lin: Person
-) -> None:
-    chen, number = await a_named_citizen(api, "陈明"), an_id_number(CHILD_BORN)
-    kept, double = await a_child_of(lin, number), await a_child_of(chen, number)
-    others = await a_child_of(chen)
-    me, into = [UUID((await who.get("/me")).json()["id"]) for who in (chen, lin)]
-    async with transaction() as tx:
-        await proxies.move_to(tx, me, into)
-    assert {each["id"] for each in await family(lin)} == {kept["id"], others["id"]}
-    [ended] = await rows("SELECT state, citizen_id FROM proxy WHERE id = $1", double["id"])
-    assert tuple(ended) == ("ended", into)
 
 
 async def test_names_and_numbers_are_sealed_anew_when_keys_rotate(api: Api, lin: Person) -> None:

@@ -160,6 +160,23 @@ async def test_people_asked_for_consent_are_counted_whoever_they_are(api: Api) -
         assert sent.status_code == 200, nth
 
 
+async def test_a_code_to_her_phone_does_not_tell_that_she_was_asked_for_consent(api: Api) -> None:
+    lin = await a_named_citizen(api)
+    wang, known = await with_a_phone(api)
+    await add(lin, known.id_number, name=known.name, relation="other")
+    await nothing_under_way(api)
+    assert len(await messages_to(api, known.phone)) == 1
+    sent = await lin.post("/me/phone/otp", {"phone": known.phone})
+    assert sent.status_code == 200, sent.text
+    await api.services.valkey.delete(
+        *[key async for key in api.services.valkey.scan_iter("limit:otp*")]
+    )
+    # Nor does anybody use her own up by asking her.
+    await add(lin, known.id_number, name=known.name, relation="other")
+    await nothing_under_way(api)
+    assert (await wang.post("/me/phone/otp", {"phone": known.phone})).status_code == 200
+
+
 async def test_what_is_refused_by_one_limit_counts_for_no_other(api: Api) -> None:
     limits: Limits = api.services.limits
     narrow, wide = Rate(uuid4().hex, 1, 60), Rate(uuid4().hex, 2, 60)

@@ -166,6 +166,7 @@ async def test_me_is_masked_once_known(api: Api) -> None:
     await introduce(api.services.sealer, citizen_id, number)
     async with transaction() as tx:
         await remember_phone(tx, api.services.sealer, citizen_id, phone="13912345678", at=NOW)
+        await tx.run("UPDATE channel_link SET level = 2 WHERE citizen_id = $1", citizen_id)
     me = (await citizen.get("/me")).json()
     assert me["name"] == "林**"
     assert me["id_number"] == f"{number[:4]}**********{number[-4:]}"

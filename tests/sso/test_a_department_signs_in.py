@@ -68,6 +68,7 @@ async def known_to_us(api: Api, person: Person, id_number: str) -> None:
             level=2,
             at=now,
         )
+        await tx.run("UPDATE channel_link SET level = 2 WHERE citizen_id = $1", citizen)
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "none"])

@@ -127,3 +127,19 @@ async def test_joined_accounts_keep_consents_and_are_known_by_the_same_subject(
     await signed_in_browser(browser, other)
     tokens = await department.redeem(told(await browser.open(department.asks()))["code"])
     assert claims_of(tokens.json()["id_token"])["sub"] == subject
+
+
+async def test_a_browser_counts_for_what_the_phones_own_channel_has_proven(
+    api: Api, browser: Browser, department: Department, lin: Person
+) -> None:
+    me = UUID(lin.session["citizen"]["id"])
+    async with transaction() as tx:
+        await tx.run("UPDATE citizen SET level = 3 WHERE id = $1", me)
+        await tx.run("UPDATE channel_link SET level = 2 WHERE citizen_id = $1", me)
+    assert "需要更高的认证等级" in (await browser.open(department.asks(acr_values="3"))).text
+    assert claims_of((await tokens_of(browser, department))["id_token"])["acr"] == "2"
+    # Signed in by the code that a browser shows, it is the same.
+    page = await browser.open(department.asks(prompt="login"))
+    assert (await lin.post(f"/me/browsers/{code_shown(page)}")).status_code == 204
+    tokens = await department.redeem(told(await browser.open(str(page.url)))["code"])
+    assert claims_of(tokens.json()["id_token"])["acr"] == "2"

@@ -1,0 +1,34 @@
+"""What meets something else of the same person at the same moment is done again."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+
+from models.database import Transaction, transaction
+from server.errors import Unavailable
+
+TRIES = 5
+Done = TypeVar("Done")
+
+
+async def until_done(work: Callable[[Transaction], Awaitable[Done]]) -> Done:
+    """Do it in a transaction of its own, again when something came between.
+
+    Raises Unavailable when that never stops, and whatever else the work raises.
+    """
+    for _ in range(TRIES):
+        try:
+            async with transaction() as tx:
+                return await work(tx)
+        except (
+            # Her id number came through another channel at the same moment, or a ticket was called
+            # while it was given up.
+            asyncpg.UniqueViolationError,
+            # She was joined into another account between our look and our write.
+            asyncpg.ForeignKeyViolationError,
+            # Somebody waited for us as we did for her.
+            asyncpg.DeadlockDetectedError,
+        ):
+            continue
+    raise Unavailable(1)
