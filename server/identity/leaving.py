@@ -1,5 +1,6 @@
 """Leaving: one channel unlinked, or everything erased."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from models import proxies, sso_people
 from models.audit import Entry, record
 from models.database import Transaction
+from models.proving import door_of
 from models.tickets import Actor, WrongState
 from server.again import until_done
 from server.auth import Principal
@@ -31,20 +33,23 @@ class Left:
 async def unlink(who: Principal, platform: str) -> Left:
     """Forget that a platform's user is this citizen; sign-ins that came through it end.
 
-    Raises NotFound when it is not linked, LastChannel when there is no other way in, LevelTooLow.
+    Where she has several accounts of the platform she came in by, the others go and her own stays:
+    one may be a stranger's, who knew her name and number. Raises NotFound when it is not linked,
+    LastChannel when there is no other way in, and LevelTooLow.
     """
 
     async def work(tx: Transaction) -> Left:
         me = await held_surely(tx, who)
-        linked = await _linked(tx, me)
-        if platform not in linked:
+        links = await tx.rows("SELECT id, platform FROM channel_link WHERE citizen_id = $1", me)
+        meant = [link["id"] for link in links if link["platform"] == platform]
+        if not meant:
             raise NotFound
-        if len(linked) == 1:
+        own = await door_of(tx, who.sign_in_id)
+        gone = [link for link in meant if link != own] or meant
+        if len(gone) == len(links):
             raise LastChannel
-        await tx.run(
-            "DELETE FROM channel_link WHERE citizen_id = $1 AND platform = $2", me, platform
-        )
-        ended = await _end_sign_ins(tx, me, "channel_unlinked", platform)
+        await tx.run("DELETE FROM channel_link WHERE id = ANY($1)", gone)
+        ended = await _end_sign_ins(tx, me, "channel_unlinked", gone)
         await _record(tx, me, "citizen.unlinked", {"channel": platform})
         return Left(ended, [])
 
@@ -94,25 +99,19 @@ async def _record(tx: Transaction, citizen_id: UUID, action: str, detail: dict[s
     await record(tx, Entry(actor, action, "citizen", citizen_id, detail=detail))
 
 
-async def _linked(tx: Transaction, citizen_id: UUID) -> set[str]:
-    """The platforms she comes in by."""
-    found = await tx.rows("SELECT platform FROM channel_link WHERE citizen_id = $1", citizen_id)
-    return {row["platform"] for row in found}
-
-
 async def _end_sign_ins(
-    tx: Transaction, citizen_id: UUID, reason: str, channel: str | None = None
+    tx: Transaction, citizen_id: UUID, reason: str, links: Sequence[UUID] | None = None
 ) -> list[UUID]:
     found = await tx.rows(
         """
         UPDATE sign_in SET ended_at = now(), end_reason = $2
         WHERE person_kind = 'citizen' AND person_id = $1 AND ended_at IS NULL
-          AND ($3::text IS NULL OR channel = $3)
+          AND ($3::uuid[] IS NULL OR link_id = ANY($3))
         RETURNING id
         """,
         citizen_id,
         reason,
-        channel,
+        links,
     )
     return [row["id"] for row in found]
 

@@ -225,7 +225,10 @@ async def set_real_name(request: Request, who: Principal, body: RealName) -> Cit
     refuses=[NotFound, LastChannel, LevelTooLow],
 )
 async def unlink_channel(request: Request, who: Principal, platform: str) -> CitizenView:
-    """Unlink WeChat, Alipay or the province from me; sign-ins that came through it end."""
+    """Unlink WeChat, Alipay or the province from me; sign-ins that came through it end.
+
+    Where I have several accounts of the platform I came in by, it first unlinks all but mine.
+    """
     room = services(request)
     await _told(room, await leaving.unlink(who, platform))
     return await citizen_view(who, room.sealer)

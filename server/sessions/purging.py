@@ -27,5 +27,12 @@ async def purge() -> None:
             now - SIGN_INS_KEPT,
         )
         # Nobody consented, and nothing was done through them.
-        await tx.run("DELETE FROM proxy WHERE state = 'asked' AND asked_at < $1", now - ASKED_KEPT)
+        await tx.run(
+            """
+            DELETE FROM proxy WHERE id IN (
+                SELECT id FROM proxy WHERE state = 'asked' AND asked_at < $1
+                ORDER BY id FOR UPDATE SKIP LOCKED)
+            """,
+            now - ASKED_KEPT,
+        )
         await tx.run("DELETE FROM answer WHERE created_at < $1", now - ANSWERS_KEPT)

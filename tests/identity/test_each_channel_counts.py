@@ -128,6 +128,20 @@ async def test_who_proved_less_does_not_bring_a_phone_into_the_account(
     assert (await lin[0].get("/me")).json()["phone"] == "138****5678"
 
 
+async def test_a_stranger_of_the_same_platform_is_thrown_out(
+    api: Api, lin: tuple[Person, Persona], thief: Person
+) -> None:
+    mine = await through(api, "wechat", await a_persona(api, lin[1].id_number))
+    await by_face(api, mine, lin[1])
+    assert (await lin[0].delete("/me/channels/alipay")).status_code == 200
+    assert (await thief.get("/me")).status_code == 200
+    # Only WeChat is left, and it is hers and the stranger's.
+    reply = await mine.delete("/me/channels/wechat")
+    assert (reply.status_code, reply.json()["channels"]) == (200, ["wechat"]), reply.text
+    assert [(await who.get("/me")).status_code for who in (mine, thief)] == [200, 401]
+    assert (await mine.delete("/me/channels/wechat")).json()["code"] == "last_channel"
+
+
 async def test_who_proved_less_signs_herself_out(thief: Person) -> None:
     [mine] = [one for one in (await thief.get("/me/devices")).json()["data"] if one["current"]]
     assert (await thief.delete(f"/me/devices/{mine['id']}")).status_code == 204
