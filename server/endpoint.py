@@ -39,7 +39,7 @@ from server.errors import (
 from server.faults import is_store_fault
 from server.idempotency import AlreadyAnswered
 from server.limits import ADDRESS, PERSON
-from server.reading import read_body, read_query
+from server.reading import NoQuery, read_body, read_query
 from server.services import services
 
 log = structlog.get_logger()
@@ -170,6 +170,8 @@ def _wrap(declared: Endpoint, handler: Handler) -> Handler:
         msgspec.json.Decoder(declared.body) if declared.body else None
     )
     query_type = declared.query
+    # OAuth has words of its own for what it does not take.
+    reads_its_own = declared.asks is not None or not declared.path.startswith("/api/v1/")
 
     async def answer(request: Request, path: dict[str, Any]) -> HTTPResponse:
         if guarded:
@@ -180,6 +182,8 @@ def _wrap(declared: Endpoint, handler: Handler) -> Handler:
             path["body"] = read_body(request, decoder)
         if query_type is not None:
             path["query"] = read_query(query_type, request.query_string)
+        elif request.query_string and not reads_its_own:
+            read_query(NoQuery, request.query_string)
         work = handler(request, **path)
         result = await (work if harmless else seen_through(work))
         if isinstance(result, HTTPResponse):

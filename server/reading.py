@@ -30,6 +30,10 @@ _NOT_JSON = ("请求内容不是有效的 JSON。", "The body is not valid JSON.
 _NO_QUERY = ("查询参数无法解析。", "The query cannot be read.")
 
 
+class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query of a route that has none."""
+
+
 def read_body(request: Request, decoder: "msgspec.json.Decoder[Any]") -> Any:
     """The body, checked. No Content-Type counts as JSON, and no body as `{}`.
 

@@ -48,6 +48,8 @@ class Person:
     http: httpx.AsyncClient
     token: str
     session: dict[str, Any]
+    # Where the platforms are played that know her.
+    sandbox_url: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -92,7 +94,7 @@ async def a_citizen(
     code = await wechat_code(sandbox_url, id_number)
     reply = await http.post("/api/v1/sessions/wechat", json={"code": code})
     assert reply.status_code == 200, reply.text
-    return Person(http, reply.json()["access_token"], reply.json())
+    return Person(http, reply.json()["access_token"], reply.json(), sandbox_url)
 
 
 async def a_member_of_staff(http: httpx.AsyncClient, username: str) -> Person:

@@ -51,7 +51,7 @@ def verify_audit_log(
 def show_audit_log(
     context: typer.Context,
     *,
-    subject: Annotated[str | None, typer.Option(help="About this id.")] = None,
+    subject: Annotated[UUID | None, typer.Option(help="About, or on behalf of, this id.")] = None,
     actor: Annotated[UUID | None, typer.Option(help="By, or on behalf of, this person.")] = None,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 100,
 ) -> None:

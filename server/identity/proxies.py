@@ -99,12 +99,14 @@ async def add(
         await _require_known(tx, citizen_id, index)
         principal = await person_with(tx, index)
         before = await tx.row(
-            "SELECT id, state FROM proxy WHERE citizen_id = $1 AND id_index = $2 FOR UPDATE",
+            "SELECT id, state, proof FROM proxy WHERE citizen_id = $1 AND id_index = $2 FOR UPDATE",
             citizen_id,
             index,
         )
         if before is not None and before["state"] == ProxyState.ACTIVE:
-            raise AlreadyAdded
+            outgrown = before["proof"] == Proof.DECLARATION and wanted.proof is Proof.CONSENT
+            if not outgrown:
+                raise AlreadyAdded
         proof = wanted.proof
         if proof is Proof.DECLARATION and await _refused(tx, citizen_id, index):
             proof = Proof.CONSENT

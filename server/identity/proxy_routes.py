@@ -5,7 +5,7 @@ from sanic import Blueprint, Request
 from models.proxies import Proof, ProxyKind, ProxyState
 from scheduler.calendar import business_day
 from server.auth import CITIZEN, Principal, own_id
-from server.endpoint import endpoint
+from server.endpoint import address_of, endpoint
 from server.errors import (
     IdempotencyKeyReused,
     LevelTooLow,
@@ -14,12 +14,13 @@ from server.errors import (
     WrongStateRefusal,
 )
 from server.idempotency import once
-from server.identity import consenting, proxies
+from server.identity import consenting, proxies, real_names
 from server.identity.otp import one_time_codes
 from server.identity.proxy_views import Company, ConsentCode, FamilyMember, ProxyList, ProxyView
 from server.identity.real_names import read_claim
 from server.identity.refusals import (
     AlreadyAdded,
+    IdentityMismatch,
     NotAvailable,
     OwnNumber,
     SmsCodeWrong,
@@ -74,6 +75,7 @@ async def list_family(request: Request, who: Principal) -> ProxyList:
         OwnNumber,
         AlreadyAdded,
         TooManyDeclared,
+        IdentityMismatch,
         NotAvailable,
         IdempotencyKeyReused,
         TooManyRequests,
@@ -81,6 +83,8 @@ async def list_family(request: Request, who: Principal) -> ProxyList:
 )
 async def add_family_member(request: Request, who: Principal, body: FamilyMember) -> ProxyView:
     """Act for minors (under 18) and the elderly (from 60) by my declaration, five at most.
+
+    Name and number must belong together, as the identity provider says.
 
     Anybody else is `asked`: if she is known here by this name and number, a code goes to her own
     phone, at most one a minute, good for five minutes and five tries. The answer is the same if
@@ -95,6 +99,8 @@ async def add_family_member(request: Request, who: Principal, body: FamilyMember
         one_time_codes(room)
         # Whether or not a message is sent then.
         await room.limits.take([(CONSENT_PERSON, who.id)])
+    else:
+        await real_names.of(room).require_pair(who.id, claim, address_of(request))
     view = await proxies.add(
         room.sealer, who, wanted, once(request, who.id), most=room.settings.most_declared
     )

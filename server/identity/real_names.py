@@ -31,6 +31,7 @@ from server.identity.refusals import (
     NotAvailable,
 )
 from server.limits import FACES_PERSON, NAMING_ADDRESS, NAMING_NUMBER, NAMING_PERSON, Limits, Tries
+from server.services import Services
 
 FACE_CHECK_LIVES_S = 23 * 3600
 BY_NUMBER, BY_FACE = 2, 3
@@ -115,6 +116,16 @@ class RealNames:
         may_join = level == BY_FACE or not self._face_to_join
         return Proven(claim.name, claim.document, level, datetime.now(UTC), may_join)
 
+    async def require_pair(self, citizen_id: UUID, claim: Claim, address: str) -> None:
+        """Ask whether somebody else's name and number belong together.
+
+        Always of the provider, where there is one: what we know ourselves would be told faster.
+        Raises IdentityMismatch, TooManyRequests or PlatformUnavailable.
+        """
+        if self._platforms.real_names is not None:
+            async with self._trying(citizen_id, claim, address):
+                await self._require_match(self._platforms.real_names, claim)
+
     @asynccontextmanager
     async def _trying(
         self, citizen_id: UUID, claim: Claim, address: str, *, paid: Tries = ()
@@ -187,6 +198,17 @@ class RealNames:
         """Whose check for which name and number it is, without telling either."""
         said = f"{citizen_id} {claim.document.id_type} {claim.document.number} {claim.name}"
         return self._sealer.blind_index("face_check", said)
+
+
+def of(room: Services) -> RealNames:
+    """The proving of names with this room's means."""
+    return RealNames(
+        room.platforms,
+        room.sealer,
+        room.valkey,
+        room.limits,
+        face_to_join=room.settings.face_to_join,
+    )
 
 
 def _refusal(refusal: PlatformRefused) -> Exception:

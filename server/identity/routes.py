@@ -13,7 +13,6 @@ from server.errors import LevelTooLow, NotFound, TooManyRequests, Unavailable, W
 from server.identity import leaving, phones, real_names, telling
 from server.identity.joining import settle
 from server.identity.otp import Sms, asked_openly, one_time_codes
-from server.identity.real_names import RealNames
 from server.identity.refusals import (
     FaceCheckNeeded,
     FaceNotPassed,
@@ -174,7 +173,7 @@ async def start_face_check(
     room = services(request)
     room.limits.check(IDENTITY, who.id)
     claim = _claim(room, body.name, "resident_id", body.id_number)
-    started = await _real_names(room).start_face_check(who.id, claim, address_of(request))
+    started = await real_names.of(room).start_face_check(who.id, claim, address_of(request))
     return FaceCheckView(started.certify_id, started.url)
 
 
@@ -208,7 +207,7 @@ async def set_real_name(request: Request, who: Principal, body: RealName) -> Cit
     room.limits.check(IDENTITY, who.id)
     claim = _claim(room, body.name, body.id_type, body.id_number)
     address = address_of(request)
-    proven = await _real_names(room).prove(who.id, claim, body.certify_id, address)
+    proven = await real_names.of(room).prove(who.id, claim, body.certify_id, address)
     identified = await settle(room.sealer, who, proven, now=room.clock.now())
     await room.feed.identified(identified.was, identified.citizen_id, identified.changes)
     return await citizen_view(who, room.sealer)
@@ -284,13 +283,3 @@ def _claim(room: Services, name: str, id_type: IdType, id_number: str) -> real_n
 
 def _proofs(room: Services) -> phones.Proofs:
     return phones.Proofs(room.platforms, room.valkey)
-
-
-def _real_names(room: Services) -> RealNames:
-    return RealNames(
-        room.platforms,
-        room.sealer,
-        room.valkey,
-        room.limits,
-        face_to_join=room.settings.face_to_join,
-    )

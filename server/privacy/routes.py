@@ -51,7 +51,7 @@ async def show_audit_log(request: Request, who: Principal, query: AuditQuery) ->
     Whether the log is whole, `python app.py audit verify` tells: it needs the keys.
     """
     found = await entries_about(
-        subject=str(query.subject) if query.subject else None,
+        subject=query.subject,
         actor=query.actor,
         before=query.cursor,
         limit=query.limit + 1,

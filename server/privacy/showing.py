@@ -15,7 +15,7 @@ _ENTRIES = """
            detail::text
     FROM audit_entry WHERE {where} ORDER BY seq DESC LIMIT ${limit}
 """
-_SUBJECT = "subject_id = ${0}"
+_SUBJECT = "(subject_id = ${0}::uuid::text OR on_behalf_of = ${0}::uuid)"
 _ACTOR = "(actor_id = ${0} OR on_behalf_of = ${0})"
 _BEFORE = "seq < ${0}"
 
@@ -39,7 +39,7 @@ class AuditView(msgspec.Struct, frozen=True):
 
 async def entries_about(
     *,
-    subject: str | None = None,
+    subject: UUID | None = None,
     actor: UUID | None = None,
     before: int | None = None,
     limit: int = 100,

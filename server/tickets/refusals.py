@@ -37,7 +37,7 @@ class AlreadyInLine(Refusal):
     """One open ticket a person and item; `ticket_id` is that one, where you may see it."""
 
     status, code = 409, "already_in_line"
-    sentence = ("您已为该事项取号。", "You already hold a number for this item.")
+    sentence = ("该事项已取过号，尚未办结。", "There is an open number for this item already.")
 
     def __init__(self, ticket_id: UUID | None = None) -> None:
         super().__init__()

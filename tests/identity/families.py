@@ -38,9 +38,18 @@ async def with_a_phone(
 async def add(
     who: Person, number: str, *, name: str = "林小满", relation: str = "child", **headers: str
 ) -> httpx.Response:
-    LEAKS.keep_secret(name)
+    await _born(who, name, number)
     body = {"relation": relation, "name": name, "id_number": number}
     return await who.post("/me/family", body, **headers)
+
+
+async def _born(who: Person, name: str, number: str) -> None:
+    """The identity provider knows a person of this name and number."""
+    LEAKS.keep_secret(name)
+    if who.sandbox_url:
+        persona = {"name": name, "id_number": number, "phone": "13812345678"}
+        async with httpx.AsyncClient(trust_env=False) as http:
+            await http.post(f"{who.sandbox_url}/_sandbox/personas", json=persona)
 
 
 async def a_child_of(who: Person, number: str | None = None) -> dict[str, Any]:

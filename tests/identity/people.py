@@ -37,7 +37,7 @@ async def through(api: Api, door: str, persona: Persona) -> Person:
     """Sign in through a door: wechat, alipay or province. The persona's code is spent."""
     reply = await knock(api, door, persona)
     assert reply.status_code == 200, reply.text
-    return Person(api.http, reply.json()["access_token"], reply.json())
+    return Person(api.http, reply.json()["access_token"], reply.json(), api.sandbox_url)
 
 
 async def knock(api: Api, door: str, persona: Persona) -> httpx.Response:
