@@ -195,7 +195,8 @@ def work() -> None:
             await require_valkey(urls.redis)
             await do_work(settings.at(urls.database, urls.redis), stop)
 
-    GROUND.run(main())
+    # Stores of its own are processes, which the faster loop cannot start as other users.
+    GROUND.run(main(), faster=settings.database_url is not None)
 
 
 @cli.command()

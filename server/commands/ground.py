@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import typer
+import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -35,10 +36,11 @@ class Ground:
     plainly: Callable[[], AbstractContextManager[None]]
     stores: Callable[[Settings], AbstractAsyncContextManager[Stores]]
 
-    def run(self, main: Coroutine[Any, Any, None]) -> None:
-        """Run a command's own loop, plainly."""
-        with self.plainly():
-            asyncio.run(main)
+    def run(self, main: Coroutine[Any, Any, None], *, faster: bool = False) -> None:
+        """Run a command's own loop, plainly; the `faster` one starts no process as another user."""
+        factory = uvloop.new_event_loop if faster else None
+        with self.plainly(), asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(main)
 
     def settings(self, **given: object) -> Settings:
         """Settings, or one sentence and exit code 2."""
