@@ -276,3 +276,12 @@ async def test_answers_name_their_request(api: Api, lin: Person) -> None:
 @pytest.fixture
 async def lin(api: Api) -> Person:
     return await api.citizen()
+
+
+@pytest.mark.parametrize("path", ["/halls/dg-01", "/halls/dg-01/board", "/healthz"])
+async def test_a_query_where_there_is_none_is_refused_by_the_api(api: Api, path: str) -> None:
+    under = "" if path == "/healthz" else "/api/v1"
+    reply = await api.http.get(f"{under}{path}?x=1")
+    assert reply.status_code == (422 if under else 200)
+    if under:
+        assert reply.json()["errors"][0]["pointer"] == "/x"

@@ -131,6 +131,10 @@ async def test_an_entry_keeps_who_did_what_for_whom(empty_log: None) -> None:
     assert f"citizen {CLERK.id} for {LIN}  citizen.looked_at  citizen {LIN}" in line_of(first)
     assert await entries_about(subject=LIN) == [first]
     assert await entries_about(actor=LIN) == [first]
+    async with transaction() as tx:
+        taken = replace(LOOKED, subject_kind="ticket", subject_id=uuid4(), on_behalf_of=LIN)
+        await record(tx, taken)
+    assert len(await entries_about(subject=LIN)) == 2
     assert await entries_about(subject=uuid4()) == []
 
 

@@ -197,14 +197,27 @@ async def test_a_person_only_asked_or_anothers_is_not_acted_for(
     assert (malformed.status_code, malformed.json()["errors"][0]["pointer"]) == (422, "/for")
 
 
+CHILD = {"relation": "child", "name": "林小满"}
+
+
 async def test_a_child_that_has_come_of_age_speaks_for_herself(
     api: Api, hall: str, lin: Person
 ) -> None:
-    child = await a_child_of(lin, an_id_number(date(2008, 11, 24)))
+    number = an_id_number(date(2008, 11, 24))
+    child = await a_child_of(lin, number)
     assert (await take_for(lin, child, hall, api.item(hall, "E"))).status_code == 201
     api.turn_clock("2026-11-24T09:30:00+08:00")
     reply = await take_for(lin, child, hall, api.item(hall, "E", nth=1))
     assert (reply.status_code, reply.json()["code"]) == (409, "proxy_not_active")
+    again = await lin.post("/me/family", {**CHILD, "id_number": number})
+    assert (again.status_code, again.json()["state"]) == (201, "asked")
+
+
+async def test_whom_the_identity_provider_does_not_know_is_not_declared(lin: Person) -> None:
+    number = an_id_number(date(2015, 5, 4))
+    invented = await lin.post("/me/family", {**CHILD, "id_number": number})
+    assert (invented.status_code, invented.json()["code"]) == (422, "identity_mismatch")
+    assert (await lin.get("/me/family")).json()["data"] == []
 
 
 async def test_the_level_is_asked_of_whoever_acts(api: Api, hall: str, lin: Person) -> None:
