@@ -62,6 +62,12 @@ class CounterFacts:
     heads: tuple[Head, ...]
 
 
+# Whether a counter may call a waiting `ticket` of a `line`: not while it is held for another one
+# that is open and serves the line. So nobody waits for a counter that does not come back.
+MAY_CALL = """(ticket.counter_id IS NULL OR ticket.counter_id = {counter} OR NOT EXISTS (
+                      SELECT 1 FROM counter other WHERE other.id = ticket.counter_id
+                      AND other.state = 'open' AND line.code = ANY(other.serving) OFFSET 0))"""
+
 Row = TypeVar("Row")
 TRIES_BEFORE_LOCKING = 3
 
@@ -86,9 +92,13 @@ async def lock(tx: Transaction, hall_id: UUID) -> None:
     await tx.run("SELECT 1 FROM hall WHERE id = $1 FOR UPDATE", hall_id)
 
 
-def deciding_in(hall_id: UUID) -> AbstractAsyncContextManager[Transaction]:
-    """A transaction in which nobody else decides anything in this hall."""
-    return transaction(f"SELECT 1 FROM hall WHERE id = '{hall_id}' FOR UPDATE")
+def deciding_in(*hall_ids: UUID) -> AbstractAsyncContextManager[Transaction]:
+    """A transaction in which nobody else decides anything in these halls.
+
+    They are locked in the order of their ids, as everywhere, so that no two wait for each other.
+    """
+    named = ", ".join(f"'{hall_id}'" for hall_id in hall_ids)
+    return transaction(f"SELECT 1 FROM hall WHERE id IN ({named}) ORDER BY id FOR UPDATE")
 
 
 async def line_facts(
@@ -166,6 +176,9 @@ async def counter_facts(
             CROSS JOIN LATERAL (
                 SELECT id, rank_time FROM ticket
                 WHERE ticket.line_id = line.id AND ticket.state = 'waiting'
+                  AND """
+        + MAY_CALL.format(counter="c.id")
+        + """
                 ORDER BY rank_time, id LIMIT 1
             ) first
             WHERE line.hall_id = c.hall_id AND line.code = ANY(c.serving)
@@ -213,7 +226,7 @@ _VIEW = """
     SELECT {day_ended},
            t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item, t.issued_at,
            t.called_at, c.code AS counter, t.version, t.citizen_id,
-           t.acting_id, {taken_for},
+           t.acting_id, t.recalls, t.priority, t.priority_at, {taken_for},
            CASE WHEN t.state = 'waiting' THEN
                (SELECT count(*) FROM ticket o WHERE o.line_id = t.line_id AND o.state = 'waiting'
                 AND (o.rank_time, o.id) < (t.rank_time, t.id))

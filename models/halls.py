@@ -38,6 +38,8 @@ class Hall(Model):
     lat = fields.FloatField(null=True)
     lng = fields.FloatField(null=True)
     remote_radius_m = fields.IntField()
+    # Where its rules differ from the usual ones: `scheduler.discipline.Rules`, by their names.
+    rules: fields.Field[dict[str, int]] = fields.JSONField(db_default="{}")
 
     class Meta:
         table = "hall"

@@ -113,8 +113,10 @@ _ISSUE = {
         FROM numbered
     ), event AS (
         INSERT INTO ticket_event
-            (ticket_id, hall_id, at, move, state, actor_kind, actor_id, on_behalf_of)
-        SELECT id, hall_id, issued_at, 'issue', 'waiting', actor_kind, actor_id, on_behalf_of
+            (ticket_id, hall_id, at, move, state, actor_kind, actor_id, on_behalf_of,
+             line_id, number, rank_time)
+        SELECT id, hall_id, issued_at, 'issue', 'waiting', actor_kind, actor_id, on_behalf_of,
+               line_id, number, issued_at - credit
         FROM numbered
     )
     SELECT wish.nth, locked.id IS NULL AS busy, number, issued_at

@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from models.database import Transaction, rows
+from models.decisions import MAY_CALL
 from models.proxies import TAKEN_FOR
 from models.tickets import Actor, Move, TicketState, after
 from models.together import BUSY, LOCKED, Busy, Patience, Together
@@ -48,7 +49,9 @@ _STEP = """
             started_at = CASE WHEN step.move = 'start' THEN step.at ELSE started_at END,
             ended_at = CASE WHEN step.after IN ('finished', 'missed', 'cancelled')
                        THEN step.at ELSE ended_at END,
-            outcome = CASE WHEN step.move = 'finish' THEN step.detail ELSE outcome END
+            outcome = CASE WHEN step.move = 'finish' THEN step.detail ELSE outcome END,
+            recalls = CASE step.move WHEN 'call' THEN 0 WHEN 'recall' THEN recalls + 1
+                      ELSE recalls END
         FROM target JOIN step USING (nth)
         WHERE ticket.id = target.id AND ticket.hall_id = step.hall_id
           AND ticket.state = step.before
@@ -64,7 +67,7 @@ _STEP = """
     SELECT step.nth, locked.id IS NULL AS busy,
            t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
            t.issued_at, t.called_at, c.code AS counter, t.version, t.citizen_id,
-           t.acting_id, {taken_for}
+           t.acting_id, t.recalls, t.priority, t.priority_at, {taken_for}
     FROM step
     LEFT JOIN locked ON locked.id = step.hall_id
     LEFT JOIN moved t USING (nth)
@@ -110,6 +113,9 @@ _CALL_FIRST = _statements(
             CROSS JOIN LATERAL (
                 SELECT id, rank_time FROM ticket
                 WHERE ticket.line_id = line.id AND ticket.state = 'waiting'
+                  AND """
+    + MAY_CALL.format(counter="place.id")
+    + """
                 ORDER BY rank_time, id LIMIT 1
             ) head
             WHERE line.hall_id = place.hall_id AND line.code = ANY(place.serving)

@@ -36,22 +36,68 @@ class Move(StrEnum):
     MISS = "miss"
     CANCEL = "cancel"
     LAPSE = "lapse"  # the day ended and nobody had called it
+    RECALL = "recall"
+    PARK = "park"
+    RESUME = "resume"
+    RETURN = "return"  # she was missed, and came back in time
+    TRANSFER = "transfer"  # the clerk sends her to another line, counter or hall
+    MOVE = "move"  # she goes to another hall
+    LET_PASS = "let_pass"  # noqa: S105 no password
+    CLAIM = "claim"  # she says that she has priority
+    CONFIRM = "confirm"  # and that is so
+    MERGE = "merge"  # two accounts were one person's, and this the lesser of her two tickets
+    UNDO = "undo"
 
 
 _S = TicketState
-# (state, move) -> next state. What is not in here cannot happen.
+OPEN_STATES = (_S.WAITING, _S.CALLED, _S.SERVING, _S.PARKED)
+# (state, move) -> next state. What is not in here cannot happen; docs/tickets.md draws it.
 TRANSITIONS: dict[tuple[TicketState, Move], TicketState] = {
+    (_S.WAITING, Move.CLAIM): _S.WAITING,
+    (_S.WAITING, Move.CONFIRM): _S.WAITING,
+    (_S.WAITING, Move.LET_PASS): _S.WAITING,
+    (_S.WAITING, Move.MOVE): _S.WAITING,
     (_S.WAITING, Move.CALL): _S.CALLED,
+    (_S.CALLED, Move.RECALL): _S.CALLED,
     (_S.CALLED, Move.START): _S.SERVING,
+    (_S.CALLED, Move.TRANSFER): _S.WAITING,
+    (_S.SERVING, Move.TRANSFER): _S.WAITING,
+    (_S.SERVING, Move.PARK): _S.PARKED,
+    (_S.PARKED, Move.RESUME): _S.SERVING,
     (_S.SERVING, Move.FINISH): _S.FINISHED,
     (_S.CALLED, Move.MISS): _S.MISSED,
+    (_S.MISSED, Move.RETURN): _S.WAITING,
     (_S.WAITING, Move.CANCEL): _S.CANCELLED,
     (_S.CALLED, Move.CANCEL): _S.CANCELLED,
+    (_S.PARKED, Move.CANCEL): _S.CANCELLED,
     (_S.WAITING, Move.LAPSE): _S.CANCELLED,
     (_S.CALLED, Move.LAPSE): _S.MISSED,
     (_S.SERVING, Move.LAPSE): _S.FINISHED,
     (_S.PARKED, Move.LAPSE): _S.CANCELLED,
+    **{(state, Move.MERGE): _S.CANCELLED for state in OPEN_STATES},
 }
+# What a counter may take back for a moment: the ticket then stands as it did before.
+UNDOABLE = frozenset(
+    {
+        Move.CALL,
+        Move.START,
+        Move.FINISH,
+        Move.MISS,
+        Move.PARK,
+        Move.RESUME,
+        Move.TRANSFER,
+    }
+)
+
+
+class Priority(StrEnum):
+    """Why somebody may be served before others who came a little earlier."""
+
+    ELDERLY = "elderly"  # over 70
+    DISABLED = "disabled"
+    PREGNANT = "pregnant"
+    MILITARY = "military"
+    WITH_INFANT = "with_infant"
 
 
 # Whether a ticket `t` was ended by the end of its day. Only one that ended on a later day can have
@@ -99,6 +145,7 @@ class Ticket(Model):
     )
     proxy_id = fields.UUIDField(null=True)
     person_key = fields.UUIDField(null=True)
+    # Where it was called or parked last; while it waits, the counter that it is held for.
     counter: fields.ForeignKeyNullableRelation[Counter] = fields.ForeignKeyField(
         "models.Counter", "tickets", null=True, db_constraint=False
     )
@@ -112,6 +159,12 @@ class Ticket(Model):
     started_at = fields.DatetimeField(null=True)
     ended_at = fields.DatetimeField(null=True)
     outcome = fields.CharField(max_length=64, null=True)
+    # How often it was called again since it was called.
+    recalls = fields.SmallIntField(db_default=0)
+    # What she claims, and since when that counts.
+    priority = fields.CharEnumField(Priority, max_length=16, null=True)
+    priority_at = fields.DatetimeField(null=True)
+    returned_at = fields.DatetimeField(null=True)
     # Real microseconds of the last change; rises with every transition.
     version = fields.BigIntField()
 
@@ -143,7 +196,10 @@ class Ticket(Model):
 
 
 class TicketEvent(Model):
-    """One thing that happened to a ticket: who, when, from where, why. Never changed."""
+    """One thing that happened to a ticket: who, when, from where, why. Never changed.
+
+    Together they tell where it stands (`models.history`).
+    """
 
     id = fields.BigIntField(primary_key=True, generated=True)
     ticket: fields.ForeignKeyRelation[Ticket] = fields.ForeignKeyField(
@@ -159,8 +215,16 @@ class TicketEvent(Model):
     actor_id = fields.UUIDField(null=True)
     # For whom the actor acted: a citizen, or the proxy where that person is none.
     on_behalf_of = fields.UUIDField(null=True)
+    # The counter at which it happened.
     counter_id = fields.UUIDField(null=True)
     detail = fields.CharField(max_length=200, null=True)
+    # What it got, if any: a number in a line, a place in the order, a counter to wait for.
+    line_id = fields.UUIDField(null=True)
+    number = fields.CharField(max_length=12, null=True)
+    rank_time = fields.DatetimeField(null=True)
+    held_for = fields.UUIDField(null=True)
+    # The event that this one takes back.
+    undoes = fields.BigIntField(null=True)
 
     class Meta:
         table = "ticket_event"

@@ -46,6 +46,7 @@ from server.sso.keys import write_signing_keys
 from server.token_keys import write_token_keys
 from tests.leaks import LEAKS, OVERHEARING
 from tests.people import PASSWORD, Person, a_citizen, a_member_of_staff
+from tests.rebuilding import not_told
 
 MONDAY_MORNING = datetime.fromisoformat("2026-11-23T09:30:00+08:00")
 
@@ -88,9 +89,19 @@ class Api:
         hall = f"dg-{(1, 2, 3, 24, 23)[self.halls_in_use % 5]:02d}"
         self.halls_in_use += 1
         entry = self.services.directory.hall(hall)
+        # Whatever was done to the hall until now, its tickets' events tell all of it.
+        assert await not_told(entry.id) == []
         async with transaction() as tx:
-            await tx.run("DELETE FROM ticket_event WHERE hall_id = $1", entry.id)
-            await tx.run("DELETE FROM ticket WHERE hall_id = $1", entry.id)
+            gone = await tx.rows(
+                "DELETE FROM ticket WHERE hall_id = $1"
+                " OR id IN (SELECT ticket_id FROM ticket_event WHERE hall_id = $1) RETURNING id",
+                entry.id,
+            )
+            await tx.run(
+                "DELETE FROM ticket_event WHERE hall_id = $1 OR ticket_id = ANY($2)",
+                entry.id,
+                [row["id"] for row in gone],
+            )
             await tx.run(
                 "UPDATE counter SET state = 'closed', serving = skills WHERE hall_id = $1", entry.id
             )
@@ -181,6 +192,7 @@ async def api(
             worker.cancel()
             with suppress(asyncio.CancelledError):
                 await worker
+            assert await not_told() == []
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -239,7 +239,7 @@ async def _give_up_doubles(
             RETURNING ticket.id, ticket.hall_id, ticket.version
         ), event AS (
             INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind, detail)
-            SELECT id, hall_id, $4, 'cancel', 'cancelled', 'system', 'accounts_joined' FROM ended
+            SELECT id, hall_id, $4, 'merge', 'cancelled', 'system', 'accounts_joined' FROM ended
         )
         SELECT hall.code, ended.id, ended.version FROM ended JOIN hall ON hall.id = ended.hall_id
         """,

@@ -26,7 +26,11 @@ async def test_each_call_takes_whom_the_discipline_names(api: Api, seed: int) ->
     for row in await rows("SELECT id FROM ticket WHERE hall_id = $1", hall_id):
         earlier = timedelta(minutes=chance.randrange(12))
         await rows(
-            "UPDATE ticket SET rank_time = rank_time - $2::interval WHERE id = $1",
+            """
+            WITH event AS (UPDATE ticket_event SET rank_time = rank_time - $2::interval
+                           WHERE ticket_id = $1)
+            UPDATE ticket SET rank_time = rank_time - $2::interval WHERE id = $1
+            """,
             row["id"],
             earlier,
         )

@@ -57,7 +57,14 @@ async def test_a_ticket_that_somebody_ended_gives_no_reason_even_after_midnight(
     cancelled = (await lin.post(f"/tickets/{ticket['id']}/cancel")).json()
     assert (cancelled["state"], cancelled["reason"]) == ("cancelled", None)
     # As if she had been faster than the day's end by a second.
-    await rows("UPDATE ticket SET ended_at = $2 WHERE id = $1", ticket["id"], NEXT_DAY)
+    await rows(
+        """
+        WITH event AS (UPDATE ticket_event SET at = $2 WHERE ticket_id = $1 AND move = 'cancel')
+        UPDATE ticket SET ended_at = $2 WHERE id = $1
+        """,
+        ticket["id"],
+        NEXT_DAY,
+    )
     [listed] = (await lin.get("/tickets")).json()["data"]
     assert (listed["state"], listed["reason"]) == ("cancelled", None)
 

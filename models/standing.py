@@ -1,0 +1,327 @@
+"""Where tickets stand, read and written whole: for what happens too seldom to need one statement.
+
+These are plain statements inside a transaction that holds the locks of the halls concerned. The row
+is written as `models.history` says it must be after the event, and the event beside it.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from models.database import Transaction
+from models.decisions import VIEW_ONE, Head
+from models.history import Happened, Standing, follow, replay
+from models.tickets import Actor, Move, Priority, TicketState, after
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A ticket whose row this transaction holds: where it stands, and what never changes."""
+
+    id: UUID
+    item_id: UUID
+    citizen_id: UUID | None
+    acting_id: UUID | None
+    proxy_id: UUID | None
+    day: date
+    issued_at: datetime
+    now: Standing
+
+    @property
+    def on_behalf_of(self) -> UUID | None:
+        """Whom it is for, where somebody else took it."""
+        return (self.citizen_id or self.proxy_id) if self.acting_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class LineAt:
+    """A line that somebody may come to, and whether as many wait in it as it takes."""
+
+    id: UUID
+    full: bool
+
+
+async def hold(tx: Transaction, ticket_id: UUID) -> Held | None:
+    """A ticket's row, locked; None when there is none."""
+    row = await tx.row("SELECT * FROM ticket WHERE id = $1 FOR UPDATE", ticket_id)
+    return _held(row) if row else None
+
+
+async def hold_at(tx: Transaction, counter_id: UUID) -> Held | None:
+    """The ticket that is called to a counter or served there."""
+    row = await tx.row(
+        "SELECT * FROM ticket WHERE counter_id = $1 AND state IN ('called', 'serving') FOR UPDATE",
+        counter_id,
+    )
+    return _held(row) if row else None
+
+
+async def hold_parked(
+    tx: Transaction, hall_id: UUID, counter_id: UUID, number: str | None
+) -> Held | None:
+    """The parked ticket of this number, or without one the first of those parked at the counter."""
+    row = await tx.row(
+        """
+        SELECT * FROM ticket
+        WHERE hall_id = $1 AND ended_at IS NULL AND state = 'parked'
+          AND CASE WHEN $3::text IS NULL THEN counter_id = $2 ELSE number = $3 END
+        ORDER BY rank_time, id LIMIT 1 FOR UPDATE
+        """,
+        hall_id,
+        counter_id,
+        number,
+    )
+    return _held(row) if row else None
+
+
+async def find(tx: Transaction, hall_id: UUID, day: date, ticket: str) -> UUID | None:
+    """A hall's ticket by its id or, on that day, by its number."""
+    if re.fullmatch(r"[A-Z]{1,4}[0-9]{3,8}", ticket):
+        line, sequence = ticket.rstrip("0123456789"), sequence_of(ticket)
+        row = await tx.row(
+            """
+            SELECT t.id FROM line JOIN ticket t ON t.line_id = line.id
+            WHERE line.hall_id = $1 AND line.code = $2 AND t.day = $3 AND t.sequence = $4
+            """,
+            hall_id,
+            line,
+            day,
+            sequence,
+        )
+    else:
+        try:
+            ticket_id = UUID(ticket)
+        except ValueError:
+            return None
+        row = await tx.row(
+            "SELECT id FROM ticket WHERE id = $1 AND hall_id = $2", ticket_id, hall_id
+        )
+    return row["id"] if row else None
+
+
+async def make(
+    tx: Transaction,
+    held: Held,
+    event: Happened,
+    *,
+    version: int,
+    actor: Actor,
+    on_behalf_of: UUID | None = None,
+) -> asyncpg.Record:
+    """Write what happened, and where the ticket stands after it; answers it as `VIEW_ONE` does.
+
+    Raises WrongState when the move is impossible from where it stands. A unique key is violated
+    when the ticket is opened again and she has taken another since, or the counter is not free.
+    """
+    state = after(held.now.state, event.move)
+    event = replace(event, state=state)
+    await _stand(tx, held.id, follow(held.now, event), version)
+    return await _record(tx, held.id, event, actor, on_behalf_of)
+
+
+async def undo(
+    tx: Transaction,
+    held: Held,
+    event: Happened,
+    events: Sequence[Happened],
+    *,
+    version: int,
+    actor: Actor,
+) -> asyncpg.Record:
+    """Let a ticket stand as it did before the last of its `events`, which `event.undoes` names.
+
+    Violates a unique key as `make` does.
+    """
+    before = replay(events[:-1])
+    event = replace(
+        event,
+        state=before.state,
+        line_id=before.line_id,
+        number=before.number,
+        rank_time=before.rank_time,
+    )
+    await _stand(tx, held.id, before, version)
+    return await _record(tx, held.id, event, actor, held.on_behalf_of)
+
+
+async def history(tx: Transaction, ticket_id: UUID) -> list[Happened]:
+    """All that happened to a ticket, in order."""
+    found = await tx.rows("SELECT * FROM ticket_event WHERE ticket_id = $1 ORDER BY id", ticket_id)
+    return [happened(row) for row in found]
+
+
+def happened(row: Any) -> Happened:
+    """An event's row as what happened."""
+    return Happened(
+        move=Move(row["move"]),
+        state=TicketState(row["state"]),
+        at=row["at"],
+        hall_id=row["hall_id"],
+        counter_id=row["counter_id"],
+        detail=row["detail"],
+        line_id=row["line_id"],
+        number=row["number"],
+        rank_time=row["rank_time"],
+        held_for=row["held_for"],
+        undoes=row["undoes"],
+        id=row["id"],
+    )
+
+
+def standing(row: Any) -> Standing:
+    """A ticket's row as where it stands."""
+    return Standing(
+        state=TicketState(row["state"]),
+        hall_id=row["hall_id"],
+        line_id=row["line_id"],
+        number=row["number"],
+        rank_time=row["rank_time"],
+        counter_id=row["counter_id"],
+        called_at=row["called_at"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        outcome=row["outcome"],
+        recalls=row["recalls"],
+        priority=Priority(row["priority"]) if row["priority"] else None,
+        priority_at=row["priority_at"],
+        returned_at=row["returned_at"],
+    )
+
+
+async def next_number(tx: Transaction, line_id: UUID, day: date, now: datetime) -> str | None:
+    """The line's next number of that day; None when the line gives out none now."""
+    row = await tx.row(
+        """
+        UPDATE line SET
+            numbered_on = $2,
+            last_sequence = 1 + CASE WHEN numbered_on = $2 THEN last_sequence
+                ELSE coalesce((SELECT max(sequence) FROM ticket
+                               WHERE line_id = line.id AND day = $2), 0) END,
+            last_issued_at = CASE WHEN numbered_on = $2 THEN last_issued_at ELSE $3 END
+        WHERE id = $1 AND state = 'open'
+        RETURNING code || lpad(last_sequence::text, greatest(3, length(last_sequence::text)), '0')
+                  AS number
+        """,
+        line_id,
+        day,
+        now,
+    )
+    return row["number"] if row else None
+
+
+async def line_for(tx: Transaction, hall_id: UUID, item_id: UUID) -> LineAt | None:
+    """The line of a hall that serves an item; None when the hall does not offer it."""
+    row = await tx.row(
+        """
+        SELECT line.id, line.waiting_limit,
+            (SELECT count(*) FROM ticket t WHERE t.line_id = line.id AND t.state = 'waiting')
+                AS waiting
+        FROM offering JOIN line ON line.id = offering.line_id
+        WHERE offering.hall_id = $1 AND offering.item_id = $2
+        """,
+        hall_id,
+        item_id,
+    )
+    if row is None:
+        return None
+    limit = row["waiting_limit"]
+    return LineAt(row["id"], full=limit is not None and row["waiting"] >= limit)
+
+
+def sequence_of(number: str) -> int:
+    """The count in a number: 23 in A023."""
+    return int(number.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+
+
+async def behind(tx: Transaction, held: Held, people: int) -> list[Head]:
+    """The first so many who wait behind a ticket in its line, in the order of the line."""
+    found = await tx.rows(
+        """
+        SELECT ticket.id, line.code AS line, rank_time
+        FROM ticket JOIN line ON line.id = ticket.line_id
+        WHERE line_id = $1 AND ticket.state = 'waiting' AND (rank_time, ticket.id) > ($2, $3)
+        ORDER BY rank_time, ticket.id LIMIT $4
+        """,
+        held.now.line_id,
+        held.now.rank_time,
+        held.id,
+        people,
+    )
+    return [Head(row["id"], row["line"], row["rank_time"]) for row in found]
+
+
+def _held(row: Any) -> Held:
+    return Held(
+        id=row["id"],
+        item_id=row["item_id"],
+        citizen_id=row["citizen_id"],
+        acting_id=row["acting_id"],
+        proxy_id=row["proxy_id"],
+        day=row["day"],
+        issued_at=row["issued_at"],
+        now=standing(row),
+    )
+
+
+async def _stand(tx: Transaction, ticket_id: UUID, now: Standing, version: int) -> None:
+    await tx.run(
+        """
+        UPDATE ticket SET state = $2, hall_id = $3, line_id = $4, number = $5, sequence = $6,
+            rank_time = $7, counter_id = $8, called_at = $9, started_at = $10, ended_at = $11,
+            outcome = $12, recalls = $13, priority = $14, priority_at = $15, returned_at = $16,
+            version = greatest(version + 1, $17)
+        WHERE id = $1
+        """,
+        ticket_id,
+        now.state.value,
+        now.hall_id,
+        now.line_id,
+        now.number,
+        sequence_of(now.number),
+        now.rank_time,
+        now.counter_id,
+        now.called_at,
+        now.started_at,
+        now.ended_at,
+        now.outcome,
+        now.recalls,
+        now.priority.value if now.priority else None,
+        now.priority_at,
+        now.returned_at,
+        version,
+    )
+
+
+async def _record(
+    tx: Transaction, ticket_id: UUID, event: Happened, actor: Actor, on_behalf_of: UUID | None
+) -> asyncpg.Record:
+    await tx.run(
+        """
+        INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind, actor_id,
+            on_behalf_of, counter_id, detail, line_id, number, rank_time, held_for, undoes)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        """,
+        ticket_id,
+        event.hall_id,
+        event.at,
+        event.move.value,
+        event.state.value,
+        actor.kind,
+        actor.id,
+        on_behalf_of,
+        event.counter_id,
+        event.detail,
+        event.line_id,
+        event.number,
+        event.rank_time,
+        event.held_for,
+        event.undoes,
+    )
+    row = await tx.row(VIEW_ONE, ticket_id)
+    assert row is not None, "it was there a moment ago"
+    return row
