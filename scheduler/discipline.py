@@ -1,16 +1,64 @@
 """Who is next: the published rule of a hall, as one number.
 
-Everybody is served in the order of rank time, the lowest first. A walk-in's rank time is when her
-number was issued. Ties (the same microsecond) go by ticket id, which rises with time.
+Everybody is served in the order of rank time, the lowest first. Ties (the same microsecond) go by
+ticket id, which rises with time. The rank time of
+
+- a walk-in is when her number was issued;
+- whom a priority is confirmed for is her credit of so many minutes earlier;
+- who was missed and came back in time is that moment, and a penalty later;
+- who lets people pass is that of the last of them, or a microsecond later;
+- who moves, or is sent on, is what it was.
+
+Nobody starves. A rank time never lies more than a hall's `most_credit_min` before the moment at
+which its holder joined, so whoever joins more than that after you comes after you: those who may
+ever be ahead of you are few and known, and waiting makes you older than everybody new.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 from uuid import UUID
 
 # How long before its issue a ticket's rank time lies.
 CREDIT_OF_WALK_IN = timedelta(0)
+ELDERLY_FROM_AGE: Final = 70
+
+Reason = Literal["earlier", "priority", "returned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a hall may decide about its lines, in whole minutes and times; these are the usual."""
+
+    credit_elderly_min: int = 30
+    credit_disabled_min: int = 30
+    credit_pregnant_min: int = 30
+    credit_military_min: int = 30
+    credit_with_infant_min: int = 20
+    # No credit is more: the most by which anybody overtakes.
+    most_credit_min: int = 60
+    # Who was missed may come back for so long, and waits from then and so much longer.
+    grace_min: int = 30
+    penalty_min: int = 5
+    # A person is called once, and again so often; then she is missed.
+    most_recalls: int = 2
+
+    @classmethod
+    def of(cls, differing: Mapping[str, int]) -> "Rules":
+        """The usual rules but for those named; names that are none of ours do not matter."""
+        return cls(**{name: differing[name] for name in RULES if name in differing})
+
+    def credit(self, priority: str) -> timedelta:
+        """How much earlier somebody with this priority counts."""
+        minutes: int = getattr(self, f"credit_{priority}_min")
+        return timedelta(minutes=min(minutes, self.most_credit_min))
+
+
+# Each rule with the least and the most that it may be.
+RULES: Final[Mapping[str, tuple[int, int]]] = {
+    field.name: (0, 10) if field.name == "most_recalls" else (0, 240) for field in fields(Rules)
+}
 
 
 class Ranked(Protocol):
@@ -25,9 +73,62 @@ class Ranked(Protocol):
         """Its place in the published order."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the line, and how it came about."""
+
+    id: UUID
+    rank_time: datetime
+    issued_at: datetime
+    priority_at: datetime | None = None
+    returned_at: datetime | None = None
+
+
 Waiting = TypeVar("Waiting", bound=Ranked)
 
 
 def next_up(heads: Iterable[Waiting]) -> Waiting | None:
     """The one to call, from the first of each line a counter serves; None when nobody waits."""
     return min(heads, key=lambda head: (head.rank_time, head.id), default=None)
+
+
+def with_credit(rank_time: datetime, priority: str, rules: Rules) -> datetime:
+    """The rank time of somebody whose priority is confirmed now; it is so once a ticket."""
+    return rank_time - rules.credit(priority)
+
+
+def may_return(missed_at: datetime, now: datetime, rules: Rules) -> bool:
+    """Whether somebody who was missed then may still come back."""
+    return now <= missed_at + timedelta(minutes=rules.grace_min)
+
+
+def after_return(now: datetime, rules: Rules) -> datetime:
+    """The rank time of somebody who was missed and comes back now."""
+    return now + timedelta(minutes=rules.penalty_min)
+
+
+def behind(behind_me: Sequence[Waiting], me: UUID, people: int) -> datetime | None:
+    """The rank time just behind the person so many places back, or behind the last there is.
+
+    `behind_me` are those behind, in order. None when there is nobody.
+    """
+    passing = behind_me[:people]
+    if not passing:
+        return None
+    last = passing[-1]
+    # With the same rank time the later ticket comes later; an earlier one needs a moment more.
+    return last.rank_time if me > last.id else last.rank_time + timedelta(microseconds=1)
+
+
+def may_recall(recalls: int, rules: Rules) -> bool:
+    """Whether somebody who was called again so often already may be called once more."""
+    return recalls < rules.most_recalls
+
+
+def why_ahead(her: Place, me: Place) -> Reason:
+    """Why somebody who is ahead of me is."""
+    if her.returned_at is not None:
+        return "returned"
+    if her.priority_at is not None and (her.issued_at, her.id) > (me.rank_time, me.id):
+        return "priority"
+    return "earlier"

@@ -23,6 +23,7 @@ from server.admin import routes as admin
 from server.auth import Tokens
 from server.board import routes as board
 from server.clock import Clock
+from server.counters import more_routes as attending
 from server.counters import routes as counters
 from server.halls import items
 from server.halls import routes as halls
@@ -48,6 +49,7 @@ from server.sso import admin as sso_admin
 from server.sso import routes_browser, routes_client, routes_logout, routes_me
 from server.sso.keys import SigningKeys
 from server.sso.provider import Provider
+from server.tickets import place_routes as places
 from server.tickets import routes as tickets
 from server.tickets.day_end import lapse_past_days
 from server.token_keys import KeyFile
@@ -78,7 +80,9 @@ BLUEPRINTS = (
     items.bp,
     board.bp,
     tickets.bp,
+    places.bp,
     counters.bp,
+    attending.bp,
     socket.bp,
     routes_client.bp,
     routes_browser.bp,

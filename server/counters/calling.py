@@ -14,19 +14,13 @@ from models.tickets import Actor, Move, TicketState, WrongState
 from scheduler.discipline import next_up
 from server.auth import Principal
 from server.clock import microseconds
-from server.errors import NotFound, Refusal
+from server.counters.refusals import NobodyWaiting
+from server.errors import NotFound
 from server.halls.directory import HallEntry
 from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
-
-
-class NobodyWaiting(Refusal):
-    """Nobody waits in any line that this counter serves."""
-
-    status, code = 409, "nobody_waiting"
-    sentence = ("没有人在等候。", "Nobody is waiting.")
 
 
 async def call_next(
@@ -62,7 +56,7 @@ async def move_current(
     feed: Feed,
     outcome: str | None = None,
 ) -> TicketView:
-    """Make a transition of the ticket at this counter: start, finish or miss.
+    """Make a transition of the ticket at this counter: start, finish, miss or park.
 
     Raises NotFound, or WrongState when nobody is at the counter or she is not at that point.
     """
@@ -85,6 +79,7 @@ _STATE_BEFORE = {
     Move.START: TicketState.CALLED,
     Move.FINISH: TicketState.SERVING,
     Move.MISS: TicketState.CALLED,
+    Move.PARK: TicketState.SERVING,
 }
 
 

@@ -7,8 +7,8 @@ from models.halls import CounterState
 from models.tickets import Move
 from server.auth import CLERK, STAFF, Principal
 from server.counters import calling
-from server.counters.calling import NobodyWaiting
 from server.counters.opening import LineNotServed, set_state
+from server.counters.refusals import NobodyWaiting
 from server.counters.views import CounterList, CounterView, Finish, OpenCounter, PauseCounter
 from server.endpoint import endpoint
 from server.errors import NotFound, WrongStateRefusal
@@ -198,6 +198,22 @@ async def finish_serving(
 async def mark_missed(request: Request, who: Principal, hall: str, counter: str) -> TicketView:
     """The person called did not come."""
     return await _move(request, who, hall, counter, Move.MISS)
+
+
+@endpoint(
+    bp,
+    "POST",
+    COUNTER + "/park",
+    summary=("挂起", "Park"),
+    tag="counters",
+    guard=CLERK,
+    returns=TicketView,
+    refuses=[NotFound, WrongStateRefusal],
+    example=AT_COUNTER | {"state": "parked"},
+)
+async def park(request: Request, who: Principal, hall: str, counter: str) -> TicketView:
+    """The person served has to do something first; the counter is free meanwhile."""
+    return await _move(request, who, hall, counter, Move.PARK)
 
 
 async def _move(

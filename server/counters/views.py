@@ -41,6 +41,22 @@ class PauseCounter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200, examples=["午休"])]
 
 
+class Resume(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom to go on with; without a number the first that this counter parked."""
+
+    number: Annotated[str, msgspec.Meta(min_length=1, max_length=12, examples=["A023"])] | None = (
+        None
+    )
+
+
+class TransferTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where to send the person: exactly one of a line or a counter of this hall, or a hall."""
+
+    line: Annotated[str, msgspec.Meta(min_length=1, max_length=4, examples=["E"])] | None = None
+    counter: Annotated[str, msgspec.Meta(min_length=1, max_length=8)] | None = None
+    hall: Annotated[str, msgspec.Meta(min_length=1, max_length=16)] | None = None
+
+
 class Finish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the visit ended, in the hall's own words."""
 

@@ -10,10 +10,12 @@ from datetime import date, time
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from models.database import Transaction, rows, transaction
 from scheduler.calendar import Opening, SpecialDay, Timetable
+from scheduler.discipline import Rules
 from scheduler.places import HallMap, Place
 from server.errors import NotFound
 
@@ -53,6 +55,7 @@ class HallEntry:
     offers: Mapping[str, str]
     # The halls above it: the one it belongs to, and so on up to the city's.
     above: frozenset[str] = frozenset()
+    rules: Rules = field(default_factory=Rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +274,7 @@ def _hall(
         },
         offers={offer["item"]: offer["line"] for offer in offers},
         above=above,
+        rules=Rules.of(msgspec.json.decode(row["rules"], type=dict[str, int])),
     )
 
 

@@ -135,7 +135,7 @@ class Feed:
         Never raises: the change is committed, and the worker finds it by itself within 15 s.
         Changes of one moment travel together, so many at once cost one message.
         """
-        self.memory.mark(changes)
+        self._mark(changes)
         self._outbox.extend(changes)
         if self._publishing is None:
             self._publishing = asyncio.ensure_future(self._publish())
@@ -240,7 +240,7 @@ class Feed:
 
     def _hear(self, channel: str, data: bytes) -> None:
         if channel == CHANGED:
-            self.memory.mark(decode_changes(data))
+            self._mark(decode_changes(data))
         elif channel == LIVE:
             self._news.add(data.decode())
             self._woken.set()
@@ -249,6 +249,14 @@ class Feed:
             self.on_joined(UUID(was), UUID(now))
         else:
             self.on_ended(UUID(data.decode()))
+
+    def _mark(self, changes: Iterable[Change]) -> None:
+        changes = tuple(changes)
+        self.memory.mark(changes)
+        for change in changes:
+            # A watched ticket may have moved to this hall: it is followed there from now on.
+            if change.ticket is not None and self._watchers.get(ticket_topic(change.ticket)):
+                self._followed[change.hall].setdefault(change.ticket, 0)
 
     def _ask_for_all(self) -> None:
         self._all_due = True

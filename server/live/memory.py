@@ -138,9 +138,14 @@ class Memory:
     def _read_tickets(self, hall: str) -> None:
         self._unread.discard(hall)
         for ticket in self._of_hall.get(hall, ()):
-            self._tickets.pop(ticket.view.id, None)
+            known = self._tickets.get(ticket.view.id)
+            if known is not None and known.view.hall == hall:  # else it has moved to another
+                del self._tickets[ticket.view.id]
         found = self._of_hall[hall] = self._decoded(hall)
         for ticket in found:
+            known = self._tickets.get(ticket.view.id)
+            if known is not None and known.row_version > ticket.row_version:
+                continue  # it has moved to another hall, and this one was projected before
             self._tickets[ticket.view.id] = ticket
             if self._changed_to(ticket.view.id) <= ticket.row_version:
                 self._changed.pop(ticket.view.id, None)

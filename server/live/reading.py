@@ -1,7 +1,7 @@
 """Reads a hall from PostgreSQL and makes its live state."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from models.database import rows
 from models.proxies import TAKEN_FOR
-from models.tickets import DAY_ENDED, TicketState
+from models.tickets import DAY_ENDED, Priority, TicketState
 from scheduler.calendar import SHANGHAI
 from server.halls.directory import HallEntry
 from server.live.state import (
@@ -21,11 +21,14 @@ from server.live.state import (
     LiveHall,
     LiveLine,
     LiveTicket,
+    PriorityView,
     TakenFor,
     TicketView,
 )
 
 CALLS_SHOWN = 10
+# Who is called again is shown once: read are as many as may be the same people's.
+CALLS_READ = 30
 # Phones that still look at a ticket that is over find it here for a while.
 ENDED_SHOWN_FOR = timedelta(minutes=15)
 ENDED_SHOWN = 50
@@ -45,6 +48,7 @@ _HALL = """
         SELECT {day_ended},
                t.id, t.number, t.state, l.code AS line, i.code AS item, t.citizen_id, t.issued_at,
                t.called_at, c.code AS counter, t.version, t.rank_time, t.acting_id,
+               t.recalls, t.priority, t.priority_at,
                {taken_for}
         FROM (
           SELECT * FROM ticket WHERE hall_id = $1 AND ended_at IS NULL
@@ -56,11 +60,16 @@ _HALL = """
         JOIN item i ON i.id = t.item_id
         LEFT JOIN counter c ON c.id = t.counter_id) r) AS tickets,
       (SELECT coalesce(json_agg(r ORDER BY r.at DESC, r.id DESC), '[]') FROM (
-        SELECT t.number, c.code AS counter, e.at, e.id
+        SELECT coalesce((
+                   SELECT b.number FROM ticket_event b
+                   WHERE b.ticket_id = e.ticket_id AND b.id < e.id AND b.number IS NOT NULL
+                   ORDER BY b.id DESC LIMIT 1), '') AS number,
+               c.code AS counter, e.at, e.id
         FROM ticket_event e
-        JOIN ticket t ON t.id = e.ticket_id
         JOIN counter c ON c.id = e.counter_id
-        WHERE e.hall_id = $1 AND e.move = 'call' AND e.at >= $4
+        WHERE e.hall_id = $1 AND e.move IN ('call', 'recall') AND e.at >= $4
+          AND NOT EXISTS (SELECT 1 FROM ticket_event u
+                          WHERE u.ticket_id = e.ticket_id AND u.undoes = e.id OFFSET 0)
         ORDER BY e.at DESC, e.id DESC LIMIT $5) r) AS calls
 """.replace("{taken_for}", TAKEN_FOR).replace("{day_ended}", DAY_ENDED)
 
@@ -86,6 +95,9 @@ class _TicketRow(msgspec.Struct, frozen=True):
     acting_id: UUID | None
     taken_for: TakenFor | None
     day_ended: bool | None
+    recalls: int
+    priority: Priority | None
+    priority_at: datetime | None
 
 
 _decode_lines = msgspec.json.Decoder(list[_LineRow]).decode
@@ -104,7 +116,7 @@ async def read_hall(
     """
     local = shown(now)
     midnight = local.replace(hour=0, minute=0, second=0)
-    [row] = await rows(_HALL, hall.id, now - ENDED_SHOWN_FOR, ENDED_SHOWN, midnight, CALLS_SHOWN)
+    [row] = await rows(_HALL, hall.id, now - ENDED_SHOWN_FOR, ENDED_SHOWN, midnight, CALLS_READ)
     tickets = _decode_tickets(row["tickets"])
     if last is not None:
         version = max(version, last.version + 1)
@@ -117,7 +129,8 @@ async def read_hall(
         as_of=local,
         counters=_decode_counters(row["counters"]),
         called=tuple(
-            Call(call.number, call.counter, shown(call.at)) for call in _decode_calls(row["calls"])
+            Call(call.number, call.counter, shown(call.at))
+            for call in _newest(_decode_calls(row["calls"]))
         ),
         lines=tuple(
             LiveLine(line.code, line.name, line.name_en, line.state, waiting[line.code], None)
@@ -168,6 +181,8 @@ def _view(row: _TicketRow, hall: str, ahead: int | None, version: int) -> Ticket
         version=version,
         taken_for=row.taken_for,
         reason="day_ended" if row.day_ended else None,
+        recalls=row.recalls,
+        priority=_priority(row.priority, row.priority_at),
     )
 
 
@@ -192,7 +207,21 @@ def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
         version=row["version"],
         taken_for=_decode_taken_for(row["taken_for"]) if row["taken_for"] else None,
         reason="day_ended" if row.get("day_ended") else None,
+        recalls=row["recalls"],
+        priority=_priority(row["priority"], row["priority_at"]),
     )
+
+
+def _priority(kind: str | None, since: datetime | None) -> PriorityView | None:
+    return PriorityView(Priority(kind), since is not None) if kind else None
+
+
+def _newest(calls: Iterable[Call]) -> list[Call]:
+    """The newest calls, each number at a counter once, however often it was called again."""
+    once: dict[tuple[str, str], Call] = {}
+    for call in calls:
+        once.setdefault((call.number, call.counter), call)
+    return list(once.values())[:CALLS_SHOWN]
 
 
 def shown(at: datetime) -> datetime:

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from models.proxies import ProxyKind
-from models.tickets import TicketState
+from models.tickets import Priority, TicketState
 
 # What reading something that came from elsewhere raises when it is not what we write.
 UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
@@ -33,9 +33,18 @@ class TakenFor(msgspec.Struct, frozen=True):
     relation: ProxyKind
 
 
+class PriorityView(msgspec.Struct, frozen=True):
+    """A priority that she claimed; it counts once it is confirmed."""
+
+    kind: Priority
+    confirmed: bool
+
+
 class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     """A ticket as its holder sees it. `ahead` and `wait` are null once she is not waiting.
 
+    While she waits, `counter` is the one that she is sent to, if she was sent to one.
+    `recalls` is how often she was called again.
     `for` says for whom it was taken, where that is not whoever took it.
     `reason` is why it ended where no person ended it: `day_ended`, at the end of its day.
     """
@@ -54,6 +63,8 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     taken_for: TakenFor | None = msgspec.field(name="for", default=None)
     reason: Literal["day_ended"] | None = None
+    recalls: int = 0
+    priority: PriorityView | None = None
 
 
 class LiveTicket(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):

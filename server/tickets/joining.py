@@ -16,7 +16,7 @@ from models.joined import current_id
 from models.proxies import Acting, ProxyState
 from models.sealing import Sealer
 from models.tickets import Actor, TicketState
-from scheduler.calendar import SHANGHAI, business_day, is_open, next_open
+from scheduler.calendar import business_day
 from scheduler.discipline import CREDIT_OF_WALK_IN
 from scheduler.places import Place, geodesic_m
 from server.auth import Principal
@@ -28,9 +28,9 @@ from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import shown
 from server.live.state import TakenFor, TicketView
+from server.tickets.arriving import check_open
 from server.tickets.refusals import (
     AlreadyInLine,
-    HallClosed,
     LineClosed,
     LineFull,
     NotOffered,
@@ -233,23 +233,8 @@ def _line_for(hall: HallEntry, item: ItemEntry) -> LineEntry:
 
 def _check(visit: _Visit) -> None:
     """What needs no database: the hall is open, and she is near enough."""
-    _check_open(visit.hall, visit.now)
+    check_open(visit.hall, visit.now)
     _check_distance(visit.hall, visit.wish.place)
-
-
-def _check_open(hall: HallEntry, now: datetime) -> None:
-    if is_open(hall.timetable, now):
-        return
-    opens = next_open(hall.timetable, now)
-    if opens is None:
-        raise HallClosed
-    when = opens.astimezone(SHANGHAI)
-    raise HallClosed(
-        (
-            f"大厅现在不开放，{when:%m月%d日 %H:%M} 开门。",
-            f"The hall opens at {when:%Y-%m-%d %H:%M}.",
-        )
-    )
 
 
 def _check_distance(hall: HallEntry, place: Place | None) -> None:

@@ -44,6 +44,44 @@ class AlreadyInLine(Refusal):
         self.ticket_id = ticket_id
 
 
+class AlreadyThere(Refusal):
+    """The ticket is of this hall already."""
+
+    status, code = 409, "already_there"
+    sentence = ("您已在该大厅排队。", "You are in line at this hall already.")
+
+
+class NobodyBehind(Refusal):
+    """There is nobody behind her whom she could let pass."""
+
+    status, code = 409, "nobody_behind"
+    sentence = ("您后面没有人在等候。", "Nobody is waiting behind you.")
+
+
+class GraceOver(Refusal):
+    """She was missed too long ago to come back: she takes a new number."""
+
+    status, code = 409, "grace_over"
+    sentence = (
+        "过号时间过长，请重新取号。",
+        "It is too long ago that this number was missed: take a new one.",
+    )
+
+
+class NoPriorityClaim(Refusal):
+    """She has claimed no priority that could be confirmed, or it is confirmed already."""
+
+    status, code = 409, "no_priority_claim"
+    sentence = ("没有待确认的优先申请。", "There is no claim of priority to confirm.")
+
+
+class ClaimNotTrue(Refusal):
+    """What is known of her says otherwise than her claim."""
+
+    status, code = 422, "claim_not_true"
+    sentence = ("优先申请与证件信息不符。", "Her papers say otherwise than this claim.")
+
+
 class ProxyNotActive(Refusal):
     """Whoever asks may not, or not any more, act for this person: ask for her consent (again)."""
 

@@ -124,6 +124,11 @@ VALUES: dict[str, Any] = {
     "TicketView.counter": None,
     "TakenFor.name": "林**",
     "TicketView.reason": None,
+    "TicketView.priority": None,
+    "recalls": 0,
+    "TransferTo.line": "E",
+    "TransferTo.counter": None,
+    "TransferTo.hall": None,
     "TicketView.state": "waiting",
     # People and their sign-ins
     "access_token": _TOKEN,

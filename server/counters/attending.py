@@ -1,0 +1,253 @@
+"""What a counter does with a ticket beyond the plain visit: call again, resume, send on, undo.
+
+Each is decided under the hall's lock; a clerk does so too seldom for one statement to be worth it.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from models import decisions, standing
+from models.database import Transaction
+from models.halls import CounterState
+from models.history import Happened
+from models.standing import Held, LineAt
+from models.tickets import UNDOABLE, Actor, Move, TicketState, WrongState, after
+from scheduler.discipline import may_recall
+from server.auth import Principal
+from server.clock import microseconds
+from server.counters.refusals import NobodyParked, NothingToUndo, RecallLimit
+from server.errors import NotFound
+from server.halls.directory import HallEntry
+from server.live.feed import Feed
+from server.live.memory import Change
+from server.live.reading import ticket_view
+from server.live.state import TicketView
+from server.tickets.arriving import arrive, check_day, with_number
+from server.tickets.refusals import AlreadyInLine
+
+UNDO_WITHIN: Final = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A counter at which somebody of staff does something, and when."""
+
+    hall: HallEntry
+    counter: str
+    who: Principal
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    id: UUID
+    code: str
+    state: CounterState
+    serving: Sequence[str]
+
+
+async def recall(at: At, *, feed: Feed) -> TicketView:
+    """Call the person again who was called and has not come.
+
+    Raises NotFound, RecallLimit, or WrongState unless somebody is called.
+    """
+
+    async def choose(tx: Transaction, here: _Counter) -> tuple[Held, Happened]:
+        held = await _present(tx, here)
+        state = after(held.now.state, Move.RECALL)
+        if not may_recall(held.now.recalls, at.hall.rules):
+            raise RecallLimit
+        return held, Happened(Move.RECALL, state, at.now, at.hall.id, here.id)
+
+    return await _decide(at, choose, feed=feed)
+
+
+async def resume(at: At, number: str | None, *, feed: Feed) -> TicketView:
+    """Go on with a parked person: the one of this number, or the first that this counter parked.
+
+    Raises NotFound, NobodyParked, or WrongState unless the counter is open and free.
+    """
+
+    async def choose(tx: Transaction, here: _Counter) -> tuple[Held, Happened]:
+        if here.state is not CounterState.OPEN or await standing.hold_at(tx, here.id):
+            raise WrongState("the counter is not open and free")
+        held = await standing.hold_parked(tx, at.hall.id, here.id, number)
+        if held is None:
+            raise NobodyParked
+        state = after(held.now.state, Move.RESUME)
+        return held, Happened(Move.RESUME, state, at.now, at.hall.id, here.id)
+
+    return await _decide(at, choose, feed=feed)
+
+
+async def to_line(at: At, line: str, *, feed: Feed) -> TicketView:
+    """Send the person at the counter to another line of the hall, in which she gets a number.
+
+    Raises NotFound, LineClosed, or WrongState: nobody is here, or she came from that line.
+    """
+    entry = at.hall.lines.get(line)
+    if entry is None:
+        raise NotFound(("该大厅没有这个队列。", "There is no such line in this hall."))
+
+    async def choose(tx: Transaction, here: _Counter) -> tuple[Held, Happened]:
+        held, sent = await _sent(tx, at, here)
+        if held.now.line_id == entry.id:
+            raise WrongState("she is of that line")
+        return held, await with_number(tx, held, sent, LineAt(entry.id, full=False))
+
+    return await _decide(at, choose, feed=feed)
+
+
+async def to_counter(at: At, counter: str, *, feed: Feed) -> TicketView:
+    """Send the person at the counter to another one, which alone may call her while it is open.
+
+    She keeps her number where that counter serves her line; else she gets one of its own line.
+    Raises NotFound, LineClosed, or WrongState: nobody is here, or that counter is not open.
+    """
+
+    async def choose(tx: Transaction, here: _Counter) -> tuple[Held, Happened]:
+        there = await _counter(tx, at.hall, counter)
+        held, sent = await _sent(tx, at, here, held_for=there.id)
+        if there.id == here.id or there.state is not CounterState.OPEN or not there.serving:
+            raise WrongState("the other counter is not open")
+        lines = {entry.id: code for code, entry in at.hall.lines.items()}
+        if lines[held.now.line_id] in there.serving:
+            return held, sent
+        own = at.hall.lines[there.serving[0]]
+        return held, await with_number(tx, held, sent, LineAt(own.id, full=False))
+
+    return await _decide(at, choose, feed=feed)
+
+
+async def to_hall(at: At, hall: HallEntry, *, feed: Feed) -> TicketView:
+    """Send the person at the counter to another hall, where she gets a number and keeps her place.
+
+    Raises NotFound, WrongState, and why she cannot come there.
+    """
+    if hall.id == at.hall.id:
+        raise WrongState("she is at that hall")
+
+    async def choose(tx: Transaction, here: _Counter) -> tuple[Held, Happened]:
+        held = await _present(tx, here)
+        came = await arrive(tx, held, Move.TRANSFER, hall, left=at.hall, now=at.now)
+        return held, replace(came, counter_id=here.id)
+
+    return await _decide(at, choose, feed=feed, also=hall)
+
+
+async def undo(at: At, *, feed: Feed) -> TicketView:
+    """Take back what the counter did last, within half a minute.
+
+    Raises NotFound, NothingToUndo, AlreadyInLine where she has taken another number since, or
+    WrongState where something has happened to the ticket since, or the counter is closed.
+    """
+    with _conflicts():
+        async with decisions.deciding_in(at.hall.id) as tx:
+            here = await _counter(tx, at.hall, at.counter)
+            row = await _undo(tx, at, here)
+    return await _tell(row, feed)
+
+
+async def _undo(tx: Transaction, at: At, here: _Counter) -> asyncpg.Record:
+    last = await tx.row(
+        "SELECT * FROM ticket_event WHERE counter_id = $1 ORDER BY id DESC LIMIT 1", here.id
+    )
+    if last is None or last["move"] not in UNDOABLE or at.now - last["at"] > UNDO_WITHIN:
+        raise NothingToUndo
+    held = await standing.hold(tx, last["ticket_id"])
+    # Whoever was sent to another hall is in that hall's hands.
+    if held is None or held.now.hall_id != at.hall.id:
+        raise NothingToUndo
+    events = await standing.history(tx, held.id)
+    if events[-1].id != last["id"] or here.state is CounterState.CLOSED:
+        raise WrongState("it has gone on since")
+    event = Happened(Move.UNDO, TicketState.WAITING, at.now, at.hall.id, here.id, undoes=last["id"])
+    actor = Actor("staff", at.who.id)
+    return await standing.undo(tx, held, event, events, version=microseconds(), actor=actor)
+
+
+async def _decide(
+    at: At,
+    choose: Callable[[Transaction, _Counter], Awaitable[tuple[Held, Happened]]],
+    *,
+    feed: Feed,
+    also: HallEntry | None = None,
+) -> TicketView:
+    halls = [at.hall.id, also.id] if also else [at.hall.id]
+    with _conflicts():
+        async with decisions.deciding_in(*halls) as tx:
+            here = await _counter(tx, at.hall, at.counter)
+            held, event = await choose(tx, here)
+            row = await standing.make(
+                tx,
+                held,
+                event,
+                version=microseconds(),
+                actor=Actor("staff", at.who.id),
+                on_behalf_of=held.on_behalf_of,
+            )
+    return await _tell(row, feed, left=at.hall if also else None)
+
+
+async def _sent(
+    tx: Transaction, at: At, here: _Counter, *, held_for: UUID | None = None
+) -> tuple[Held, Happened]:
+    """The person at a counter, and that she is sent on within the hall, her place kept."""
+    held = await _present(tx, here)
+    state = after(held.now.state, Move.TRANSFER)
+    check_day(held, at.now)
+    sent = Happened(
+        Move.TRANSFER,
+        state,
+        at.now,
+        at.hall.id,
+        here.id,
+        detail=held.now.number,
+        rank_time=held.now.rank_time,
+        held_for=held_for,
+    )
+    return held, sent
+
+
+async def _present(tx: Transaction, here: _Counter) -> Held:
+    held = await standing.hold_at(tx, here.id)
+    if held is None:
+        raise WrongState("nobody is at the counter")
+    return held
+
+
+async def _counter(tx: Transaction, hall: HallEntry, code: str) -> _Counter:
+    row = await tx.row(
+        "SELECT id, code, state, serving FROM counter WHERE hall_id = $1 AND code = $2",
+        hall.id,
+        code,
+    )
+    if row is None:
+        raise NotFound(("没有这个窗口。", "There is no such counter."))
+    return _Counter(row["id"], row["code"], CounterState(row["state"]), row["serving"])
+
+
+@contextmanager
+def _conflicts() -> Iterator[None]:
+    """Turn a unique key that does not allow it into the refusal that says why."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as taken:
+        if taken.constraint_name == "ticket_at_counter_once":
+            raise WrongState("somebody is at the counter") from None
+        if taken.constraint_name in {"ticket_open_once", "ticket_open_once_for"}:
+            raise AlreadyInLine from None
+        raise
+
+
+async def _tell(row: asyncpg.Record, feed: Feed, *, left: HallEntry | None = None) -> TicketView:
+    view = ticket_view(row, hall=row["hall"], ahead=row["ahead"])
+    also = [Change(left.code)] if left else []
+    await feed.changed(Change(view.hall, view.id, view.version), *also)
+    return view

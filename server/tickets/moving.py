@@ -1,0 +1,117 @@
+"""What a ticket's holder may do with her place: take it to another hall, let others pass."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from models import decisions, standing
+from models.audit import Entry, record
+from models.database import Transaction
+from models.decisions import Own
+from models.history import Happened
+from models.standing import Held
+from models.tickets import Actor, Move, WrongState, after
+from scheduler.discipline import behind
+from server.auth import Principal
+from server.clock import microseconds
+from server.errors import NotFound
+from server.halls.directory import Directory, HallEntry
+from server.live.feed import Feed
+from server.live.memory import Change
+from server.live.reading import ticket_view
+from server.live.state import TicketView
+from server.tickets.arriving import arrive, check_day
+from server.tickets.refusals import AlreadyThere, NobodyBehind
+
+# What is done for somebody else is in the audit log.
+_RECORDED_AS = {Move.MOVE: "ticket.moved", Move.LET_PASS: "ticket.let_pass"}
+
+
+async def move(
+    ticket_id: UUID, to: str, who: Principal, *, now: datetime, directory: Directory, feed: Feed
+) -> TicketView:
+    """Take her place in the order to another hall, where she gets a number of its line.
+
+    Raises NotFound, AlreadyThere, WrongState unless she waits, and why she cannot come there.
+    """
+    target = directory.hall(to)
+    mine = await _own(ticket_id, who, None)
+    left = next(hall for hall in directory.halls.values() if hall.id == mine.hall_id)
+    if target.id == mine.hall_id:
+        raise AlreadyThere
+
+    async def come(tx: Transaction, held: Held) -> Happened:
+        return await arrive(tx, held, Move.MOVE, target, left=left, now=now)
+
+    row = await _decide(ticket_id, mine, who, come, halls=(left, target))
+    return await _tell(row, feed, left=left)
+
+
+async def let_pass(
+    ticket_id: UUID, people: int, who: Principal, *, now: datetime, directory: Directory, feed: Feed
+) -> TicketView:
+    """Keep her place behind so many people more, or behind the last of the line.
+
+    Raises NotFound, NobodyBehind, or WrongState unless she waits.
+    """
+    mine = await _own(ticket_id, who, None)
+    hall = next(hall for hall in directory.halls.values() if hall.id == mine.hall_id)
+
+    async def step_back(tx: Transaction, held: Held) -> Happened:
+        state = after(held.now.state, Move.LET_PASS)
+        check_day(held, now)
+        passing = await standing.behind(tx, held, people)
+        rank_time = behind(passing, held.id, people)
+        if rank_time is None:
+            raise NobodyBehind
+        detail = str(len(passing))
+        return Happened(Move.LET_PASS, state, now, hall.id, detail=detail, rank_time=rank_time)
+
+    row = await _decide(ticket_id, mine, who, step_back, halls=(hall,))
+    return await _tell(row, feed)
+
+
+async def _decide(
+    ticket_id: UUID,
+    seen: Own,
+    who: Principal,
+    choose: Callable[[Transaction, Held], Awaitable[Happened]],
+    *,
+    halls: tuple[HallEntry, ...],
+) -> asyncpg.Record:
+    """Do with her ticket what `choose` says, under the locks of the halls concerned."""
+    actor = Actor("citizen", who.id)
+    async with decisions.deciding_in(*(hall.id for hall in halls)) as tx:
+        held = await standing.hold(tx, ticket_id)
+        mine = await _own(ticket_id, who, tx)
+        if held is None or mine.hall_id != seen.hall_id:
+            raise WrongState("it has moved to another hall")
+        event = await choose(tx, held)
+        row = await standing.make(
+            tx,
+            held,
+            event,
+            version=microseconds(),
+            actor=actor,
+            on_behalf_of=mine.on_behalf_of,
+        )
+        if mine.on_behalf_of is not None:
+            action, behalf = _RECORDED_AS[event.move], mine.on_behalf_of
+            await record(tx, Entry(actor, action, "ticket", ticket_id, on_behalf_of=behalf))
+    return row
+
+
+async def _tell(row: asyncpg.Record, feed: Feed, *, left: HallEntry | None = None) -> TicketView:
+    view = ticket_view(row, hall=row["hall"], ahead=row["ahead"])
+    also = [Change(left.code)] if left else []
+    await feed.changed(Change(view.hall, view.id, view.version), *also)
+    return view
+
+
+async def _own(ticket_id: UUID, who: Principal, tx: Transaction | None) -> Own:
+    found = await decisions.own(ticket_id, who.id, tx=tx)
+    if found is None:
+        raise NotFound
+    return found

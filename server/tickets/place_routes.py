@@ -1,0 +1,138 @@
+"""Places in the line over HTTP: what her holder does with hers, and what staff do."""
+
+from typing import Annotated
+
+import msgspec
+from sanic import Blueprint, Request
+
+from server.auth import CITIZEN, CLERK, Principal, own_id
+from server.endpoint import endpoint
+from server.errors import NotFound, WrongStateRefusal
+from server.live.state import TicketView
+from server.services import services
+from server.tickets import desk, moving
+from server.tickets.refusals import (
+    AlreadyInLine,
+    AlreadyThere,
+    GraceOver,
+    HallClosed,
+    LineClosed,
+    LineFull,
+    NobodyBehind,
+    NoPriorityClaim,
+    NotOffered,
+)
+
+bp = Blueprint("places", url_prefix="/api/v1")
+TICKET_OF_HALL = "/halls/<hall:str>/tickets/<ticket:str>"
+
+
+class MoveTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """To which hall."""
+
+    hall: Annotated[str, msgspec.Meta(min_length=1, max_length=16, examples=["dg-23"])]
+
+
+class LetPass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many people behind me go first."""
+
+    people: Annotated[int, msgspec.Meta(ge=1, le=100, examples=[2])]
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/tickets/<ticket:str>/move",
+    summary=("换厅排队", "Move to another hall"),
+    tag="tickets",
+    guard=CITIZEN,
+    body=MoveTo,
+    returns=TicketView,
+    refuses=[
+        NotFound,
+        WrongStateRefusal,
+        AlreadyThere,
+        HallClosed,
+        LineClosed,
+        LineFull,
+        NotOffered,
+    ],
+    example={"hall": "dg-23", "number": "A007", "ahead": 2},
+)
+async def move_ticket(request: Request, who: Principal, ticket: str, body: MoveTo) -> TicketView:
+    """Wait at another hall instead: a new number there, and the time I have waited counts."""
+    room = services(request)
+    return await moving.move(
+        own_id(ticket),
+        body.hall,
+        who,
+        now=room.clock.now(),
+        directory=room.directory,
+        feed=room.feed,
+    )
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/tickets/<ticket:str>/let-pass",
+    summary=("让后面的人先办", "Let people pass"),
+    tag="tickets",
+    guard=CITIZEN,
+    body=LetPass,
+    returns=TicketView,
+    refuses=[NotFound, WrongStateRefusal, NobodyBehind],
+    example={"ahead": 6},
+)
+async def let_pass(request: Request, who: Principal, ticket: str, body: LetPass) -> TicketView:
+    """Keep my place just behind so many people more, or behind the last there is."""
+    room = services(request)
+    return await moving.let_pass(
+        own_id(ticket),
+        body.people,
+        who,
+        now=room.clock.now(),
+        directory=room.directory,
+        feed=room.feed,
+    )
+
+
+@endpoint(
+    bp,
+    "POST",
+    TICKET_OF_HALL + "/return",
+    summary=("过号恢复", "Back into the line"),
+    tag="tickets",
+    guard=CLERK,
+    returns=TicketView,
+    refuses=[NotFound, WrongStateRefusal, GraceOver, AlreadyInLine],
+)
+async def take_back(request: Request, who: Principal, hall: str, ticket: str) -> TicketView:
+    """Somebody who was missed has come: she waits again, from now and the hall's penalty later.
+
+    `ticket` is its id, or today's number.
+    """
+    room = services(request)
+    entry = room.directory.hall(hall)
+    return await desk.take_back(entry, ticket, who, now=room.clock.now(), feed=room.feed)
+
+
+@endpoint(
+    bp,
+    "POST",
+    TICKET_OF_HALL + "/confirm-priority",
+    summary=("确认优先", "Confirm a priority"),
+    tag="tickets",
+    guard=CLERK,
+    returns=TicketView,
+    refuses=[NotFound, WrongStateRefusal, NoPriorityClaim],
+    example={"ahead": 0, "priority": {"kind": "pregnant", "confirmed": True}},
+)
+async def confirm_priority(request: Request, who: Principal, hall: str, ticket: str) -> TicketView:
+    """Her claim is true: from now on she counts as if she had come earlier, by the hall's credit.
+
+    `ticket` is its id, or today's number.
+    """
+    room = services(request)
+    entry = room.directory.hall(hall)
+    return await desk.confirm_priority(entry, ticket, who, now=room.clock.now(), feed=room.feed)
