@@ -54,6 +54,13 @@ class Rules:
         minutes: int = getattr(self, f"credit_{priority}_min")
         return timedelta(minutes=min(minutes, self.most_credit_min))
 
+    @property
+    def most_credit(self) -> timedelta:
+        """The most by which anybody here counts as earlier than she came."""
+        given = (name for name in RULES if name.startswith("credit_"))
+        minutes: int = max(getattr(self, name) for name in given)
+        return timedelta(minutes=min(minutes, self.most_credit_min))
+
 
 # Each rule with the least and the most that it may be.
 RULES: Final[Mapping[str, tuple[int, int]]] = {
@@ -110,7 +117,8 @@ def after_return(now: datetime, rules: Rules) -> datetime:
 def behind(behind_me: Sequence[Waiting], me: UUID, people: int) -> datetime | None:
     """The rank time just behind the person so many places back, or behind the last there is.
 
-    `behind_me` are those behind, in order. None when there is nobody.
+    `behind_me` are those behind, in order. None when there is nobody. Of several who share a
+    microsecond, all may pass.
     """
     passing = behind_me[:people]
     if not passing:

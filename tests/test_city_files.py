@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scheduler.discipline import Rules
 from server.admin.city_files import COLUMNS, City, CityFilesError, HallFile, Problem, read_city
 from server.admin.city_items import USCC_ALPHABET, check_digit
 
@@ -285,6 +286,12 @@ BROKEN: dict[str, tuple[str, str, str, Edit]] = {
         "no",
         add("passport,1,纸,Paper,form,1,yes,"),
     ),
+    "an unknown rule": ("rules.csv", "dg-01,luck", "rule", add("dg-01,luck,1")),
+    "a rule of no hall": ("rules.csv", "dg-99,", "hall", add("dg-99,grace_min,1")),
+    "a rule twice": ("rules.csv", "*,grace_min,9", "rule", add("*,grace_min,9")),
+    "a credit of five hours": ("rules.csv", "dg-01,", "value", add("dg-01,most_credit_min,300")),
+    "a negative penalty": ("rules.csv", "dg-01,", "value", add("dg-01,penalty_min,-1")),
+    "too many recalls": ("rules.csv", "dg-01,", "value", add("dg-01,most_recalls,11")),
     "an unquoted comma": ("hours.csv", "dg-12,", "from", add("dg-12,mon,wed,09:00,12:00,下午")),
 }
 
@@ -304,6 +311,19 @@ def test_a_missing_file_is_named_and_causes_no_other_complaint(folder: Path) -> 
         (folder / file).rename(folder / "away")
         assert [(one.file, one.reason) for one in problems_of(folder)] == [(file, "缺少此文件")]
         (folder / "away").rename(folder / file)
+
+
+def test_a_halls_own_rule_stands_in_place_of_what_is_for_all(dongguan: City) -> None:
+    assert Rules.of(hall_of(dongguan, "dg-01").rules) == Rules()
+    own = hall_of(dongguan, "dg-00").rules
+    assert (own["grace_min"], own["penalty_min"]) == (20, 5)
+
+
+def test_a_rule_that_no_file_names_is_as_usual(folder: Path) -> None:
+    edit(folder, "rules.csv", lambda _: "hall,rule,value\ndg-02,most_recalls,0\n")
+    city = read_city(folder)
+    assert Rules.of(hall_of(city, "dg-01").rules) == Rules()
+    assert Rules.of(hall_of(city, "dg-02").rules) == Rules(most_recalls=0)
 
 
 def test_a_missing_and_an_unknown_column_are_both_named(folder: Path) -> None:

@@ -29,6 +29,7 @@ from server.admin.city_items import (
     read_items,
     read_themes,
 )
+from server.admin.city_rules import read_rules
 from server.admin.city_tables import CityFilesError, Problem, read_table
 
 __all__ = [
@@ -54,6 +55,7 @@ COLUMNS = {
     "counters.csv": "hall,code,name,lines",
     "hours.csv": "hall,days,from,to,note",
     "days.csv": "hall,date,from,to,reason",
+    "rules.csv": "hall,rule,value",
     "departments.csv": "code,name,name_en,uscc",
     "themes.csv": "code,name,name_en",
     "items.csv": "code,official_code,name,name_en,department,theme,audience,line,halls,minutes,"
@@ -92,6 +94,7 @@ def read_city(folder: Path) -> City:
         counters=counters if counters_table.readable else None,
         openings=read_hours(tables["hours.csv"], known),
         special_days=read_special_days(tables["days.csv"], known),
+        rules=read_rules(tables["rules.csv"], known),
     )
     departments = read_departments(tables["departments.csv"])
     themes = read_themes(tables["themes.csv"])

@@ -13,6 +13,7 @@ from server.admin.city_hours import (
     openings_of,
     special_days_of,
 )
+from server.admin.city_rules import HallRules, rules_of
 from server.admin.city_tables import Row, Shape, Table
 
 LEVELS = ("city", "town", "village")  # from the top down
@@ -63,6 +64,8 @@ class HallFile:
     counters: tuple[CounterFile, ...]
     openings: tuple[OpeningFile, ...]
     special_days: tuple[SpecialDayFile, ...]
+    # Where its rules differ from the usual ones (`scheduler.discipline.Rules`).
+    rules: Mapping[str, int]
 
 
 Lines = Mapping[str, Mapping[str, LineFile]]
@@ -134,6 +137,7 @@ def read_halls(
     counters: Mapping[str, Sequence[CounterFile]] | None,
     openings: Openings,
     special_days: SpecialDays,
+    rules: HallRules,
 ) -> tuple[HallFile, ...]:
     """The halls with all that belongs to them; None stands for a file that could not be read."""
     levels = {row.cells["code"]: row.cells["level"] for row in table.rows}
@@ -163,6 +167,7 @@ def read_halls(
                 counters=tuple((counters or {}).get(code, ())),
                 openings=openings_of(openings, code),
                 special_days=special_days_of(special_days, code),
+                rules=rules_of(rules, code),
             )
         )
     return tuple(halls)

@@ -1,5 +1,6 @@
 """Puts a city's files into the database. Running it again updates what changed, keeps the rest."""
 
+import json
 from collections.abc import Callable, Iterable
 from datetime import time
 from typing import Any, cast
@@ -116,6 +117,7 @@ async def _hall(tx: Transaction, hall: HallFile) -> UUID:
             "lat": place.lat if place else None,
             "lng": place.lng if place else None,
             "remote_radius_m": hall.remote_radius_m,
+            "rules": json.dumps(dict(hall.rules)),
         },
     )
 

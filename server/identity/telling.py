@@ -28,6 +28,7 @@ _KEPT: Final = {
     "tickets": """
         SELECT t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
                t.day, t.issued_at, t.called_at, t.started_at, t.ended_at, t.outcome,
+               t.priority, t.priority_at,
                t.proxy_id AS proxy, t.acting_id IS NOT DISTINCT FROM $1 AS taken_for_another
         FROM ticket t JOIN hall h ON h.id = t.hall_id JOIN line l ON l.id = t.line_id
         JOIN item i ON i.id = t.item_id

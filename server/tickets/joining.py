@@ -15,7 +15,7 @@ from models.issuing import Issued, NewTicket
 from models.joined import current_id
 from models.proxies import Acting, ProxyState
 from models.sealing import Sealer
-from models.tickets import Actor, TicketState
+from models.tickets import Actor, Priority, TicketState
 from scheduler.calendar import business_day
 from scheduler.discipline import CREDIT_OF_WALK_IN
 from scheduler.places import Place, geodesic_m
@@ -26,8 +26,9 @@ from server.halls.directory import Directory, HallEntry, ItemEntry, LineEntry
 from server.idempotency import Once
 from server.live.feed import Feed
 from server.live.memory import Change
-from server.live.reading import shown
+from server.live.reading import shown, ticket_view
 from server.live.state import TakenFor, TicketView
+from server.tickets import priorities
 from server.tickets.arriving import check_open
 from server.tickets.refusals import (
     AlreadyInLine,
@@ -43,13 +44,14 @@ from server.tickets.refusals import (
 class Wish:
     """What a citizen asks for. `place` is in WGS-84, or None when her phone does not say.
 
-    `proxy` is through which she takes it for somebody else.
+    `proxy` is through which she takes it for somebody else, `claim` why she would be served first.
     """
 
     hall: str
     item: str
     place: Place | None
     proxy: UUID | None = None
+    claim: Priority | None = None
 
 
 async def take_number(
@@ -102,7 +104,9 @@ async def _taken(visit: _Visit, once: Once, sealer: Sealer) -> TicketView:
     try:
         if visit.wish.proxy is not None:
             return await _issue_for(visit, visit.wish.proxy, once, sealer)
-        return await (_issue_once(visit, once) if once.has_key else _issue(visit))
+        if once.has_key or visit.wish.claim is not None:
+            return await _issue_once(visit, once, sealer)
+        return await _issue(visit)
     except asyncpg.UniqueViolationError as taken:
         # She asked twice at once: each look found nothing, the key sees both.
         if taken.constraint_name in {"ticket_open_once", "ticket_open_once_for"}:
@@ -122,12 +126,12 @@ async def _issue(visit: _Visit) -> TicketView:
     return _view(visit, issued)
 
 
-async def _issue_once(visit: _Visit, once: Once) -> TicketView:
+async def _issue_once(visit: _Visit, once: Once, sealer: Sealer) -> TicketView:
     """Issue the ticket for a request with a key: whatever is asked again is answered first."""
     async with transaction() as tx:
         await once.claim(tx)
         _check(visit)
-        return await _issue_in(tx, visit, once)
+        return await _issue_in(tx, visit, once, sealer)
 
 
 async def _issue_for(visit: _Visit, proxy_id: UUID, once: Once, sealer: Sealer) -> TicketView:
@@ -143,7 +147,7 @@ async def _issue_for(visit: _Visit, proxy_id: UUID, once: Once, sealer: Sealer) 
         if acting.state is not ProxyState.ACTIVE or acting.outgrown:
             raise ProxyNotActive
         who = replace(visit.who, id=acting.citizen_id)
-        view = await _issue_in(tx, replace(visit, who=who, acting=acting), once)
+        view = await _issue_in(tx, replace(visit, who=who, acting=acting), once, sealer)
         entry = Entry(
             Actor("citizen", who.id),
             "ticket.taken",
@@ -156,11 +160,27 @@ async def _issue_for(visit: _Visit, proxy_id: UUID, once: Once, sealer: Sealer) 
     return view
 
 
-async def _issue_in(tx: Transaction, visit: _Visit, once: Once) -> TicketView:
+async def _issue_in(tx: Transaction, visit: _Visit, once: Once, sealer: Sealer) -> TicketView:
+    claim, is_proven = visit.wish.claim, False
+    if claim is not None:
+        is_proven = await priorities.proven(
+            tx,
+            sealer,
+            claim,
+            citizen_id=visit.citizen_id,
+            acting=visit.acting,
+            now=visit.now,
+        )
     issued = await issuing.issue(_new_ticket(visit), tx=tx)
     if issued is None:
         issued = await _issue_under_lock(tx, visit)
     view = _view(visit, issued)
+    if claim is not None:
+        actor = Actor("citizen", visit.who.id)
+        row = await priorities.make_claim(
+            tx, issued.id, claim, visit.hall, is_proven=is_proven, actor=actor
+        )
+        view = ticket_view(row, hall=visit.hall.code, ahead=row["ahead"])
     await once.keep(tx, view, status=201)
     return view
 

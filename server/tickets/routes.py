@@ -8,6 +8,7 @@ from sanic import Blueprint, HTTPResponse, Request
 
 from models.database import rows
 from models.decisions import VIEW_OF_CITIZEN, VIEW_ONE
+from models.tickets import Priority
 from scheduler.places import Datum
 from server.answers import JSON, Answer
 from server.auth import CITIZEN, Principal, own_id
@@ -17,6 +18,7 @@ from server.errors import (
     LevelTooLow,
     NotFound,
     WrongStateRefusal,
+    wants_english,
 )
 from server.halls.listing import wgs84
 from server.idempotency import once
@@ -26,8 +28,10 @@ from server.live.reading import ticket_view
 from server.live.state import LiveTicket, TicketView
 from server.services import services
 from server.tickets import joining, leaving
+from server.tickets.ordering import Order, order_of
 from server.tickets.refusals import (
     AlreadyInLine,
+    ClaimNotTrue,
     HallClosed,
     LineClosed,
     LineFull,
@@ -50,13 +54,15 @@ class PlaceGiven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TakeNumber(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Take a number for an item at a hall; `for` a person or company that I may act for.
 
-    `for` is the `id` of one of `GET /me/family`.
+    `for` is the `id` of one of `GET /me/family`. `priority_claim` says why I would be served before
+    others who came a little earlier; it counts once a clerk has confirmed it, or papers prove it.
     """
 
     hall: Annotated[str, msgspec.Meta(min_length=1, max_length=16, examples=["dg-24"])]
     item: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     place: PlaceGiven | None = None
     proxy: UUID | None = msgspec.field(name="for", default=None)
+    priority_claim: Priority | None = None
 
 
 class TicketPage(msgspec.Struct, frozen=True):
@@ -94,6 +100,7 @@ class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         LevelTooLow,
         NotOffered,
         ProxyNotActive,
+        ClaimNotTrue,
         IdempotencyKeyReused,
     ],
 )
@@ -107,7 +114,7 @@ async def take_ticket(request: Request, who: Principal, body: TakeNumber) -> Tic
     at = body.place
     place = wgs84(at.lat, at.lng, at.datum, at="/place") if at else None
     return await joining.take_number(
-        joining.Wish(body.hall, body.item, place, body.proxy),
+        joining.Wish(body.hall, body.item, place, body.proxy, body.priority_claim),
         who,
         once(request, who.id),
         sealer=room.sealer,
@@ -152,6 +159,26 @@ async def show_ticket(request: Request, who: Principal, ticket: str) -> HTTPResp
     if found is None or not found.is_of(who.id):
         raise NotFound
     return Answer(found.encoded, content_type=JSON)
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/tickets/<ticket:str>/order",
+    summary=("排队次序与原因", "Who is ahead, and why"),
+    tag="tickets",
+    guard=CITIZEN,
+    returns=Order,
+    refuses=[NotFound],
+)
+async def show_order(request: Request, who: Principal, ticket: str) -> Order:
+    """Who is called before me in my line and why, and the hall's rule in words."""
+    return await order_of(
+        own_id(ticket),
+        who,
+        directory=services(request).directory,
+        english=wants_english(request.headers.get("accept-language")),
+    )
 
 
 @endpoint(

@@ -1,0 +1,113 @@
+"""Who is ahead of her, and why."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from models.database import rows
+from scheduler.discipline import Place, Reason, Rules, why_ahead
+from server.auth import Principal
+from server.errors import NotFound
+from server.halls.directory import Directory
+from server.live.reading import shown
+
+MOST_SHOWN = 50
+
+# Her ticket first, then those ahead of her in her line: of these a few, and how many there are.
+_ORDER = """
+    WITH mine AS (
+        SELECT * FROM ticket WHERE id = $1 AND (citizen_id = $2 OR acting_id = $2)
+    ), ahead AS (
+        SELECT o.* FROM mine
+        CROSS JOIN LATERAL (
+            SELECT * FROM ticket
+            WHERE ticket.line_id = mine.line_id AND ticket.state = 'waiting'
+              AND (ticket.rank_time, ticket.id) < (mine.rank_time, mine.id)
+            ORDER BY rank_time, id LIMIT $3
+        ) o
+        WHERE mine.state = 'waiting'
+    )
+    SELECT true AS is_hers, hall.code AS hall, mine.id, number, rank_time, issued_at, priority_at,
+           returned_at,
+           CASE WHEN mine.state = 'waiting' THEN (
+               SELECT count(*) FROM ticket o WHERE o.line_id = mine.line_id
+               AND o.state = 'waiting' AND (o.rank_time, o.id) < (mine.rank_time, mine.id))
+           ELSE 0 END AS total
+    FROM mine JOIN hall ON hall.id = mine.hall_id
+    UNION ALL
+    SELECT false, NULL, id, number, rank_time, issued_at, priority_at, returned_at, NULL
+    FROM ahead
+    ORDER BY is_hers DESC, rank_time, id
+"""
+
+
+class Ahead(msgspec.Struct, frozen=True):
+    """Somebody who is called before me; `since` is the moment from which she counts as waiting.
+
+    Nothing tells who she is, nor what her priority is for.
+    """
+
+    number: str
+    reason: Reason
+    since: datetime
+
+
+class Order(msgspec.Struct, frozen=True):
+    """The first of those ahead of me in my line, in order; `total` is how many they are in all.
+
+    `since` is the moment from which I count as waiting.
+    """
+
+    ahead: list[Ahead]
+    total: int
+    since: datetime
+    rule: str
+
+
+async def order_of(
+    ticket_id: UUID, who: Principal, *, directory: Directory, english: bool
+) -> Order:
+    """Who is ahead of a ticket that is for her or that she took. Raises NotFound.
+
+    Nobody is once she does not wait.
+    """
+    found = await rows(_ORDER, ticket_id, who.id, MOST_SHOWN)
+    if not found:
+        raise NotFound
+    mine, *ahead = found
+    me = _place(mine)
+    return Order(
+        [
+            Ahead(row["number"], why_ahead(_place(row), me), shown(row["rank_time"]))
+            for row in ahead
+        ],
+        mine["total"],
+        shown(me.rank_time),
+        rule_in_words(directory.hall(mine["hall"]).rules, english=english),
+    )
+
+
+def rule_in_words(rules: Rules, *, english: bool) -> str:
+    """A hall's rule as it is told to people."""
+    most = int(rules.most_credit.total_seconds()) // 60
+    if english:
+        return (
+            "In each line everybody is called in the order of one moment: when she took her number."
+            f" A confirmed priority counts as up to {most} minutes earlier. Whoever was missed and"
+            f" comes back within {rules.grace_min} minutes counts from then and"
+            f" {rules.penalty_min} minutes later. Nobody of your line who took her number more than"
+            f" {most} minutes after you is called before you."
+        )
+    return (
+        f"同一队列按一个时刻先后叫号：取号的时刻。经确认的优先，视同最多早到 {most} 分钟；"
+        f"过号后 {rules.grace_min} 分钟内回来的，从回来时再加 {rules.penalty_min} 分钟算起。"
+        f"同一队列中比您晚取号超过 {most} 分钟的人，不会排到您前面。"
+    )
+
+
+def _place(row: Any) -> Place:
+    return Place(
+        row["id"], row["rank_time"], row["issued_at"], row["priority_at"], row["returned_at"]
+    )

@@ -1,0 +1,98 @@
+"""Claims of priority: made with the number, proven by papers where they can be, else by a clerk."""
+
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from models import standing
+from models.database import Transaction
+from models.history import Happened
+from models.identifiers import age_on, read_id
+from models.joined import NoSuchCitizen
+from models.knowing import known
+from models.proxies import ID_NUMBER, USCC, Acting
+from models.sealing import Sealer
+from models.tickets import SYSTEM, Actor, Move, Priority, TicketState
+from scheduler.calendar import business_day
+from scheduler.discipline import ELDERLY_FROM_AGE, with_credit
+from server.clock import microseconds
+from server.halls.directory import HallEntry
+from server.tickets.refusals import ClaimNotTrue
+
+
+async def proven(
+    tx: Transaction,
+    sealer: Sealer,
+    claim: Priority,
+    *,
+    citizen_id: UUID | None,
+    acting: Acting | None,
+    now: datetime,
+) -> bool:
+    """Whether what is known of her proves the claim by itself.
+
+    Only age does: by the number of her own account. One that somebody else gave for her proves
+    nothing, but may contradict: then ClaimNotTrue is raised.
+    """
+    if claim is not Priority.ELDERLY:
+        return False
+    age = await _age(tx, sealer, citizen_id, acting, now)
+    if age is None:
+        return False
+    if age < ELDERLY_FROM_AGE:
+        raise ClaimNotTrue
+    return citizen_id is not None
+
+
+async def make_claim(
+    tx: Transaction,
+    ticket_id: UUID,
+    claim: Priority,
+    hall: HallEntry,
+    *,
+    is_proven: bool,
+    actor: Actor,
+) -> asyncpg.Record:
+    """Write her claim on a ticket just issued; it counts at once where it is proven."""
+    held = await standing.hold(tx, ticket_id)
+    assert held is not None, "it was issued in this transaction"
+    at, behalf, waiting = held.issued_at, held.on_behalf_of, TicketState.WAITING
+    event = Happened(Move.CLAIM, waiting, at, hall.id, detail=claim.value)
+    row = await standing.make(
+        tx, held, event, version=microseconds(), actor=actor, on_behalf_of=behalf
+    )
+    if not is_proven:
+        return row
+    held = await standing.hold(tx, ticket_id)
+    assert held is not None, "it was issued in this transaction"
+    rank_time = with_credit(held.now.rank_time, claim.value, hall.rules)
+    event = Happened(Move.CONFIRM, waiting, at, hall.id, detail="id_number", rank_time=rank_time)
+    return await standing.make(
+        tx, held, event, version=microseconds(), actor=SYSTEM, on_behalf_of=behalf
+    )
+
+
+async def _age(
+    tx: Transaction,
+    sealer: Sealer,
+    citizen_id: UUID | None,
+    acting: Acting | None,
+    now: datetime,
+) -> int | None:
+    id_type, number = None, None
+    if citizen_id is not None:
+        try:
+            her = await known(tx, sealer, citizen_id)
+        except NoSuchCitizen:
+            return None  # issuing says what became of her
+        id_type, number = her.id_type, her.id_number
+    elif acting is not None:
+        row = await tx.row("SELECT id_type, id_number FROM proxy WHERE id = $1", acting.proxy_id)
+        if row is not None and row["id_number"] and row["id_type"] != USCC:
+            id_type = row["id_type"]
+            number = sealer.open(row["id_number"], field=ID_NUMBER, owner=acting.proxy_id)
+    if id_type is None or number is None:
+        return None
+    born = read_id(id_type, number).born
+    return None if born is None else age_on(business_day(now), born)

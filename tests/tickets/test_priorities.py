@@ -1,0 +1,197 @@
+"""Priorities, and the order that everybody may ask about."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from models.database import rows
+from scheduler.discipline import Rules
+from tests.conftest import Api
+from tests.counters.halls import a_ticket, code_of, done, open_counters
+from tests.identity.families import CHILD_BORN, a_child_of, a_named_citizen, add
+from tests.people import Person, an_id_number
+
+SEVENTY_TODAY, SIXTY_NINE = date(1956, 11, 23), date(1956, 11, 24)
+
+
+@pytest.fixture
+async def hall(api: Api) -> str:
+    return await api.quiet_hall()
+
+
+def later(api: Api, minutes: float) -> None:
+    api.turn_clock((api.services.clock.now() + timedelta(minutes=minutes)).isoformat())
+
+
+async def claiming(
+    api: Api, hall: str, claim: str, who: Person | None = None
+) -> tuple[Person, dict[str, Any]]:
+    lin = who or await api.citizen()
+    reply = await lin.take(hall, api.item(hall, "E"), priority_claim=claim)
+    assert reply.status_code == 201, reply.text
+    return lin, reply.json()
+
+
+async def order(lin: Person, ticket: dict[str, Any]) -> list[tuple[str, str]]:
+    reply = await lin.get(f"/tickets/{ticket['id']}/order")
+    assert reply.status_code == 200, reply.text
+    return [(one["number"], one["reason"]) for one in reply.json()["ahead"]]
+
+
+async def confirmed(api: Api, hall: str, ticket: dict[str, Any]) -> dict[str, Any]:
+    clerk = await api.clerk(hall)
+    reply = await clerk.post(f"/halls/{hall}/tickets/{ticket['number']}/confirm-priority")
+    assert reply.status_code == 200, reply.text
+    answer: dict[str, Any] = reply.json()
+    return answer
+
+
+@pytest.mark.parametrize("claim", ["disabled", "pregnant", "military", "with_infant", "elderly"])
+async def test_a_claim_counts_once_a_clerk_has_confirmed_it(
+    api: Api, hall: str, claim: str
+) -> None:
+    lin, first = await a_ticket(api, hall)
+    later(api, 10)
+    wang, claimed = await claiming(api, hall, claim)
+    assert claimed["priority"] == {"kind": claim, "confirmed": False}
+    assert claimed["ahead"] == 1
+    counts = await confirmed(api, hall, claimed)
+    assert (counts["ahead"], counts["priority"]["confirmed"]) == (0, True)
+    assert await order(lin, first) == [(claimed["number"], "priority")]
+    shown = (await wang.get(f"/tickets/{claimed['id']}")).json()
+    assert shown["priority"] == {"kind": claim, "confirmed": True}
+    clerk = await api.clerk(hall)
+    again = await clerk.post(f"/halls/{hall}/tickets/{claimed['id']}/confirm-priority")
+    assert code_of(again) == (409, "no_priority_claim")
+    plain = await clerk.post(f"/halls/{hall}/tickets/{first['id']}/confirm-priority")
+    assert code_of(plain) == (409, "no_priority_claim")
+
+
+async def test_priority_goes_so_far_and_no_further(api: Api, hall: str) -> None:
+    _, first = await a_ticket(api, hall)
+    later(api, 25)
+    _, claimed = await claiming(api, hall, "with_infant")  # twenty minutes, by the usual rule
+    assert (await confirmed(api, hall, claimed))["ahead"] == 1
+    clerk = await api.clerk(hall)
+    [counter, *_] = await open_counters(clerk, hall, "E")
+    assert (await done(clerk, hall, counter, "call-next"))["id"] == first["id"]
+
+
+def test_what_a_citys_files_say_of_a_hall_is_its_rule(api: Api) -> None:
+    directory = api.services.directory
+    assert directory.hall("dg-00").rules == Rules(grace_min=20, credit_with_infant_min=30)
+    assert directory.hall("dg-01").rules == Rules()
+
+
+async def test_who_is_seventy_today_needs_no_clerk(api: Api, hall: str) -> None:
+    await a_ticket(api, hall)
+    later(api, 5)
+    elder = await a_named_citizen(api, born=SEVENTY_TODAY)
+    _, hers = await claiming(api, hall, "elderly", elder)
+    assert (hers["ahead"], hers["priority"]) == (0, {"kind": "elderly", "confirmed": True})
+    events = await rows(
+        "SELECT move, actor_kind, detail FROM ticket_event WHERE ticket_id = $1 ORDER BY id",
+        hers["id"],
+    )
+    assert [tuple(event) for event in events] == [
+        ("issue", "citizen", None),
+        ("claim", "citizen", "elderly"),
+        ("confirm", "system", "id_number"),
+    ]
+
+
+async def test_who_is_seventy_tomorrow_is_refused(api: Api, hall: str) -> None:
+    wang = await a_named_citizen(api, born=SIXTY_NINE)
+    reply = await wang.take(hall, api.item(hall, "E"), priority_claim="elderly")
+    assert code_of(reply) == (422, "claim_not_true")
+    assert (await wang.get("/tickets")).json()["data"] == []
+
+
+async def test_a_number_that_somebody_gave_for_her_proves_nothing_but_may_contradict(
+    api: Api, hall: str
+) -> None:
+    me = await a_named_citizen(api)
+    child = await a_child_of(me, an_id_number(CHILD_BORN))
+    grandmother = (
+        await add(me, an_id_number(date(1950, 2, 3)), name="陈桂英", relation="parent")
+    ).json()
+    item = api.item(hall, "E")
+    reply = await me.take(hall, item, priority_claim="elderly", **{"for": child["id"]})
+    assert code_of(reply) == (422, "claim_not_true")
+    reply = await me.take(hall, item, priority_claim="elderly", **{"for": grandmother["id"]})
+    assert reply.json()["priority"] == {"kind": "elderly", "confirmed": False}
+    assert reply.json()["for"]["id"] == grandmother["id"]
+    assert await order(me, reply.json()) == []
+
+
+async def test_a_claim_with_a_key_is_made_once(api: Api, hall: str) -> None:
+    lin = await api.citizen()
+    wish = {"hall": hall, "item": api.item(hall, "E"), "priority_claim": "disabled"}
+    replies = [await lin.post("/tickets", wish, Idempotency_Key="k1") for _ in range(2)]
+    assert [reply.status_code for reply in replies] == [201, 201]
+    assert replies[0].json() == replies[1].json()
+    reply = await lin.take(hall, api.item(hall, "E", nth=1), priority_claim="tall")
+    assert code_of(reply) == (422, "invalid_request")
+
+
+async def test_the_order_says_who_is_ahead_and_why_and_not_who_she_is(api: Api, hall: str) -> None:
+    _, back = await a_ticket(api, hall)
+    clerk = await api.clerk(hall)
+    [counter, *_] = await open_counters(clerk, hall, "E")
+    await done(clerk, hall, counter, "call-next", "miss")
+    await clerk.post(f"/halls/{hall}/tickets/{back['id']}/return")
+    _, earlier = await a_ticket(api, hall)
+    later(api, 6)
+    lin, mine = await a_ticket(api, hall)
+    _, claimed = await claiming(api, hall, "military")
+    await confirmed(api, hall, claimed)
+    reply = (await lin.get(f"/tickets/{mine['id']}/order")).json()
+    assert [(one["number"], one["reason"]) for one in reply["ahead"]] == [
+        (claimed["number"], "priority"),
+        (earlier["number"], "earlier"),
+        (back["number"], "returned"),
+    ]
+    assert [set(one) for one in reply["ahead"]] == [{"number", "reason", "since"}] * 3
+    assert (reply["total"], reply["since"][:16]) == (3, "2026-11-23T09:36")
+    moments = [one["since"] for one in reply["ahead"]]
+    assert moments == sorted(moments)
+    assert "30 分钟" in reply["rule"]
+    path = f"/api/v1/tickets/{mine['id']}/order"
+    english = await lin.http.get(path, headers={**lin.headers, "Accept-Language": "en"})
+    assert english.json()["rule"].isascii()
+
+
+async def test_the_order_is_for_her_and_who_acts_for_her_alone(api: Api, hall: str) -> None:
+    _, mine = await a_ticket(api, hall)
+    stranger = await api.citizen()
+    assert code_of(await stranger.get(f"/tickets/{mine['id']}/order")) == (404, "not_found")
+    clerk = await api.clerk(hall)
+    assert code_of(await clerk.get(f"/tickets/{mine['id']}/order")) == (403, "not_allowed")
+
+
+async def test_a_long_line_is_told_in_part_and_counted_whole(api: Api, hall: str) -> None:
+    lin, mine = await a_ticket(api, hall)
+    entry = api.services.directory.hall(hall)
+    await rows(
+        """
+        INSERT INTO ticket (id, hall_id, line_id, item_id, day, sequence, number, state, issued_at,
+                            rank_time, version)
+        SELECT gen_random_uuid(), hall_id, line_id, item_id, day, 500 + n, 'E' || 500 + n, state,
+               issued_at, rank_time - n * interval '1 s', 1
+        FROM ticket, generate_series(1, 60) n WHERE id = $1
+        """,
+        mine["id"],
+    )
+    reply = (await lin.get(f"/tickets/{mine['id']}/order")).json()
+    assert (len(reply["ahead"]), reply["total"]) == (50, 60)
+    assert reply["ahead"][0]["number"] == "E560"
+    await rows("DELETE FROM ticket WHERE hall_id = $1 AND sequence > 500", entry.id)
+
+
+async def test_nobody_is_ahead_of_who_does_not_wait(api: Api, hall: str) -> None:
+    await a_ticket(api, hall)
+    lin, mine = await a_ticket(api, hall)
+    assert len(await order(lin, mine)) == 1
+    await lin.post(f"/tickets/{mine['id']}/cancel")
+    assert await order(lin, mine) == []
