@@ -97,8 +97,12 @@ class Memory:
         if known is None:
             for hall in list(self._unread):
                 self._read_tickets(hall)
-        elif known.view.hall in self._unread:
-            self._read_tickets(known.view.hall)
+        else:
+            change = self._changed.get(ticket_id)
+            # It may have moved: then it is the other hall that has it now.
+            for hall in {known.view.hall, change.hall if change else known.view.hall}:
+                if hall in self._unread:
+                    self._read_tickets(hall)
         known = self._tickets.get(ticket_id)
         if known is None or known.row_version < self._changed_to(ticket_id):
             return None

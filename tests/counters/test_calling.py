@@ -165,7 +165,7 @@ async def test_eight_counters_calling_at_once_get_eight_people_in_order(
             await clerk.at(hall, code, "finish")
 
 
-async def test_a_call_costs_at_most_eight_statements(api: Api, hall: str, clerk: Person) -> None:
+async def test_a_call_costs_one_statement(api: Api, hall: str, clerk: Person) -> None:
     counter = await counter_for(api, hall, clerk, "E")
     await clerk.at(hall, counter, "open")
     spent = []
@@ -176,7 +176,7 @@ async def test_a_call_costs_at_most_eight_statements(api: Api, hall: str, clerk:
         spent.append(statements)
         await clerk.at(hall, counter, "start")
         await clerk.at(hall, counter, "finish")
-    assert min(spent) <= 8
+    assert min(spent) == 1  # the projector shares the count: the least is ours
 
 
 async def test_what_is_open_at_midnight_gets_an_outcome(api: Api, hall: str, clerk: Person) -> None:

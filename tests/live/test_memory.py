@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from models.tickets import TicketState
 from server.clock import microseconds
@@ -66,6 +67,34 @@ def a_hall(version: int, *tickets: LiveTicket, code: str = "dg-01") -> LiveHall:
 def project(memory: Memory, hall: LiveHall) -> None:
     memory.keep(encode_hall(hall))
     memory.heard(hall.code)
+
+
+@pytest.mark.parametrize("left_first", [True, False])
+def test_a_ticket_that_moved_is_its_new_halls_whichever_is_heard_of_first(
+    memory: Memory, left_first: bool
+) -> None:
+    here = a_ticket(10)
+    project(memory, a_hall(10, here))
+    assert memory.ticket(here.view.id) == here
+    there = LiveTicket(replace(here.view, hall="dg-02", version=20), here.citizen, 20)
+    memory.mark([Change("dg-02", here.view.id, 20), Change("dg-01")])
+    assert memory.ticket(here.view.id) is None
+    halls = [a_hall(21), a_hall(20, there, code="dg-02")]
+    for hall in halls if left_first else reversed(halls):
+        project(memory, hall)
+        memory.ticket(uuid4())  # reads all that has come
+    assert memory.ticket(here.view.id) == there
+
+
+def test_a_hall_projected_before_a_ticket_left_does_not_bring_it_back(memory: Memory) -> None:
+    here = a_ticket(10)
+    project(memory, a_hall(10, here))
+    there = LiveTicket(replace(here.view, hall="dg-02", version=20), here.citizen, 20)
+    project(memory, a_hall(20, there, code="dg-02"))
+    assert memory.ticket(uuid4()) is None
+    project(memory, a_hall(15, here))
+    memory.ticket(uuid4())
+    assert memory.ticket(here.view.id) == there
 
 
 def test_a_ticket_that_changed_is_not_answered_until_projected(memory: Memory) -> None:

@@ -95,6 +95,31 @@ async def test_her_ticket_follows_her_turn(api: Api, hall: str) -> None:
         assert heard[-1]["data"]["number"] == ticket["number"]
 
 
+async def test_her_ticket_is_followed_to_another_hall(api: Api, hall: str) -> None:
+    other, lin = await api.quiet_hall(), await api.citizen()
+    ticket = (await lin.take(hall, api.item(hall, "E"))).json()
+    async with a_socket(api) as socket:
+        await signed_in(socket, lin)
+        await say(socket, op="watch", topic=f"ticket:{ticket['id']}")
+        first = await hear(socket)
+        moved = await lin.post(f"/tickets/{ticket['id']}/move", {"hall": other})
+        heard = await hear_until(socket, lambda said: said["data"]["hall"] == other)
+        assert heard[-1]["data"]["number"] == moved.json()["number"]
+        clerk = await api.clerk(other)
+        [counter] = [
+            one["code"]
+            for one in (await clerk.get(f"/halls/{other}/counters")).json()["data"]
+            if "E" in one["skills"]
+        ][:1]
+        await clerk.at(other, counter, "open", {"lines": ["E"]})
+        await clerk.at(other, counter, "call-next")
+        heard += await hear_until(socket, lambda said: said["data"]["state"] == "called")
+        await clerk.at(other, counter, "recall")
+        heard += await hear_until(socket, lambda said: said["data"]["recalls"] == 1)
+        versions = [first["version"], *(said["version"] for said in heard)]
+        assert versions == sorted(set(versions))
+
+
 async def test_a_ticket_just_taken_can_be_watched_at_once(api: Api, hall: str) -> None:
     lin = await api.citizen()
     async with a_socket(api) as socket:
@@ -139,8 +164,13 @@ async def topics_until_the_hall_changed(
     memory = api.services.feed.memory
     await until(lambda: memory.projected(UUID(ticket_id)) is not None)
     await rows(
-        "UPDATE ticket SET state = 'cancelled', ended_at = issued_at, version = version + 1"
-        " WHERE id = $1",
+        """
+        WITH over AS (
+            UPDATE ticket SET state = 'cancelled', ended_at = issued_at, version = version + 1
+            WHERE id = $1 RETURNING id, hall_id, ended_at)
+        INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind)
+        SELECT id, hall_id, ended_at, 'cancel', 'cancelled', 'system' FROM over
+        """,
         UUID(ticket_id),
     )
     await api.services.feed.changed(Change(hall))
