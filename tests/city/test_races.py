@@ -167,7 +167,7 @@ async def test_a_number_given_up_while_it_is_called_is_one_or_the_other(
 async def test_a_person_sent_on_while_counters_call_is_called_by_one_of_them(
     http: httpx.AsyncClient, city: City
 ) -> None:
-    hall, other = "dg-10", "dg-11"
+    hall, other = "dg-15", "dg-16"
     [person] = await citizens(http, city, 1)
     item = (await items_of(http, hall))[0]
     clerk, able, _ = await a_counter_for(http, hall, item, person)
