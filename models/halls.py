@@ -13,6 +13,15 @@ class LineState(StrEnum):
 
     OPEN = "open"
     PAUSED = "paused"
+    STOPPED = "stopped"  # in an emergency; those who waited were sent elsewhere, where one could
+
+
+class Issuing(StrEnum):
+    """Whether a line stops by itself when the rest of the day is full, on one day."""
+
+    AUTO = "auto"
+    OPEN = "open"  # it goes on, whatever time is left
+    STOPPED = "stopped"  # it gives out no more
 
 
 class CounterState(StrEnum):
@@ -54,6 +63,13 @@ class Line(Model):
     name = fields.CharField(max_length=80)
     name_en = fields.CharField(max_length=120)
     state = fields.CharEnumField(LineState, default=LineState.OPEN, max_length=16)
+    # Why it is not open, as the board says it.
+    reason = fields.CharField(max_length=80, null=True)
+    reason_en = fields.CharField(max_length=80, null=True)
+    # What a manager decided for one day about its numbers, and until when that day.
+    issuing = fields.CharEnumField(Issuing, db_default=Issuing.AUTO.value, max_length=16)
+    issuing_on = fields.DateField(null=True)
+    issuing_until = fields.DatetimeField(null=True)
     # With so many waiting the line takes nobody else; null means no limit.
     waiting_limit = fields.IntField(null=True)
     # The number given last, when, and on which business day: numbers begin anew each day.

@@ -45,6 +45,7 @@ class Standing:
     priority: Priority | None = None
     priority_at: datetime | None = None
     returned_at: datetime | None = None
+    lapsed: bool = False
 
 
 # What a move changes besides the state, the place and the end.
@@ -56,6 +57,7 @@ _OWN_CHANGES: Mapping[Move, Callable[[Standing, Happened], dict[str, Any]]] = {
     Move.FINISH: lambda _, e: {"outcome": e.detail},
     Move.CLAIM: lambda _, e: {"priority": Priority(e.detail or "")},
     Move.CONFIRM: lambda _, e: {"priority_at": e.at},
+    Move.LAPSE: lambda _, __: {"lapsed": True},
 }
 
 
@@ -64,7 +66,7 @@ class NoHistory(Exception):
 
 
 # From these on she waits as somebody who was never called.
-_BACK_IN_LINE = frozenset({Move.RETURN, Move.TRANSFER, Move.MOVE})
+_BACK_IN_LINE = frozenset({Move.RETURN, Move.TRANSFER, Move.MOVE, Move.REROUTE})
 _ENDED = frozenset({TicketState.FINISHED, TicketState.MISSED, TicketState.CANCELLED})
 
 
@@ -104,6 +106,7 @@ def follow(before: Standing, event: Happened) -> Standing:
             started_at=None,
             recalls=0,
             returned_at=returned,
+            lapsed=False,
         )
     own = _OWN_CHANGES.get(event.move)
     return replace(after, **own(before, event)) if own else after

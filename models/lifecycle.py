@@ -31,12 +31,14 @@ TELLS = {
     Move.RETURN: "she comes back within the hall's grace; she waits from now and a penalty later",
     Move.TRANSFER: "a clerk sends her to another line, counter or hall; her rank time stays",
     Move.MOVE: "she goes to another hall; her rank time stays",
+    Move.REROUTE: "her line is stopped and another takes her; her rank time stays",
+    Move.STAY: "her line is stopped and nobody else takes her: she waits on, and is told why",
     Move.LET_PASS: "she keeps her place behind some people more",
     Move.CLAIM: "she says that she has priority; that alone changes nothing",
     Move.CONFIRM: "her claim is true: her rank time is the hall's credit earlier, once",
     Move.CANCEL: "she gives up",
     Move.MERGE: "two accounts were one person's, and this the lesser of two tickets for one item",
-    Move.LAPSE: "the day has ended",
+    Move.LAPSE: "the day has ended, and nobody will serve her any more",
     Move.UNDO: "the counter takes its last step back, within 30 seconds: all stands as before",
 }
 

@@ -35,13 +35,15 @@ class Move(StrEnum):
     FINISH = "finish"
     MISS = "miss"
     CANCEL = "cancel"
-    LAPSE = "lapse"  # the day ended and nobody had called it
+    LAPSE = "lapse"  # the day ended before it did
     RECALL = "recall"
     PARK = "park"
     RESUME = "resume"
     RETURN = "return"  # she was missed, and came back in time
     TRANSFER = "transfer"  # the clerk sends her to another line, counter or hall
     MOVE = "move"  # she goes to another hall
+    REROUTE = "reroute"  # her line is stopped, and another takes her
+    STAY = "stay"  # her line is stopped, and nobody else takes her
     LET_PASS = "let_pass"  # noqa: S105 no password
     CLAIM = "claim"  # she says that she has priority
     CONFIRM = "confirm"  # and that is so
@@ -57,6 +59,8 @@ TRANSITIONS: dict[tuple[TicketState, Move], TicketState] = {
     (_S.WAITING, Move.CONFIRM): _S.WAITING,
     (_S.WAITING, Move.LET_PASS): _S.WAITING,
     (_S.WAITING, Move.MOVE): _S.WAITING,
+    (_S.WAITING, Move.REROUTE): _S.WAITING,
+    (_S.WAITING, Move.STAY): _S.WAITING,
     (_S.WAITING, Move.CALL): _S.CALLED,
     (_S.CALLED, Move.RECALL): _S.CALLED,
     (_S.CALLED, Move.START): _S.SERVING,
@@ -100,12 +104,8 @@ class Priority(StrEnum):
     WITH_INFANT = "with_infant"
 
 
-# Whether a ticket `t` was ended by the end of its day. Only one that ended on a later day can have
-# been, so that the events of all others are not looked at.
-DAY_ENDED = """
-    CASE WHEN (t.ended_at AT TIME ZONE 'Asia/Shanghai')::date > t.day THEN EXISTS (
-        SELECT 1 FROM ticket_event e WHERE e.ticket_id = t.id AND e.move = 'lapse')
-    END AS day_ended"""
+# Whether a ticket `t` was ended by the end of its day.
+DAY_ENDED = "t.lapsed AS day_ended"
 
 
 class WrongState(Exception):
@@ -165,6 +165,8 @@ class Ticket(Model):
     priority = fields.CharEnumField(Priority, max_length=16, null=True)
     priority_at = fields.DatetimeField(null=True)
     returned_at = fields.DatetimeField(null=True)
+    # The day's end ended it, no person.
+    lapsed = fields.BooleanField(db_default=False)
     # Real microseconds of the last change; rises with every transition.
     version = fields.BigIntField()
 

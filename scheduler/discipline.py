@@ -43,6 +43,10 @@ class Rules:
     penalty_min: int = 5
     # A person is called once, and again so often; then she is missed.
     most_recalls: int = 2
+    # Numbers are given so long before the hall opens, in the morning and after a break.
+    issue_before_open_min: int = 0
+    # Clerks may go on so long after the last closing; then whoever still waits is let go.
+    after_close_min: int = 60
 
     @classmethod
     def of(cls, differing: Mapping[str, int]) -> "Rules":

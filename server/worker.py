@@ -22,7 +22,7 @@ from server.privacy.key_file import FollowedKeys
 from server.sessions.purging import purge
 from server.settings import Settings
 from server.sso.grants import purge as purge_grants
-from server.tickets.day_end import lapse_past_days
+from server.tickets.day_end import lapse_after_closing, lapse_past_days
 
 log = structlog.get_logger()
 RESTART_JOBS_AFTER_S = 2.0
@@ -54,6 +54,9 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         feed.memory.forget_old_changes()
         if ended := await lapse_past_days(now=clock.now(), feed=feed):
             log.info("past_days_ended", tickets=ended)
+        ended = await lapse_after_closing(now=clock.now(), directory=projector.directory, feed=feed)
+        if ended:
+            log.info("day_ended", tickets=ended)
 
     notary = Notary(Sealer(FollowedKeys(settings.personal_keys)))
 
@@ -61,7 +64,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         await notary.witness()
 
     timetable = (
-        Timed("lapse_past_days", "* * * * *", lapse),
+        Timed("end_days", "* * * * *", lapse),
         Timed("witness_audit_log", "* * * * *", witness),
         Timed("purge", "17 19 * * *", purge),  # 03:17 in Shanghai
         Timed("purge_grants", "27 19 * * *", purge_grants),

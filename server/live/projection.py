@@ -95,6 +95,11 @@ class Projector:
         self._write = valkey.register_script(_WRITE)
         self._give = valkey.register_script(_GIVE)
 
+    @property
+    def directory(self) -> Directory:
+        """The catalogue as it was read last."""
+        return self._directory
+
     async def run_forever(self) -> None:
         """Hold leases, hear of changes and project, until cancelled."""
         async with asyncio.TaskGroup() as group:

@@ -8,14 +8,15 @@ from models.database import Transaction
 from models.history import Happened
 from models.standing import Held
 from models.tickets import Move, WrongState, after
-from scheduler.calendar import SHANGHAI, business_day, is_open, next_open
+from scheduler.calendar import SHANGHAI, business_day, next_open
+from scheduler.closing import gives_numbers
 from server.halls.directory import HallEntry
 from server.tickets.refusals import HallClosed, LineClosed, LineFull, NotOffered
 
 
 def check_open(hall: HallEntry, now: datetime) -> None:
-    """Raise HallClosed, saying when it opens, unless the hall is open."""
-    if is_open(hall.timetable, now):
+    """Raise HallClosed, saying when it opens, unless the hall gives numbers now."""
+    if gives_numbers(hall.timetable, now, hall.rules):
         return
     opens = next_open(hall.timetable, now)
     if opens is None:
