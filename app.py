@@ -63,6 +63,7 @@ from server.commands.ground import Ground, console, fail
 from server.commands.keys import keys, sso_keys
 from server.commands.personal_keys import personal_keys
 from server.commands.staff import staff
+from server.commands.verify import verify_database
 from server.demo.city import CITY_FILES, announce, prepare_demo_city
 from server.demo.clock import demo_clock, keep_clock, touch_clock
 from server.faults import is_store_fault
@@ -241,6 +242,7 @@ cli.add_typer(personal_keys, name="personal-keys")
 cli.add_typer(sso_keys, name="sso-keys")
 cli.add_typer(audit, name="audit")
 cli.command()(staff)
+cli.command("verify")(verify_database)
 
 
 @cli.command()

@@ -66,7 +66,7 @@ class NoHistory(Exception):
 
 
 # From these on she waits as somebody who was never called.
-_BACK_IN_LINE = frozenset({Move.RETURN, Move.TRANSFER, Move.MOVE, Move.REROUTE})
+BACK_IN_LINE = frozenset({Move.RETURN, Move.TRANSFER, Move.MOVE, Move.REROUTE})
 _ENDED = frozenset({TicketState.FINISHED, TicketState.MISSED, TicketState.CANCELLED})
 
 
@@ -88,7 +88,8 @@ def replay(events: Iterable[Happened]) -> Standing:
 
 def follow(before: Standing, event: Happened) -> Standing:
     """Where a ticket stands after one more event, other than an undo."""
-    after = replace(
+    own = _back_in_line if event.move in BACK_IN_LINE else _OWN_CHANGES.get(event.move)
+    return replace(
         before,
         state=event.state,
         hall_id=event.hall_id,
@@ -96,20 +97,19 @@ def follow(before: Standing, event: Happened) -> Standing:
         number=event.number or before.number,
         rank_time=event.rank_time or before.rank_time,
         ended_at=event.at if event.state in _ENDED else None,
+        **(own(before, event) if own else {}),
     )
-    if event.move in _BACK_IN_LINE:
-        returned = event.at if event.move is Move.RETURN else before.returned_at
-        return replace(
-            after,
-            counter_id=event.held_for,
-            called_at=None,
-            started_at=None,
-            recalls=0,
-            returned_at=returned,
-            lapsed=False,
-        )
-    own = _OWN_CHANGES.get(event.move)
-    return replace(after, **own(before, event)) if own else after
+
+
+def _back_in_line(before: Standing, event: Happened) -> dict[str, Any]:
+    return {
+        "counter_id": event.held_for,
+        "called_at": None,
+        "started_at": None,
+        "recalls": 0,
+        "lapsed": False,
+        "returned_at": event.at if event.move is Move.RETURN else before.returned_at,
+    }
 
 
 def _issued(event: Happened) -> Standing:

@@ -50,14 +50,16 @@ class Ended:
     said: str
 
 
-async def begin(around: Surroundings, *arguments: str) -> asyncio.subprocess.Process:
+async def begin(
+    around: Surroundings, *arguments: str, stdout: int = asyncio.subprocess.DEVNULL
+) -> asyncio.subprocess.Process:
     """Start a command."""
     own = {key: value for key, value in os.environ.items() if not key.startswith("YITING_")}
     return await asyncio.create_subprocess_exec(
         *(sys.executable, str(yiting.HERE / "app.py"), *arguments),
         cwd=around.folder,
         env=own | around.variables,
-        stdout=asyncio.subprocess.DEVNULL,
+        stdout=stdout,
         stderr=asyncio.subprocess.PIPE,
     )
 
