@@ -12,9 +12,12 @@ MODEL_MODULES = [
     "models.proxies",
     "models.audit",
     "models.sessions",
+    "models.kiosks",
     "models.sso",
     "models.staff",
     "models.tickets",
+    "models.holders",
+    "models.following",
     "models.answers",
 ]
 

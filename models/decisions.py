@@ -226,7 +226,7 @@ _VIEW = """
     SELECT {day_ended},
            t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item, t.issued_at,
            t.called_at, c.code AS counter, t.version, t.citizen_id,
-           t.acting_id, t.recalls, t.priority, t.priority_at, {taken_for},
+           t.acting_id, t.recalls, t.priority, t.priority_at, t.shown_as, {taken_for},
            CASE WHEN t.state = 'waiting' THEN
                (SELECT count(*) FROM ticket o WHERE o.line_id = t.line_id AND o.state = 'waiting'
                 AND (o.rank_time, o.id) < (t.rank_time, t.id))

@@ -37,6 +37,8 @@ class NewTicket:
     # Somebody has seen, under the hall's lock, that a limited line has room.
     within_limit: bool = False
     acting: Acting | None = None
+    # What tells apart whom it is for, where she is no citizen (`models.proxies`).
+    person_key: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ async def _issue_all(
         [new.actor.id for new in wishes],
         [new.within_limit for new in wishes],
         [new.acting and new.acting.proxy_id for new in wishes],
-        [new.acting and new.acting.person_key for new in wishes],
+        [new.person_key for new in wishes],
         [new.acting and new.acting.on_behalf_of for new in wishes],
         [new.sign_in_id for new in wishes],
         tx=tx,

@@ -44,6 +44,8 @@ SEALED_COLUMNS: Final = (
     SealedColumn("proxy", "name"),
     SealedColumn("proxy", "id_number"),
     SealedColumn("staff", "totp_secret"),
+    SealedColumn("ticket_holder", "name"),
+    SealedColumn("ticket_holder", "phone"),
 )
 
 
@@ -154,6 +156,12 @@ async def citizen_with_id(
     index = sealer.blind_index(id_type, id_number)
     found = await rows("SELECT id FROM citizen WHERE id_index = $1", index, tx=tx)
     return found[0]["id"] if found else None
+
+
+async def held_with_index(tx: Transaction, id_index: str) -> UUID | None:
+    """The citizen who has this number; she does not erase herself before the transaction ends."""
+    row = await tx.row("SELECT id FROM citizen WHERE id_index = $1 FOR KEY SHARE", id_index)
+    return row["id"] if row else None
 
 
 async def citizens_with_phone(tx: Transaction | None, sealer: Sealer, phone: str) -> list[UUID]:

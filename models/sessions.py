@@ -7,10 +7,11 @@ from tortoise.models import Model
 
 
 class PersonKind(StrEnum):
-    """What kind of person signed in."""
+    """What kind of person signed in, or which machine bears a token."""
 
     CITIZEN = "citizen"
     STAFF = "staff"
+    KIOSK = "kiosk"
 
 
 class SignIn(Model):

@@ -67,7 +67,7 @@ _STEP = """
     SELECT step.nth, locked.id IS NULL AS busy,
            t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
            t.issued_at, t.called_at, c.code AS counter, t.version, t.citizen_id,
-           t.acting_id, t.recalls, t.priority, t.priority_at, {taken_for}
+           t.acting_id, t.recalls, t.priority, t.priority_at, t.shown_as, {taken_for}
     FROM step
     LEFT JOIN locked ON locked.id = step.hall_id
     LEFT JOIN moved t USING (nth)

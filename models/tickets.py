@@ -145,6 +145,8 @@ class Ticket(Model):
     )
     proxy_id = fields.UUIDField(null=True)
     person_key = fields.UUIDField(null=True)
+    # What is shown of a name that was given at the hall: masked (`models.holders`).
+    shown_as = fields.CharField(max_length=16, null=True)
     # Where it was called or parked last; while it waits, the counter that it is held for.
     counter: fields.ForeignKeyNullableRelation[Counter] = fields.ForeignKeyField(
         "models.Counter", "tickets", null=True, db_constraint=False

@@ -32,8 +32,10 @@ from server.halls.listing import HallLists
 from server.identity import proxy_routes as proxies
 from server.identity import routes as identity
 from server.incoming import Incoming
+from server.kiosks import routes as kiosks
 from server.limits import Limits
 from server.live import socket
+from server.live.current import current_ticket
 from server.live.feed import Feed
 from server.live.sockets import Sockets, admit
 from server.metrics import carry_over_forever
@@ -49,6 +51,7 @@ from server.sso import admin as sso_admin
 from server.sso import routes_browser, routes_client, routes_logout, routes_me
 from server.sso.keys import SigningKeys
 from server.sso.provider import Provider
+from server.tickets import hall_routes as at_hall
 from server.tickets import place_routes as places
 from server.tickets import routes as tickets
 from server.tickets.day_end import lapse_past_days
@@ -81,6 +84,8 @@ BLUEPRINTS = (
     board.bp,
     tickets.bp,
     places.bp,
+    at_hall.bp,
+    kiosks.bp,
     counters.bp,
     attending.bp,
     socket.bp,
@@ -166,7 +171,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
     )
     use_directory(app, directory)
     app.ctx.sockets = Sockets()
-    app.ctx.find_ticket = tickets.current_ticket
+    app.ctx.find_ticket = current_ticket
     feed.on_ended = partial(_end_sign_in, app)
     feed.on_joined = tokens.join
     app.ctx.tasks = [

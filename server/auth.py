@@ -59,7 +59,7 @@ class Standing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A signed-in person.
+    """A signed-in person, or a kiosk: then `sign_in_id` is its own id, and `halls` its one hall.
 
     Staff work in the `halls` named, and in all halls of the `levels` named: those below the halls
     named, or wherever they are when none is. With neither, in every hall.
@@ -93,7 +93,8 @@ class Guard:
 
     `kind` None takes both kinds. `roles` are the roles of staff that may, and where the route's
     path names a `hall`, they must belong to it; `everywhere`: only those of every hall may.
-    `before_duty`: also who has a duty to do first.
+    `before_duty`: also who has a duty to do first. `kiosks`: kiosks of the path's `hall` may, too;
+    no other route takes them.
     """
 
     kind: PersonKind | None = None
@@ -101,9 +102,14 @@ class Guard:
     signed_in: bool = True
     everywhere: bool = False
     before_duty: bool = False
+    kiosks: bool = False
 
     def admit(self, who: Principal, hall: str | None, halls: Mapping[str, Standing]) -> None:
         """Raise NotAllowed unless this person may, or the refusal that names her duty."""
+        if who.kind is PersonKind.KIOSK:
+            if not self.kiosks or hall not in who.halls:
+                raise NotAllowed
+            return
         if self.kind is not None and who.kind is not self.kind:
             raise NotAllowed
         if who.duty is not None and not self.before_duty:
@@ -116,9 +122,17 @@ class Guard:
             raise NotAllowed
 
 
-def staff(*roles: Role, everywhere: bool = False, before_duty: bool = False) -> Guard:
+def staff(
+    *roles: Role, everywhere: bool = False, before_duty: bool = False, kiosks: bool = False
+) -> Guard:
     """The guard of a route for staff of these roles; each is named, none is implied by another."""
-    return Guard(PersonKind.STAFF, frozenset(roles), everywhere=everywhere, before_duty=before_duty)
+    return Guard(
+        PersonKind.STAFF,
+        frozenset(roles),
+        everywhere=everywhere,
+        before_duty=before_duty,
+        kiosks=kiosks,
+    )
 
 
 PUBLIC = Guard(signed_in=False)
@@ -131,6 +145,9 @@ STAFF = staff(*Role)
 STAFF_AT_ALL = staff(*Role, before_duty=True)
 # Who acts in a hall; auditors only read.
 CLERK = staff(Role.CLERK, Role.HALL_MANAGER, Role.SUPERVISOR, Role.ADMIN)
+# Who gives out numbers where people come in: a clerk at the help desk, a kiosk.
+AT_THE_HALL = staff(Role.CLERK, Role.HALL_MANAGER, Role.SUPERVISOR, Role.ADMIN, kiosks=True)
+HALL_ADMIN = staff(Role.HALL_MANAGER, Role.ADMIN)
 # Accounts reach everywhere, so who makes them must too.
 ACCOUNTS_ADMIN = staff(Role.ADMIN, everywhere=True)
 
@@ -230,6 +247,19 @@ class Tokens:
             raise NotSignedIn
         return who
 
+    def knows(self, token: str) -> bool:
+        """Whether a token is remembered, and has not expired."""
+        remembered = self._remembered.get(token)
+        return remembered is not None and remembered[1] > time.time()
+
+    def learn(self, token: str, who: Principal, *, for_s: int) -> None:
+        """Take a token of another kind, that was looked up elsewhere, for somebody's for a while.
+
+        No longer than ACCESS_TOKEN_S: for so long it is known which of them have ended since.
+        """
+        if who.sign_in_id not in self._ended:
+            self._remember(token, (who, time.time() + for_s, self._changes, who))
+
     def _look_again(self, token: str, remembered: _Remembered | None) -> _Remembered:
         """What is to be remembered of a token, as things are now. Raises NotSignedIn."""
         if remembered is None:
@@ -239,10 +269,13 @@ class Tokens:
         if said.sign_in_id in self._ended:
             raise NotSignedIn
         now = self.as_now(said), expires, self._changes, said
-        if remembered is None and len(self._remembered) >= _REMEMBERED_TOKENS:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[token] = now
+        self._remember(token, now)
         return now
+
+    def _remember(self, token: str, what: _Remembered) -> None:
+        if token not in self._remembered and len(self._remembered) >= _REMEMBERED_TOKENS:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[token] = what
 
     def end(self, sign_in_id: UUID) -> None:
         """Refuse every token of a sign-in from now on."""

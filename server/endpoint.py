@@ -22,6 +22,7 @@ from sanic.response import HTTPResponse
 
 from integrations.ports import PlatformUnavailable
 from models.joined import NoSuchCitizen
+from models.sessions import PersonKind
 from models.tickets import WrongState
 from server import metrics
 from server.answers import JSON, REQUEST_ID, Answer
@@ -38,7 +39,8 @@ from server.errors import (
 )
 from server.faults import is_store_fault
 from server.idempotency import AlreadyAnswered
-from server.limits import ADDRESS, PERSON
+from server.kiosk_tokens import known_kiosk, names_kiosk
+from server.limits import ADDRESS, KIOSK, PERSON
 from server.reading import NoQuery, read_body, read_query
 from server.services import services
 
@@ -175,6 +177,7 @@ def _wrap(declared: Endpoint, handler: Handler) -> Handler:
 
     async def answer(request: Request, path: dict[str, Any]) -> HTTPResponse:
         if guarded:
+            await learn_kiosk(request)
             path["who"] = admit(request, declared.guard, path.get("hall"))
         else:
             services(request).limits.check(ADDRESS, address_of(request))
@@ -258,6 +261,17 @@ def decoded(path: dict[str, str]) -> dict[str, Any]:
     return meant
 
 
+async def learn_kiosk(request: Request) -> None:
+    """Look the token of a kiosk up, unless it is known. Raises TooManyRequests."""
+    header: str = request.headers.get("authorization", "")
+    if not names_kiosk(header):
+        return
+    room, token = services(request), header[7:]
+    if not room.tokens.knows(token):
+        room.limits.check(ADDRESS, address_of(request))
+        await known_kiosk(token, room.tokens)
+
+
 def admit(request: Request, guard: Guard, hall: str | None) -> Principal:
     """Who asks. Raises NotSignedIn, NotAllowed or TooManyRequests."""
     room = services(request)
@@ -268,7 +282,7 @@ def admit(request: Request, guard: Guard, hall: str | None) -> Principal:
         # Whoever tries tokens out has no name to count against.
         room.limits.check(ADDRESS, address_of(request))
         raise
-    room.limits.check(PERSON, who.id)
+    room.limits.check(KIOSK if who.kind is PersonKind.KIOSK else PERSON, who.id)
     guard.admit(who, hall, room.directory.halls)
     return who
 

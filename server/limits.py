@@ -34,6 +34,8 @@ class Rate:
 PERSON = Rate("person", 300, 10)
 # A whole hall's Wi-Fi, or a carrier's gateway, is one address.
 ADDRESS = Rate("address", 1000, 10)
+# A machine that many use one after the other: nobody is served by it faster than every second.
+KIOSK = Rate("kiosk", 120, 60)
 PASSWORD = Rate("password", 10, 60)
 # Questions of one person about who she is, answered from what we know or not.
 IDENTITY = Rate("identity", 100, 3600)

@@ -14,14 +14,13 @@ from models.audit import Entry, record
 from models.database import Transaction, rows, transaction
 from models.identifiers import mask_name
 from models.joined import HER_ID
-from models.knowing import citizen_with_id, known
+from models.knowing import citizen_with_id, held_with_index, known
 from models.proxies import NAME, ProxyState
 from models.sealing import Sealer
 from models.tickets import Actor, WrongState
 from server.auth import Principal
 from server.errors import NotFound, TooManyRequests
 from server.identity.otp import OneTimeCodes, Sms
-from server.identity.proxies import person_with
 from server.identity.real_names import Claim
 from server.identity.refusals import PhoneRefused, SmsCodeWrong
 from server.identity.sure import held_surely
@@ -102,7 +101,7 @@ async def consent(
 
 async def _person(tx: Transaction, sealer: Sealer, proxy_id: UUID, index: str) -> UUID:
     """Who was asked. She may have been erased since, or another name been said for her number."""
-    person = await person_with(tx, index)
+    person = await held_with_index(tx, index)
     row = await tx.row("SELECT * FROM proxy WHERE id = $1 FOR UPDATE", proxy_id)
     _require_asked(row["state"] if row else None)
     assert row is not None

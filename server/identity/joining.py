@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-from models import proxies, sso_people
+from models import following, holders, proxies, sso_people
 from models.audit import Detail, Entry, record
 from models.database import Transaction
 from models.identifiers import IdDocument
@@ -144,12 +144,15 @@ async def _gather(
     # Without another account her own tickets stay as they are.
     was, key = me if me != into else None, person_key(index)
     given_up = await _give_up_doubles(tx, was, key, into, now)
+    # What she said at a hall's desk is known of herself now.
+    await holders.forget_of(tx, key)
     moved = await tx.rows(
         """
         UPDATE ticket SET version = greatest(version + 1, $4),
             citizen_id = CASE WHEN citizen_id = $1 OR person_key = $3 THEN $2 ELSE citizen_id END,
             acting_id = CASE WHEN acting_id = $1 THEN $2 ELSE acting_id END,
-            person_key = nullif(person_key, $3)
+            person_key = nullif(person_key, $3),
+            shown_as = CASE WHEN person_key = $3 THEN NULL ELSE shown_as END
         FROM hall
         WHERE (ticket.citizen_id = $1 OR ticket.acting_id = $1 OR ticket.person_key = $3)
           AND hall.id = ticket.hall_id
@@ -188,6 +191,7 @@ async def _join(tx: Transaction, sealer: Sealer, me: UUID, *, into: UUID, level:
     await _move_phone(tx, sealer, me, into, level)
     await proxies.move_to(tx, me, into)
     await sso_people.move_to(tx, me, into)
+    await following.move_to(tx, me, into)
     await tx.run("UPDATE citizen_alias SET citizen_id = $2 WHERE citizen_id = $1", me, into)
     await tx.run(
         "INSERT INTO citizen_alias (id, citizen_id, joined_at) VALUES ($1, $2, now())", me, into

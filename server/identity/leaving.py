@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from models import proxies, sso_people
+from models import following, proxies, sso_people
 from models.audit import Entry, record
 from models.database import Transaction
 from models.proving import door_of
@@ -76,6 +76,7 @@ async def _erase(tx: Transaction, me: UUID, now: datetime) -> Left:
     await tx.run("DELETE FROM answer WHERE person_id = $1", me)
     await sso_people.forget(tx, me)
     await proxies.forget(tx, me)
+    await following.forget(tx, me)
     await tx.run(
         """
         UPDATE citizen SET name = NULL, id_type = NULL, id_number = NULL, id_index = NULL,

@@ -97,7 +97,7 @@ async def add(
         await tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", index)
         citizen_id = await held_surely(tx, who)  # so that she adds one after the other
         await _require_known(tx, citizen_id, index)
-        principal = await person_with(tx, index)
+        principal = await knowing.held_with_index(tx, index)
         before = await tx.row(
             "SELECT id, state, proof FROM proxy WHERE citizen_id = $1 AND id_index = $2 FOR UPDATE",
             citizen_id,
@@ -179,12 +179,6 @@ async def end(proxy_id: UUID, who: Principal) -> None:
         await record(
             tx, Entry(Actor("citizen", me), "proxy.ended", "proxy", proxy_id, on_behalf_of=behalf)
         )
-
-
-async def person_with(tx: Transaction, index: str) -> UUID | None:
-    """The citizen who has this number; she does not erase herself before the transaction ends."""
-    row = await tx.row("SELECT id FROM citizen WHERE id_index = $1 FOR KEY SHARE", index)
-    return row["id"] if row else None
 
 
 async def _require_known(tx: Transaction, citizen_id: UUID, index: str) -> None:

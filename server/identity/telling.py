@@ -25,6 +25,9 @@ _KEPT: Final = {
         SELECT c.code AS client, c.name, o.facts, o.given_at
         FROM sso_consent o JOIN sso_client c ON c.id = o.client_id
         WHERE o.citizen_id = $1 ORDER BY o.given_at""",
+    "followed": """
+        SELECT ticket_id AS ticket, day, made_at, ended_at FROM follow
+        WHERE citizen_id = $1 ORDER BY made_at""",
     "tickets": """
         SELECT t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
                t.day, t.issued_at, t.called_at, t.started_at, t.ended_at, t.outcome,

@@ -48,7 +48,7 @@ _HALL = """
         SELECT {day_ended},
                t.id, t.number, t.state, l.code AS line, i.code AS item, t.citizen_id, t.issued_at,
                t.called_at, c.code AS counter, t.version, t.rank_time, t.acting_id,
-               t.recalls, t.priority, t.priority_at,
+               t.recalls, t.priority, t.priority_at, t.shown_as,
                {taken_for}
         FROM (
           SELECT * FROM ticket WHERE hall_id = $1 AND ended_at IS NULL
@@ -98,6 +98,7 @@ class _TicketRow(msgspec.Struct, frozen=True):
     recalls: int
     priority: Priority | None
     priority_at: datetime | None
+    shown_as: str | None
 
 
 _decode_lines = msgspec.json.Decoder(list[_LineRow]).decode
@@ -183,6 +184,7 @@ def _view(row: _TicketRow, hall: str, ahead: int | None, version: int) -> Ticket
         reason="day_ended" if row.day_ended else None,
         recalls=row.recalls,
         priority=_priority(row.priority, row.priority_at),
+        name=row.shown_as,
     )
 
 
@@ -209,6 +211,7 @@ def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
         reason="day_ended" if row.get("day_ended") else None,
         recalls=row["recalls"],
         priority=_priority(row["priority"], row["priority_at"]),
+        name=row["shown_as"],
     )
 
 

@@ -25,6 +25,7 @@ from server.clock import microseconds
 from server.endpoint import address_of, as_refusal
 from server.errors import (
     InvalidRequest,
+    NotAllowed,
     NotFound,
     NotSignedIn,
     Refusal,
@@ -83,8 +84,10 @@ class SignedIn:
 
     @classmethod
     def by(cls, token: str, tokens: Tokens) -> "SignedIn":
-        """Whom a token is for. Raises NotSignedIn."""
+        """Whom a token is for. Raises NotSignedIn, or NotAllowed for a kiosk's."""
         who = tokens.read(token)
+        if who.kind is PersonKind.KIOSK:
+            raise NotAllowed
         # It has just been verified; what is still to be known is until when it holds.
         claims = jwt.decode(token, options={"verify_signature": False})
         return cls(who, float(claims["exp"]))

@@ -47,6 +47,7 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     `recalls` is how often she was called again.
     `for` says for whom it was taken, where that is not whoever took it.
     `reason` is why it ended where no person ended it: `day_ended`, at the end of its day.
+    `name` is what was given at the hall by somebody without an account, masked.
     """
 
     id: UUID
@@ -65,6 +66,11 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     reason: Literal["day_ended"] | None = None
     recalls: int = 0
     priority: PriorityView | None = None
+    name: str | None = None
+
+    def without_person(self) -> "TicketView":
+        """The ticket for whoever follows it: nothing that says or hints who its holder is."""
+        return msgspec.structs.replace(self, taken_for=None, priority=None, name=None)
 
 
 class LiveTicket(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
@@ -83,6 +89,11 @@ class LiveTicket(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     def encoded(self) -> bytes:
         """The view as JSON: phones ask for it more often than it changes."""
         return encode(self.view)
+
+    @cached_property
+    def encoded_for_followers(self) -> bytes:
+        """The same for whoever follows it and is not its holder."""
+        return encode(self.view.without_person())
 
 
 class LiveLine(msgspec.Struct, frozen=True):

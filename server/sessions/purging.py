@@ -1,4 +1,4 @@
-"""What need not be kept: expired refresh tokens, answers a day old, what nobody consented to."""
+"""What need not be kept: expired tokens, answers a day old, what was said of people at a hall."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +8,10 @@ from server.sessions import lockout
 ANSWERS_KEPT = timedelta(days=1)
 ASKED_KEPT = timedelta(days=1)
 TRIES_KEPT = lockout.WITHIN + lockout.LOCKED_FOR
+# They are good for one day; word that they ended must be found for a while.
+FOLLOWS_KEPT = timedelta(days=2)
+# Long enough to reach whoever left something behind.
+HOLDERS_KEPT = timedelta(days=7)
 # Long enough to ask who was signed in when something happened.
 SIGN_INS_KEPT = timedelta(days=180)
 
@@ -34,5 +38,13 @@ async def purge() -> None:
                 ORDER BY id FOR UPDATE SKIP LOCKED)
             """,
             now - ASKED_KEPT,
+        )
+        await tx.run("DELETE FROM follow WHERE made_at < $1", now - FOLLOWS_KEPT)
+        await tx.run(
+            """
+            WITH gone AS (DELETE FROM ticket_holder WHERE kept_at < $1 RETURNING id)
+            UPDATE ticket SET shown_as = NULL FROM gone WHERE ticket.id = gone.id
+            """,
+            now - HOLDERS_KEPT,
         )
         await tx.run("DELETE FROM answer WHERE created_at < $1", now - ANSWERS_KEPT)

@@ -120,9 +120,17 @@ async def end_all(
 
 
 async def ended_recently() -> set[UUID]:
-    """Sign-ins that ended while access tokens of theirs may still be about."""
+    """Sign-ins that ended while access tokens of theirs may still be about.
+
+    So it is with kiosks that were revoked, and with what let others follow a ticket: whatever a
+    process remembers of them it remembers no longer.
+    """
     found = await rows(
-        "SELECT id FROM sign_in WHERE ended_at > $1",
+        """
+        SELECT id FROM sign_in WHERE ended_at > $1
+        UNION ALL SELECT id FROM kiosk WHERE revoked_at > $1
+        UNION ALL SELECT id FROM follow WHERE ended_at > $1
+        """,
         datetime.now(UTC) - timedelta(seconds=ACCESS_TOKEN_S + 60),
     )
     return {row["id"] for row in found}

@@ -69,7 +69,7 @@ async def take_number(
     Raises NotFound and every refusal of this room; after one, nothing has changed.
     """
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
-    visit = _Visit(hall, item, _line_for(hall, item), wish, who, now)
+    visit = _Visit(hall, item, line_for(hall, item), wish, who, now)
     try:
         view = await _taken(visit, once, sealer)
     except (asyncpg.ForeignKeyViolationError, LevelTooLow):
@@ -197,7 +197,7 @@ async def _issue_under_lock(tx: Transaction, visit: _Visit) -> Issued:
         person_key=visit.acting.person_key if visit.acting else None,
         sign_in_id=visit.who.sign_in_id,
     )
-    _decide(facts, visit.item)
+    decide(facts, visit.item)
     issued = await issuing.issue(replace(_new_ticket(visit), within_limit=True), tx=tx)
     if issued is None:
         # Only what happens in other halls can have moved.
@@ -219,6 +219,7 @@ def _new_ticket(visit: _Visit) -> NewTicket:
         actor=Actor("citizen", visit.who.id),
         sign_in_id=visit.who.sign_in_id,
         acting=visit.acting,
+        person_key=visit.acting.person_key if visit.acting else None,
     )
 
 
@@ -244,7 +245,8 @@ def _taken_for(acting: Acting) -> TakenFor:
     return TakenFor(acting.proxy_id, acting.shown_as, acting.kind)
 
 
-def _line_for(hall: HallEntry, item: ItemEntry) -> LineEntry:
+def line_for(hall: HallEntry, item: ItemEntry) -> LineEntry:
+    """The line of a hall that serves an item. Raises NotOffered."""
     code = hall.offers.get(item.code)
     if code is None:
         raise NotOffered
@@ -267,7 +269,8 @@ def _check_distance(hall: HallEntry, place: Place | None) -> None:
         )
 
 
-def _decide(facts: LineFacts, item: ItemEntry) -> None:
+def decide(facts: LineFacts, item: ItemEntry) -> None:
+    """Raise why nobody may join the line, or why she may not; nothing where she may."""
     if facts.level < item.level_required:
         raise LevelTooLow
     if facts.has_open_ticket:

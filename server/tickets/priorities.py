@@ -53,8 +53,12 @@ async def make_claim(
     *,
     is_proven: bool,
     actor: Actor,
+    seen_by: Actor | None = None,
 ) -> asyncpg.Record:
-    """Write her claim on a ticket just issued; it counts at once where it is proven."""
+    """Write her claim on a ticket just issued; it counts at once where it is proven.
+
+    Her papers prove it, or `seen_by`, the clerk before whom she stands.
+    """
     held = await standing.hold(tx, ticket_id)
     assert held is not None, "it was issued in this transaction"
     at, behalf, waiting = held.issued_at, held.on_behalf_of, TicketState.WAITING
@@ -67,9 +71,10 @@ async def make_claim(
     held = await standing.hold(tx, ticket_id)
     assert held is not None, "it was issued in this transaction"
     rank_time = with_credit(held.now.rank_time, claim.value, hall.rules)
-    event = Happened(Move.CONFIRM, waiting, at, hall.id, detail="id_number", rank_time=rank_time)
+    detail = claim.value if seen_by else "id_number"
+    event = Happened(Move.CONFIRM, waiting, at, hall.id, detail=detail, rank_time=rank_time)
     return await standing.make(
-        tx, held, event, version=microseconds(), actor=SYSTEM, on_behalf_of=behalf
+        tx, held, event, version=microseconds(), actor=seen_by or SYSTEM, on_behalf_of=behalf
     )
 
 

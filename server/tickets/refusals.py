@@ -89,6 +89,16 @@ class ProxyNotActive(Refusal):
     sentence = ("代办关系未生效或已失效。", "You may not act for this person, or not any more.")
 
 
+class IdNumberRequired(Refusal):
+    """This item asks for a real name, so nobody gets a number for it without an id number."""
+
+    status, code = 422, "id_number_required"
+    sentence = (
+        "该事项须实名取号，请出示证件。",
+        "This item asks for a real name: a number needs an id number.",
+    )
+
+
 class NotOffered(Refusal):
     """This hall does not handle this item."""
 

@@ -1,13 +1,13 @@
 """Tickets over HTTP."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from sanic import Blueprint, HTTPResponse, Request
 
 from models.database import rows
-from models.decisions import VIEW_OF_CITIZEN, VIEW_ONE
+from models.decisions import VIEW_OF_CITIZEN
 from models.tickets import Priority
 from scheduler.places import Datum
 from server.answers import JSON, Answer
@@ -22,10 +22,8 @@ from server.errors import (
 )
 from server.halls.listing import wgs84
 from server.idempotency import once
-from server.live.feed import Feed
-from server.live.memory import Memory
-from server.live.reading import ticket_view
-from server.live.state import LiveTicket, TicketView
+from server.live.current import current, current_ticket
+from server.live.state import TicketView
 from server.services import services
 from server.tickets import joining, leaving
 from server.tickets.ordering import Order, order_of
@@ -138,7 +136,7 @@ async def list_tickets(request: Request, who: Principal, query: PageQuery) -> Ti
     """My tickets, and those I took for others, newest first."""
     found = await rows(VIEW_OF_CITIZEN, who.id, query.cursor, query.limit + 1)
     memory = services(request).feed.memory
-    page = [_current(row, memory).view for row in found[: query.limit]]
+    page = [current(row, memory).view for row in found[: query.limit]]
     more = len(found) > query.limit
     return TicketPage(page, str(page[-1].id) if more else None)
 
@@ -196,23 +194,3 @@ async def cancel_ticket(request: Request, who: Principal, ticket: str) -> Ticket
     """Give my number up, while I wait or am called."""
     room = services(request)
     return await leaving.cancel(own_id(ticket), who, now=room.clock.now(), feed=room.feed)
-
-
-async def current_ticket(feed: Feed, ticket_id: UUID) -> LiveTicket | None:
-    """A ticket as it is now: from memory, or from PostgreSQL where memory is behind."""
-    live = feed.memory.ticket(ticket_id)
-    if live is not None:
-        return live
-    found = await rows(VIEW_ONE, ticket_id)
-    return _current(found[0], feed.memory) if found else None
-
-
-def _current(row: Any, memory: Memory) -> LiveTicket:
-    """A ticket just read from PostgreSQL as it is shown: as memory has it, unless that is older."""
-    live = memory.ticket(row["id"])
-    if live is not None and live.row_version >= row["version"]:
-        return live
-    view = ticket_view(row, hall=row["hall"], ahead=row["ahead"])
-    version = memory.version_after(view.id, view.version)
-    shown = msgspec.structs.replace(view, version=version)
-    return LiveTicket(shown, row["citizen_id"], view.version, row["acting_id"])

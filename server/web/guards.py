@@ -18,8 +18,10 @@ HEAD = """\
 Made from the routes' own declarations by `python -m server.web.guards > docs/guards.md`.
 No role implies another. Staff work in the halls and levels of their account: on a route of a hall,
 only those who belong to it may. Who still has to change a one-time password or to enrol a device
-may only use what is marked *. A citizen's record is hers alone: to others there is none.
-On the socket `/api/v1/live` halls are for everybody, a ticket for whom it is and who took it.
+may only use what is marked *. A kiosk bears a token of its own, for its hall, and may use nothing
+but what names kiosks, and what everybody may. A citizen's record is hers alone: to others there is
+none, but that a ticket may be followed by whoever was given its code. On the socket `/api/v1/live`
+halls are for everybody, a ticket for whom it is, who took it, and who follows it.
 
 | route | who may |
 |---|---|
@@ -50,7 +52,8 @@ def _who(guard: Guard, *, of_hall: bool) -> str:
     else:
         who = ", ".join(role.value for role in Role if role in guard.roles)
     place = " of every hall" if guard.everywhere else " of the hall" if of_hall else ""
-    return who + place + mark
+    also = "; its kiosks" if guard.kiosks else ""
+    return who + place + mark + also
 
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ TAGS = {
     "items": "事项 · the catalogue",
     "tickets": "号票 · numbers, from the citizen's side",
     "counters": "窗口 · counters, from the clerk's side",
+    "kiosks": "自助机 · machines of a hall that give out numbers",
     "board": "叫号屏 · the public board",
     "admin": "管理 · accounts of staff",
     "single_sign_on": "单点登录 · single sign-on for departments' systems (OpenID Connect)",

@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 from integrations.stores import StoreUrls
 from server.clock import microseconds
 from server.live import feed as feed_module
+from server.live.current import current_ticket
 from server.live.feed import CHANGED, ENDED, LIVE, Feed, live_key
 from server.live.memory import FORGET_AFTER_US, Change
 from server.live.projection import Projector
-from server.tickets.routes import current_ticket
 from tests.conftest import Api, until
 from tests.live.wire import a_wire
 from tests.people import Person

@@ -1,0 +1,33 @@
+"""A ticket as it is now: from memory, or from PostgreSQL where memory is behind."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from models.database import rows
+from models.decisions import VIEW_ONE
+from server.live.feed import Feed
+from server.live.memory import Memory
+from server.live.reading import ticket_view
+from server.live.state import LiveTicket
+
+
+async def current_ticket(feed: Feed, ticket_id: UUID) -> LiveTicket | None:
+    """A ticket as it is now; None when there is none."""
+    live = feed.memory.ticket(ticket_id)
+    if live is not None:
+        return live
+    found = await rows(VIEW_ONE, ticket_id)
+    return current(found[0], feed.memory) if found else None
+
+
+def current(row: Any, memory: Memory) -> LiveTicket:
+    """A ticket just read from PostgreSQL as it is shown: as memory has it, unless that is older."""
+    live = memory.ticket(row["id"])
+    if live is not None and live.row_version >= row["version"]:
+        return live
+    view = ticket_view(row, hall=row["hall"], ahead=row["ahead"])
+    version = memory.version_after(view.id, view.version)
+    shown = msgspec.structs.replace(view, version=version)
+    return LiveTicket(shown, row["citizen_id"], view.version, row["acting_id"])

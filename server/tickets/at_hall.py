@@ -1,0 +1,280 @@
+"""Giving a number to somebody who stands in the hall: at the help desk, or at a kiosk.
+
+Who has an account gets the ticket into it, and sees it on her phone. Who has none is told apart by
+a key of her number, so that she holds one ticket for an item whoever gives it to her. Nobody has to
+say who she is, but for an item that asks for a real name.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from models import decisions, holders, issuing
+from models.audit import Entry, record
+from models.database import Transaction, rows, transaction
+from models.identifiers import IdDocument, age_on
+from models.issuing import Issued, NewTicket
+from models.knowing import held_with_index
+from models.proxies import person_key
+from models.sealing import Sealer
+from models.sessions import PersonKind
+from models.tickets import Actor, Priority, TicketState
+from scheduler.calendar import business_day
+from scheduler.discipline import CREDIT_OF_WALK_IN, ELDERLY_FROM_AGE
+from server.auth import Principal
+from server.clock import microseconds
+from server.halls.directory import Directory, HallEntry, ItemEntry, LineEntry
+from server.idempotency import Once
+from server.live.feed import Feed
+from server.live.memory import Change
+from server.live.reading import shown, ticket_view
+from server.live.state import TicketView
+from server.tickets import priorities
+from server.tickets.arriving import check_open
+from server.tickets.joining import decide, line_for
+from server.tickets.refusals import AlreadyInLine, ClaimNotTrue, IdNumberRequired
+
+# From this level on an item asks who somebody is.
+REAL_NAME = 2
+# Whoever holds her card before a clerk or a kiosk's reader is known as surely as can be.
+FACE_TO_FACE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Comer:
+    """Whoever stands there, as far as she says who she is, in the forms in which it is kept."""
+
+    document: IdDocument | None = None
+    name: str | None = field(default=None, repr=False)
+    phone: str | None = field(default=None, repr=False)
+    priority: Priority | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    hall: HallEntry
+    item: ItemEntry
+    line: LineEntry
+    comer: Comer
+    who: Principal
+    now: datetime
+    # Once she is looked up: her account, or what tells her apart without one.
+    citizen_id: UUID | None = None
+    person_key: UUID | None = None
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.who.kind.value, self.who.id)
+
+
+async def give_number(
+    hall: HallEntry,
+    item: str,
+    comer: Comer,
+    who: Principal,
+    once: Once,
+    *,
+    sealer: Sealer,
+    now: datetime,
+    directory: Directory,
+    feed: Feed,
+) -> TicketView:
+    """Give somebody the next number of the line that serves the item; `who` is staff or a kiosk.
+
+    Raises NotFound, IdNumberRequired, ClaimNotTrue, AlreadyInLine, and why the line takes nobody;
+    after one, nothing has changed.
+    """
+    entry = directory.item(item)
+    visit = _Visit(hall, entry, line_for(hall, entry), comer, who, now)
+    if comer.document is None and entry.level_required >= REAL_NAME:
+        raise IdNumberRequired
+    try:
+        view = await (_simply(visit) if _is_simple(comer, once) else _whole(visit, once, sealer))
+    except asyncpg.UniqueViolationError as taken:
+        # On her phone at this very moment: each look found nothing, the key sees both.
+        if taken.constraint_name in {"ticket_open_once", "ticket_open_once_for"}:
+            raise AlreadyInLine from None
+        raise
+    await feed.changed(Change(hall.code, view.id, view.version))
+    return view
+
+
+def _is_simple(comer: Comer, once: Once) -> bool:
+    return comer == Comer() and not once.has_key
+
+
+async def _simply(visit: _Visit) -> TicketView:
+    """A number for nobody in particular, in one statement."""
+    check_open(visit.hall, visit.now)
+    issued = await issuing.issue(_new_ticket(visit))
+    if issued is None:
+        async with transaction() as tx:
+            issued = await _issue_under_lock(tx, visit)
+    return _view(visit, issued)
+
+
+async def _whole(visit: _Visit, once: Once, sealer: Sealer) -> TicketView:
+    """A number for somebody who said something of herself. Locks as docs/decisions.md says."""
+    async with transaction() as tx:
+        await once.claim(tx)
+        check_open(visit.hall, visit.now)
+        visit = await _looked_up(tx, visit, sealer)
+        priority, is_proven = _priority(visit)
+        issued = await issuing.issue(_new_ticket(visit), tx=tx)
+        if issued is None:
+            issued = await _issue_under_lock(tx, visit)
+        view = await _keep_name(tx, visit, sealer, issued)
+        if priority is not None:
+            row = await _claim(tx, visit, issued, priority, is_proven=is_proven)
+            view = ticket_view(row, hall=visit.hall.code, ahead=row["ahead"])
+        await once.keep(tx, view, status=201)
+        await _record(tx, visit, view.id)
+    return view
+
+
+async def _looked_up(tx: Transaction, visit: _Visit, sealer: Sealer) -> _Visit:
+    """Whose number was given. Nobody comes to have it, or leaves, before the transaction ends."""
+    document = visit.comer.document
+    if document is None:
+        return visit
+    index = sealer.blind_index(document.id_type, document.number)
+    await tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", index)
+    citizen_id = await held_with_index(tx, index)
+    key = None if citizen_id else person_key(index)
+    return replace(visit, citizen_id=citizen_id, person_key=key)
+
+
+def _priority(visit: _Visit) -> tuple[Priority | None, bool]:
+    """What she has priority for, and whether that is so, not only claimed. Raises ClaimNotTrue.
+
+    Her number proves her age, and a clerk what she says by saying it. Of two the greater counts.
+    """
+    said, elderly = visit.comer.priority, _is_elderly(visit)
+    if said is Priority.ELDERLY and elderly is False:
+        raise ClaimNotTrue
+    true = [said] if said is not None and visit.who.kind is PersonKind.STAFF else []
+    true += [Priority.ELDERLY] if elderly else []
+    if not true:
+        return said, False
+    return max(true, key=lambda each: visit.hall.rules.credit(each.value)), True
+
+
+def _is_elderly(visit: _Visit) -> bool | None:
+    """Whether her number says so; None when there is none, or it tells no birth date."""
+    document = visit.comer.document
+    if document is None or document.born is None:
+        return None
+    return age_on(business_day(visit.now), document.born) >= ELDERLY_FROM_AGE
+
+
+async def _claim(
+    tx: Transaction, visit: _Visit, issued: Issued, priority: Priority, *, is_proven: bool
+) -> asyncpg.Record:
+    by_number = priority is Priority.ELDERLY and _is_elderly(visit)
+    return await priorities.make_claim(
+        tx,
+        issued.id,
+        priority,
+        visit.hall,
+        is_proven=is_proven,
+        actor=visit.actor,
+        seen_by=visit.actor if is_proven and not by_number else None,
+    )
+
+
+async def _issue_under_lock(tx: Transaction, visit: _Visit) -> Issued:
+    """Find what stands against the ticket, where nothing moves; a limited line is counted here."""
+    await decisions.lock(tx, visit.hall.id)
+    facts = await decisions.line_facts(
+        tx,
+        line_id=visit.line.id,
+        item_id=visit.item.id,
+        taker_id=None,
+        citizen_id=visit.citizen_id,
+        person_key=visit.person_key,
+    )
+    if facts.has_open_ticket:
+        raise AlreadyInLine(await _open_here(tx, visit))
+    decide(replace(facts, level=FACE_TO_FACE), visit.item)
+    issued = await issuing.issue(replace(_new_ticket(visit), within_limit=True), tx=tx)
+    if issued is None:
+        # Only what happens in other halls can have moved.
+        raise AlreadyInLine
+    return issued
+
+
+async def _open_here(tx: Transaction, visit: _Visit) -> UUID | None:
+    """The ticket that she has open in this hall, for a clerk to find; a kiosk is not told."""
+    if visit.who.kind is PersonKind.KIOSK:
+        return None
+    found = await rows(
+        """
+        SELECT id FROM ticket
+        WHERE (citizen_id = $1 OR person_key = $2) AND item_id = $3 AND ended_at IS NULL
+          AND hall_id = $4
+        """,
+        visit.citizen_id,
+        visit.person_key,
+        visit.item.id,
+        visit.hall.id,
+        tx=tx,
+    )
+    return found[0]["id"] if found else None
+
+
+async def _keep_name(tx: Transaction, visit: _Visit, sealer: Sealer, issued: Issued) -> TicketView:
+    """Keep what she said of herself, unless her account knows better."""
+    comer, view = visit.comer, _view(visit, issued)
+    if visit.citizen_id is not None or (comer.name is None and comer.phone is None):
+        return view
+    shown_as = await holders.keep(tx, sealer, issued.id, name=comer.name, phone=comer.phone)
+    return _view(visit, issued, name=shown_as)
+
+
+async def _record(tx: Transaction, visit: _Visit, ticket_id: UUID) -> None:
+    """An entry in the audit log where somebody's number was looked up. Last before the commit."""
+    if visit.comer.document is None:
+        return
+    said = {"id_number": visit.comer.document, "name": visit.comer.name, "phone": visit.comer.phone}
+    detail = {"fields": [name for name, value in said.items() if value is not None]}
+    behalf = visit.citizen_id
+    await record(
+        tx,
+        Entry(visit.actor, "ticket.given", "ticket", ticket_id, on_behalf_of=behalf, detail=detail),
+    )
+
+
+def _new_ticket(visit: _Visit) -> NewTicket:
+    return NewTicket(
+        hall_id=visit.hall.id,
+        line_id=visit.line.id,
+        item_id=visit.item.id,
+        citizen_id=visit.citizen_id,
+        day=business_day(visit.now),
+        asked_at=visit.now,
+        credit=CREDIT_OF_WALK_IN,
+        version=microseconds(),
+        level_required=0,  # she is here
+        actor=visit.actor,
+        person_key=visit.person_key,
+    )
+
+
+def _view(visit: _Visit, issued: Issued, *, name: str | None = None) -> TicketView:
+    return TicketView(
+        id=issued.id,
+        number=issued.number,
+        state=TicketState.WAITING,
+        hall=visit.hall.code,
+        line=visit.line.code,
+        item=visit.item.code,
+        issued_at=shown(issued.issued_at),
+        called_at=None,
+        ahead=issued.ahead,
+        wait=None,
+        counter=None,
+        version=issued.version,
+        name=name,
+    )

@@ -1,0 +1,116 @@
+"""Numbers given out in the hall, over HTTP: at the help desk and at kiosks."""
+
+from datetime import date
+from typing import Annotated
+
+import msgspec
+from sanic import Blueprint, Request
+
+from models.identifiers import IdType, NotAnIdentifier, read_id, read_mobile, read_name
+from models.tickets import Priority
+from scheduler.calendar import business_day
+from server.auth import AT_THE_HALL, Principal
+from server.endpoint import endpoint
+from server.errors import FieldFault, IdempotencyKeyReused, InvalidRequest, NotFound
+from server.idempotency import once
+from server.identity.refusals import EMPTY, NOT_A_NUMBER
+from server.live.state import TicketView
+from server.services import services
+from server.tickets.at_hall import Comer, give_number
+from server.tickets.refusals import (
+    AlreadyInLine,
+    ClaimNotTrue,
+    HallClosed,
+    IdNumberRequired,
+    LineClosed,
+    LineFull,
+    NotOffered,
+)
+
+bp = Blueprint("at-hall", url_prefix="/api/v1")
+_TYPE_OF_NOTHING = ("没有证件号码时请不要填写。", "leave it out where there is no id number")
+
+
+class GiveNumber(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A number for whoever stands there. All but the item may be left out.
+
+    `id_type` is `resident_id` where it is not said.
+    """
+
+    item: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    id_number: Annotated[str, msgspec.Meta(min_length=1, max_length=32)] | None = None
+    id_type: IdType | None = None
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=60)] | None = None
+    phone: Annotated[str, msgspec.Meta(min_length=1, max_length=24)] | None = None
+    priority: Priority | None = None
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/halls/<hall:str>/tickets",
+    summary=("现场取号", "Give out a number"),
+    tag="tickets",
+    guard=AT_THE_HALL,
+    body=GiveNumber,
+    returns=TicketView,
+    status=201,
+    idempotent=True,
+    example={"name": "林**"},
+    refuses=[
+        NotFound,
+        HallClosed,
+        LineClosed,
+        LineFull,
+        AlreadyInLine,
+        IdNumberRequired,
+        NotOffered,
+        ClaimNotTrue,
+        IdempotencyKeyReused,
+    ],
+)
+async def give_ticket(request: Request, who: Principal, hall: str, body: GiveNumber) -> TicketView:
+    """Give somebody who is in the hall the next number, at the help desk or at a kiosk.
+
+    With her id number the ticket is hers: it is on her phone if she has an account, and she holds
+    one for the item, however she takes it; from 70 on she has priority at once. Without it the
+    ticket is anonymous, which an item that asks for a real name does not allow. A `priority` that
+    staff give is confirmed thereby; a kiosk's is a claim. `already_in_line` tells staff which
+    ticket it is, where it is in this hall.
+    """
+    room = services(request)
+    now = room.clock.now()
+    return await give_number(
+        room.directory.hall(hall),
+        body.item,
+        read_comer(body, today=business_day(now)),
+        who,
+        once(request, who.id),
+        sealer=room.sealer,
+        now=now,
+        directory=room.directory,
+        feed=room.feed,
+    )
+
+
+def read_comer(body: GiveNumber, *, today: date) -> Comer:
+    """Whoever stands there, in the forms that we keep. Raises InvalidRequest with every fault."""
+    faults: list[FieldFault] = []
+    document, name, phone = None, None, None
+    if body.id_number is not None:
+        try:
+            document = read_id(body.id_type or "resident_id", body.id_number, today=today)
+        except NotAnIdentifier as wrong:
+            faults.append(FieldFault("/id_number", NOT_A_NUMBER[wrong.fault]))
+    elif body.id_type is not None:
+        faults.append(FieldFault("/id_type", _TYPE_OF_NOTHING))
+    if body.name is not None and not (name := read_name(body.name)):
+        faults.append(FieldFault("/name", EMPTY))
+    if body.phone is not None:
+        try:
+            phone = read_mobile(body.phone)
+        except NotAnIdentifier as wrong:
+            faults.append(FieldFault("/phone", NOT_A_NUMBER[wrong.fault]))
+    if faults:
+        raise InvalidRequest(errors=faults)
+    return Comer(document, name, phone, body.priority)

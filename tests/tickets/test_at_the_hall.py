@@ -1,0 +1,400 @@
+"""Numbers given out at the help desk and at kiosks: for whom they are, and who may see what."""
+
+import json
+from asyncio import gather
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from models.database import rows, transaction
+from server.sessions.purging import purge
+from tests.conftest import Api
+from tests.counters.halls import code_of, done, open_counters
+from tests.identity.families import CHILD_BORN, a_child_of, a_named_citizen
+from tests.identity.people import a_persona, real_name, through
+from tests.kiosks.machines import a_kiosk, give, given
+from tests.leaks import LEAKS
+from tests.people import Person, an_id_number
+
+SEVENTY_TODAY, SIXTY_NINE = date(1956, 11, 23), date(1956, 11, 24)
+NAME, PHONE = "欧阳修远", "13800001234"
+
+
+@pytest.fixture
+async def hall(api: Api) -> str:
+    return await api.quiet_hall()
+
+
+@pytest.fixture
+async def clerk(api: Api, hall: str) -> Person:
+    return await api.clerk(hall)
+
+
+@pytest.fixture
+async def kiosk(api: Api, hall: str) -> Person:
+    return await a_kiosk(api, hall)
+
+
+async def a_named_citizen_and_her_number(api: Api) -> tuple[Person, str]:
+    persona = await a_persona(api, an_id_number())
+    lin = await through(api, "wechat", persona)
+    assert (await real_name(lin, persona)).status_code == 200
+    return lin, persona.id_number
+
+
+# --- whose it is ----------------------------------------------------------------------------------
+
+
+async def test_nobody_has_to_say_who_she_is(api: Api, hall: str, clerk: Person) -> None:
+    item = api.item(hall, "E")
+    first, second = await given(clerk, hall, item), await given(clerk, hall, item)
+    assert [first["number"], second["number"]] == ["E001", "E002"]
+    assert (first["ahead"], second["ahead"], first["name"]) == (0, 1, None)
+    [stored] = await rows("SELECT citizen_id, person_key FROM ticket WHERE id = $1", first["id"])
+    assert tuple(stored) == (None, None)
+
+
+async def test_who_has_an_account_finds_it_on_her_phone(api: Api, hall: str, kiosk: Person) -> None:
+    lin, number = await a_named_citizen_and_her_number(api)
+    typed = f" {number[:6]} {number[6:14]}-{number[14:].lower()}"
+    ticket = await given(kiosk, hall, api.item(hall, "E"), id_number=typed, name=NAME, phone=PHONE)
+    [hers] = (await lin.get("/tickets")).json()["data"]
+    assert (hers["id"], hers["number"]) == (ticket["id"], ticket["number"])
+    # What her account knows is not kept again, nor told to whoever typed her number.
+    assert ticket["name"] is None
+    assert await rows("SELECT 1 FROM ticket_holder WHERE id = $1", ticket["id"]) == []
+    assert (await lin.post(f"/tickets/{ticket['id']}/cancel")).status_code == 200
+
+
+async def test_one_person_holds_one_number_for_an_item_however_she_takes_it(
+    api: Api, hall: str, clerk: Person, kiosk: Person
+) -> None:
+    lin, number = await a_named_citizen_and_her_number(api)
+    for nth, at_hall in enumerate((clerk, kiosk)):
+        item = api.item(hall, "E", nth=nth)
+        assert (await lin.take(hall, item)).status_code == 201
+        reply = await give(at_hall, hall, item, id_number=number)
+        assert code_of(reply) == (409, "already_in_line")
+    item, stranger = api.item(hall, "A"), an_id_number()
+    first = await given(kiosk, hall, item, id_number=stranger)
+    by_kiosk, by_clerk = [
+        (await give(who, hall, item, id_number=stranger)).json() for who in (kiosk, clerk)
+    ]
+    # A clerk is told which ticket it is, to print it again; a machine need not know.
+    assert "ticket_id" not in by_kiosk
+    assert by_clerk["ticket_id"] == first["id"]
+
+
+async def test_a_clerk_is_not_told_of_tickets_in_other_halls(
+    api: Api, hall: str, clerk: Person
+) -> None:
+    item, number, other = api.item(hall, "E"), an_id_number(), await api.quiet_hall()
+    await given(await api.clerk(other), other, item, id_number=number)
+    refused = await give(clerk, hall, item, id_number=number)
+    assert code_of(refused) == (409, "already_in_line")
+    assert "ticket_id" not in refused.json()
+
+
+async def test_a_number_that_a_relative_has_taken_counts(
+    api: Api, hall: str, kiosk: Person
+) -> None:
+    lin, number, item = await a_named_citizen(api), an_id_number(CHILD_BORN), api.item(hall, "E")
+    child = await a_child_of(lin, number)
+    assert (await lin.take(hall, item, **{"for": child["id"]})).status_code == 201
+    reply = await give(kiosk, hall, item, id_number=number)
+    assert code_of(reply) == (409, "already_in_line")
+
+
+async def test_at_a_kiosk_and_on_her_phone_at_once_she_gets_one_number(
+    api: Api, hall: str, clerk: Person, kiosk: Person
+) -> None:
+    lin, number = await a_named_citizen_and_her_number(api)
+    stranger = an_id_number()
+    for nth in range(8):
+        item = api.item(hall, "E", nth=nth % 3)
+        replies = await gather(
+            lin.take(hall, item),
+            give(kiosk, hall, item, id_number=number),
+            give(clerk, hall, item, id_number=number),
+            give(kiosk, hall, item, id_number=stranger),
+            give(clerk, hall, item, id_number=stranger),
+        )
+        for whose in (replies[:3], replies[3:]):
+            assert sorted(reply.status_code for reply in whose) == [201] + [409] * (len(whose) - 1)
+            for reply in whose:
+                if reply.status_code == 409:
+                    assert reply.json()["code"] == "already_in_line"
+        async with transaction() as tx:
+            await tx.run(
+                "UPDATE ticket SET state = 'cancelled', ended_at = issued_at WHERE hall_id = $1",
+                api.services.directory.hall(hall).id,
+            )
+            await tx.run(
+                "INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind)"
+                " SELECT id, hall_id, issued_at, 'cancel', 'cancelled', 'system' FROM ticket t"
+                " WHERE hall_id = $1 AND NOT EXISTS (SELECT 1 FROM ticket_event e"
+                " WHERE e.ticket_id = t.id AND e.move = 'cancel')",
+                api.services.directory.hall(hall).id,
+            )
+
+
+async def test_who_proves_her_number_finds_what_she_was_given_at_the_hall(
+    api: Api, hall: str, kiosk: Person
+) -> None:
+    persona = await a_persona(api, an_id_number())
+    item = api.item(hall, "E")
+    ticket = await given(kiosk, hall, item, id_number=persona.id_number, name=NAME)
+    lin = await through(api, "wechat", persona)
+    assert (await lin.get("/tickets")).json()["data"] == []
+    assert (await real_name(lin, persona)).status_code == 200
+    [hers] = (await lin.get("/tickets")).json()["data"]
+    assert (hers["id"], hers["name"]) == (ticket["id"], None)
+    assert await rows("SELECT 1 FROM ticket_holder WHERE id = $1", ticket["id"]) == []
+
+
+async def test_proving_her_number_while_she_takes_one_loses_nothing(
+    api: Api, hall: str, kiosk: Person
+) -> None:
+    for nth in range(3):
+        persona = await a_persona(api, an_id_number())
+        lin = await through(api, "wechat", persona)
+        item = api.item(hall, "E", nth=nth)
+        taken, proved = await gather(
+            give(kiosk, hall, item, id_number=persona.id_number), real_name(lin, persona)
+        )
+        assert (taken.status_code, proved.status_code) == (201, 200)
+        hers = (await lin.get("/tickets")).json()["data"]
+        assert [ticket["id"] for ticket in hers] == [taken.json()["id"]]
+
+
+# --- what is kept and shown -----------------------------------------------------------------------
+
+
+async def test_a_name_is_kept_sealed_and_shown_masked(api: Api, hall: str, clerk: Person) -> None:
+    LEAKS.keep_secret(NAME)
+    number = an_id_number()
+    more: dict[str, Any] = {"id_number": number, "name": f" {NAME} ", "phone": f"+86 {PHONE}"}
+    ticket = await given(clerk, hall, api.item(hall, "E"), **more)
+    assert ticket["name"] == "欧**"
+    [counter, *_] = await open_counters(clerk, hall, "E")
+    for action in ("call-next", "start", "finish"):
+        assert (await done(clerk, hall, counter, action))["name"] == "欧**"
+    board = (await api.http.get(f"/api/v1/halls/{hall}/board")).text
+    assert "欧" not in board
+    for table in ("ticket", "ticket_event", "ticket_holder", "audit_entry"):
+        stored = repr([dict(row) for row in await rows(f"SELECT * FROM {table}")])
+        assert NAME not in stored
+        assert number not in stored
+        assert PHONE not in stored
+
+
+async def test_what_was_said_at_the_hall_is_forgotten_a_week_later(
+    api: Api, hall: str, clerk: Person
+) -> None:
+    item = api.item(hall, "E")
+    old, new = [await given(clerk, hall, item, name=NAME) for _ in range(2)]
+    async with transaction() as tx:
+        past = datetime.now(UTC) - timedelta(days=8)
+        await tx.run("UPDATE ticket_holder SET kept_at = $2 WHERE id = $1", old["id"], past)
+    await purge()
+    kept = await rows("SELECT id FROM ticket_holder WHERE id = ANY($1)", [old["id"], new["id"]])
+    assert [str(row["id"]) for row in kept] == [new["id"]]
+    [shown] = await rows("SELECT shown_as FROM ticket WHERE id = $1", old["id"])
+    assert shown["shown_as"] is None
+
+
+async def test_that_a_number_was_given_for_somebody_is_in_the_audit_log(
+    api: Api, hall: str, clerk: Person, kiosk: Person
+) -> None:
+    lin, number = await a_named_citizen_and_her_number(api)
+    ticket = await given(kiosk, hall, api.item(hall, "E"), id_number=number, name=NAME)
+    [entry] = await rows("SELECT * FROM audit_entry WHERE subject_id = $1", ticket["id"])
+    assert (entry["action"], entry["actor_kind"]) == ("ticket.given", "kiosk")
+    assert str(entry["on_behalf_of"]) == (await lin.get("/me")).json()["id"]
+    assert json.loads(entry["detail"]) == {"fields": ["id_number", "name"]}
+    nobodys = await given(clerk, hall, api.item(hall, "E"))
+    assert await rows("SELECT 1 FROM audit_entry WHERE subject_id = $1", nobodys["id"]) == []
+
+
+# --- priority -------------------------------------------------------------------------------------
+
+
+async def test_from_seventy_on_she_has_priority_at_once(
+    api: Api, hall: str, kiosk: Person, clerk: Person
+) -> None:
+    item = api.item(hall, "E")
+    await given(kiosk, hall, item)
+    api.turn_clock("2026-11-23T09:40:00+08:00")
+    for who, born, expected in (
+        (kiosk, SEVENTY_TODAY, {"kind": "elderly", "confirmed": True}),
+        (clerk, SEVENTY_TODAY, {"kind": "elderly", "confirmed": True}),
+        (kiosk, SIXTY_NINE, None),
+    ):
+        ticket = await given(who, hall, item, id_number=an_id_number(born))
+        assert ticket["priority"] == expected
+        assert (ticket["ahead"] < 2) is (expected is not None)
+
+
+async def test_what_staff_say_is_confirmed_and_what_a_kiosk_says_is_claimed(
+    api: Api, hall: str, clerk: Person, kiosk: Person
+) -> None:
+    item = api.item(hall, "E")
+    await given(kiosk, hall, item)
+    api.turn_clock("2026-11-23T09:40:00+08:00")
+    by_kiosk = await given(kiosk, hall, item, priority="pregnant")
+    assert by_kiosk["priority"] == {"kind": "pregnant", "confirmed": False}
+    assert by_kiosk["ahead"] == 1
+    by_clerk = await given(clerk, hall, item, priority="pregnant")
+    assert by_clerk["priority"] == {"kind": "pregnant", "confirmed": True}
+    assert by_clerk["ahead"] == 0
+    events = await rows(
+        "SELECT move, actor_kind, detail FROM ticket_event WHERE ticket_id = $1 ORDER BY id",
+        by_clerk["id"],
+    )
+    assert [tuple(event) for event in events] == [
+        ("issue", "staff", None),
+        ("claim", "staff", "pregnant"),
+        ("confirm", "staff", "pregnant"),
+    ]
+    confirmed = await clerk.post(f"/halls/{hall}/tickets/{by_kiosk['number']}/confirm-priority")
+    assert confirmed.json()["priority"]["confirmed"] is True
+
+
+async def test_of_two_priorities_the_greater_counts(
+    api: Api, hall: str, clerk: Person, kiosk: Person
+) -> None:
+    item = api.item(hall, "E")
+    said = {"priority": "with_infant"}  # 20 minutes, where 70 years give 30
+    for who in (clerk, kiosk):
+        ticket = await given(who, hall, item, id_number=an_id_number(SEVENTY_TODAY), **said)
+        assert ticket["priority"] == {"kind": "elderly", "confirmed": True}
+
+
+async def test_an_age_that_her_number_contradicts_is_refused(
+    api: Api, hall: str, clerk: Person, kiosk: Person
+) -> None:
+    said = {"id_number": an_id_number(SIXTY_NINE), "priority": "elderly"}
+    for who in (clerk, kiosk):
+        reply = await give(who, hall, api.item(hall, "E"), **said)
+        assert code_of(reply) == (422, "claim_not_true")
+    assert (await given(clerk, hall, api.item(hall, "E"), priority="elderly"))["ahead"] == 0
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+async def test_an_item_that_asks_for_a_real_name_asks_for_an_id_number(
+    api: Api, hall: str, clerk: Person, kiosk: Person
+) -> None:
+    item = api.item(hall, "A", level=2)
+    for who in (clerk, kiosk):
+        assert code_of(await give(who, hall, item, name=NAME)) == (422, "id_number_required")
+        # Whoever shows her card is known well enough, whatever her account has proven.
+        assert (await give(who, hall, item, id_number=an_id_number())).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pointer"),
+    [
+        ({"id_number": "441900199003070017"}, "/id_number"),
+        ({"id_number": "441900199013070016"}, "/id_number"),
+        ({"id_number": "hello"}, "/id_number"),
+        ({"id_number": ""}, "/id_number"),
+        ({"id_number": 441900199003070016}, "/id_number"),
+        ({"id_type": "passport"}, "/id_type"),
+        ({"id_type": "library_card", "id_number": "A1"}, "/id_type"),
+        ({"name": " "}, "/name"),
+        ({"name": "长" * 61}, "/name"),
+        ({"phone": "12345"}, "/phone"),
+        ({"priority": "vip"}, "/priority"),
+        ({"place": {"lat": 22.8, "lng": 113.6}}, "/place"),
+    ],
+)
+async def test_what_is_wrong_is_named_and_nothing_is_given(
+    api: Api, hall: str, kiosk: Person, wrong: dict[str, Any], pointer: str
+) -> None:
+    reply = await give(kiosk, hall, api.item(hall, "E"), **wrong)
+    assert code_of(reply) == (422, "invalid_request"), reply.text
+    assert reply.json()["errors"][0]["pointer"] == pointer
+    assert (await given(kiosk, hall, api.item(hall, "E")))["number"] == "E001"
+
+
+async def test_other_documents_are_read_too(api: Api, hall: str, kiosk: Person) -> None:
+    item, said = api.item(hall, "E"), {"id_type": "hm_travel_permit", "id_number": "H12345678"}
+    await given(kiosk, hall, item, **said)
+    assert code_of(await give(kiosk, hall, item, **said)) == (409, "already_in_line")
+
+
+async def test_all_faults_are_named_at_once(api: Api, hall: str, kiosk: Person) -> None:
+    wrong = {"id_number": "1", "name": " ", "phone": "2"}
+    reply = await give(kiosk, hall, api.item(hall, "E"), **wrong)
+    named = [fault["pointer"] for fault in reply.json()["errors"]]
+    assert named == ["/id_number", "/name", "/phone"]
+
+
+async def test_who_may_not_gives_out_no_number(api: Api, hall: str) -> None:
+    item, other = api.item(hall, "E"), await api.quiet_hall()
+    lin, far = await api.citizen(), await api.clerk(other)
+    assert code_of(await give(lin, hall, item)) == (403, "not_allowed")
+    assert code_of(await give(far, hall, item)) == (403, "not_allowed")
+    nobody = await api.http.post(f"/api/v1/halls/{hall}/tickets", json={"item": item})
+    assert code_of(nobody) == (401, "not_signed_in")
+
+
+async def test_the_line_refuses_as_it_does_on_the_phone(
+    api: Api, hall: str, clerk: Person, kiosk: Person
+) -> None:
+    item, entry = api.item(hall, "E"), api.services.directory.hall(hall)
+    assert code_of(await give(clerk, hall, "no-such-item")) == (404, "not_found")
+    not_here = next(code for code in api.services.directory.items if code not in entry.offers)
+    assert code_of(await give(clerk, hall, not_here)) == (422, "item_not_offered")
+    async with transaction() as tx:
+        await tx.run("UPDATE line SET waiting_limit = 1 WHERE id = $1", entry.lines["E"].id)
+    await given(kiosk, hall, item)
+    for more in ({}, {"id_number": an_id_number()}):
+        assert code_of(await give(kiosk, hall, item, **more)) == (409, "line_full")
+    async with transaction() as tx:
+        await tx.run("UPDATE line SET state = 'paused' WHERE id = $1", entry.lines["E"].id)
+    for more in ({}, {"id_number": an_id_number()}):
+        assert code_of(await give(clerk, hall, item, **more)) == (409, "line_closed")
+    api.turn_clock("2026-11-22T23:00:00+08:00")
+    for more in ({}, {"name": NAME}):
+        assert code_of(await give(clerk, hall, item, **more)) == (409, "hall_closed")
+
+
+# --- once, and at what cost -----------------------------------------------------------------------
+
+
+async def test_the_same_key_gets_the_same_ticket(
+    api: Api, hall: str, clerk: Person, kiosk: Person
+) -> None:
+    path, item = f"/halls/{hall}/tickets", api.item(hall, "E")
+    for body in ({"item": item}, {"item": item, "id_number": an_id_number(), "name": NAME}):
+        key = f"print-{len(body)}"
+        first, second = await gather(
+            *(kiosk.post(path, body, Idempotency_Key=key) for _ in range(2))
+        )
+        assert (first.status_code, first.json()) == (201, second.json())
+        other = await kiosk.post(path, {"item": item, "phone": PHONE}, Idempotency_Key=key)
+        assert code_of(other) == (422, "idempotency_key_reused")
+        assert (await clerk.post(path, {"item": item}, Idempotency_Key=key)).status_code == 201
+
+
+async def test_a_number_for_nobody_costs_two_statements_and_for_somebody_eight(
+    api: Api, hall: str, clerk: Person
+) -> None:
+    item = api.item(hall, "E")
+
+    async def cost(**more: Any) -> int:
+        spent = []
+        for _ in range(3):
+            known = {"id_number": an_id_number()} if "id_number" in more else {}
+            reply, statements = await api.statements(give(clerk, hall, item, **{**more, **known}))
+            assert reply.status_code == 201
+            spent.append(statements)
+        return min(spent)
+
+    assert await cost() <= 2
+    assert await cost(id_number=True) <= 7
+    assert await cost(id_number=True, name=NAME) <= 8
