@@ -10,7 +10,7 @@ from models.sessions import PersonKind
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0012_the_line")]
+    dependencies = [("models", "0013_days_edges")]
 
     initial = False
 
