@@ -9,7 +9,7 @@ moved meanwhile nothing is written, and `decide` begins again.
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -44,11 +44,13 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The first waiting ticket of a line."""
+    """The first waiting ticket of a line; see `scheduler.discipline.First`."""
 
     id: UUID
     line: str
     rank_time: datetime
+    own: bool = True
+    help_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,14 @@ class CounterFacts:
 MAY_CALL = """(ticket.counter_id IS NULL OR ticket.counter_id = {counter} OR NOT EXISTS (
                       SELECT 1 FROM counter other WHERE other.id = ticket.counter_id
                       AND other.state = 'open' AND line.code = ANY(other.serving) OFFSET 0))"""
+
+# Whether a `line` is one that a counter serves at a moment: its overflow is not asked for skills.
+SERVES = """(line.code = ANY({counter}.serving)
+                   OR {counter}.code = ANY(line.overflow) AND {at} < line.overflow_until)"""
+# Whether a `ticket` of a `line` that a counter serves counts as of a line of its own.
+IS_OWN = """(line.code <> ALL({counter}.helps)
+                   OR ticket.counter_id IS NOT DISTINCT FROM {counter}.id
+                   OR {counter}.code = ANY(line.overflow) AND {at} < line.overflow_until)"""
 
 Row = TypeVar("Row")
 TRIES_BEFORE_LOCKING = 3
@@ -158,35 +168,41 @@ async def open_ticket_of(citizen_id: UUID, item_id: UUID) -> UUID | None:
 
 
 async def counter_facts(
-    hall_id: UUID, code: str, *, tx: Transaction | None = None
+    hall_id: UUID, code: str, *, now: datetime, tx: Transaction | None = None
 ) -> CounterFacts | None:
-    """What decides what a counter may do; None when the hall has no such counter.
+    """What decides what a counter may do now; None when the hall has no such counter.
 
     It costs the same however long the lines are: only the head of each is read.
     """
     found = await rows(
         """
         SELECT c.id, c.state, busy.id AS ticket_id, busy.state AS ticket_state,
-               head.id AS head_id, head.line, head.rank_time
+               head.id AS head_id, head.line, head.rank_time, head.own, head.help_after
         FROM counter c
         LEFT JOIN ticket busy ON busy.counter_id = c.id AND busy.state IN ('called', 'serving')
         LEFT JOIN LATERAL (
-            SELECT first.id, line.code AS line, first.rank_time
+            SELECT ticket.id, line.code AS line, ticket.rank_time,
+                   make_interval(mins => line.help_after_min) AS help_after, """
+        + IS_OWN.format(counter="c", at="$3")
+        + """ AS own
             FROM line
             CROSS JOIN LATERAL (
-                SELECT id, rank_time FROM ticket
+                SELECT id, rank_time, counter_id FROM ticket
                 WHERE ticket.line_id = line.id AND ticket.state = 'waiting'
                   AND """
         + MAY_CALL.format(counter="c.id")
         + """
                 ORDER BY rank_time, id LIMIT 1
-            ) first
-            WHERE line.hall_id = c.hall_id AND line.code = ANY(c.serving)
+            ) ticket
+            WHERE line.hall_id = c.hall_id AND """
+        + SERVES.format(counter="c", at="$3")
+        + """
         ) head ON true
         WHERE c.hall_id = $1 AND c.code = $2
         """,
         hall_id,
         code,
+        now,
         tx=tx,
     )
     if not found:
@@ -198,7 +214,7 @@ async def counter_facts(
         ticket_id=row["ticket_id"],
         ticket_state=TicketState(row["ticket_state"]) if row["ticket_state"] else None,
         heads=tuple(
-            Head(each["head_id"], each["line"], each["rank_time"])
+            Head(each["head_id"], each["line"], each["rank_time"], each["own"], each["help_after"])
             for each in found
             if each["head_id"]
         ),

@@ -72,6 +72,12 @@ class Line(Model):
     issuing_until = fields.DatetimeField(null=True)
     # With so many waiting the line takes nobody else; null means no limit.
     waiting_limit = fields.IntField(null=True)
+    # Whoever has waited longer than so many minutes is called by counters that only help this line
+    # as by its own; null means that these call from it only when nobody waits in theirs.
+    help_after_min = fields.IntField(null=True)
+    # The codes of counters that serve it too, as one of their own, until that moment.
+    overflow = ArrayField(element_type="text", db_default=[])
+    overflow_until = fields.DatetimeField(null=True)
     # The number given last, when, and on which business day: numbers begin anew each day.
     last_sequence = fields.IntField(default=0)
     last_issued_at = fields.DatetimeField(null=True)
@@ -83,23 +89,77 @@ class Line(Model):
 
 
 class Counter(Model):
-    """A counter 窗口. `skills` are the line codes it may serve, its own first."""
+    """A counter 窗口. `skills` are the line codes it may serve, its own first.
+
+    `helps` are those of them that are not its own: it calls from these when nobody waits in its
+    own, or when somebody has waited too long (`Line.help_after_min`).
+    """
 
     id = fields.UUIDField(primary_key=True)
     hall: fields.ForeignKeyRelation[Hall] = fields.ForeignKeyField("models.Hall", "counters")
     code = fields.CharField(max_length=8)
     name = fields.CharField(max_length=80)
     skills = ArrayField(element_type="text")
+    helps = ArrayField(element_type="text", db_default=[])
+    # How often its skills were changed: whoever changes them may say what she has seen.
+    skills_version = fields.IntField(db_default=0)
     # The line codes it serves now: its skills, or the part of them named when it opened.
     serving = ArrayField(element_type="text")
     state = fields.CharEnumField(CounterState, default=CounterState.CLOSED, max_length=16)
     pause_reason = fields.CharField(max_length=200, null=True)
     # The business day it was opened on: the day's end closes what nobody closed.
     opened_on = fields.DateField(null=True)
+    # The member of staff who works at it, and since when; nobody while it is closed.
+    staffed_by = fields.UUIDField(null=True)
+    staffed_since = fields.DatetimeField(null=True)
 
     class Meta:
         table = "counter"
         constraints = (UniqueConstraint(fields=("hall_id", "code"), name="counter_code_once"),)
+
+
+class Announcement(Model):
+    """What a hall tells everybody on its board, until a moment."""
+
+    id = fields.UUIDField(primary_key=True)
+    hall: fields.ForeignKeyRelation[Hall] = fields.ForeignKeyField("models.Hall", "announcements")
+    text = fields.CharField(max_length=200)
+    text_en = fields.CharField(max_length=400, null=True)
+    # The part of the hall that it is for; null means all of it.
+    zone = fields.CharField(max_length=40, null=True)
+    made_at = fields.DatetimeField()
+    made_by = fields.UUIDField()
+    until = fields.DatetimeField()
+
+    class Meta:
+        table = "announcement"
+        indexes = (("hall_id", "until"),)
+
+
+class Alert(Model):
+    """A clerk's emergency call. It stands until a manager has acknowledged it."""
+
+    id = fields.UUIDField(primary_key=True)
+    hall: fields.ForeignKeyRelation[Hall] = fields.ForeignKeyField("models.Hall", "alerts")
+    counter: fields.ForeignKeyRelation[Counter] = fields.ForeignKeyField("models.Counter", "alerts")
+    note = fields.CharField(max_length=200, null=True)
+    raised_at = fields.DatetimeField()
+    raised_by = fields.UUIDField()
+    # How often the counter has called since; each time managers are told again.
+    calls = fields.IntField()
+    acknowledged_at = fields.DatetimeField(null=True)
+    acknowledged_by = fields.UUIDField(null=True)
+
+    class Meta:
+        table = "alert"
+        indexes = (("hall_id", "id"),)
+        constraints = (
+            UniqueConstraint(
+                fields=("counter_id",),
+                name="alert_open_once",
+                condition="acknowledged_at IS NULL",
+            ),
+        )
 
 
 class Opening(Model):

@@ -30,6 +30,7 @@ TELLS = {
     Move.MISS: "she has not come",
     Move.RETURN: "she comes back within the hall's grace; she waits from now and a penalty later",
     Move.TRANSFER: "a clerk sends her to another line, counter or hall; her rank time stays",
+    Move.RETURN_TO_LINE: "the counter closes before she has come; she waits in her place as before",
     Move.MOVE: "she goes to another hall; her rank time stays",
     Move.REROUTE: "her line is stopped and another takes her; her rank time stays",
     Move.STAY: "her line is stopped and nobody else takes her: she waits on, and is told why",

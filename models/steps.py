@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from models.database import Transaction, rows
-from models.decisions import MAY_CALL
+from models.decisions import IS_OWN, MAY_CALL, SERVES
 from models.proxies import TAKEN_FOR
 from models.tickets import Actor, Move, TicketState, after
 from models.together import BUSY, LOCKED, Busy, Patience, Together
@@ -93,11 +93,13 @@ _ONE_TICKET = _statements(
         FROM step JOIN locked ON locked.id = step.hall_id
     )""",
 )
-# The published order itself: the lowest rank time of all lines that the counter serves.
+# The published order itself, `scheduler.discipline.next_up`: the lowest rank time of the counter's
+# own lines, and of those that it helps where nobody waits in these or somebody has too long.
 _CALL_FIRST = _statements(
     key="text",
     target="""place AS (
-        SELECT step.nth, counter.id, counter.hall_id, counter.serving
+        SELECT step.nth, step.at, counter.id, counter.hall_id, counter.code, counter.serving,
+               counter.helps
         FROM step
         JOIN locked ON locked.id = step.hall_id
         JOIN counter ON counter.hall_id = step.hall_id AND counter.code = step.key
@@ -109,17 +111,25 @@ _CALL_FIRST = _statements(
         SELECT place.nth, first.id, place.id AS counter_id
         FROM place
         CROSS JOIN LATERAL (
-            SELECT head.id FROM line
+            SELECT ticket.id FROM line
             CROSS JOIN LATERAL (
-                SELECT id, rank_time FROM ticket
+                SELECT id, rank_time, counter_id FROM ticket
                 WHERE ticket.line_id = line.id AND ticket.state = 'waiting'
                   AND """
     + MAY_CALL.format(counter="place.id")
     + """
                 ORDER BY rank_time, id LIMIT 1
-            ) head
-            WHERE line.hall_id = place.hall_id AND line.code = ANY(place.serving)
-            ORDER BY head.rank_time, head.id LIMIT 1
+            ) ticket
+            WHERE line.hall_id = place.hall_id AND """
+    + SERVES.format(counter="place", at="place.at")
+    + """
+            ORDER BY (
+                """
+    + IS_OWN.format(counter="place", at="place.at")
+    + """
+                OR place.at - ticket.rank_time > make_interval(mins => line.help_after_min)
+            ) IS TRUE DESC, ticket.rank_time, ticket.id
+            LIMIT 1
         ) first
     )""",
 )
@@ -211,7 +221,7 @@ async def make(
 async def call_first(
     counter: str, step: Step, *, tx: Transaction | None = None
 ) -> asyncpg.Record | None:
-    """Call the first, by rank time, of all lines that an open counter serves.
+    """Call whom `scheduler.discipline.next_up` names, of all lines that an open counter serves.
 
     None when there is nobody, the counter is not open and free, or another call was faster. Of two
     calls at once for one counter the slower violates `ticket_at_counter_once`. Without a

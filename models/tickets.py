@@ -41,6 +41,7 @@ class Move(StrEnum):
     RESUME = "resume"
     RETURN = "return"  # she was missed, and came back in time
     TRANSFER = "transfer"  # the clerk sends her to another line, counter or hall
+    RETURN_TO_LINE = "return_to_line"  # the counter that called her closes before she has come
     MOVE = "move"  # she goes to another hall
     REROUTE = "reroute"  # her line is stopped, and another takes her
     STAY = "stay"  # her line is stopped, and nobody else takes her
@@ -65,6 +66,7 @@ TRANSITIONS: dict[tuple[TicketState, Move], TicketState] = {
     (_S.CALLED, Move.RECALL): _S.CALLED,
     (_S.CALLED, Move.START): _S.SERVING,
     (_S.CALLED, Move.TRANSFER): _S.WAITING,
+    (_S.CALLED, Move.RETURN_TO_LINE): _S.WAITING,
     (_S.SERVING, Move.TRANSFER): _S.WAITING,
     (_S.SERVING, Move.PARK): _S.PARKED,
     (_S.PARKED, Move.RESUME): _S.SERVING,

@@ -9,6 +9,10 @@ ticket id, which rises with time. The rank time of
 - who lets people pass is that of the last of them, or a microsecond later;
 - who moves, or is sent on, is what it was.
 
+A counter calls from the lines of its own. Of those that it only helps it calls when nobody waits in
+its own, so that no counter is idle while somebody waits whom it could serve; and as from its own
+whoever has waited longer than her line's limit, or was sent to just this counter.
+
 Nobody starves. A rank time never lies more than a hall's `most_credit_min` before the moment at
 which its holder joined, so whoever joins more than that after you comes after you: those who may
 ever be ahead of you are few and known, and waiting makes you older than everybody new.
@@ -84,6 +88,18 @@ class Ranked(Protocol):
         """Its place in the published order."""
 
 
+class First(Ranked, Protocol):
+    """The first of a line, as a counter finds her that may call her."""
+
+    @property
+    def own(self) -> bool:
+        """Whether she is of a line of its own, or sent to it; else it only helps her line."""
+
+    @property
+    def help_after(self) -> timedelta | None:
+        """How long people of her line wait until counters that help it call as from their own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A place in the line, and how it came about."""
@@ -96,11 +112,26 @@ class Place:
 
 
 Waiting = TypeVar("Waiting", bound=Ranked)
+Head = TypeVar("Head", bound=First)
 
 
-def next_up(heads: Iterable[Waiting]) -> Waiting | None:
-    """The one to call, from the first of each line a counter serves; None when nobody waits."""
-    return min(heads, key=lambda head: (head.rank_time, head.id), default=None)
+def next_up(heads: Iterable[Head], now: datetime) -> Head | None:
+    """The one to call, from the first of each line a counter serves; None when nobody waits.
+
+    `models.steps` says the same in SQL; a test compares the two.
+    """
+    return min(
+        heads,
+        key=lambda head: (not counts_as_own(head, now), head.rank_time, head.id),
+        default=None,
+    )
+
+
+def counts_as_own(head: First, now: datetime) -> bool:
+    """Whether a counter calls her in the order of its own lines, also when it only helps hers."""
+    if head.own or head.help_after is None:
+        return head.own
+    return now - head.rank_time > head.help_after
 
 
 def with_credit(rank_time: datetime, priority: str, rules: Rules) -> datetime:

@@ -25,6 +25,7 @@ from server.board import routes as board
 from server.clock import Clock
 from server.counters import more_routes as attending
 from server.counters import routes as counters
+from server.counters import staffing_routes as staffing
 from server.halls import items
 from server.halls import routes as halls
 from server.halls.directory import LOOK_EVERY_S, Directory, newer_directory, read_directory
@@ -88,6 +89,7 @@ BLUEPRINTS = (
     kiosks.bp,
     counters.bp,
     attending.bp,
+    staffing.bp,
     socket.bp,
     routes_client.bp,
     routes_browser.bp,

@@ -147,6 +147,7 @@ STAFF_AT_ALL = staff(*Role, before_duty=True)
 CLERK = staff(Role.CLERK, Role.HALL_MANAGER, Role.SUPERVISOR, Role.ADMIN)
 # Who gives out numbers where people come in: a clerk at the help desk, a kiosk.
 AT_THE_HALL = staff(Role.CLERK, Role.HALL_MANAGER, Role.SUPERVISOR, Role.ADMIN, kiosks=True)
+# Who arranges what a hall does.
 HALL_ADMIN = staff(Role.HALL_MANAGER, Role.ADMIN)
 # Accounts reach everywhere, so who makes them must too.
 ACCOUNTS_ADMIN = staff(Role.ADMIN, everywhere=True)

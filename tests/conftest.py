@@ -61,6 +61,8 @@ class Api:
     http: httpx.AsyncClient
     settings: Settings
     projector: Projector
+    # What the city's files say that each hall's counters serve, as they write it.
+    skills: dict[str, dict[str, str]]
     halls_in_use: int = 0
     clerks: dict[str, Person] = field(default_factory=dict)
 
@@ -84,6 +86,13 @@ class Api:
             self.clerks[hall] = await a_member_of_staff(self.http, f"clerk.{hall}.01")
         return self.clerks[hall]
 
+    async def manager(self, hall: str) -> Person:
+        """The hall's manager, signed in once."""
+        name = f"manager.{hall}"
+        if name not in self.clerks:
+            self.clerks[name] = await a_member_of_staff(self.http, name)
+        return self.clerks[name]
+
     async def quiet_hall(self) -> str:
         """A hall with all four lines A, B, D, E where nothing has happened yet."""
         hall = f"dg-{(1, 2, 3, 24, 23)[self.halls_in_use % 5]:02d}"
@@ -103,11 +112,19 @@ class Api:
                 [row["id"] for row in gone],
             )
             await tx.run(
-                "UPDATE counter SET state = 'closed', serving = skills WHERE hall_id = $1", entry.id
+                "UPDATE counter c SET state = 'closed', skills = file.lines, serving = file.lines,"
+                " helps = '{}', staffed_by = NULL"
+                " FROM (SELECT code, string_to_array(lines, '+') AS lines"
+                "       FROM unnest($2::text[], $3::text[]) AS f (code, lines)) file"
+                " WHERE c.hall_id = $1 AND c.code = file.code",
+                entry.id,
+                list(self.skills[hall]),
+                list(self.skills[hall].values()),
             )
             await tx.run(
                 "UPDATE line SET state = 'open', waiting_limit = NULL, last_sequence = 0,"
-                " last_issued_at = NULL"
+                " last_issued_at = NULL, reason = NULL, reason_en = NULL, help_after_min = NULL,"
+                " overflow = '{}', overflow_until = NULL"
                 " WHERE hall_id = $1",
                 entry.id,
             )
@@ -188,7 +205,11 @@ async def api(
             projector = Projector(room.valkey, room.directory, room.clock)
             worker = asyncio.create_task(projector.run_forever())
             await until(lambda: len(room.feed.memory.halls) == len(room.directory.halls))
-            yield Api(url, sandbox_url, application, http, settings, projector)
+            skills = {
+                hall.code: {counter.code: "+".join(counter.lines) for counter in hall.counters}
+                for hall in files.halls
+            }
+            yield Api(url, sandbox_url, application, http, settings, projector, skills)
             worker.cancel()
             with suppress(asyncio.CancelledError):
                 await worker

@@ -62,6 +62,9 @@ class Person:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.http.post(f"/api/v1{path}", json=body, headers={**self.headers, **named})
 
+    async def put(self, path: str, body: Any = None) -> httpx.Response:
+        return await self.http.put(f"/api/v1{path}", json=body, headers=self.headers)
+
     async def delete(self, path: str) -> httpx.Response:
         return await self.http.delete(f"/api/v1{path}", headers=self.headers)
 

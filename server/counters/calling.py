@@ -26,7 +26,7 @@ from server.live.state import TicketView
 async def call_next(
     hall: HallEntry, counter: str, who: Principal, *, now: datetime, feed: Feed
 ) -> TicketView:
-    """Call the first person, by rank time, of all lines this counter serves.
+    """Call the first person of the lines this counter serves, as the published rule has it.
 
     Raises NotFound, NobodyWaiting, or WrongState when the counter is not open or not free.
     """
@@ -36,10 +36,10 @@ async def call_next(
     async def call(tx: Transaction | None) -> asyncpg.Record | None:
         if row := await steps.call_first(counter, step, tx=tx):
             return row
-        facts = await _counter(hall, counter, tx)
+        facts = await _counter(hall, counter, tx, now)
         if facts.state is not CounterState.OPEN or facts.ticket_id is not None:
             raise WrongState("the counter is not open and free")
-        if next_up(facts.heads) is None:
+        if next_up(facts.heads, now) is None:
             raise NobodyWaiting
         return None
 
@@ -66,7 +66,7 @@ async def move_current(
     async def act(tx: Transaction | None) -> asyncpg.Record | None:
         if row := await steps.move_at(counter, step, tx=tx):
             return row
-        facts = await _counter(hall, counter, tx)
+        facts = await _counter(hall, counter, tx, now)
         if facts.ticket_state is not step.before:
             raise WrongState("nobody at the counter is at that point")
         return None
@@ -115,8 +115,10 @@ async def _tell(row: asyncpg.Record, hall: HallEntry, feed: Feed) -> TicketView:
     return view
 
 
-async def _counter(hall: HallEntry, code: str, tx: Transaction | None) -> CounterFacts:
-    facts = await decisions.counter_facts(hall.id, code, tx=tx)
+async def _counter(
+    hall: HallEntry, code: str, tx: Transaction | None, now: datetime
+) -> CounterFacts:
+    facts = await decisions.counter_facts(hall.id, code, now=now, tx=tx)
     if facts is None:
         raise NotFound(("没有这个窗口。", "There is no such counter."))
     return facts

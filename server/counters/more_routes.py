@@ -4,9 +4,8 @@ from sanic import Blueprint, Request
 
 from server.auth import CLERK, Principal
 from server.counters import attending
-from server.counters.attending import At
 from server.counters.refusals import NobodyParked, NothingToUndo, RecallLimit
-from server.counters.routes import AT_COUNTER, COUNTER
+from server.counters.routes import AT_COUNTER, COUNTER, at_counter
 from server.counters.views import Resume, TransferTo
 from server.endpoint import endpoint
 from server.errors import InvalidRequest, NotFound, WrongStateRefusal
@@ -35,7 +34,9 @@ _ONE_OF = (
 )
 async def recall(request: Request, who: Principal, hall: str, counter: str) -> TicketView:
     """Call the person again who has not come; as often as the hall allows, then mark her missed."""
-    return await attending.recall(_at(request, who, hall, counter), feed=services(request).feed)
+    return await attending.recall(
+        at_counter(request, who, hall, counter), feed=services(request).feed
+    )
 
 
 @endpoint(
@@ -54,7 +55,7 @@ async def resume(
     request: Request, who: Principal, hall: str, counter: str, body: Resume
 ) -> TicketView:
     """Go on with a parked person: the one of a number, or the first that this counter parked."""
-    at = _at(request, who, hall, counter)
+    at = at_counter(request, who, hall, counter)
     return await attending.resume(at, body.number, feed=services(request).feed)
 
 
@@ -86,7 +87,7 @@ async def transfer(
     Where the line changes she gets its next number. A counter that she is sent to alone calls her,
     as long as it is open and serves the line.
     """
-    at, room = _at(request, who, hall, counter), services(request)
+    at, room = at_counter(request, who, hall, counter), services(request)
     match body:
         case TransferTo(line=str(line), counter=None, hall=None):
             return await attending.to_line(at, line, feed=room.feed)
@@ -110,9 +111,6 @@ async def transfer(
 )
 async def undo(request: Request, who: Principal, hall: str, counter: str) -> TicketView:
     """Take back what the counter did last, within 30 seconds: all stands as it did before."""
-    return await attending.undo(_at(request, who, hall, counter), feed=services(request).feed)
-
-
-def _at(request: Request, who: Principal, hall: str, counter: str) -> At:
-    room = services(request)
-    return At(room.directory.hall(hall), counter, who, room.clock.now())
+    return await attending.undo(
+        at_counter(request, who, hall, counter), feed=services(request).feed
+    )

@@ -1,16 +1,23 @@
-"""Opening, pausing and closing a counter."""
+"""Opening, pausing and closing a counter, and who works at it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from uuid import UUID
 
-from models import decisions
+import asyncpg
+
+from models import decisions, standing
+from models.audit import Entry, record
 from models.database import Transaction
 from models.halls import CounterState
-from models.tickets import WrongState
+from models.history import Happened
+from models.tickets import Actor, Move, TicketState, WrongState
 from scheduler.calendar import business_day
+from server.clock import microseconds
+from server.counters.attending import At
+from server.counters.looking import no_counter, one_counter
+from server.counters.refusals import LineNotServed, StaffedByAnother
 from server.counters.views import CounterView
-from server.errors import NotFound, Refusal
-from server.halls.directory import HallEntry
 from server.live.feed import Feed
 from server.live.memory import Change
 
@@ -22,57 +29,144 @@ _FROM = {
 }
 
 
-class LineNotServed(Refusal):
-    """The counter has no skill for a line it was asked to serve."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A counter whose hall this transaction holds."""
 
-    status, code = 422, "line_not_served"
-    sentence = ("该窗口不能办理此队列。", "This counter cannot serve that line.")
+    id: UUID
+    state: CounterState
+    skills: list[str]
+    staffed_by: UUID | None
+    staff_name: str | None
+
+    def check_staffed_by(self, who: UUID) -> None:
+        """Raise StaffedByAnother where somebody else works at it."""
+        if self.staffed_by not in (None, who):
+            name = self.staff_name or ""
+            raise StaffedByAnother(
+                (f"该窗口现由{name}值守。", f"{name} is working at this counter.")
+            )
 
 
-async def set_state(
-    hall: HallEntry,
-    counter: str,
-    state: CounterState,
-    *,
-    now: datetime,
-    feed: Feed,
-    lines: Sequence[str] | None = None,
-    reason: str | None = None,
+async def open_counter(
+    at: At, *, lines: Sequence[str] | None, take_over: bool, feed: Feed
 ) -> CounterView:
-    """Open (for all its lines, or the named ones), pause or close a counter.
+    """Open for all its lines or those named, and staff it; whoever is at it stays there.
 
-    Raises NotFound, LineNotServed, or WrongState: also for closing while somebody is at it.
+    Raises NotFound, LineNotServed, or StaffedByAnother unless it is taken over.
     """
-    async with decisions.deciding_in(hall.id) as tx:
-        row = await tx.row(
-            "SELECT id, code, name, skills, serving, state FROM counter"
-            " WHERE hall_id = $1 AND code = $2",
-            hall.id,
-            counter,
-        )
-        if row is None:
-            raise NotFound(("没有这个窗口。", "There is no such counter."))
-        if CounterState(row["state"]) not in _FROM[state]:
-            raise WrongState(f"{state} from {row['state']}")
-        if state is CounterState.CLOSED:
-            await _refuse_while_busy(tx, hall, counter)
-        serving = _chosen(row["skills"], lines) if state is CounterState.OPEN else row["serving"]
+    async with decisions.deciding_in(at.hall.id) as tx:
+        counter = await hold(tx, at, CounterState.OPEN)
+        taken = counter.staffed_by not in (None, at.who.id)
+        if not take_over:
+            counter.check_staffed_by(at.who.id)
         await tx.run(
             """
-            UPDATE counter SET state = $2, serving = $3, pause_reason = $4,
-                opened_on = coalesce($5, opened_on)
+            UPDATE counter SET state = 'open', serving = $2, pause_reason = NULL, opened_on = $3,
+                staffed_by = $4,
+                staffed_since = CASE WHEN staffed_by = $4 THEN staffed_since ELSE $5 END
             WHERE id = $1
             """,
-            row["id"],
-            state.value,
-            serving,
-            reason,
-            business_day(now) if state is CounterState.OPEN else None,
+            counter.id,
+            _chosen(counter.skills, lines),
+            business_day(at.now),
+            at.who.id,
+            at.now,
         )
-    await feed.changed(Change(hall.code))
-    return CounterView(
-        row["code"], row["name"], state.value, list(row["skills"]), list(serving), reason
+        view = await one_counter(tx, at.hall.id, at.counter, now=at.now)
+        if taken:
+            await record_at(tx, at, "counter.taken_over", counter.id)
+    await feed.changed(Change(at.hall.code))
+    return view
+
+
+async def pause_counter(at: At, reason: str, *, feed: Feed) -> CounterView:
+    """Pause and say why. Whoever is at it is still served. Raises NotFound or WrongState."""
+    async with decisions.deciding_in(at.hall.id) as tx:
+        counter = await hold(tx, at, CounterState.PAUSED)
+        await pause(tx, counter.id, reason)
+        view = await one_counter(tx, at.hall.id, at.counter, now=at.now)
+    await feed.changed(Change(at.hall.code))
+    return view
+
+
+async def close_counter(at: At, *, feed: Feed) -> CounterView:
+    """Close it to everybody new. Raises NotFound, or WrongState when it is closed.
+
+    Who was called and has not come waits again, in her place; who is being served is served to the
+    end: start, finish, park and sending on do not ask whether the counter is open.
+    """
+    async with decisions.deciding_in(at.hall.id) as tx:
+        counter = await hold(tx, at, CounterState.CLOSED)
+        returned = await _back_to_line(tx, at, counter.id)
+        await tx.run(
+            """
+            UPDATE counter SET state = 'closed', pause_reason = NULL,
+                staffed_by = NULL, staffed_since = NULL
+            WHERE id = $1
+            """,
+            counter.id,
+        )
+        view = await one_counter(tx, at.hall.id, at.counter, now=at.now)
+    moved = [Change(at.hall.code, returned["id"], returned["version"])] if returned else []
+    await feed.changed(Change(at.hall.code), *moved)
+    return view
+
+
+async def _back_to_line(tx: Transaction, at: At, counter_id: UUID) -> asyncpg.Record | None:
+    """Let whoever is called to the counter wait again as she did; None when nobody is called."""
+    held = await standing.hold_at(tx, counter_id)
+    if held is None or held.now.state is not TicketState.CALLED:
+        return None
+    return await standing.make(
+        tx,
+        held,
+        Happened(
+            Move.RETURN_TO_LINE,
+            TicketState.WAITING,
+            at.now,
+            at.hall.id,
+            counter_id,
+            detail="counter_closed",
+        ),
+        version=microseconds(),
+        actor=Actor("staff", at.who.id),
+        on_behalf_of=held.on_behalf_of,
     )
+
+
+async def hold(tx: Transaction, at: At, wanted: CounterState | None = None) -> Held:
+    """The counter as it is now. Raises NotFound, or WrongState where `wanted` cannot follow."""
+    row = await tx.row(
+        """
+        SELECT c.id, c.state, c.skills, c.staffed_by, staff.name AS staff_name
+        FROM counter c LEFT JOIN staff ON staff.id = c.staffed_by
+        WHERE c.hall_id = $1 AND c.code = $2
+        """,
+        at.hall.id,
+        at.counter,
+    )
+    if row is None:
+        raise no_counter()
+    state = CounterState(row["state"])
+    if wanted is not None and state not in _FROM[wanted]:
+        raise WrongState(f"{wanted} from {state}")
+    return Held(row["id"], state, list(row["skills"]), row["staffed_by"], row["staff_name"])
+
+
+async def pause(tx: Transaction, counter_id: UUID, reason: str) -> None:
+    """Let an open counter take nobody new."""
+    await tx.run(
+        "UPDATE counter SET state = 'paused', pause_reason = $2 WHERE id = $1", counter_id, reason
+    )
+
+
+async def record_at(
+    tx: Transaction, at: At, action: str, counter_id: UUID, **detail: str | int | Sequence[str]
+) -> None:
+    """An entry in the audit log about a counter. Last before the commit."""
+    told = {"hall": at.hall.code, "counter": at.counter, **detail}
+    await record(tx, Entry(Actor("staff", at.who.id), action, "counter", counter_id, detail=told))
 
 
 def _chosen(skills: list[str], lines: Sequence[str] | None) -> list[str]:
@@ -86,9 +180,3 @@ def _chosen(skills: list[str], lines: Sequence[str] | None) -> list[str]:
             (f"该窗口不能办理队列 {named}。", f"This counter cannot serve {named}.")
         )
     return [code for code in skills if code in lines]
-
-
-async def _refuse_while_busy(tx: Transaction, hall: HallEntry, counter: str) -> None:
-    facts = await decisions.counter_facts(hall.id, counter, tx=tx)
-    if facts is not None and facts.ticket_id is not None:
-        raise WrongState("somebody is at the counter")

@@ -29,3 +29,34 @@ class NothingToUndo(Refusal):
 
     status, code = 409, "nothing_to_undo"
     sentence = ("没有可以撤销的操作。", "There is nothing to take back.")
+
+
+class LineNotServed(Refusal):
+    """The counter has no skill for a line it was asked to serve."""
+
+    status, code = 422, "line_not_served"
+    sentence = ("该窗口不能办理此队列。", "This counter cannot serve that line.")
+
+
+class StaffedByAnother(Refusal):
+    """Somebody else works at this counter: she hands it over, or it is taken over knowingly."""
+
+    status, code = 409, "staffed_by_another"
+    sentence = ("该窗口已有其他工作人员值守。", "Somebody else is working at this counter.")
+
+
+class SkillsChanged(Refusal):
+    """Somebody has changed this counter's skills since they were looked at."""
+
+    status, code = 409, "skills_changed"
+    sentence = (
+        "该窗口的业务已被他人调整，请刷新后再试。",
+        "Somebody has changed this counter's lines meanwhile; look again.",
+    )
+
+
+class LineUnserved(Refusal):
+    """A line would be left that no counter of the hall can serve."""
+
+    status, code = 409, "line_unserved"
+    sentence = ("调整后将有队列没有窗口办理。", "A line would be left that no counter serves.")

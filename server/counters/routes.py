@@ -2,13 +2,12 @@
 
 from sanic import Blueprint, Request
 
-from models.database import rows
-from models.halls import CounterState
 from models.tickets import Move
 from server.auth import CLERK, STAFF, Principal
-from server.counters import calling
-from server.counters.opening import LineNotServed, set_state
-from server.counters.refusals import NobodyWaiting
+from server.counters import calling, opening
+from server.counters.attending import At
+from server.counters.looking import counters_of
+from server.counters.refusals import LineNotServed, NobodyWaiting, StaffedByAnother
 from server.counters.views import CounterList, CounterView, Finish, OpenCounter, PauseCounter
 from server.endpoint import endpoint
 from server.errors import NotFound, WrongStateRefusal
@@ -32,26 +31,9 @@ AT_COUNTER = {"ahead": None, "called_at": "2026-11-23T09:42:10+08:00", "counter"
     refuses=[NotFound],
 )
 async def list_counters(request: Request, who: Principal, hall: str) -> CounterList:
-    """All counters of the hall with what they may and do serve."""
-    entry = services(request).directory.hall(hall)
-    found = await rows(
-        "SELECT code, name, state, skills, serving, pause_reason FROM counter"
-        " WHERE hall_id = $1 ORDER BY code",
-        entry.id,
-    )
-    return CounterList(
-        [
-            CounterView(
-                row["code"],
-                row["name"],
-                row["state"],
-                list(row["skills"]),
-                list(row["serving"]),
-                row["pause_reason"],
-            )
-            for row in found
-        ]
-    )
+    """All counters of the hall: what they may and do serve, who works there, who is at them."""
+    room = services(request)
+    return CounterList(await counters_of(room.directory.hall(hall).id, now=room.clock.now()))
 
 
 @endpoint(
@@ -63,20 +45,21 @@ async def list_counters(request: Request, who: Principal, hall: str) -> CounterL
     guard=CLERK,
     body=OpenCounter,
     returns=CounterView,
-    refuses=[NotFound, WrongStateRefusal, LineNotServed],
+    refuses=[NotFound, WrongStateRefusal, LineNotServed, StaffedByAnother],
 )
 async def open_counter(
     request: Request, who: Principal, hall: str, counter: str, body: OpenCounter
 ) -> CounterView:
-    """Open the counter for its lines, or for some of them; opening again changes the lines."""
-    room = services(request)
-    return await set_state(
-        room.directory.hall(hall),
-        counter,
-        CounterState.OPEN,
-        now=room.clock.now(),
-        feed=room.feed,
+    """Open the counter for its lines, or for some of them; opening again changes the lines.
+
+    Whoever opens it works there. Where somebody else does, say `take_over`; whoever is at the
+    counter stays there.
+    """
+    return await opening.open_counter(
+        at_counter(request, who, hall, counter),
         lines=body.lines,
+        take_over=body.take_over,
+        feed=services(request).feed,
     )
 
 
@@ -96,15 +79,8 @@ async def pause_counter(
     request: Request, who: Principal, hall: str, counter: str, body: PauseCounter
 ) -> CounterView:
     """Pause the counter and say why. Whoever is at it is still served."""
-    room = services(request)
-    return await set_state(
-        room.directory.hall(hall),
-        counter,
-        CounterState.PAUSED,
-        now=room.clock.now(),
-        feed=room.feed,
-        reason=body.reason,
-    )
+    at = at_counter(request, who, hall, counter)
+    return await opening.pause_counter(at, body.reason, feed=services(request).feed)
 
 
 @endpoint(
@@ -116,18 +92,16 @@ async def pause_counter(
     guard=CLERK,
     returns=CounterView,
     refuses=[NotFound, WrongStateRefusal],
-    example={"state": "closed", "serving": []},
+    example={"state": "closed", "staffed_by": None, "staffed_since": None},
 )
 async def close_counter(request: Request, who: Principal, hall: str, counter: str) -> CounterView:
-    """Close the counter; first finish whoever is at it."""
-    room = services(request)
-    return await set_state(
-        room.directory.hall(hall),
-        counter,
-        CounterState.CLOSED,
-        now=room.clock.now(),
-        feed=room.feed,
-    )
+    """Close the counter to everybody new.
+
+    Who was called and has not come waits again, in her place. Who is being served still is: finish
+    her here as usual.
+    """
+    at = at_counter(request, who, hall, counter)
+    return await opening.close_counter(at, feed=services(request).feed)
 
 
 @endpoint(
@@ -142,7 +116,11 @@ async def close_counter(request: Request, who: Principal, hall: str, counter: st
     example=AT_COUNTER | {"state": "called"},
 )
 async def call_next(request: Request, who: Principal, hall: str, counter: str) -> TicketView:
-    """Call whoever is first, by rank time, in the lines this counter serves."""
+    """Call whoever is first, by rank time, in the counter's own lines.
+
+    In lines that it only helps when nobody waits in its own, or somebody there has waited longer
+    than that line's limit.
+    """
     room = services(request)
     return await calling.call_next(
         room.directory.hall(hall), counter, who, now=room.clock.now(), feed=room.feed
@@ -214,6 +192,12 @@ async def mark_missed(request: Request, who: Principal, hall: str, counter: str)
 async def park(request: Request, who: Principal, hall: str, counter: str) -> TicketView:
     """The person served has to do something first; the counter is free meanwhile."""
     return await _move(request, who, hall, counter, Move.PARK)
+
+
+def at_counter(request: Request, who: Principal, hall: str, counter: str) -> At:
+    """A counter of a hall, as its routes name it. Raises NotFound when there is no such hall."""
+    room = services(request)
+    return At(room.directory.hall(hall), counter, who, room.clock.now())
 
 
 async def _move(

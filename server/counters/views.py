@@ -1,12 +1,19 @@
 """What the counter routes take and answer."""
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
 
 
-class CounterView(msgspec.Struct, frozen=True):
-    """A counter: `skills` are the lines it may serve, `serving` those it serves now."""
+class CounterView(msgspec.Struct, frozen=True, kw_only=True):
+    """A counter: `skills` are the lines it may serve, `serving` those of them it serves now.
+
+    Of its skills some are its `own`, the others it `helps`: it calls from these when nobody waits
+    in its own, or somebody has for longer than that line's limit. `overflow` are lines that it
+    serves besides, for a while, like its own. `number` is who is at it, also where it was closed
+    before she was done. `staffed_by` names who works at it. `version` rises with its skills.
+    """
 
     code: str
     name: str
@@ -14,6 +21,13 @@ class CounterView(msgspec.Struct, frozen=True):
     skills: list[str]
     serving: list[str]
     pause_reason: str | None
+    own: list[str]
+    helps: list[str]
+    overflow: list[str]
+    number: str | None
+    staffed_by: str | None
+    staffed_since: datetime | None
+    version: int
 
 
 class CounterList(msgspec.Struct, frozen=True):
@@ -23,8 +37,16 @@ class CounterList(msgspec.Struct, frozen=True):
     next_cursor: None = None
 
 
+LineCodes = Annotated[
+    list[Annotated[str, msgspec.Meta(min_length=1, max_length=4)]], msgspec.Meta(max_length=26)
+]
+
+
 class OpenCounter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which lines to serve; all the counter's skills when not given."""
+    """Which lines to serve; all the counter's skills when not given.
+
+    `take_over`: also where somebody else staffs it; whoever is at the counter stays there.
+    """
 
     lines: (
         Annotated[
@@ -33,6 +55,27 @@ class OpenCounter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ]
         | None
     ) = None
+    take_over: bool = False
+
+
+class HandOver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """To whom, by her user name; to whoever opens it next when not given."""
+
+    to: (
+        Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["clerk.dg-24.02"])]
+        | None
+    ) = None
+
+
+class ReassignSkills(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The lines that are a counter's own, and those that it helps, each in order of preference.
+
+    `version` is that of the counter as you saw it: when it has changed since, nothing is done.
+    """
+
+    own: LineCodes
+    helps: LineCodes = []
+    version: Annotated[int, msgspec.Meta(ge=0, examples=[3])] | None = None
 
 
 class PauseCounter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -69,7 +69,9 @@ _HALL = """
         JOIN counter c ON c.id = e.counter_id
         WHERE e.hall_id = $1 AND e.move IN ('call', 'recall') AND e.at >= $4
           AND NOT EXISTS (SELECT 1 FROM ticket_event u
-                          WHERE u.ticket_id = e.ticket_id AND u.undoes = e.id OFFSET 0)
+                          WHERE u.ticket_id = e.ticket_id
+                          AND (u.undoes = e.id OR u.move = 'return_to_line' AND u.id > e.id)
+                          OFFSET 0)
         ORDER BY e.at DESC, e.id DESC LIMIT $5) r) AS calls
 """.replace("{taken_for}", TAKEN_FOR).replace("{day_ended}", DAY_ENDED)
 

@@ -45,7 +45,8 @@ async def lapse_past_days(*, now: datetime, feed: Feed) -> int:
             # After their tickets, as by hand: a counter with somebody at it is not closed.
             await tx.run(
                 """
-                UPDATE counter SET state = 'closed', serving = skills, pause_reason = NULL
+                UPDATE counter SET state = 'closed', serving = skills, pause_reason = NULL,
+                    staffed_by = NULL, staffed_since = NULL
                 WHERE hall_id = $1 AND state <> 'closed' AND opened_on < $2
                 """,
                 hall["id"],

@@ -40,9 +40,10 @@ async def test_each_call_takes_whom_the_discipline_names(api: Api, seed: int) ->
     called = 0
     while called < PEOPLE:
         counter = chance.choice(counters)
-        facts = await decisions.counter_facts(hall_id, counter)
+        now = api.services.clock.now()
+        facts = await decisions.counter_facts(hall_id, counter, now=now)
         assert facts is not None
-        expected = next_up(facts.heads)
+        expected = next_up(facts.heads, now)
         reply = await clerk.at(hall, counter, "call-next")
         if expected is None:
             assert reply.json()["code"] == "nobody_waiting"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.decisions import Head
 from scheduler.discipline import (
     RULES,
     Place,
@@ -94,8 +95,8 @@ def place_of(one: Place) -> tuple[datetime, UUID]:
 
 def called(places: list[Place]) -> list[UUID]:
     """In which order everybody is called."""
-    waiting, order = list(places), []
-    while (first := next_up(waiting)) is not None:
+    waiting, order = [Head(one.id, "A", one.rank_time) for one in places], []
+    while (first := next_up(waiting, NINE)) is not None:
         waiting.remove(first)
         order.append(first.id)
     return order
