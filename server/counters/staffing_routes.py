@@ -25,7 +25,7 @@ bp = Blueprint("staffing", url_prefix="/api/v1")
     returns=CounterView,
     refuses=[NotFound, WrongStateRefusal, StaffedByAnother, InvalidRequest],
 )
-async def hand_over(
+async def hand_counter_over(
     request: Request, who: Principal, hall: str, counter: str, body: HandOver
 ) -> CounterView:
     """Give the counter to a colleague; whoever is at it stays there.

@@ -230,10 +230,11 @@ async def test_a_counter_that_closes_while_it_calls_leaves_nobody_standing_there
         called, closed = await gather(
             clerk.at(hall, counter, "call-next"), clerk.at(hall, counter, "close")
         )
-        assert {called.status_code, closed.status_code} == {200, 409}
-        assert "wrong_state" in {called.json().get("code"), closed.json().get("code")}
+        # Called first, she was sent back into the line; closed first, nobody was called.
+        assert closed.status_code == 200, closed.text
+        assert called.status_code == 200 or called.json()["code"] == "wrong_state"
         now = (await person.get(f"/tickets/{ticket['id']}")).json()
-        assert now["state"] == ("called" if called.status_code == 200 else "waiting")
+        assert (now["state"], now["counter"]) == ("waiting", None)
         assert (await person.post(f"/tickets/{ticket['id']}/cancel")).status_code == 200
         await clerk.at(hall, counter, "open", {"lines": [line]})
 
