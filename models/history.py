@@ -66,9 +66,7 @@ class NoHistory(Exception):
 
 
 # From these on she waits as somebody who was never called.
-BACK_IN_LINE = frozenset(
-    {Move.RETURN, Move.RETURN_TO_LINE, Move.TRANSFER, Move.MOVE, Move.REROUTE}
-)
+BACK_IN_LINE = frozenset({Move.RETURN, Move.RETURN_TO_LINE, Move.TRANSFER, Move.MOVE, Move.REROUTE})
 _ENDED = frozenset({TicketState.FINISHED, TicketState.MISSED, TicketState.CANCELLED})
 
 
