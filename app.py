@@ -58,6 +58,7 @@ from server.admin.seeding import has_demo_staff, seed_city
 from server.application import create_app
 from server.bench.bench import BenchFailed, Plan
 from server.bench.run import measure
+from server.collecting import collect_seldom
 from server.commands.audit import audit
 from server.commands.ground import Ground, console, fail
 from server.commands.keys import keys, sso_keys
@@ -189,6 +190,7 @@ def work() -> None:
 
     async def main() -> None:
         require_personal_keys(settings.personal_keys)
+        collect_seldom()
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
@@ -335,10 +337,9 @@ def api(fd: Annotated[int, typer.Option(help="The listening socket.")]) -> None:
     """One API process; `serve` and `demo` start these."""
     settings = read_settings()
     configure_logs(settings.log_level)
-    serve_here(
-        create_app(settings, open_platforms(platforms_or_exit(), settings.redis)),
-        socket.socket(fileno=fd),
-    )
+    sanic = create_app(settings, open_platforms(platforms_or_exit(), settings.redis))
+    sanic.after_server_start(lambda _: collect_seldom())
+    serve_here(sanic, socket.socket(fileno=fd))
 
 
 @cli.callback()

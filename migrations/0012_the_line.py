@@ -21,8 +21,11 @@ INDEXES = [
     # What a counter did last, which it may take back.
     "CREATE INDEX ticket_event_counter ON ticket_event (counter_id, id)"
     " WHERE counter_id IS NOT NULL",
+    # What has happened in a hall since somebody last looked.
+    "CREATE INDEX ticket_event_hall ON ticket_event (hall_id, id)",
 ]
 INDEXES_BEFORE = [
+    "DROP INDEX ticket_event_hall",
     "DROP INDEX ticket_event_counter",
     "DROP INDEX ticket_event_call",
     "CREATE INDEX ticket_event_call ON ticket_event (hall_id, at DESC, id DESC)"

@@ -117,7 +117,11 @@ class Together(Generic[Wish, Made]):
 
     async def _run(self, lane: _Lane[Wish, Made]) -> None:
         try:
-            while entries := self._take(lane):
+            while lane.waiting:
+                # Whoever is being read from a socket at this moment comes along.
+                await asyncio.sleep(0)
+                if not (entries := self._take(lane)):
+                    break
                 await self._make_some(entries, lane.patience)
         finally:
             lane.running = None

@@ -38,6 +38,7 @@ from server.admin.seeding import seed_city, seed_demo_staff
 from server.application import create_app
 from server.clock import Clock
 from server.demo.city import CITY_FILES
+from server.live.memory import Change
 from server.live.projection import Projector
 from server.privacy.key_file import write_personal_keys
 from server.services import Services
@@ -103,7 +104,8 @@ class Api:
         async with transaction() as tx:
             gone = await tx.rows(
                 "DELETE FROM ticket WHERE hall_id = $1"
-                " OR id IN (SELECT ticket_id FROM ticket_event WHERE hall_id = $1) RETURNING id",
+                " OR id IN (SELECT ticket_id FROM ticket_event WHERE hall_id = $1)"
+                " RETURNING id, hall_id",
                 entry.id,
             )
             await tx.run(
@@ -128,6 +130,10 @@ class Api:
                 " WHERE hall_id = $1",
                 entry.id,
             )
+        # No event tells of this, so the halls are to be read whole.
+        halls = {each.id: each.code for each in self.services.directory.halls.values()}
+        touched = {hall, *(halls[row["hall_id"]] for row in gone)}
+        await self.services.feed.changed(*(Change(code) for code in touched))
         return hall
 
     def item(self, hall: str, line: str, *, level: int = 0, nth: int = 0) -> str:

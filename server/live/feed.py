@@ -242,7 +242,7 @@ class Feed:
         if channel == CHANGED:
             self._mark(decode_changes(data))
         elif channel == LIVE:
-            self._news.add(data.decode())
+            self._news.update(data.decode().split(","))
             self._woken.set()
         elif channel == JOINED:
             was, _, now = data.decode().partition(" ")

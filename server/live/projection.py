@@ -1,4 +1,7 @@
-"""The worker's part: reads a hall once per burst of changes and writes its live state to Valkey.
+"""The worker's part: reads halls once per burst of changes and writes their live state to Valkey.
+
+What happened in them is read, and each hall as a whole now and then; those due at one moment
+together, because a round trip costs more than a hall.
 
 Workers share the halls by lease: a hall belongs to the worker whose name its lease bears, and only
 that worker's state is accepted. When a worker dies its leases run out and others take its halls.
@@ -7,13 +10,15 @@ that worker's state is accepted. When a worker dies its leases run out and other
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from uuid import uuid4
+from datetime import datetime
+from uuid import UUID, uuid4
 
 import redis.asyncio as aioredis
 import structlog
 
+from scheduler.calendar import SHANGHAI
 from server.clock import Clock, microseconds
 from server.faults import is_store_fault
 from server.halls.directory import LOOK_EVERY_S, Directory, newer_directory
@@ -26,7 +31,9 @@ from server.live.feed import (
     live_key,
     subscribed,
 )
-from server.live.reading import read_hall
+from server.live.memory import Change
+from server.live.reading import live_hall
+from server.live.rows import HallRows, catch_up, read_whole
 from server.live.state import UNREADABLE, LiveHall, above_rows, decode_hall, encode_hall
 
 log = structlog.get_logger()
@@ -35,6 +42,8 @@ LEASE_MS = 3_000
 TEND_LEASES_EVERY_S = 1.0
 AT_MOST_EVERY_S = 0.5
 AT_LEAST_EVERY_S = 15.0
+# So that a city of a thousand halls does not keep its leases waiting.
+AT_MOST_TOGETHER = 40
 WORKERS = "yiting:workers"
 
 # Renew what is ours; take what is free. KEYS are leases, ARGV: name, milliseconds.
@@ -52,12 +61,19 @@ for i, key in ipairs(KEYS) do
 end
 return {renewed, taken}
 """
-# Only the holder of the lease may write. KEYS: lease, state; ARGV: name, state, hall code.
+# Only the holder of a lease may write. KEYS: a lease and a state for each hall; ARGV: name,
+# channel, then what to store and the code for each. Answers the places of those written.
 _WRITE = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[2], ARGV[2])
-redis.call('PUBLISH', ARGV[4], ARGV[3])
-return 1
+local written, codes = {}, {}
+for i = 1, #KEYS / 2 do
+    if redis.call('GET', KEYS[2 * i - 1]) == ARGV[1] then
+        redis.call('SET', KEYS[2 * i], ARGV[2 * i + 1])
+        written[#written + 1] = i
+        codes[#codes + 1] = ARGV[2 * i + 2]
+    end
+end
+if #codes > 0 then redis.call('PUBLISH', ARGV[2], table.concat(codes, ',')) end
+return written
 """
 
 # Only the holder may give a lease away: it may have run out and be another's by now.
@@ -85,6 +101,13 @@ class Projector:
         self.held: set[str] = set()
         # What we wrote of each hall under the lease we hold: nobody can have written since.
         self._last: dict[str, LiveHall] = {}
+        # The rows that we have of each hall, and when (monotonic seconds) they were read whole.
+        self._rows: dict[str, HallRows] = {}
+        self._read_whole_at: dict[str, float] = {}
+        # Halls to be read whole the next time.
+        self._unsure_of: set[str] = set()
+        # Tickets said to have changed, by hall: they are read whether their events tell or not.
+        self._named: dict[str, set[UUID]] = {}
         # The highest version we know of each hall, should what is stored be lost.
         self._highest: dict[str, int] = {}
         # Monotonic seconds: when a hall is to be projected next, and when it last was.
@@ -137,8 +160,8 @@ class Projector:
     def _lose(self, code: str) -> None:
         """Forget all that held only while the hall was ours."""
         self.held.discard(code)
-        self._last.pop(code, None)
-        self._due.pop(code, None)
+        for kept in (self._last, self._rows, self._named, self._due):
+            kept.pop(code, None)
 
     async def _wanted(self) -> Iterable[str]:
         """The halls to hold or to reach for: our even share, and whatever nobody holds."""
@@ -173,10 +196,20 @@ class Projector:
     async def _hear_changes(self) -> None:
         async with subscribed(self._valkey, CHANGED) as words:
             for code in self.held:
+                self._unsure_of.add(code)
                 self._ask_for(code, at_once=True)
             async for _, data in words:
-                for hall in _halls_in(data) & self.held:
-                    self._ask_for(hall)
+                for change in _changes_in(data):
+                    if change.hall in self.held:
+                        self._take_note(change)
+
+    def _take_note(self, change: Change) -> None:
+        if change.ticket is None:
+            # Something of the hall itself, or somebody has left it: no event here tells that.
+            self._unsure_of.add(change.hall)
+        else:
+            self._named.setdefault(change.hall, set()).add(change.ticket)
+        self._ask_for(change.hall)
 
     def _ask_for(self, code: str, *, at_once: bool = False) -> None:
         """Make a hall due: now when it has been quiet, else when its shortest interval is over."""
@@ -190,20 +223,25 @@ class Projector:
             now = time.monotonic()
             due = [code for code, when in self._due.items() if when <= now and code in self.held]
             # Who waits longest comes first, so one that fails keeps no other from its turn.
-            for code in sorted(due, key=self._due.__getitem__):
-                if code in self.held:
-                    await self._project_when_due(code)
+            due.sort(key=self._due.__getitem__)
+            for codes in batched(due, AT_MOST_TOGETHER):
+                if codes := [code for code in codes if code in self.held]:
+                    await self._project_when_due(codes)
             await self._sleep_until_due()
 
-    async def _project_when_due(self, code: str) -> None:
+    async def _project_when_due(self, codes: Sequence[str]) -> None:
         # The next time before reading: a change during the read brings it nearer.
-        self._due[code] = time.monotonic() + AT_LEAST_EVERY_S
+        for code in codes:
+            self._due[code] = time.monotonic() + AT_LEAST_EVERY_S
         try:
-            await self._project(code)
+            await self._project(codes)
         except Exception:
-            self._due[code] = time.monotonic()
+            for code in codes:
+                self._unsure_of.add(code)
+                self._due[code] = time.monotonic()
             raise
-        self._finished[code] = time.monotonic()
+        for code in codes:
+            self._finished[code] = time.monotonic()
 
     async def _sleep_until_due(self) -> None:
         self._wake.clear()
@@ -216,23 +254,59 @@ class Projector:
 
     # --- what ------------------------------------------------------------------------------
 
-    async def _project(self, code: str) -> None:
-        last = self._last.get(code) or await self._stored(code)
-        version = max(microseconds(), self._highest.get(code, 0) + 1)
-        hall = above_rows(
-            await read_hall(
-                self._directory.hall(code), last, now=self._clock.now(), version=version
-            )
-        )
+    async def _project(self, codes: Sequence[str]) -> None:
+        for code in codes:
+            if code not in self._last and (stored := await self._stored(code)):
+                self._last[code] = stored
+        now = self._clock.now()
+        found = await self._read(codes, now)
+        halls = [self._live(code, hall_rows, now) for code, hall_rows in found.items()]
         written = await self._write(
-            keys=[lease_key(code), live_key(code)],
-            args=[self.name, encode_hall(hall), code, LIVE],
+            keys=[key for hall in halls for key in (lease_key(hall.code), live_key(hall.code))],
+            args=[
+                self.name,
+                LIVE,
+                *(part for hall in halls for part in (encode_hall(hall), hall.code)),
+            ],
         )
-        if written:
-            self._last[code] = hall
-            self._highest[code] = hall.version
-        else:
-            self._lose(code)
+        places = set(written)
+        for place, hall in enumerate(halls, start=1):
+            if place in places:
+                self._last[hall.code], self._rows[hall.code] = hall, found[hall.code]
+                self._highest[hall.code] = hall.version
+            else:
+                self._lose(hall.code)
+
+    def _live(self, code: str, found: HallRows, now: datetime) -> LiveHall:
+        version = max(microseconds(), self._highest.get(code, 0) + 1)
+        last = self._last.get(code)
+        return above_rows(
+            live_hall(self._directory.hall(code), found, last, now=now, version=version)
+        )
+
+    async def _read(self, codes: Sequence[str], now: datetime) -> dict[str, HallRows]:
+        """The halls' rows: what has happened since we read them, or the whole after a while."""
+        midnight = now.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+        ids = {code: self._directory.hall(code).id for code in codes}
+        whole = [code for code in codes if self._must_be_read_whole(code)]
+        # Before reading: what is said meanwhile counts for the next time.
+        self._unsure_of.difference_update(codes)
+        named = {code: self._named.pop(code, set()) for code in codes}
+        found: dict[str, HallRows] = {}
+        if known := {ids[code]: self._rows[code] for code in codes if code not in whole}:
+            caught_up = await catch_up(
+                known, set().union(*named.values()), now=now, midnight=midnight
+            )
+            found.update((code, caught_up[ids[code]]) for code in codes if ids[code] in known)
+        for code in whole:
+            self._read_whole_at[code] = time.monotonic()
+            found[code] = await read_whole(ids[code], now=now, midnight=midnight)
+        return found
+
+    def _must_be_read_whole(self, code: str) -> bool:
+        long_ago = time.monotonic() - AT_LEAST_EVERY_S
+        is_old = self._read_whole_at.get(code, -math.inf) <= long_ago
+        return is_old or code in self._unsure_of or code not in self._rows
 
     async def _stored(self, code: str) -> LiveHall | None:
         """What was written of a hall before we held it; None when it is not readable, too."""
@@ -258,9 +332,15 @@ class Projector:
                     self._ask_for(code)
 
 
-def _halls_in(data: bytes) -> set[str]:
+def _changes_in(data: bytes) -> Sequence[Change]:
     try:
-        return {change.hall for change in decode_changes(data)}
+        return decode_changes(data)
     except UNREADABLE as fault:
         log.warning("word_not_understood", channel=CHANGED, fault=type(fault).__name__)
-        return set()
+        return ()
+
+
+def batched(codes: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """The codes in order, so many at a time."""
+    for start in range(0, len(codes), size):
+        yield codes[start : start + size]

@@ -19,7 +19,7 @@ from models.database import transaction
 from server.live.feed import live_key
 from server.live.memory import Change
 from server.live.projection import Projector, lease_key
-from server.live.reading import _HALL
+from server.live.rows import WHOLE
 from server.live.state import UNREADABLE, LiveHall, decode_hall, encode_hall
 from tests.conftest import MONDAY_MORNING, Api, until
 
@@ -169,7 +169,7 @@ async def test_the_newest_calls_are_found_without_reading_old_ones(
         await connection.execute(MANY_OLD_CALLS, hall_id, midnight)
         await connection.execute("ANALYZE ticket, ticket_event")
         await connection.execute("SET plan_cache_mode = force_generic_plan")
-        await connection.execute(f"PREPARE now_in AS {_HALL}")
+        await connection.execute(f"PREPARE now_in AS {WHOLE}")
         plan = await connection.fetchval(
             "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE now_in"
             f"('{hall_id}', '{MONDAY_MORNING}', 50, '{midnight}', 10)"

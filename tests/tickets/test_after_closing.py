@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from models.database import rows
-from server.live.reading import read_hall
+from server.live.reading import live_hall
+from server.live.rows import read_whole
 from server.tickets.day_end import lapse_after_closing
 from tests.conftest import Api, until
 from tests.counters.halls import a_ticket, done, open_counters
@@ -107,7 +108,8 @@ async def test_phones_and_boards_are_told_at_once(api: Api, hall: str) -> None:
     await until(lambda: feed.memory.halls[hall].waiting == 0, within_s=3)
     assert await state_of(lin, ticket) == ("cancelled", "day_ended")
     entry, now = api.services.directory.hall(hall), datetime.fromisoformat(JUST_CLOSED)
-    live = await read_hall(entry, None, now=now, version=1)
+    found = await read_whole(entry.id, now=now, midnight=now)
+    live = live_hall(entry, found, None, now=now, version=1)
     [view] = [one.view for one in live.tickets if str(one.view.id) == ticket["id"]]
     assert (view.state, view.reason) == ("cancelled", "day_ended")
 

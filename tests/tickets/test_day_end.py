@@ -7,7 +7,8 @@ from uuid import UUID
 
 from models.database import rows
 from server.live.feed import CHANGED, decode_changes, subscribed
-from server.live.reading import read_hall
+from server.live.reading import live_hall
+from server.live.rows import read_whole
 from server.tickets.day_end import lapse_past_days
 from tests.conftest import Api, until
 from tests.people import Person
@@ -45,7 +46,9 @@ async def test_a_ticket_says_that_its_day_ended_wherever_it_is_read(api: Api) ->
     await lapse_past_days(now=NEXT_DAY, feed=api.services.feed)
     [listed] = (await lin.get("/tickets")).json()["data"]
     assert (listed["state"], listed["reason"]) == ("cancelled", "day_ended")
-    hall_now = await read_hall(api.services.directory.hall(hall), None, now=NEXT_DAY, version=1)
+    entry = api.services.directory.hall(hall)
+    found = await read_whole(entry.id, now=NEXT_DAY, midnight=NEXT_DAY)
+    hall_now = live_hall(entry, found, None, now=NEXT_DAY, version=1)
     [projected] = [live.view for live in hall_now.tickets if str(live.view.id) == lapsed["id"]]
     assert (projected.state, projected.reason) == ("cancelled", "day_ended")
 
