@@ -17,7 +17,7 @@ from models.database import Transaction, rows, transaction
 from models.halls import CounterState, LineState
 from models.proving import counts_for
 from models.proxies import TAKEN_FOR
-from models.tickets import DAY_ENDED, TicketState
+from models.tickets import DAY_ENDED, NEXT_TICKET, TicketState
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Own:
     hall_id: UUID
     state: TicketState
     on_behalf_of: UUID | None
+    visit_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class CounterFacts:
     state: CounterState
     ticket_id: UUID | None
     ticket_state: TicketState | None
+    # The visit that this ticket is a stop of.
+    visit_id: UUID | None
     heads: tuple[Head, ...]
 
 
@@ -177,7 +180,8 @@ async def counter_facts(
     found = await rows(
         """
         SELECT c.id, c.state, busy.id AS ticket_id, busy.state AS ticket_state,
-               head.id AS head_id, head.line, head.rank_time, head.own, head.help_after
+               busy.visit_id, head.id AS head_id, head.line, head.rank_time, head.own,
+               head.help_after
         FROM counter c
         LEFT JOIN ticket busy ON busy.counter_id = c.id AND busy.state IN ('called', 'serving')
         LEFT JOIN LATERAL (
@@ -213,6 +217,7 @@ async def counter_facts(
         state=CounterState(row["state"]),
         ticket_id=row["ticket_id"],
         ticket_state=TicketState(row["ticket_state"]) if row["ticket_state"] else None,
+        visit_id=row["visit_id"],
         heads=tuple(
             Head(each["head_id"], each["line"], each["rank_time"], each["own"], each["help_after"])
             for each in found
@@ -225,7 +230,7 @@ async def own(ticket_id: UUID, citizen_id: UUID, *, tx: Transaction | None = Non
     """A citizen's ticket, for her or taken by her; None when there is none, or it is another's."""
     found = await rows(
         """
-        SELECT hall_id, state,
+        SELECT hall_id, state, visit_id,
                CASE WHEN acting_id = $2 THEN coalesce(citizen_id, proxy_id) END AS whose
         FROM ticket WHERE id = $1 AND (citizen_id = $2 OR acting_id = $2)
         """,
@@ -235,11 +240,12 @@ async def own(ticket_id: UUID, citizen_id: UUID, *, tx: Transaction | None = Non
     )
     if not found:
         return None
-    return Own(found[0]["hall_id"], TicketState(found[0]["state"]), found[0]["whose"])
+    row = found[0]
+    return Own(row["hall_id"], TicketState(row["state"]), row["whose"], row["visit_id"])
 
 
 _VIEW = """
-    SELECT {day_ended},
+    SELECT {day_ended}, {next_ticket}, t.visit_id,
            t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item, t.issued_at,
            t.called_at, c.code AS counter, t.version, t.citizen_id,
            t.acting_id, t.recalls, t.priority, t.priority_at, t.shown_as, {taken_for},
@@ -262,10 +268,6 @@ _OF_CITIZEN = """(
         (SELECT * FROM ticket WHERE acting_id = $1 AND citizen_id IS DISTINCT FROM $1
          AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3)
     )"""
-VIEW_ONE = (
-    _VIEW.format(tickets="ticket", taken_for=TAKEN_FOR, day_ended=DAY_ENDED) + " WHERE t.id = $1"
-)
-VIEW_OF_CITIZEN = (
-    _VIEW.format(tickets=_OF_CITIZEN, taken_for=TAKEN_FOR, day_ended=DAY_ENDED)
-    + " ORDER BY t.id DESC LIMIT $3"
-)
+_TOLD = {"taken_for": TAKEN_FOR, "day_ended": DAY_ENDED, "next_ticket": NEXT_TICKET}
+VIEW_ONE = _VIEW.format(tickets="ticket", **_TOLD) + " WHERE t.id = $1"
+VIEW_OF_CITIZEN = _VIEW.format(tickets=_OF_CITIZEN, **_TOLD) + " ORDER BY t.id DESC LIMIT $3"

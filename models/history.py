@@ -23,6 +23,7 @@ class Happened:
     number: str | None = None
     rank_time: datetime | None = None
     held_for: UUID | None = None
+    visit_id: UUID | None = None
     undoes: int | None = None
     id: int | None = None
 
@@ -46,6 +47,7 @@ class Standing:
     priority_at: datetime | None = None
     returned_at: datetime | None = None
     lapsed: bool = False
+    visit_id: UUID | None = None
 
 
 # What a move changes besides the state, the place and the end.
@@ -96,6 +98,7 @@ def follow(before: Standing, event: Happened) -> Standing:
         line_id=event.line_id or before.line_id,
         number=event.number or before.number,
         rank_time=event.rank_time or before.rank_time,
+        visit_id=event.visit_id or before.visit_id,
         ended_at=event.at if event.state in _ENDED else None,
         **(own(before, event) if own else {}),
     )
@@ -115,4 +118,11 @@ def _back_in_line(before: Standing, event: Happened) -> dict[str, Any]:
 def _issued(event: Happened) -> Standing:
     if event.line_id is None or event.number is None or event.rank_time is None:
         raise NoHistory("a new ticket has a number and a place")
-    return Standing(event.state, event.hall_id, event.line_id, event.number, event.rank_time)
+    return Standing(
+        event.state,
+        event.hall_id,
+        event.line_id,
+        event.number,
+        event.rank_time,
+        visit_id=event.visit_id,
+    )

@@ -3,15 +3,31 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Protocol
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from models.database import Transaction, rows
 from models.proving import counts_for
-from models.proxies import Acting
 from models.tickets import Actor
 from models.together import BUSY, LOCKED, Busy, Patience, Together
+
+
+class TakenBy(Protocol):
+    """Who takes a ticket for somebody else, and for whom: what the ticket keeps of it."""
+
+    @property
+    def citizen_id(self) -> UUID | None:
+        """Who takes it, if she is a citizen."""
+
+    @property
+    def proxy_id(self) -> UUID | None:
+        """Through which proxy."""
+
+    @property
+    def on_behalf_of(self) -> UUID | None:
+        """Whom events name as the one it is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +52,12 @@ class NewTicket:
     sign_in_id: UUID | None = None
     # Somebody has seen, under the hall's lock, that a limited line has room.
     within_limit: bool = False
-    acting: Acting | None = None
+    acting: TakenBy | None = None
     # What tells apart whom it is for, where she is no citizen (`models.proxies`).
     person_key: UUID | None = None
+    # The visit that it is a stop of; its rank time is then that of the visit, once there is one.
+    visit_id: UUID | None = None
+    rank_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +83,13 @@ _ISSUE = {
         SELECT * FROM unnest(
             $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::date[],
             $7::timestamptz[], $8::interval[], $9::bigint[], $10::int[], $11::text[], $12::uuid[],
-            $13::bool[], $14::uuid[], $15::uuid[], $16::uuid[], $17::uuid[]
+            $13::bool[], $14::uuid[], $15::uuid[], $16::uuid[], $17::uuid[],
+            $18::uuid[], $19::timestamptz[], $20::uuid[]
         ) WITH ORDINALITY AS w (
             id, hall_id, line_id, item_id, citizen_id, day,
             asked_at, credit, version, level_required, actor_kind, actor_id,
-            within_limit, proxy_id, person_key, on_behalf_of, sign_in_id, nth
+            within_limit, proxy_id, person_key, on_behalf_of, sign_in_id,
+            visit_id, rank_time, acting_id, nth
         )
     ), locked AS MATERIALIZED ({locked}
     ), able AS MATERIALIZED (
@@ -108,17 +129,18 @@ _ISSUE = {
         FROM able JOIN counted ON counted.id = able.line_id
     ), issued AS (
         INSERT INTO ticket (id, hall_id, line_id, item_id, citizen_id, day, sequence, number,
-                            state, issued_at, rank_time, version, acting_id, proxy_id, person_key)
+                            state, issued_at, rank_time, version, acting_id, proxy_id, person_key,
+                            visit_id)
         SELECT id, hall_id, line_id, item_id, citizen_id, line_day, sequence, number,
-               'waiting', issued_at, issued_at - credit, version,
-               CASE WHEN proxy_id IS NOT NULL THEN actor_id END, proxy_id, person_key
+               'waiting', issued_at, coalesce(rank_time, issued_at - credit), version,
+               acting_id, proxy_id, person_key, visit_id
         FROM numbered
     ), event AS (
         INSERT INTO ticket_event
             (ticket_id, hall_id, at, move, state, actor_kind, actor_id, on_behalf_of,
-             line_id, number, rank_time)
+             line_id, number, rank_time, visit_id)
         SELECT id, hall_id, issued_at, 'issue', 'waiting', actor_kind, actor_id, on_behalf_of,
-               line_id, number, issued_at - credit
+               line_id, number, coalesce(rank_time, issued_at - credit), visit_id
         FROM numbered
     )
     SELECT wish.nth, locked.id IS NULL AS busy, number, issued_at
@@ -178,6 +200,9 @@ async def _issue_all(
         [new.person_key for new in wishes],
         [new.acting and new.acting.on_behalf_of for new in wishes],
         [new.sign_in_id for new in wishes],
+        [new.visit_id for new in wishes],
+        [new.rank_time for new in wishes],
+        [new.acting and new.acting.citizen_id for new in wishes],
         tx=tx,
     )
     given = [ids[row["nth"] - 1] for row in found if row["number"]]

@@ -43,6 +43,7 @@ SEALED_COLUMNS: Final = (
     SealedColumn("citizen", "phone"),
     SealedColumn("proxy", "name"),
     SealedColumn("proxy", "id_number"),
+    SealedColumn("visit", "form"),
     SealedColumn("staff", "totp_secret"),
     SealedColumn("ticket_holder", "name"),
     SealedColumn("ticket_holder", "phone"),

@@ -29,6 +29,7 @@ class Held:
     citizen_id: UUID | None
     acting_id: UUID | None
     proxy_id: UUID | None
+    person_key: UUID | None
     day: date
     issued_at: datetime
     now: Standing
@@ -215,6 +216,7 @@ def happened(row: Any) -> Happened:
         number=row["number"],
         rank_time=row["rank_time"],
         held_for=row["held_for"],
+        visit_id=row["visit_id"],
         undoes=row["undoes"],
         id=row["id"],
     )
@@ -238,6 +240,7 @@ def standing(row: Any) -> Standing:
         priority_at=row["priority_at"],
         returned_at=row["returned_at"],
         lapsed=row["lapsed"],
+        visit_id=row["visit_id"],
     )
 
 
@@ -305,6 +308,7 @@ def _held(row: Any) -> Held:
         citizen_id=row["citizen_id"],
         acting_id=row["acting_id"],
         proxy_id=row["proxy_id"],
+        person_key=row["person_key"],
         day=row["day"],
         issued_at=row["issued_at"],
         now=standing(row),

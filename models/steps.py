@@ -55,6 +55,7 @@ _STEP = """
         FROM target JOIN step USING (nth)
         WHERE ticket.id = target.id AND ticket.hall_id = step.hall_id
           AND ticket.state = step.before
+          AND (ticket.visit_id IS NULL OR step.move NOT IN ('finish', 'cancel'))
         RETURNING ticket.*, target.counter_id AS at_counter, step.nth, step.move, step.at,
                   step.actor_kind, step.actor_id, step.detail, step.on_behalf_of
     ), event AS (
@@ -67,7 +68,8 @@ _STEP = """
     SELECT step.nth, locked.id IS NULL AS busy,
            t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
            t.issued_at, t.called_at, c.code AS counter, t.version, t.citizen_id,
-           t.acting_id, t.recalls, t.priority, t.priority_at, t.shown_as, {taken_for}
+           t.acting_id, t.recalls, t.priority, t.priority_at, t.shown_as, t.visit_id,
+           {taken_for}
     FROM step
     LEFT JOIN locked ON locked.id = step.hall_id
     LEFT JOIN moved t USING (nth)
@@ -213,7 +215,8 @@ async def make(
     """Make one step of a ticket; answers it as `VIEW_ONE` shows it.
 
     Raises WrongState when the move is impossible from `before`. None when the ticket is not in that
-    state any more. Without a transaction it is committed when this returns.
+    state any more, or one of a visit and would be cancelled (`server.visits`). Without a
+    transaction it is committed when this returns.
     """
     return await _one_ticket.make(ticket_id, step, tx)
 
@@ -235,7 +238,8 @@ async def move_at(
 ) -> asyncpg.Record | None:
     """Make one step of the ticket at a counter; None when none there is in that state.
 
-    Raises WrongState when the move is impossible from `before`. Without a transaction it is
-    committed when this returns.
+    None, too, for the finish of one of a visit, which goes on with its next stop. Raises WrongState
+    when the move is impossible from `before`. Without a transaction it is committed when this
+    returns.
     """
     return await _at_counter.make(counter, step, tx)

@@ -110,6 +110,14 @@ class Priority(StrEnum):
 DAY_ENDED = "t.lapsed AS day_ended"
 
 
+# The number that a ticket `t` of a visit was followed by when it was over.
+NEXT_TICKET = """
+    CASE WHEN t.visit_id IS NOT NULL AND t.ended_at IS NOT NULL THEN (
+        SELECT s.ticket_id FROM visit_stop s
+        WHERE s.visit_id = t.visit_id AND s.given_after = t.id LIMIT 1)
+    END AS next_ticket"""
+
+
 class WrongState(Exception):
     """The ticket or counter is not in a state in which this can happen."""
 
@@ -171,6 +179,8 @@ class Ticket(Model):
     returned_at = fields.DatetimeField(null=True)
     # The day's end ended it, no person.
     lapsed = fields.BooleanField(db_default=False)
+    # The visit of several items that it is a stop of.
+    visit_id = fields.UUIDField(null=True)
     # Real microseconds of the last change; rises with every transition.
     version = fields.BigIntField()
 
@@ -229,6 +239,8 @@ class TicketEvent(Model):
     number = fields.CharField(max_length=12, null=True)
     rank_time = fields.DatetimeField(null=True)
     held_for = fields.UUIDField(null=True)
+    # The visit that it became part of.
+    visit_id = fields.UUIDField(null=True)
     # The event that this one takes back.
     undoes = fields.BigIntField(null=True)
 

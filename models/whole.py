@@ -41,6 +41,7 @@ _ROW: Final[Mapping[str, tuple[str, Callable[[Standing], Any]]]] = {
     "priority_at": ("timestamptz", lambda now: now.priority_at),
     "returned_at": ("timestamptz", lambda now: now.returned_at),
     "lapsed": ("bool", lambda now: now.lapsed),
+    "visit_id": ("uuid", lambda now: now.visit_id),
 }
 # Each column of an event, but for who did it.
 _EVENT: Final[Mapping[str, tuple[str, Callable[[Written], Any]]]] = {
@@ -56,6 +57,7 @@ _EVENT: Final[Mapping[str, tuple[str, Callable[[Written], Any]]]] = {
     "number": ("text", lambda written: written.event.number),
     "rank_time": ("timestamptz", lambda written: written.event.rank_time),
     "held_for": ("uuid", lambda written: written.event.held_for),
+    "visit_id": ("uuid", lambda written: written.event.visit_id),
     "undoes": ("bigint", lambda written: written.event.undoes),
 }
 

@@ -58,6 +58,8 @@ from server.tickets import routes as tickets
 from server.tickets.day_end import lapse_past_days
 from server.token_keys import KeyFile
 from server.unrouted import answer_fault
+from server.visits import bundles
+from server.visits import routes as visits
 from server.web import docs, pages
 
 log = structlog.get_logger()
@@ -87,6 +89,8 @@ BLUEPRINTS = (
     places.bp,
     at_hall.bp,
     kiosks.bp,
+    bundles.bp,
+    visits.bp,
     counters.bp,
     attending.bp,
     staffing.bp,

@@ -9,6 +9,7 @@ database: `seed` stores what this returns.
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.admin.city_bundles import BundleFile, read_bundles
 from server.admin.city_halls import (
     CounterFile,
     HallFile,
@@ -34,6 +35,7 @@ from server.admin.city_tables import CityFilesError, Problem, read_table
 
 __all__ = [
     "AUDIENCES",
+    "BundleFile",
     "City",
     "CityFilesError",
     "CounterFile",
@@ -61,6 +63,9 @@ COLUMNS = {
     "items.csv": "code,official_code,name,name_en,department,theme,audience,line,halls,minutes,"
     "fee_fen,level_required,bookable,guide,guide_en,aliases",
     "materials.csv": "item,no,name,name_en,kind,copies,required,note",
+    "bundles.csv": "code,name,name_en,guide,guide_en",
+    "bundle_items.csv": "bundle,no,item,after",
+    "bundle_fields.csv": "bundle,no,code,name,name_en,kind,required,most,choices",
 }
 """Each file with the columns its first row must name."""
 
@@ -73,6 +78,7 @@ class City:
     departments: tuple[DepartmentFile, ...]
     items: tuple[ItemFile, ...]
     themes: tuple[ThemeFile, ...]
+    bundles: tuple[BundleFile, ...] = ()
 
 
 def read_city(folder: Path) -> City:
@@ -99,7 +105,8 @@ def read_city(folder: Path) -> City:
     departments = read_departments(tables["departments.csv"])
     themes = read_themes(tables["themes.csv"])
     items = read_items(tables, lines)
+    bundles = read_bundles(tables)
     if problems:
         order = list(COLUMNS)
         raise CityFilesError(sorted(problems, key=lambda p: (order.index(p.file), p.row or 0)))
-    return City(halls, departments, items, themes)
+    return City(halls, departments, items, themes, bundles)

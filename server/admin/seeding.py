@@ -1,7 +1,8 @@
 """Puts a city's files into the database. Running it again updates what changed, keeps the rest."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from datetime import time
 from typing import Any, cast
 from uuid import UUID
@@ -11,7 +12,7 @@ from uuid_utils.compat import uuid7
 from models.database import Transaction, rows, transaction
 from models.staff import Role
 from scheduler.places import Datum, Place, to_wgs84
-from server.admin.city_files import City, HallFile, ItemFile
+from server.admin.city_files import BundleFile, City, HallFile, ItemFile
 from server.passwords import HASHER
 
 DAY_MINUTES = 24 * 60
@@ -19,7 +20,7 @@ Progress = Callable[[str], None]
 
 
 async def seed_city(city: City, *, progress: Progress = lambda _: None) -> None:
-    """Write departments, halls, lines, counters, hours and items, in one transaction.
+    """Write departments, halls, lines, counters, hours, items and bundles, in one transaction.
 
     Halls, lines, counters and items are matched by code and never deleted: tickets refer to them.
     An item that the files no longer have is offered nowhere.
@@ -50,6 +51,7 @@ async def seed_city(city: City, *, progress: Progress = lambda _: None) -> None:
             progress(f"事项 {item.code} {item.name}")
             item_id = await _item(tx, item, departments[item.department], themes[item.theme])
             await _item_parts(tx, item, item_id, hall_ids, line_ids)
+        await _bundles(tx, city.bundles)
 
 
 async def seed_demo_staff(city: City, password: str) -> list[str]:
@@ -229,6 +231,26 @@ async def _item_parts(
                 "item_id": item_id,
                 "hall_id": hall_ids[hall],
                 "line_id": line_ids[hall, item.line],
+            },
+        )
+
+
+async def _bundles(tx: Transaction, bundles: Sequence[BundleFile]) -> None:
+    """Nothing refers to a bundle but by its code, so those gone from the files go."""
+    await tx.run("DELETE FROM bundle WHERE NOT code = ANY($1)", [each.code for each in bundles])
+    for bundle in bundles:
+        stops = [{"item": stop.item, "after": stop.after} for stop in bundle.stops]
+        await _upsert(
+            tx,
+            "bundle",
+            {"code": bundle.code},
+            {
+                "name": bundle.name,
+                "name_en": bundle.name_en,
+                "guide": bundle.guide,
+                "guide_en": bundle.guide_en,
+                "stops": json.dumps(stops),
+                "form": json.dumps([asdict(field) for field in bundle.form], ensure_ascii=False),
             },
         )
 

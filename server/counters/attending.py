@@ -30,6 +30,7 @@ from server.live.reading import ticket_view
 from server.live.state import TicketView
 from server.tickets.arriving import arrive, check_day, with_number
 from server.tickets.refusals import AlreadyInLine
+from server.visits.finishing import take_back
 
 UNDO_WITHIN: Final = timedelta(seconds=30)
 
@@ -150,11 +151,13 @@ async def undo(at: At, *, feed: Feed) -> TicketView:
     with _conflicts():
         async with decisions.deciding_in(at.hall.id) as tx:
             here = await _counter(tx, at.hall, at.counter)
-            row = await _undo(tx, at, here)
+            row, withdrawn = await _undo(tx, at, here)
+    if withdrawn is not None:
+        await feed.changed(withdrawn)
     return await _tell(row, feed)
 
 
-async def _undo(tx: Transaction, at: At, here: _Counter) -> asyncpg.Record:
+async def _undo(tx: Transaction, at: At, here: _Counter) -> tuple[asyncpg.Record, Change | None]:
     last = await tx.row(
         "SELECT * FROM ticket_event WHERE counter_id = $1 ORDER BY id DESC LIMIT 1", here.id
     )
@@ -168,8 +171,11 @@ async def _undo(tx: Transaction, at: At, here: _Counter) -> asyncpg.Record:
     if events[-1].id != last["id"] or here.state is CounterState.CLOSED:
         raise WrongState("it has gone on since")
     event = Happened(Move.UNDO, TicketState.WAITING, at.now, at.hall.id, here.id, undoes=last["id"])
-    actor = Actor("staff", at.who.id)
-    return await standing.undo(tx, held, event, events, version=microseconds(), actor=actor)
+    actor, withdrawn = Actor("staff", at.who.id), None
+    if last["move"] == Move.FINISH:
+        withdrawn = await take_back(tx, held, events[-1], now=at.now, actor=actor)
+    row = await standing.undo(tx, held, event, events, version=microseconds(), actor=actor)
+    return row, withdrawn
 
 
 async def _decide(

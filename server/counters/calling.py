@@ -16,11 +16,16 @@ from server.auth import Principal
 from server.clock import microseconds
 from server.counters.refusals import NobodyWaiting
 from server.errors import NotFound
-from server.halls.directory import HallEntry
+from server.halls.directory import Directory, HallEntry
 from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
+from server.visits.finishing import finish
+
+
+class _OfVisit(Exception):
+    """The finish is that of a visit's stop, which goes on with the next."""
 
 
 async def call_next(
@@ -55,6 +60,7 @@ async def move_current(
     now: datetime,
     feed: Feed,
     outcome: str | None = None,
+    directory: Directory,
 ) -> TicketView:
     """Make a transition of the ticket at this counter: start, finish, miss or park.
 
@@ -69,9 +75,24 @@ async def move_current(
         facts = await _counter(hall, counter, tx, now)
         if facts.ticket_state is not step.before:
             raise WrongState("nobody at the counter is at that point")
+        if move is Move.FINISH and facts.visit_id is not None:
+            raise _OfVisit
         return None
 
-    return await _tell(await _decided(hall, counter, act), hall, feed)
+    try:
+        row = await _decided(hall, counter, act)
+    except _OfVisit:
+        return await finish(
+            hall,
+            counter,
+            who,
+            outcome=outcome,
+            next_item=None,
+            now=now,
+            directory=directory,
+            feed=feed,
+        )
+    return await _tell(row, hall, feed)
 
 
 # Each of these follows on one state only.

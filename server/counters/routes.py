@@ -13,6 +13,8 @@ from server.endpoint import endpoint
 from server.errors import NotFound, WrongStateRefusal
 from server.live.state import TicketView
 from server.services import services
+from server.tickets.refusals import AlreadyInLine, LineClosed, NotOffered
+from server.visits.finishing import finish
 
 bp = Blueprint("counters", url_prefix="/api/v1")
 COUNTERS = "/halls/<hall:str>/counters"
@@ -152,13 +154,29 @@ async def start_serving(request: Request, who: Principal, hall: str, counter: st
     guard=CLERK,
     body=Finish,
     returns=TicketView,
-    refuses=[NotFound, WrongStateRefusal],
+    refuses=[NotFound, WrongStateRefusal, NotOffered, AlreadyInLine, LineClosed],
     example=AT_COUNTER | {"state": "finished"},
 )
 async def finish_serving(
     request: Request, who: Principal, hall: str, counter: str, body: Finish
 ) -> TicketView:
-    """The person at the counter is done."""
+    """The person at the counter is done; in a visit she gets the number of her next stop at once.
+
+    With `next_item` that is done next, here at this hall: her place in time is kept, and a number
+    that was of no visit until now begins one.
+    """
+    if body.next_item is not None:
+        room = services(request)
+        return await finish(
+            room.directory.hall(hall),
+            counter,
+            who,
+            outcome=body.outcome,
+            next_item=body.next_item,
+            now=room.clock.now(),
+            directory=room.directory,
+            feed=room.feed,
+        )
     return await _move(request, who, hall, counter, Move.FINISH, outcome=body.outcome)
 
 
@@ -218,4 +236,5 @@ async def _move(
         now=room.clock.now(),
         feed=room.feed,
         outcome=outcome,
+        directory=room.directory,
     )

@@ -101,6 +101,7 @@ class TransferTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Finish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the visit ended, in the hall's own words."""
+    """How it ended, in the hall's own words, and another item of this hall to be done next."""
 
     outcome: Annotated[str, msgspec.Meta(max_length=64, examples=["done"])] | None = None
+    next_item: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -96,6 +96,46 @@ class ItemEntry:
     aliases: tuple[str, ...] = ()
 
 
+class Choice(msgspec.Struct, frozen=True):
+    """An answer that may be chosen in a form."""
+
+    value: str
+    name: str
+    name_en: str
+
+
+class FormField(msgspec.Struct, frozen=True):
+    """A field of a bundle's form. `most` is how many characters it takes."""
+
+    code: str
+    name: str
+    name_en: str
+    kind: Literal["text", "date", "choice", "id_number", "phone"]
+    required: bool
+    most: int
+    choices: tuple[Choice, ...] = ()
+
+
+class BundleStop(msgspec.Struct, frozen=True):
+    """An item of a bundle, and those of its items that come before it."""
+
+    item: str
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BundleEntry:
+    """A bundle 一件事: items in their usual order, and one form for all of them."""
+
+    code: str
+    name: str
+    name_en: str
+    guide: str
+    guide_en: str
+    stops: tuple[BundleStop, ...]
+    form: tuple[FormField, ...]
+
+
 @dataclass(frozen=True)
 class Directory:
     """All halls and items by code; halls in the order of their codes."""
@@ -104,12 +144,14 @@ class Directory:
     items: Mapping[str, ItemEntry]
     # Differs when the rows that it was read from do.
     mark: str = ""
+    bundles: Mapping[str, BundleEntry] = field(default_factory=dict)
     # The halls that have a place, in the order of `placed`, for distances to all at once.
     placed: tuple[HallEntry, ...] = field(init=False)
     hall_map: HallMap = field(init=False)
     # What items may be searched by.
     themes: tuple[str, ...] = field(init=False)
     audiences: tuple[str, ...] = field(init=False)
+    _items_by_id: Mapping[UUID, ItemEntry] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         placed = tuple(hall for hall in self.halls.values() if hall.place is not None)
@@ -121,6 +163,7 @@ class Directory:
         object.__setattr__(self, "themes", themes)
         audiences = tuple(sorted({whom for item in items for whom in item.audience}))
         object.__setattr__(self, "audiences", audiences)
+        object.__setattr__(self, "_items_by_id", {item.id: item for item in items})
 
     @property
     def codes(self) -> list[str]:
@@ -140,6 +183,21 @@ class Directory:
             return self.items[code]
         except KeyError:
             raise NotFound(("没有这个事项。", "There is no such item.")) from None
+
+    def bundle(self, code: str) -> BundleEntry:
+        """The bundle of that code. Raises NotFound."""
+        try:
+            return self.bundles[code]
+        except KeyError:
+            raise NotFound(("没有这个一件事。", "There is no such bundle.")) from None
+
+    def hall_by_id(self, hall_id: UUID) -> HallEntry:
+        """The hall of that id; halls are never deleted."""
+        return next(hall for hall in self.halls.values() if hall.id == hall_id)
+
+    def item_by_id(self, item_id: UUID) -> ItemEntry:
+        """The item of that id; items are never deleted."""
+        return self._items_by_id[item_id]
 
 
 async def read_directory() -> Directory:
@@ -174,7 +232,8 @@ async def _read_in(tx: Transaction) -> Directory:
         )
         for row in halls
     ]
-    return Directory({hall.code: hall for hall in entries}, await _items(tx), mark)
+    halls_by_code = {hall.code: hall for hall in entries}
+    return Directory(halls_by_code, await _items(tx), mark, await _bundles(tx))
 
 
 async def newer_directory(current: Directory) -> Directory | None:
@@ -200,6 +259,7 @@ _MARK = """
         (SELECT (count(*), sum(xmin::text::bigint)) FROM department),
         (SELECT (count(*), sum(xmin::text::bigint)) FROM item),
         (SELECT (count(*), sum(xmin::text::bigint)) FROM material),
+        (SELECT (count(*), sum(xmin::text::bigint)) FROM bundle),
         (SELECT (count(*), sum(xmin::text::bigint)) FROM offering)
     ) AS mark
 """
@@ -229,6 +289,21 @@ async def _items(tx: Transaction) -> dict[str, ItemEntry]:
             materials=tuple(_material(needed) for needed in materials[row["id"]]),
         )
         for row in found
+    }
+
+
+async def _bundles(tx: Transaction) -> dict[str, BundleEntry]:
+    return {
+        row["code"]: BundleEntry(
+            code=row["code"],
+            name=row["name"],
+            name_en=row["name_en"],
+            guide=row["guide"],
+            guide_en=row["guide_en"],
+            stops=msgspec.json.decode(row["stops"], type=tuple[BundleStop, ...]),
+            form=msgspec.json.decode(row["form"], type=tuple[FormField, ...]),
+        )
+        for row in await tx.rows("SELECT * FROM bundle ORDER BY code")
     }
 
 

@@ -99,13 +99,15 @@ def _view(row: TicketRow, hall: str, ahead: int | None, version: int) -> TicketV
         recalls=row.recalls,
         priority=_priority(row.priority, row.priority_at),
         name=row.shown_as,
+        visit=row.visit_id,
+        next_ticket=row.next_ticket,
     )
 
 
 def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
     """A ticket of a `VIEW_ONE` row as its holder sees it; the version is the row's own.
 
-    A step that somebody has just made tells no `day_ended`: nobody's step is that.
+    A step that somebody has just made tells no `day_ended`, nor what came after: neither has been.
     """
     called_at = row["called_at"]
     return TicketView(
@@ -126,6 +128,8 @@ def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
         recalls=row["recalls"],
         priority=_priority(row["priority"], row["priority_at"]),
         name=row["shown_as"],
+        visit=row["visit_id"],
+        next_ticket=row.get("next_ticket"),
     )
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from models.database import rows
 from models.proxies import TAKEN_FOR
-from models.tickets import DAY_ENDED, Priority, TicketState
+from models.tickets import DAY_ENDED, NEXT_TICKET, Priority, TicketState
 from server.live.state import BoardCounter, TakenFor
 
 # Who is called again is shown once: kept are as many as may be the same people's.
@@ -55,6 +55,8 @@ class TicketRow(msgspec.Struct, frozen=True):
     priority: Priority | None
     priority_at: datetime | None
     shown_as: str | None
+    visit_id: UUID | None
+    next_ticket: UUID | None
 
 
 class CallRow(msgspec.Struct, frozen=True):
@@ -86,18 +88,22 @@ _COUNTERS = """(SELECT coalesce(json_agg(r ORDER BY r.code), '[]') FROM (
         FROM counter c
         LEFT JOIN ticket t ON t.counter_id = c.id AND t.state IN ('called', 'serving')
         WHERE c.hall_id = hall.id) r) AS counters"""
-_TICKETS = """(SELECT coalesce(json_agg(r), '[]') FROM (
+_TICKETS = (
+    """(SELECT coalesce(json_agg(r), '[]') FROM (
         SELECT {day_ended},
                t.id, t.number, t.state, l.code AS line, i.code AS item, t.citizen_id, t.issued_at,
                t.called_at, t.ended_at, c.code AS counter, t.version, t.rank_time, t.acting_id,
-               t.recalls, t.priority, t.priority_at, t.shown_as,
+               t.recalls, t.priority, t.priority_at, t.shown_as, t.visit_id, {next_ticket},
                {taken_for}
         FROM {source} t
         JOIN line l ON l.id = t.line_id
         JOIN item i ON i.id = t.item_id
         LEFT JOIN counter c ON c.id = t.counter_id) r) AS tickets""".replace(
-    "{day_ended}", DAY_ENDED
-).replace("{taken_for}", TAKEN_FOR)
+        "{day_ended}", DAY_ENDED
+    )
+    .replace("{taken_for}", TAKEN_FOR)
+    .replace("{next_ticket}", NEXT_TICKET)
+)
 # The number is the one that she had then: whoever is sent to another line gets another.
 _CALLS = """(SELECT coalesce(json_agg(r ORDER BY r.at DESC, r.id DESC), '[]') FROM (
         SELECT coalesce((

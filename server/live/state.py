@@ -46,6 +46,8 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     While she waits, `counter` is the one that she is sent to, if she was sent to one.
     `recalls` is how often she was called again.
     `for` says for whom it was taken, where that is not whoever took it.
+    `visit` is the visit of several items that it belongs to, and `next_ticket` the number that she
+    was given there when this one was over.
     `reason` is why it ended where no person ended it: `day_ended`, at the end of its day.
     `name` is what was given at the hall by somebody without an account, masked.
     """
@@ -67,6 +69,8 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     recalls: int = 0
     priority: PriorityView | None = None
     name: str | None = None
+    visit: UUID | None = None
+    next_ticket: UUID | None = None
 
     def without_person(self) -> "TicketView":
         """The ticket for whoever follows it: nothing that says or hints who its holder is."""

@@ -197,7 +197,7 @@ async def _issue_under_lock(tx: Transaction, visit: _Visit) -> Issued:
     )
     if facts.has_open_ticket:
         raise AlreadyInLine(await _open_here(tx, visit))
-    decide(replace(facts, level=FACE_TO_FACE), visit.item)
+    decide(replace(facts, level=FACE_TO_FACE), visit.item.level_required)
     issued = await issuing.issue(replace(_new_ticket(visit), within_limit=True), tx=tx)
     if issued is None:
         # Only what happens in other halls can have moved.

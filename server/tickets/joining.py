@@ -93,6 +93,9 @@ class _Visit:
     who: Principal
     now: datetime
     acting: Acting | None = None
+    # The visit whose first stop it is; its items together ask for this level.
+    part_of: UUID | None = None
+    level_required: int | None = None
 
     @property
     def citizen_id(self) -> UUID | None:
@@ -139,13 +142,7 @@ async def _issue_for(visit: _Visit, proxy_id: UUID, once: Once, sealer: Sealer) 
     async with transaction() as tx:
         await once.claim(tx)
         _check(visit)
-        acting = await proxies.acting(
-            tx, sealer, proxy_id, visit.who.id, today=business_day(visit.now)
-        )
-        if acting is None:
-            raise NotFound
-        if acting.state is not ProxyState.ACTIVE or acting.outgrown:
-            raise ProxyNotActive
+        acting = await acting_for(tx, sealer, proxy_id, visit.who, visit.now)
         who = replace(visit.who, id=acting.citizen_id)
         view = await _issue_in(tx, replace(visit, who=who, acting=acting), once, sealer)
         entry = Entry(
@@ -160,7 +157,48 @@ async def _issue_for(visit: _Visit, proxy_id: UUID, once: Once, sealer: Sealer) 
     return view
 
 
+async def acting_for(
+    tx: Transaction, sealer: Sealer, proxy_id: UUID, who: Principal, now: datetime
+) -> Acting:
+    """Whom she acts for through a proxy, which holds until the transaction ends.
+
+    Raises NotFound, or ProxyNotActive.
+    """
+    acting = await proxies.acting(tx, sealer, proxy_id, who.id, today=business_day(now))
+    if acting is None:
+        raise NotFound
+    if acting.state is not ProxyState.ACTIVE or acting.outgrown:
+        raise ProxyNotActive
+    return acting
+
+
 async def _issue_in(tx: Transaction, visit: _Visit, once: Once, sealer: Sealer) -> TicketView:
+    view = await _give(tx, visit, sealer)
+    await once.keep(tx, view, status=201)
+    return view
+
+
+async def take_first(
+    tx: Transaction,
+    wish: Wish,
+    who: Principal,
+    acting: Acting | None,
+    *,
+    part_of: UUID,
+    level_required: int,
+    sealer: Sealer,
+    now: datetime,
+    directory: Directory,
+) -> TicketView:
+    """The number of a visit's first stop, by the rules of any number. Raises every refusal."""
+    hall, item = directory.hall(wish.hall), directory.item(wish.item)
+    line = line_for(hall, item)
+    visit = _Visit(hall, item, line, wish, who, now, acting, part_of, level_required)
+    _check(visit)
+    return await _give(tx, visit, sealer)
+
+
+async def _give(tx: Transaction, visit: _Visit, sealer: Sealer) -> TicketView:
     claim, is_proven = visit.wish.claim, False
     if claim is not None:
         is_proven = await priorities.proven(
@@ -181,7 +219,6 @@ async def _issue_in(tx: Transaction, visit: _Visit, once: Once, sealer: Sealer) 
             tx, issued.id, claim, visit.hall, is_proven=is_proven, actor=actor
         )
         view = ticket_view(row, hall=visit.hall.code, ahead=row["ahead"])
-    await once.keep(tx, view, status=201)
     return view
 
 
@@ -197,7 +234,7 @@ async def _issue_under_lock(tx: Transaction, visit: _Visit) -> Issued:
         person_key=visit.acting.person_key if visit.acting else None,
         sign_in_id=visit.who.sign_in_id,
     )
-    decide(facts, visit.item)
+    decide(facts, _level_of(visit))
     issued = await issuing.issue(replace(_new_ticket(visit), within_limit=True), tx=tx)
     if issued is None:
         # Only what happens in other halls can have moved.
@@ -215,12 +252,18 @@ def _new_ticket(visit: _Visit) -> NewTicket:
         asked_at=visit.now,
         credit=CREDIT_OF_WALK_IN,
         version=microseconds(),
-        level_required=visit.item.level_required,
+        level_required=_level_of(visit),
         actor=Actor("citizen", visit.who.id),
         sign_in_id=visit.who.sign_in_id,
         acting=visit.acting,
         person_key=visit.acting.person_key if visit.acting else None,
+        visit_id=visit.part_of,
     )
+
+
+def _level_of(visit: _Visit) -> int:
+    level = visit.level_required
+    return visit.item.level_required if level is None else level
 
 
 def _view(visit: _Visit, issued: Issued) -> TicketView:
@@ -238,6 +281,7 @@ def _view(visit: _Visit, issued: Issued) -> TicketView:
         counter=None,
         version=issued.version,
         taken_for=_taken_for(visit.acting) if visit.acting else None,
+        visit=visit.part_of,
     )
 
 
@@ -269,9 +313,9 @@ def _check_distance(hall: HallEntry, place: Place | None) -> None:
         )
 
 
-def decide(facts: LineFacts, item: ItemEntry) -> None:
+def decide(facts: LineFacts, level_required: int) -> None:
     """Raise why nobody may join the line, or why she may not; nothing where she may."""
-    if facts.level < item.level_required:
+    if facts.level < level_required:
         raise LevelTooLow
     if facts.has_open_ticket:
         raise AlreadyInLine(facts.open_ticket_id)

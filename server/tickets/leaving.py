@@ -7,22 +7,26 @@ import asyncpg
 
 from models import decisions, steps
 from models.audit import Entry, record
-from models.database import Transaction
-from models.decisions import Own
+from models.database import Transaction, rows
+from models.decisions import VIEW_ONE, Own
 from models.joined import current_id
 from models.steps import Step
 from models.tickets import Actor, Move, WrongState
 from server.auth import Principal
 from server.clock import microseconds
 from server.errors import NotFound
+from server.halls.directory import Directory
 from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
+from server.visits.changing import give_up_ticket
 
 
-async def cancel(ticket_id: UUID, who: Principal, *, now: datetime, feed: Feed) -> TicketView:
-    """Cancel a ticket that is for this citizen, or that she took.
+async def cancel(
+    ticket_id: UUID, who: Principal, *, now: datetime, directory: Directory, feed: Feed
+) -> TicketView:
+    """Cancel a ticket that is for this citizen, or that she took; a visit goes on without it.
 
     Raises NotFound, or WrongState once somebody is being served.
     """
@@ -31,6 +35,10 @@ async def cancel(ticket_id: UUID, who: Principal, *, now: datetime, feed: Feed) 
         return await _give_up(ticket_id, await _own(ticket_id, who, tx), who, now, tx)
 
     mine = await _own(ticket_id, who, None)
+    if mine.visit_id is not None:
+        await give_up_ticket(mine.visit_id, ticket_id, who, now=now, directory=directory, feed=feed)
+        [row] = await rows(VIEW_ONE, ticket_id)
+        return ticket_view(row, hall=row["hall"], ahead=None)
     if mine.on_behalf_of is None:
         row = await decisions.decide(mine.hall_id, give_up)
     else:

@@ -54,10 +54,11 @@ async def make_claim(
     is_proven: bool,
     actor: Actor,
     seen_by: Actor | None = None,
+    proof: str = "id_number",
 ) -> asyncpg.Record:
     """Write her claim on a ticket just issued; it counts at once where it is proven.
 
-    Her papers prove it, or `seen_by`, the clerk before whom she stands.
+    Her papers prove it, or `proof`, or `seen_by`, the clerk before whom she stands.
     """
     held = await standing.hold(tx, ticket_id)
     assert held is not None, "it was issued in this transaction"
@@ -71,7 +72,7 @@ async def make_claim(
     held = await standing.hold(tx, ticket_id)
     assert held is not None, "it was issued in this transaction"
     rank_time = with_credit(held.now.rank_time, claim.value, hall.rules)
-    detail = claim.value if seen_by else "id_number"
+    detail = claim.value if seen_by else proof
     event = Happened(Move.CONFIRM, waiting, at, hall.id, detail=detail, rank_time=rank_time)
     return await standing.make(
         tx, held, event, version=microseconds(), actor=seen_by or SYSTEM, on_behalf_of=behalf

@@ -191,6 +191,8 @@ async def show_order(request: Request, who: Principal, ticket: str) -> Order:
     example={"state": "cancelled", "ahead": None},
 )
 async def cancel_ticket(request: Request, who: Principal, ticket: str) -> TicketView:
-    """Give my number up, while I wait or am called."""
+    """Give my number up, while I wait or am called. A visit goes on with its next stop."""
     room = services(request)
-    return await leaving.cancel(own_id(ticket), who, now=room.clock.now(), feed=room.feed)
+    return await leaving.cancel(
+        own_id(ticket), who, now=room.clock.now(), directory=room.directory, feed=room.feed
+    )

@@ -62,6 +62,8 @@ TAGS = {
     "staff": "工作人员 · staff and their accounts",
     "halls": "大厅 · halls, lines, opening hours",
     "items": "事项 · the catalogue",
+    "bundles": "一件事 · items that belong together",
+    "visits": "联办 · one sign-in for several items",
     "tickets": "号票 · numbers, from the citizen's side",
     "counters": "窗口 · counters, from the clerk's side",
     "kiosks": "自助机 · machines of a hall that give out numbers",

@@ -1,0 +1,73 @@
+"""Visits that have no open number are looked after: none is nowhere for longer than a moment.
+
+A visit goes on in the transaction in which a stop ends. What ends a stop otherwise (the day's end,
+accounts that are joined) and a line that was paused when she would have joined it leave it here.
+"""
+
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from models import visit_steps, visiting
+from models.database import Transaction, rows
+from models.tickets import SYSTEM
+from models.visits import VisitState
+from scheduler.calendar import business_day
+from server.again import until_done
+from server.halls.directory import Directory
+from server.live.feed import Feed
+from server.live.memory import Change
+from server.visits.going_on import Doing, go_on
+
+TEND_EVERY_S = 2.0
+
+# Whoever was missed may still come back: her visit waits for her while the day lasts.
+_RESTING = """
+    SELECT v.id, v.day, last.lapsed FROM visit v
+    LEFT JOIN LATERAL (
+        SELECT s.left_out, t.state, t.lapsed FROM visit_stop s JOIN ticket t ON t.id = s.ticket_id
+        WHERE s.visit_id = v.id AND s.turn IS NOT NULL ORDER BY s.turn DESC LIMIT 1
+    ) last ON true
+    WHERE v.ended_at IS NULL AND ($2::uuid IS NULL OR v.id = $2)
+      AND (v.day < $1 OR last.lapsed OR last.state <> 'missed' OR last.left_out IS NOT NULL)
+      AND NOT EXISTS (
+        SELECT 1 FROM visit_stop s JOIN ticket t ON t.id = s.ticket_id
+        WHERE s.visit_id = v.id AND t.ended_at IS NULL OFFSET 0)
+"""
+
+
+async def tend_visits(*, now: datetime, directory: Directory, feed: Feed) -> int:
+    """Let visits without an open number go on, or end with their day; how many did either."""
+    moved = 0
+    for found in await rows(_RESTING, business_day(now), None):
+        changes = await until_done(
+            partial(_tend, visit_id=found["id"], now=now, directory=directory)
+        )
+        if changes is not None:
+            moved += 1
+            await feed.changed(*changes)
+    return moved
+
+
+async def _tend(
+    tx: Transaction, *, visit_id: UUID, now: datetime, directory: Directory
+) -> list[Change] | None:
+    """What a visit's going on changed in the halls; None when it stays where it is."""
+    locked = await visiting.lock_halls(tx, visit_id, None)
+    await visiting.hold_people(tx, visit_id)
+    visit = await visiting.hold(tx, visit_id)
+    # Somebody may have come between the look and the locks.
+    still = await tx.row(_RESTING, business_day(now), visit_id)
+    if visit is None or still is None:
+        return None
+    if still["lapsed"] or visit.day < business_day(now):
+        await visit_steps.end(tx, visit_id, VisitState.DAY_ENDED, now)
+        return []
+    hall = directory.hall_by_id(visit.is_at)
+    if hall.id not in locked:
+        return None
+    given = await go_on(tx, visit, Doing(SYSTEM, now, hall, directory))
+    if given:
+        return given
+    over = await visiting.hold(tx, visit_id)
+    return [] if over is not None and over.state is not VisitState.OPEN else None
