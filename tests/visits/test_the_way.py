@@ -1,4 +1,4 @@
-"""A visit leads from counter to counter: one sign-in, then each number when the last is finished."""
+"""A visit leads from counter to counter: one sign-in, each number when the last is finished."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
