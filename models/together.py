@@ -1,8 +1,8 @@
 """Many decisions of one moment in one statement.
 
 A round trip, a plan and a commit cost several times what one decision writes. While a statement is
-under way, what comes in gathers for the next, so a process that is idle decides at once and a busy
-one decides for many together.
+under way, and for a moment after it, what comes in gathers for the next, so a process that is idle
+decides at once and a busy one decides for many together.
 
 Such a statement locks the halls of all its wishes. So that a hall which somebody holds for long
 does not hold the others up, it waits for none longer than 50 ms; then it leaves the busy halls
@@ -23,6 +23,9 @@ Wish = TypeVar("Wish")
 Made = TypeVar("Made")
 
 MOST = 64
+# What a busy process waits between two statements: planning, starting and committing one costs as
+# much as four decisions in it, so those of a moment more are cheaper and sooner together.
+GATHER_S = 0.004
 
 
 class Patience(Enum):
@@ -117,12 +120,11 @@ class Together(Generic[Wish, Made]):
 
     async def _run(self, lane: _Lane[Wish, Made]) -> None:
         try:
-            while lane.waiting:
-                # Whoever is being read from a socket at this moment comes along.
-                await asyncio.sleep(0)
-                if not (entries := self._take(lane)):
-                    break
+            # Whoever is being read from a socket at this moment comes along.
+            await asyncio.sleep(0)
+            while entries := self._take(lane):
                 await self._make_some(entries, lane.patience)
+                await asyncio.sleep(GATHER_S if len(entries) > 1 else 0)
         finally:
             lane.running = None
             if lane is not self._main:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
+from random import uniform
 from uuid import UUID, uuid4
 
 import redis.asyncio as aioredis
@@ -101,9 +102,9 @@ class Projector:
         self.held: set[str] = set()
         # What we wrote of each hall under the lease we hold: nobody can have written since.
         self._last: dict[str, LiveHall] = {}
-        # The rows that we have of each hall, and when (monotonic seconds) they were read whole.
+        # The rows that we have of each hall, and when (monotonic) all are to be read anew.
         self._rows: dict[str, HallRows] = {}
-        self._read_whole_at: dict[str, float] = {}
+        self._whole_again_at: dict[str, float] = {}
         # Halls to be read whole the next time.
         self._unsure_of: set[str] = set()
         # Tickets said to have changed, by hall: they are read whether their events tell or not.
@@ -224,7 +225,10 @@ class Projector:
             due = [code for code, when in self._due.items() if when <= now and code in self.held]
             # Who waits longest comes first, so one that fails keeps no other from its turn.
             due.sort(key=self._due.__getitem__)
-            for codes in batched(due, AT_MOST_TOGETHER):
+            whole = [code for code in due if self._must_be_read_whole(code)]
+            # Reading a whole hall takes its time: nobody else's news waits for it.
+            news = batched([code for code in due if code not in whole], AT_MOST_TOGETHER)
+            for codes in (*news, *batched(whole, 1)):
                 if codes := [code for code in codes if code in self.held]:
                     await self._project_when_due(codes)
             await self._sleep_until_due()
@@ -294,18 +298,18 @@ class Projector:
         named = {code: self._named.pop(code, set()) for code in codes}
         found: dict[str, HallRows] = {}
         if known := {ids[code]: self._rows[code] for code in codes if code not in whole}:
-            caught_up = await catch_up(
-                known, set().union(*named.values()), now=now, midnight=midnight
-            )
+            tickets = set().union(*named.values())
+            caught_up = await catch_up(known, tickets, now=now, midnight=midnight)
             found.update((code, caught_up[ids[code]]) for code in codes if ids[code] in known)
         for code in whole:
-            self._read_whole_at[code] = time.monotonic()
+            # Not all at once, though they were first read together.
+            rest = AT_LEAST_EVERY_S * uniform(0.6, 1)  # noqa: S311 nothing to guess
+            self._whole_again_at[code] = time.monotonic() + rest
             found[code] = await read_whole(ids[code], now=now, midnight=midnight)
         return found
 
     def _must_be_read_whole(self, code: str) -> bool:
-        long_ago = time.monotonic() - AT_LEAST_EVERY_S
-        is_old = self._read_whole_at.get(code, -math.inf) <= long_ago
+        is_old = self._whole_again_at.get(code, -math.inf) <= time.monotonic()
         return is_old or code in self._unsure_of or code not in self._rows
 
     async def _stored(self, code: str) -> LiveHall | None:
