@@ -14,7 +14,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from models.database import Transaction, rows, transaction
-from models.halls import CounterState, LineState
+from models.halls import ISSUING_STOPPED, CounterState, LineState
 from models.proving import counts_for
 from models.proxies import TAKEN_FOR
 from models.tickets import DAY_ENDED, NEXT_TICKET, TicketState
@@ -22,9 +22,15 @@ from models.tickets import DAY_ENDED, NEXT_TICKET, TicketState
 
 @dataclass(frozen=True, slots=True)
 class LineFacts:
-    """What must be known of a line before somebody joins it."""
+    """What must be known of a line before somebody joins it.
+
+    `reason` is why it is not open, in Chinese and English; `stopped`: its manager lets it give out
+    no more numbers today.
+    """
 
     state: LineState
+    reason: tuple[str | None, str | None]
+    stopped: bool
     waiting_limit: int | None
     waiting: int
     has_open_ticket: bool
@@ -123,6 +129,7 @@ async def line_facts(
     citizen_id: UUID | None,
     person_key: UUID | None = None,
     sign_in_id: UUID | None = None,
+    now: datetime,
 ) -> LineFacts:
     """What decides whether somebody may join, in one statement.
 
@@ -131,7 +138,8 @@ async def line_facts(
     """
     row = await tx.row(
         f"""
-        SELECT state, waiting_limit,
+        SELECT state, waiting_limit, reason, reason_en,
+            {ISSUING_STOPPED.format(now="$7")} AS stopped,
             (SELECT count(*) FROM ticket t WHERE t.line_id = line.id AND t.state = 'waiting')
                 AS waiting,
             EXISTS (SELECT 1 FROM ticket t WHERE (t.citizen_id = $2 OR t.person_key = $4)
@@ -148,10 +156,13 @@ async def line_facts(
         person_key,
         taker_id,
         sign_in_id,
+        now,
     )
     assert row is not None, "lines are never deleted"
     return LineFacts(
         state=LineState(row["state"]),
+        reason=(row["reason"], row["reason_en"]),
+        stopped=row["stopped"],
         waiting_limit=row["waiting_limit"],
         waiting=row["waiting"],
         has_open_ticket=row["has_open_ticket"],

@@ -24,6 +24,12 @@ class Issuing(StrEnum):
     STOPPED = "stopped"  # it gives out no more
 
 
+# Whether a `line` gives out no more numbers on the day of that moment, as its manager decided.
+ISSUING_STOPPED = """(line.issuing = 'stopped'
+            AND line.issuing_on = ({now} AT TIME ZONE 'Asia/Shanghai')::date
+            AND (line.issuing_until IS NULL OR {now} < line.issuing_until))"""
+
+
 class CounterState(StrEnum):
     """Whether a counter serves."""
 

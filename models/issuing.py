@@ -9,6 +9,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from models.database import Transaction, rows
+from models.halls import ISSUING_STOPPED
 from models.proving import counts_for
 from models.tickets import Actor
 from models.together import BUSY, LOCKED, Busy, Patience, Together
@@ -120,6 +121,7 @@ _ISSUE = {
         FROM able
         WHERE able.place = 1 AND line.id = able.line_id AND line.hall_id = able.hall_id
           AND line.state = 'open' AND (line.waiting_limit IS NULL OR able.line_within)
+          AND NOT {stopped}
         RETURNING line.id, line.code, line.last_sequence, line.last_issued_at
     ), numbered AS MATERIALIZED (
         SELECT able.*, last_sequence - many + place AS sequence,
@@ -147,7 +149,9 @@ _ISSUE = {
     FROM wish
     LEFT JOIN locked ON locked.id = wish.hall_id
     LEFT JOIN numbered USING (nth)
-""".replace("{locked}", locked).replace("{counts}", counts_for("w.sign_in_id"))
+""".replace("{locked}", locked)
+    .replace("{counts}", counts_for("w.sign_in_id"))
+    .replace("{stopped}", ISSUING_STOPPED.format(now="able.asked_last"))
     for patience, locked in LOCKED.items()
 }
 # Asked once the numbers are given: a look from before the hall's lock would miss who came between.

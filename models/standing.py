@@ -15,6 +15,7 @@ import asyncpg
 
 from models.database import Transaction
 from models.decisions import VIEW_ONE, Head
+from models.halls import ISSUING_STOPPED
 from models.history import Happened, Standing, follow, replay
 from models.tickets import Actor, Move, Priority, TicketState, after
 from models.whole import Written, sequence_of, write
@@ -42,10 +43,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class LineAt:
-    """A line that somebody may come to, and whether as many wait in it as it takes."""
+    """A line that somebody may come to: whether as many wait in it as it takes.
+
+    `stopped`: its manager lets it give out no more numbers today.
+    """
 
     id: UUID
     full: bool
+    stopped: bool = False
 
 
 async def hold(tx: Transaction, ticket_id: UUID) -> Held | None:
@@ -246,42 +251,59 @@ def standing(row: Any) -> Standing:
 
 async def next_number(tx: Transaction, line_id: UUID, day: date, now: datetime) -> str | None:
     """The line's next number of that day; None when the line gives out none now."""
+    numbers = await next_numbers(tx, line_id, 1, day, now)
+    return numbers[0] if numbers else None
+
+
+async def next_numbers(
+    tx: Transaction, line_id: UUID, many: int, day: date, now: datetime
+) -> list[str] | None:
+    """The line's next so many numbers; None when it is not open."""
     row = await tx.row(
         """
         UPDATE line SET
             numbered_on = $2,
-            last_sequence = 1 + CASE WHEN numbered_on = $2 THEN last_sequence
+            last_sequence = $4 + CASE WHEN numbered_on = $2 THEN last_sequence
                 ELSE coalesce((SELECT max(sequence) FROM ticket
                                WHERE line_id = line.id AND day = $2), 0) END,
             last_issued_at = CASE WHEN numbered_on = $2 THEN last_issued_at ELSE $3 END
         WHERE id = $1 AND state = 'open'
-        RETURNING code || lpad(last_sequence::text, greatest(3, length(last_sequence::text)), '0')
-                  AS number
+        RETURNING code, last_sequence
         """,
         line_id,
         day,
         now,
+        many,
     )
-    return row["number"] if row else None
+    if row is None:
+        return None
+    last = row["last_sequence"]
+    return [f"{row['code']}{nth:03d}" for nth in range(last - many + 1, last + 1)]
 
 
-async def line_for(tx: Transaction, hall_id: UUID, item_id: UUID) -> LineAt | None:
+async def line_for(
+    tx: Transaction, hall_id: UUID, item_id: UUID, *, now: datetime
+) -> LineAt | None:
     """The line of a hall that serves an item; None when the hall does not offer it."""
     row = await tx.row(
         """
         SELECT line.id, line.waiting_limit,
             (SELECT count(*) FROM ticket t WHERE t.line_id = line.id AND t.state = 'waiting')
-                AS waiting
+                AS waiting, """
+        + ISSUING_STOPPED.format(now="$3")
+        + """ AS stopped
         FROM offering JOIN line ON line.id = offering.line_id
         WHERE offering.hall_id = $1 AND offering.item_id = $2
         """,
         hall_id,
         item_id,
+        now,
     )
     if row is None:
         return None
     limit = row["waiting_limit"]
-    return LineAt(row["id"], full=limit is not None and row["waiting"] >= limit)
+    full = limit is not None and row["waiting"] >= limit
+    return LineAt(row["id"], full=full, stopped=row["stopped"])
 
 
 async def behind(tx: Transaction, held: Held, people: int) -> list[Head]:

@@ -35,6 +35,7 @@ from server.identity import routes as identity
 from server.incoming import Incoming
 from server.kiosks import routes as kiosks
 from server.limits import Limits
+from server.lines import routes as lines
 from server.live import socket
 from server.live.current import current_ticket
 from server.live.feed import Feed
@@ -94,6 +95,7 @@ BLUEPRINTS = (
     counters.bp,
     attending.bp,
     staffing.bp,
+    lines.bp,
     socket.bp,
     routes_client.bp,
     routes_browser.bp,

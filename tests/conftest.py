@@ -126,7 +126,7 @@ class Api:
             await tx.run(
                 "UPDATE line SET state = 'open', waiting_limit = NULL, last_sequence = 0,"
                 " last_issued_at = NULL, reason = NULL, reason_en = NULL, help_after_min = NULL,"
-                " overflow = '{}', overflow_until = NULL"
+                " issuing_on = NULL, overflow = '{}', overflow_until = NULL"
                 " WHERE hall_id = $1",
                 entry.id,
             )

@@ -1,7 +1,7 @@
 """Makes a hall's live state of its rows, and a ticket's view of its row."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,13 +10,14 @@ from msgspec.structs import replace
 
 from models.tickets import Priority, TicketState
 from scheduler.calendar import SHANGHAI
+from scheduler.closing import state_at
 from server.halls.directory import HallEntry
+from server.live.lines import Outlook, live_line
 from server.live.rows import CallRow, HallRows, TicketRow
 from server.live.state import (
     Board,
     Call,
     LiveHall,
-    LiveLine,
     LiveTicket,
     PriorityView,
     TakenFor,
@@ -28,17 +29,25 @@ _decode_taken_for = msgspec.json.Decoder(TakenFor).decode
 
 
 def live_hall(
-    hall: HallEntry, found: HallRows, last: LiveHall | None, *, now: datetime, version: int
+    hall: HallEntry,
+    found: HallRows,
+    last: LiveHall | None,
+    *,
+    now: datetime,
+    version: int,
+    outlook: Mapping[str, Outlook] | None = None,
 ) -> LiveHall:
     """The live state of a hall as its rows tell.
 
     `version` is used when something that can be seen differs from `last`; else `last`'s stands.
+    `outlook` is what is known of how many numbers its lines can still give.
     """
     local = shown(now)
     tickets = sorted(found.tickets.values(), key=lambda row: (row.rank_time, row.id))
     if last is not None:
         version = max(version, last.version + 1)
     waiting = Counter(ticket.line for ticket in tickets if ticket.state is TicketState.WAITING)
+    state, resumes_at = state_at(hall.timetable, now)
     board = Board(
         hall=hall.code,
         name=hall.name,
@@ -48,9 +57,10 @@ def live_hall(
         counters=found.counters,
         called=tuple(_newest(found.calls)),
         lines=tuple(
-            LiveLine(line.code, line.name, line.name_en, line.state, waiting[line.code], None)
-            for line in found.lines
+            live_line(line, waiting[line.code], outlook or {}, now=now) for line in found.lines
         ),
+        state=state,
+        resumes_at=resumes_at,
     )
     live = LiveHall(board, _tickets(hall.code, tickets, last, version))
     return live if last is None or _differs(live, last) else _as_of(last, local)

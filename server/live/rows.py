@@ -15,6 +15,7 @@ import msgspec
 from models.database import rows
 from models.proxies import TAKEN_FOR
 from models.tickets import DAY_ENDED, NEXT_TICKET, Priority, TicketState
+from server.live.lines import LINE_COLUMNS, LineRow
 from server.live.state import BoardCounter, TakenFor
 
 # Who is called again is shown once: kept are as many as may be the same people's.
@@ -22,15 +23,6 @@ CALLS_KEPT = 30
 # Phones that still look at a ticket that is over find it here for a while.
 ENDED_SHOWN_FOR = timedelta(minutes=15)
 ENDED_SHOWN = 50
-
-
-class LineRow(msgspec.Struct, frozen=True):
-    """A line."""
-
-    code: str
-    name: str
-    name_en: str
-    state: str
 
 
 class TicketRow(msgspec.Struct, frozen=True):
@@ -81,7 +73,9 @@ class HallRows:
 
 
 _LINES = """(SELECT coalesce(json_agg(r ORDER BY r.code), '[]') FROM (
-        SELECT code, name, name_en, state FROM line WHERE hall_id = hall.id) r) AS lines"""
+        SELECT {columns} FROM line WHERE hall_id = hall.id) r) AS lines""".replace(
+    "{columns}", LINE_COLUMNS
+)
 _COUNTERS = """(SELECT coalesce(json_agg(r ORDER BY r.code), '[]') FROM (
         SELECT c.code, c.name, c.state, t.number,
                CASE WHEN c.state = 'paused' THEN c.pause_reason END AS reason

@@ -7,8 +7,10 @@ from uuid import UUID
 
 import msgspec
 
+from models.halls import Issuing
 from models.proxies import ProxyKind
 from models.tickets import Priority, TicketState
+from scheduler.closing import HallState
 
 # What reading something that came from elsewhere raises when it is not what we write.
 UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
@@ -100,8 +102,13 @@ class LiveTicket(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
         return encode(self.view.without_person())
 
 
-class LiveLine(msgspec.Struct, frozen=True):
-    """A line: how many wait in it; `wait` is for somebody joining now (null: not known)."""
+class LiveLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line: how many wait in it; `wait` is for somebody joining now (null: not known).
+
+    `reason` is why it is not open. `left_today` is how many numbers it can still give today (null:
+    no end in sight, or not known); when they are few, `stops_at` is about when the last will go.
+    `issuing` is `open` or `stopped` where a manager decided so for today.
+    """
 
     code: str
     name: str
@@ -109,6 +116,11 @@ class LiveLine(msgspec.Struct, frozen=True):
     state: str
     waiting: int
     wait: Wait | None
+    reason: str | None = None
+    reason_en: str | None = None
+    issuing: Issuing = Issuing.AUTO
+    left_today: int | None = None
+    stops_at: datetime | None = None
 
 
 class BoardCounter(msgspec.Struct, frozen=True):
@@ -130,7 +142,10 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Board(msgspec.Struct, frozen=True):
-    """What the wall shows. `called` is newest first."""
+    """What the wall shows. `called` is newest first.
+
+    `state` tells whether the hall is open, in a break until `resumes_at`, or closed.
+    """
 
     hall: str
     name: str
@@ -140,6 +155,8 @@ class Board(msgspec.Struct, frozen=True):
     counters: tuple[BoardCounter, ...]
     called: tuple[Call, ...]
     lines: tuple[LiveLine, ...]
+    state: HallState = "closed"
+    resumes_at: datetime | None = None
 
 
 class LiveHall(msgspec.Struct, frozen=True):

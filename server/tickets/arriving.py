@@ -11,7 +11,7 @@ from models.tickets import Move, WrongState, after
 from scheduler.calendar import SHANGHAI, business_day, next_open
 from scheduler.closing import gives_numbers
 from server.halls.directory import HallEntry
-from server.tickets.refusals import HallClosed, LineClosed, LineFull, NotOffered
+from server.tickets.refusals import NO_MORE_TODAY, HallClosed, LineClosed, LineFull, NotOffered
 
 
 def check_open(hall: HallEntry, now: datetime) -> None:
@@ -46,9 +46,11 @@ async def arrive(
     state = after(held.now.state, move)
     check_day(held, now)
     check_open(hall, now)
-    line = await standing.line_for(tx, hall.id, held.item_id)
+    line = await standing.line_for(tx, hall.id, held.item_id, now=now)
     if line is None:
         raise NotOffered
+    if line.stopped:
+        raise LineClosed(NO_MORE_TODAY)
     if line.full:
         raise LineFull
     came = Happened(move, state, now, hall.id, detail=f"{held.now.number}@{left.code}")

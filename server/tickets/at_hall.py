@@ -194,6 +194,7 @@ async def _issue_under_lock(tx: Transaction, visit: _Visit) -> Issued:
         taker_id=None,
         citizen_id=visit.citizen_id,
         person_key=visit.person_key,
+        now=visit.now,
     )
     if facts.has_open_ticket:
         raise AlreadyInLine(await _open_here(tx, visit))

@@ -31,6 +31,7 @@ from server.live.state import TakenFor, TicketView
 from server.tickets import priorities
 from server.tickets.arriving import check_open
 from server.tickets.refusals import (
+    NO_MORE_TODAY,
     AlreadyInLine,
     LineClosed,
     LineFull,
@@ -233,6 +234,7 @@ async def _issue_under_lock(tx: Transaction, visit: _Visit) -> Issued:
         citizen_id=visit.citizen_id,
         person_key=visit.acting.person_key if visit.acting else None,
         sign_in_id=visit.who.sign_in_id,
+        now=visit.now,
     )
     decide(facts, _level_of(visit))
     issued = await issuing.issue(replace(_new_ticket(visit), within_limit=True), tx=tx)
@@ -320,6 +322,8 @@ def decide(facts: LineFacts, level_required: int) -> None:
     if facts.has_open_ticket:
         raise AlreadyInLine(facts.open_ticket_id)
     if facts.state is not LineState.OPEN:
-        raise LineClosed
+        raise LineClosed.because(*facts.reason)
+    if facts.stopped:
+        raise LineClosed(NO_MORE_TODAY)
     if facts.waiting_limit is not None and facts.waiting >= facts.waiting_limit:
         raise LineFull

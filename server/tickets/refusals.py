@@ -2,7 +2,12 @@
 
 from uuid import UUID
 
-from server.errors import Refusal
+from server.errors import Refusal, Sentence
+
+NO_MORE_TODAY: Sentence = (
+    "该队列今天不再取号。",
+    "This line gives out no more numbers today.",
+)
 
 
 class HallClosed(Refusal):
@@ -17,6 +22,14 @@ class LineClosed(Refusal):
 
     status, code = 409, "line_closed"
     sentence = ("该队列暂停取号。", "This line gives out no numbers now.")
+
+    @classmethod
+    def because(cls, reason: str | None, reason_en: str | None) -> "LineClosed":
+        """The same with the reason that the board says, where it says one."""
+        zh, en = cls.sentence
+        if reason is None:
+            return cls()
+        return cls((f"{zh[:-1]}：{reason}。", f"{en[:-1]}: {reason_en or reason}."))
 
 
 class LineFull(Refusal):

@@ -68,6 +68,7 @@ TAGS = {
     "counters": "窗口 · counters, from the clerk's side",
     "kiosks": "自助机 · machines of a hall that give out numbers",
     "managing": "大厅管理 · what a hall's manager arranges, and what calls for her",
+    "lines": "队列 · lines, from the manager's side",
     "board": "叫号屏 · the public board",
     "admin": "管理 · accounts of staff",
     "single_sign_on": "单点登录 · single sign-on for departments' systems (OpenID Connect)",

@@ -1,0 +1,79 @@
+"""A line as it is shown: why it is not open, and how many numbers it can still give today."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+import msgspec
+
+from models.halls import Issuing, LineState
+from scheduler.calendar import business_day
+from server.live.state import LiveLine
+
+# From so few on, people are told about when the last will be given.
+FEW_LEFT = 20
+
+# The columns of a line's row that can be seen.
+LINE_COLUMNS = """code, name, name_en, state, reason, reason_en, last_sequence, numbered_on,
+               issuing, issuing_on, issuing_until"""
+
+
+class LineRow(msgspec.Struct, frozen=True):
+    """A line's row."""
+
+    code: str
+    name: str
+    name_en: str
+    state: str
+    reason: str | None
+    reason_en: str | None
+    last_sequence: int
+    numbered_on: date | None
+    issuing: Issuing
+    issuing_on: date | None
+    issuing_until: datetime | None
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """The last number of a day that can still be served, and about when it will be given."""
+
+    day: date
+    last_sequence: int
+    stops_at: datetime | None
+
+
+def live_line(
+    row: LineRow, waiting: int, outlook: Mapping[str, Outlook], *, now: datetime
+) -> LiveLine:
+    """A line with so many waiting; `outlook` is what is known of the hall's lines by code."""
+    issuing = _issuing(row, now)
+    left = _left(row, issuing, outlook.get(row.code), now)
+    few = left is not None and 0 < left <= FEW_LEFT and issuing is Issuing.AUTO
+    return LiveLine(
+        code=row.code,
+        name=row.name,
+        name_en=row.name_en,
+        state=row.state,
+        waiting=waiting,
+        wait=None,
+        reason=row.reason if row.state != LineState.OPEN else None,
+        reason_en=row.reason_en if row.state != LineState.OPEN else None,
+        issuing=issuing,
+        left_today=left,
+        stops_at=outlook[row.code].stops_at if few else None,
+    )
+
+
+def _issuing(row: LineRow, now: datetime) -> Issuing:
+    """What a manager decided, while it holds."""
+    over = row.issuing_until is not None and now >= row.issuing_until
+    return Issuing.AUTO if row.issuing_on != business_day(now) or over else row.issuing
+
+
+def _left(row: LineRow, issuing: Issuing, outlook: Outlook | None, now: datetime) -> int | None:
+    if issuing is Issuing.STOPPED:
+        return 0
+    today = business_day(now)
+    if issuing is Issuing.OPEN or outlook is None or outlook.day != today:
+        return None
+    given = row.last_sequence if row.numbered_on == today else 0
+    return max(0, outlook.last_sequence - given)
