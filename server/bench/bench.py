@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Unit = Literal["ratio", "seconds", "statements"]
+Unit = Literal["ratio", "times", "seconds", "statements"]
 Address = tuple[str, int]
 
 

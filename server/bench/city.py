@@ -137,8 +137,11 @@ async def empty_lines(bench: Bench) -> None:
     connection = await asyncpg.connect(bench.database_url)
     try:
         await connection.execute(
-            "UPDATE ticket SET state = 'cancelled', ended_at = issued_at - interval '1 day',"
-            " version = version + 1 WHERE state = 'waiting'"
+            "WITH gone AS ("
+            " UPDATE ticket SET state = 'cancelled', ended_at = issued_at - interval '1 day',"
+            " version = version + 1 WHERE state = 'waiting' RETURNING id, hall_id, ended_at)"
+            "INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind)"
+            " SELECT id, hall_id, ended_at, 'cancel', 'cancelled', 'system' FROM gone"
         )
     finally:
         await connection.close()

@@ -76,4 +76,4 @@ def _milliseconds(seconds: float | None) -> str:
 def _value(figure: Figure, value: float) -> str:
     if figure.unit == "seconds":
         return f"{value:.2f} s"
-    return f"{value:.2f}" if figure.unit == "ratio" else f"{value:.3g}"
+    return f"{value:.2f}" if figure.unit in ("ratio", "times") else f"{value:.3g}"
