@@ -82,7 +82,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
     finally:
         # The halls first: others wait for them, and jobs may take their time to end.
         await _end(projecting)
-        await projector.release()
+        await projector.leases.release()
         await _end(jobs)
         await _end(stopped)
         await valkey.aclose()

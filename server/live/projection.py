@@ -3,18 +3,17 @@
 What happened in them is read, and each hall as a whole now and then; those due at one moment
 together, because a round trip costs more than a hall.
 
-Workers share the halls by lease: a hall belongs to the worker whose name its lease bears, and only
-that worker's state is accepted. When a worker dies its leases run out and others take its halls.
+Workers share the halls by lease, and only the holder's state is accepted.
 """
 
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from random import uniform
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import redis.asyncio as aioredis
 import structlog
@@ -32,6 +31,7 @@ from server.live.feed import (
     live_key,
     subscribed,
 )
+from server.live.leases import Leases, lease_key
 from server.live.memory import Change
 from server.live.reading import live_hall
 from server.live.rows import HallRows, catch_up, read_whole
@@ -39,29 +39,12 @@ from server.live.state import UNREADABLE, LiveHall, above_rows, decode_hall, enc
 
 log = structlog.get_logger()
 
-LEASE_MS = 3_000
 TEND_LEASES_EVERY_S = 1.0
 AT_MOST_EVERY_S = 0.5
 AT_LEAST_EVERY_S = 15.0
 # So that a city of a thousand halls does not keep its leases waiting.
 AT_MOST_TOGETHER = 40
-WORKERS = "yiting:workers"
 
-# Renew what is ours; take what is free. KEYS are leases, ARGV: name, milliseconds.
-# Answers the places of those renewed, and of those taken anew.
-_TAKE = """
-local renewed, taken = {}, {}
-for i, key in ipairs(KEYS) do
-    local owner = redis.call('GET', key)
-    if owner == ARGV[1] then
-        redis.call('PEXPIRE', key, ARGV[2])
-        renewed[#renewed + 1] = i
-    elseif not owner and redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) then
-        taken[#taken + 1] = i
-    end
-end
-return {renewed, taken}
-"""
 # Only the holder of a lease may write. KEYS: a lease and a state for each hall; ARGV: name,
 # channel, then what to store and the code for each. Answers the places of those written.
 _WRITE = """
@@ -77,19 +60,6 @@ if #codes > 0 then redis.call('PUBLISH', ARGV[2], table.concat(codes, ',')) end
 return written
 """
 
-# Only the holder may give a lease away: it may have run out and be another's by now.
-# KEYS: leases; ARGV: name.
-_GIVE = """
-for _, key in ipairs(KEYS) do
-    if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end
-end
-"""
-
-
-def lease_key(hall: str) -> str:
-    """Where the name of the worker that projects a hall stands."""
-    return f"yiting:lease:{hall}"
-
 
 class Projector:
     """Keeps the live state of the halls that this worker holds."""
@@ -98,8 +68,7 @@ class Projector:
         self._valkey = valkey
         self._directory = directory
         self._clock = clock
-        self.name = uuid4().hex
-        self.held: set[str] = set()
+        self.leases = Leases(valkey)
         # What we wrote of each hall under the lease we hold: nobody can have written since.
         self._last: dict[str, LiveHall] = {}
         # The rows that we have of each hall, and when (monotonic) all are to be read anew.
@@ -115,9 +84,7 @@ class Projector:
         self._due: dict[str, float] = {}
         self._finished: dict[str, float] = {}
         self._wake = asyncio.Event()
-        self._take = valkey.register_script(_TAKE)
         self._write = valkey.register_script(_WRITE)
-        self._give = valkey.register_script(_GIVE)
 
     @property
     def directory(self) -> Directory:
@@ -142,66 +109,30 @@ class Projector:
                 log.warning("projector_lost_store", fault=type(fault).__name__)
                 await asyncio.sleep(RECONNECT_AFTER_S)
 
-    # --- leases ----------------------------------------------------------------------------
-
     async def _tend_leases(self) -> None:
         while not is_cancelled():
-            order = sorted(await self._wanted())
-            keys = [lease_key(code) for code in order]
-            places = await self._take(keys=keys, args=[self.name, LEASE_MS]) if keys else ((), ())
-            renewed, taken = ({order[place - 1] for place in part} for part in places)
-            # A lease that ran out and was taken again may have been another's in between.
-            for code in (self.held - renewed) | taken:
-                self._lose(code)
-            self.held |= renewed | taken
+            lost, taken = await self.leases.tend(self._directory.codes)
+            for code in lost | taken:
+                self._forget(code)
             for code in taken:
                 self._ask_for(code, at_once=True)
             await asyncio.sleep(TEND_LEASES_EVERY_S)
 
-    def _lose(self, code: str) -> None:
+    def _forget(self, code: str) -> None:
         """Forget all that held only while the hall was ours."""
-        self.held.discard(code)
         for kept in (self._last, self._rows, self._named, self._due):
             kept.pop(code, None)
-
-    async def _wanted(self) -> Iterable[str]:
-        """The halls to hold or to reach for: our even share, and whatever nobody holds."""
-        now = time.time()
-        async with self._valkey.pipeline(transaction=False) as pipe:
-            pipe.zadd(WORKERS, {self.name: now})
-            pipe.zremrangebyscore(WORKERS, 0, now - LEASE_MS / 1000)
-            pipe.zcard(WORKERS)
-            workers = max(1, (await pipe.execute())[2])
-        codes = self._directory.codes
-        share = math.ceil(len(codes) / workers)
-        if len(self.held) > share:
-            surplus = sorted(self.held)[share:]
-            await self._give_away(surplus)
-            return self.held - set(surplus)
-        owners = await self._valkey.mget([lease_key(code) for code in codes])
-        free = [code for code, owner in zip(codes, owners, strict=True) if owner is None]
-        return self.held | set(free[: max(share - len(self.held), 0)])
-
-    async def release(self) -> None:
-        """Give all halls away at once, so that another worker need not wait for the leases."""
-        with suppress(aioredis.RedisError, OSError):
-            await self._valkey.zrem(WORKERS, self.name)
-            await self._give_away(self.held)
-
-    async def _give_away(self, codes: Iterable[str]) -> None:
-        if keys := [lease_key(code) for code in codes]:
-            await self._give(keys=keys, args=[self.name])
 
     # --- when ------------------------------------------------------------------------------
 
     async def _hear_changes(self) -> None:
         async with subscribed(self._valkey, CHANGED) as words:
-            for code in self.held:
+            for code in self.leases.held:
                 self._unsure_of.add(code)
                 self._ask_for(code, at_once=True)
             async for _, data in words:
                 for change in _changes_in(data):
-                    if change.hall in self.held:
+                    if change.hall in self.leases.held:
                         self._take_note(change)
 
     def _take_note(self, change: Change) -> None:
@@ -222,14 +153,16 @@ class Projector:
     async def _project_due(self) -> None:
         while not is_cancelled():
             now = time.monotonic()
-            due = [code for code, when in self._due.items() if when <= now and code in self.held]
+            due = [
+                code for code, when in self._due.items() if when <= now and code in self.leases.held
+            ]
             # Who waits longest comes first, so one that fails keeps no other from its turn.
             due.sort(key=self._due.__getitem__)
             whole = [code for code in due if self._must_be_read_whole(code)]
             # Reading a whole hall takes its time: nobody else's news waits for it.
             news = batched([code for code in due if code not in whole], AT_MOST_TOGETHER)
             for codes in (*news, *batched(whole, 1)):
-                if codes := [code for code in codes if code in self.held]:
+                if codes := [code for code in codes if code in self.leases.held]:
                     await self._project_when_due(codes)
             await self._sleep_until_due()
 
@@ -249,7 +182,7 @@ class Projector:
 
     async def _sleep_until_due(self) -> None:
         self._wake.clear()
-        waits = [when for code, when in self._due.items() if code in self.held]
+        waits = [when for code, when in self._due.items() if code in self.leases.held]
         rest = max(0.0, min(waits, default=math.inf) - time.monotonic())
         # Not `wait_for`: woken and cancelled at once, it would forget that it was cancelled.
         with suppress(TimeoutError):
@@ -268,7 +201,7 @@ class Projector:
         written = await self._write(
             keys=[key for hall in halls for key in (lease_key(hall.code), live_key(hall.code))],
             args=[
-                self.name,
+                self.leases.name,
                 LIVE,
                 *(part for hall in halls for part in (encode_hall(hall), hall.code)),
             ],
@@ -279,7 +212,8 @@ class Projector:
                 self._last[hall.code], self._rows[hall.code] = hall, found[hall.code]
                 self._highest[hall.code] = hall.version
             else:
-                self._lose(hall.code)
+                self.leases.held.discard(hall.code)
+                self._forget(hall.code)
 
     def _live(self, code: str, found: HallRows, now: datetime) -> LiveHall:
         version = max(microseconds(), self._highest.get(code, 0) + 1)
@@ -332,7 +266,7 @@ class Projector:
             if newer := await newer_directory(self._directory):
                 self._directory = newer
                 log.info("catalogue_read_anew", halls=len(newer.halls))
-                for code in self.held:
+                for code in self.leases.held:
                     self._ask_for(code)
 
 

@@ -172,5 +172,5 @@ async def test_listening_and_projecting_end_when_they_are_cancelled_at_any_momen
             task.cancel()
         _, going_on = await asyncio.wait(tasks, timeout=5)
         assert not going_on
-        await projector.release()
+        await projector.leases.release()
         await valkey.aclose()

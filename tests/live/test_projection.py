@@ -17,8 +17,9 @@ import pytest
 from integrations.stores import StoreUrls
 from models.database import transaction
 from server.live.feed import live_key
+from server.live.leases import lease_key
 from server.live.memory import Change
-from server.live.projection import Projector, lease_key
+from server.live.projection import Projector
 from server.live.rows import WHOLE
 from server.live.state import UNREADABLE, LiveHall, decode_hall, encode_hall
 from tests.conftest import MONDAY_MORNING, Api, until
@@ -142,19 +143,19 @@ async def test_every_hall_is_projected_again_after_postgres_was_away(
     back = time.monotonic()
     await until(lambda: feed.live_age_s() < time.monotonic() - back)
     # And goes on being projected, changed or not.
-    assert api.projector.held == set(feed.codes)
-    assert api.projector.held <= set(api.projector._due)
+    assert api.projector.leases.held == set(feed.codes)
+    assert api.projector.leases.held <= set(api.projector._due)
 
 
 async def test_a_lease_that_is_anothers_by_now_is_not_given_away(api: Api, hall: str) -> None:
     valkey = api.services.valkey
     late = Projector(valkey, api.services.directory, api.services.clock)
-    late.held = set(api.services.directory.halls)
-    await valkey.set(lease_key("dg-held-by-late"), late.name)
-    late.held.add("dg-held-by-late")
-    await late.release()
+    late.leases.held = set(api.services.directory.halls)
+    await valkey.set(lease_key("dg-held-by-late"), late.leases.name)
+    late.leases.held.add("dg-held-by-late")
+    await late.leases.release()
     assert await valkey.get(lease_key("dg-held-by-late")) is None
-    assert await valkey.get(lease_key(hall)) == api.projector.name.encode()
+    assert await valkey.get(lease_key(hall)) == api.projector.leases.name.encode()
 
 
 async def test_the_newest_calls_are_found_without_reading_old_ones(
