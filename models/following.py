@@ -60,11 +60,12 @@ class Follow(Model):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """That somebody may see a ticket on its day: `id` is that of the code, or of the follower."""
+    """That a citizen, or whoever has a code, may see a ticket on its day."""
 
     id: UUID
     ticket_id: UUID
     day: date
+    is_citizens: bool = False
 
 
 def digest_of(code: str) -> str:
@@ -95,7 +96,7 @@ async def by_citizen(citizen_id: UUID, ticket_id: UUID) -> Grant | None:
         citizen_id,
         ticket_id,
     )
-    return Grant(**found[0]) if found else None
+    return Grant(**found[0], is_citizens=True) if found else None
 
 
 async def all_of(citizen_id: UUID, day: date, *, tx: Transaction | None = None) -> list[Grant]:
@@ -109,7 +110,7 @@ async def all_of(citizen_id: UUID, day: date, *, tx: Transaction | None = None) 
         day,
         tx=tx,
     )
-    return [Grant(**row) for row in found]
+    return [Grant(**row, is_citizens=True) for row in found]
 
 
 async def followers(tx: Transaction, ticket_id: UUID) -> int:
@@ -151,7 +152,7 @@ async def add_code(tx: Transaction, ticket_id: UUID, day: date, code_digest: str
 
 async def add_follower(tx: Transaction, ticket_id: UUID, day: date, citizen_id: UUID) -> Grant:
     """Let a citizen, who is held, follow a ticket whose row is locked. She does not yet."""
-    grant = Grant(uuid7(), ticket_id, day)
+    grant = Grant(uuid7(), ticket_id, day, is_citizens=True)
     await tx.run(
         """
         INSERT INTO follow (id, ticket_id, day, citizen_id, made_at)

@@ -26,6 +26,7 @@ from server.clock import Clock
 from server.counters import more_routes as attending
 from server.counters import routes as counters
 from server.counters import staffing_routes as staffing
+from server.following import routes as following
 from server.halls import items
 from server.halls import routes as halls
 from server.halls.directory import LOOK_EVERY_S, Directory, newer_directory, read_directory
@@ -92,6 +93,7 @@ BLUEPRINTS = (
     kiosks.bp,
     bundles.bp,
     visits.bp,
+    following.bp,
     counters.bp,
     attending.bp,
     staffing.bp,

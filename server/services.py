@@ -13,6 +13,7 @@ from server.clock import Clock
 from server.halls.directory import Directory
 from server.limits import Limits
 from server.live.feed import Feed
+from server.live.grants import Grants
 from server.settings import Settings
 from server.sso.provider import Provider
 
@@ -33,6 +34,10 @@ class Services:
     afterwards: Afterwards = field(default_factory=Afterwards)
     # None where a city has no single sign-on.
     provider: Provider | None = None
+    grants: Grants = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.grants = Grants(self.tokens, self.limits)
 
 
 def services(request: Request) -> Services:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from models.database import rows
+from models.database import Transaction, rows
 from models.decisions import VIEW_ONE
 from server.live.feed import Feed
 from server.live.memory import Memory
@@ -13,12 +13,14 @@ from server.live.reading import ticket_view
 from server.live.state import LiveTicket
 
 
-async def current_ticket(feed: Feed, ticket_id: UUID) -> LiveTicket | None:
+async def current_ticket(
+    feed: Feed, ticket_id: UUID, *, tx: Transaction | None = None
+) -> LiveTicket | None:
     """A ticket as it is now; None when there is none."""
     live = feed.memory.ticket(ticket_id)
     if live is not None:
         return live
-    found = await rows(VIEW_ONE, ticket_id)
+    found = await rows(VIEW_ONE, ticket_id, tx=tx)
     return current(found[0], feed.memory) if found else None
 
 

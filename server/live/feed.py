@@ -10,7 +10,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 import msgspec
@@ -189,9 +189,13 @@ class Feed:
         """Show the watcher every change of the hall's board from now on."""
         self._watchers[hall_topic(hall)].add(watcher)
 
-    def watch_ticket(self, view: TicketView, watcher: Watcher) -> None:
-        """Show the watcher every change of the ticket from now on."""
-        self._watchers[ticket_topic(view.id)].add(watcher)
+    def watch_ticket(self, view: TicketView, watcher: Watcher, *, as_holder: bool) -> None:
+        """Show the watcher every change of the ticket from now on.
+
+        Who is not its holder is shown it under another topic, and without the person.
+        """
+        topic = ticket_topic(view.id) if as_holder else follower_topic(view.id)
+        self._watchers[topic].add(watcher)
         followed = self._followed[view.hall]
         followed[view.id] = max(view.version, followed.get(view.id, 0))
 
@@ -255,8 +259,12 @@ class Feed:
         self.memory.mark(changes)
         for change in changes:
             # A watched ticket may have moved to this hall: it is followed there from now on.
-            if change.ticket is not None and self._watchers.get(ticket_topic(change.ticket)):
+            if change.ticket is not None and self._is_watched(change.ticket):
                 self._followed[change.hall].setdefault(change.ticket, 0)
+
+    def _is_watched(self, ticket_id: UUID) -> bool:
+        topics = ticket_topic(ticket_id), follower_topic(ticket_id)
+        return any(self._watchers.get(topic) for topic in topics)
 
     def _ask_for_all(self) -> None:
         self._all_due = True
@@ -319,18 +327,18 @@ class Feed:
     def _show_tickets(self, hall: str) -> None:
         followed = self._followed.get(hall)
         for ticket_id, shown in list(followed.items()) if followed else ():
-            topic = ticket_topic(ticket_id)
-            watchers = self._watchers.get(topic)
-            if not watchers:
+            if not self._is_watched(ticket_id):
                 del self._followed[hall][ticket_id]
                 continue
             found = self.memory.projected(ticket_id)
             if found is None or found.view.version <= shown:
                 continue  # the next projection has it
             self._followed[hall][ticket_id] = found.view.version
-            message = ticket_frame(found.view)
-            for watcher in watchers:
-                watcher.show(topic, found.view.version, message)
+            for topic, framed in TICKET_FRAMES:
+                watchers = self._watchers.get(topic(ticket_id))
+                message = framed(found.view) if watchers else b""
+                for watcher in watchers or ():
+                    watcher.show(topic(ticket_id), found.view.version, message)
 
 
 def hall_topic(hall: str) -> str:
@@ -343,6 +351,19 @@ def ticket_topic(ticket_id: UUID) -> str:
     return f"ticket:{ticket_id}"
 
 
+def follower_topic(ticket_id: UUID) -> str:
+    """Under which those hear of a ticket who follow it and are not its holder."""
+    return f"follower:{ticket_id}"
+
+
 def ticket_frame(view: TicketView) -> bytes:
     """A ticket as a message on the socket."""
     return frame(ticket_topic(view.id), view.version, encode(view))
+
+
+def follower_frame(view: TicketView) -> bytes:
+    """The same for those who follow it; to them, too, its topic is `ticket:<id>`."""
+    return ticket_frame(view.without_person())
+
+
+TICKET_FRAMES: Final = ((ticket_topic, ticket_frame), (follower_topic, follower_frame))

@@ -7,6 +7,7 @@ skips states and never falls behind, and one that does not read at all is let go
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -19,7 +20,9 @@ from sanic.exceptions import WebsocketClosed
 from sanic.server.websockets.impl import WebsocketImplProtocol
 from websockets.protocol import State
 
+from models.following import Grant
 from models.sessions import PersonKind
+from scheduler.calendar import business_day
 from server.auth import Principal, Tokens
 from server.clock import microseconds
 from server.endpoint import address_of, as_refusal
@@ -32,7 +35,7 @@ from server.errors import (
     wants_english,
 )
 from server.limits import ADDRESS
-from server.live.feed import Feed, ticket_frame, ticket_topic
+from server.live.feed import TICKET_FRAMES, Feed, ticket_topic
 from server.live.sockets import Sockets
 from server.live.state import LiveTicket
 from server.services import Services, services
@@ -44,7 +47,7 @@ MOST_TOPICS = 20
 MOST_MISTAKES = 10
 SEND_TIMEOUT_S = 30.0
 IDLE_S = 60.0
-SIGNED_OUT = "signed_out"
+SIGNED_OUT, UNFOLLOWED = "signed_out", "unfollowed"
 _encode = msgspec.json.Encoder().encode
 
 FindTicket = Callable[[Feed, UUID], Awaitable[LiveTicket | None]]
@@ -62,6 +65,12 @@ class Watch(msgspec.Struct, frozen=True, tag_field="op", tag="watch"):
     topic: Annotated[str, msgspec.Meta(max_length=80)]
 
 
+class Follow(msgspec.Struct, frozen=True, tag_field="op", tag="follow"):
+    """Send me the ticket of this code, now and at each change; nobody need sign in for it."""
+
+    code: Annotated[str, msgspec.Meta(max_length=80)]
+
+
 class Unwatch(msgspec.Struct, frozen=True, tag_field="op", tag="unwatch"):
     """Stop sending the topic."""
 
@@ -72,7 +81,7 @@ class Ping(msgspec.Struct, frozen=True, tag_field="op", tag="ping"):
     """Are you there?"""
 
 
-_decode = msgspec.json.Decoder(SignIn | Watch | Unwatch | Ping).decode
+_decode = msgspec.json.Decoder(SignIn | Watch | Follow | Unwatch | Ping).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +125,8 @@ class LiveSocket:
         self._sent: dict[str, int] = {}
         self._news = asyncio.Event()
         self.topics: set[str] = set()
+        # By what it follows tickets that are not hers, and whether that is a citizen's or a code.
+        self.grants: dict[str, Grant] = {}
         self.signed_in: SignedIn | None = None
         self.mistakes = 0
         # Monotonic seconds.
@@ -147,12 +158,23 @@ class LiveSocket:
         """Stop watching tickets; halls go on."""
         for topic in [topic for topic in self.topics if topic.startswith("ticket:")]:
             self.unwatch(topic, feed)
+        for topic in [topic for topic, grant in self.grants.items() if grant.is_citizens]:
+            self.unwatch(topic, feed)
 
     def unwatch(self, topic: str, feed: Feed) -> None:
         """Stop watching a topic."""
         feed.unwatch(topic, self)
         self.topics.discard(topic)
+        self.grants.pop(topic, None)
         self.forget(topic)
+
+    def drop_ended(self, ended: AbstractSet[UUID], feed: Feed) -> None:
+        """Stop following what may not be followed any more, and say so."""
+        for topic, grant in list(self.grants.items()):
+            if grant.id in ended:
+                self.unwatch(topic, feed)
+                said = {"type": UNFOLLOWED, "topic": ticket_topic(grant.ticket_id)}
+                self.show(f"{UNFOLLOWED} {topic}", microseconds(), _encode(said))
 
     def sign_out(self, feed: Feed) -> None:
         """Her sign-in is over: drop her tickets, and say so when the socket takes it."""
@@ -265,8 +287,13 @@ async def _obey(message: str | bytes, socket: LiveSocket, room: Services, find: 
             await socket.tell(type="signed_in")
         case Watch(topic):
             await _watch(_plain(topic), socket, room, find)
+        case Follow(code):
+            await _follow(code, socket, room, find)
         case Unwatch(topic):
-            socket.unwatch(_plain(topic), room.feed)
+            kind, _, name = _plain(topic).partition(":")
+            socket.unwatch(f"{kind}:{name}", room.feed)
+            if kind == "ticket":
+                socket.unwatch(f"follower:{name}", room.feed)
         case Ping():
             await socket.tell(type="pong")
 
@@ -290,10 +317,6 @@ def _plain(topic: str) -> str:
 
 async def _watch(topic: str, socket: LiveSocket, room: Services, find: FindTicket) -> None:
     kind, _, name = topic.partition(":")
-    if topic not in socket.topics and len(socket.topics) >= MOST_TOPICS:
-        raise InvalidRequest(
-            (f"最多同时关注 {MOST_TOPICS} 个主题。", f"At most {MOST_TOPICS} topics at once.")
-        )
     if kind == "hall":
         room.directory.hall(name)
         # Watch first, then read, so that no change slips between.
@@ -315,25 +338,52 @@ async def _watch_ticket(name: str, socket: LiveSocket, room: Services, find: Fin
         ticket_id = UUID(name)
     except ValueError:
         raise NotFound from None
+    if signed_in.who.kind is not PersonKind.CITIZEN:
+        raise NotFound
     found = await find(room.feed, ticket_id)
-    mine = (
-        found is not None
-        and signed_in.who.kind is PersonKind.CITIZEN
-        and found.is_of(room.tokens.as_now(signed_in.who).id)
-    )
+    me, grant = room.tokens.as_now(signed_in.who).id, None
+    if found is not None and not found.is_of(me):
+        today = business_day(room.clock.now())
+        grant = await room.grants.by_citizen(me, ticket_id, today=today)
     if socket.signed_in is not signed_in:
         raise NotSignedIn  # signed out while we looked
-    if found is None or not mine:
+    if found is None or not (found.is_of(me) or grant):
         raise NotFound
-    topic = ticket_topic(ticket_id)
+    await _show_ticket(found, grant, socket, room, find)
+
+
+async def _follow(code: str, socket: LiveSocket, room: Services, find: FindTicket) -> None:
+    today = business_day(room.clock.now())
+    grant = await room.grants.by_code(code, today=today, address=socket.address)
+    found = await find(room.feed, grant.ticket_id)
+    if found is None:
+        raise NotFound
+    await _show_ticket(found, grant, socket, room, find)
+
+
+async def _show_ticket(
+    found: LiveTicket, grant: Grant | None, socket: LiveSocket, room: Services, find: FindTicket
+) -> None:
+    """Show a ticket from now on: to its holder, or to whoever follows it by this grant."""
+    topic_of, framed = TICKET_FRAMES[grant is not None]
+    topic = topic_of(found.view.id)
     _add(topic, socket)
-    room.feed.watch_ticket(found.view, socket)
-    now = await find(room.feed, ticket_id) or found
+    if grant is not None:
+        socket.grants[topic] = grant
+    room.feed.watch_ticket(found.view, socket, as_holder=grant is None)
+    now = await find(room.feed, found.view.id) or found
+    if grant is not None:
+        # What ended while we looked ends like what ends later.
+        socket.drop_ended(room.tokens.ended, room.feed)
     if topic in socket.topics:
-        socket.show(topic, now.view.version, ticket_frame(now.view))
+        socket.show(topic, now.view.version, framed(now.view))
 
 
 def _add(topic: str, socket: LiveSocket) -> None:
+    if topic not in socket.topics and len(socket.topics) >= MOST_TOPICS:
+        raise InvalidRequest(
+            (f"最多同时关注 {MOST_TOPICS} 个主题。", f"At most {MOST_TOPICS} topics at once.")
+        )
     socket.topics.add(topic)
     # Watching again asks for the state again.
     socket.forget(topic)

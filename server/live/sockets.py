@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
@@ -50,6 +51,9 @@ class OpenSocket(Protocol):
     def sign_out(self, feed: Feed) -> None:
         """Her sign-in is over."""
 
+    def drop_ended(self, ended: AbstractSet[UUID], feed: Feed) -> None:
+        """Stop following tickets by what has ended."""
+
     def let_go(self) -> None:
         """Close it, for it is idle."""
 
@@ -92,10 +96,14 @@ class Sockets(Generic[Socket]):
         metrics.SOCKETS.dec()
 
     def end_sign_in(self, sign_in_id: UUID, feed: Feed) -> None:
-        """At once: who signed in by this sign-in hears of no ticket any more."""
+        """At once: who signed in by this sign-in hears of no ticket any more.
+
+        Nor does whoever follows one by what has this id.
+        """
         for socket in self:
             if socket.signed_in is not None and socket.signed_in.is_by(sign_in_id):
                 socket.sign_out(feed)
+            socket.drop_ended({sign_in_id}, feed)
 
     async def look_after_forever(self, tokens: Tokens, feed: Feed) -> None:
         """Until cancelled: whose token expired hears of no ticket any more; who is idle is let go.
@@ -107,6 +115,7 @@ class Sockets(Generic[Socket]):
             for socket in self:
                 if socket.signed_in is not None and socket.signed_in.is_over(tokens):
                     socket.sign_out(feed)
+                socket.drop_ended(tokens.ended, feed)
                 if socket.is_idle:
                     socket.let_go()
 

@@ -9,6 +9,7 @@ from sanic import Blueprint, HTTPResponse, Request
 from models.database import rows
 from models.decisions import VIEW_OF_CITIZEN
 from models.tickets import Priority
+from scheduler.calendar import business_day
 from scheduler.places import Datum
 from server.answers import JSON, Answer
 from server.auth import CITIZEN, Principal, own_id
@@ -152,11 +153,20 @@ async def list_tickets(request: Request, who: Principal, query: PageQuery) -> Ti
     refuses=[NotFound],
 )
 async def show_ticket(request: Request, who: Principal, ticket: str) -> HTTPResponse:
-    """A ticket of mine: its state, how many are ahead, which counter calls me."""
-    found = await current_ticket(services(request).feed, own_id(ticket))
-    if found is None or not found.is_of(who.id):
+    """A ticket of mine: its state, how many are ahead, which counter calls me.
+
+    One that I follow, too, without what would say who holds it.
+    """
+    room, ticket_id = services(request), own_id(ticket)
+    found = await current_ticket(room.feed, ticket_id)
+    if found is None:
         raise NotFound
-    return Answer(found.encoded, content_type=JSON)
+    if found.is_of(who.id):
+        return Answer(found.encoded, content_type=JSON)
+    today = business_day(room.clock.now())
+    if await room.grants.by_citizen(who.id, ticket_id, today=today) is None:
+        raise NotFound
+    return Answer(found.encoded_for_followers, content_type=JSON)
 
 
 @endpoint(

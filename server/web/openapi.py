@@ -49,12 +49,14 @@ Headers beyond 8 KiB are 431 `headers_too_large`. `HEAD` is answered wherever `G
 
 `WS /api/v1/live` is one socket for everything that changes. Send
 `{"op": "sign_in", "token": "…"}` (not needed for halls), then
-`{"op": "watch", "topic": "hall:dg-01"}`, or a topic such as `ticket:<id>`. Each answer is
+`{"op": "watch", "topic": "hall:dg-01"}`, or a topic such as `ticket:<id>`; who has a ticket's code
+sends `{"op": "follow", "code": "…"}` instead, and need not sign in. Each answer is
 `{"type": "state", "topic", "version", "data"}` with the full present state: once at once, then at
 each change, with a rising `version`; `{"type": "fresh", "topic", "version", "as_of"}` now and then
 says that the last state still stands. `unwatch` and `ping` do what they say; mistakes are answered
 with `{"type": "error", "code", "detail"}`; `{"type": "signed_out"}` says that the sign-in is over
-and its tickets are no longer shown, while halls are; before a restart comes `{"type": "bye"}`.
+and its tickets are no longer shown, while halls are; `{"type": "unfollowed", "topic"}` that a
+ticket may not be followed any more; before a restart comes `{"type": "bye"}`.
 """
 TAGS = {
     "sessions": "登录 · sign-in of citizens and staff",

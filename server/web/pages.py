@@ -66,6 +66,12 @@ async def board(request: Request, hall: str) -> HTTPResponse:
     return serve_file(request, STATIC, "board.html")
 
 
+@page(bp, "/t", name="ticket_page")
+async def ticket(request: Request) -> HTTPResponse:
+    """A ticket that somebody follows; which one is told after the `#` of the address."""
+    return serve_file(request, STATIC, "ticket.html")
+
+
 @endpoint(
     bp,
     "GET",
