@@ -331,9 +331,15 @@ class Feed:
                 del self._followed[hall][ticket_id]
                 continue
             found = self.memory.projected(ticket_id)
-            if found is None or found.view.version <= shown:
+            if found is None:
                 continue  # the next projection has it
-            self._followed[hall][ticket_id] = found.view.version
+            there, before = self._followed[found.view.hall], shown
+            if found.view.hall != hall:  # it has moved, and is followed there from now on
+                del self._followed[hall][ticket_id]
+                before = max(before, there.get(ticket_id, 0))
+            there[ticket_id] = max(before, found.view.version)
+            if found.view.version <= before:
+                continue
             for topic, framed in TICKET_FRAMES:
                 watchers = self._watchers.get(topic(ticket_id))
                 message = framed(found.view) if watchers else b""
