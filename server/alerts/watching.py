@@ -1,0 +1,94 @@
+"""The staff topic of a hall: its open emergency calls, at once, to whoever may watch them."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+from server.alerts.raising import open_alerts
+from server.auth import Guard, Principal
+from server.clock import microseconds
+from server.faults import is_store_fault
+from server.halls.directory import Directory
+from server.live.feed import Feed, Watcher
+from server.live.state import encode, frame
+
+log = structlog.get_logger()
+
+# Word may get lost; a cry for help must not.
+LOOK_EVERY_S: Final = 2.0
+
+
+def staff_topic(hall: str) -> str:
+    """The topic of what concerns a hall's managers."""
+    return f"staff:{hall}"
+
+
+class AlertWatch:
+    """Shows the open calls of halls to those of this process who watch them."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._due: set[str] = set()
+        self._watched: set[str] = set()
+        self._shown: dict[str, bytes] = {}
+        self._version = 0
+        self._woken = asyncio.Event()
+
+    def told(self, hall: str) -> None:
+        """Word came that a hall's calls have changed."""
+        self._due.add(hall)
+        self._woken.set()
+
+    async def watch(self, hall: str, watcher: Watcher) -> None:
+        """Show the watcher what is open now, and every change from now on."""
+        topic = staff_topic(hall)
+        # Watch first, then read, so that no change slips between.
+        self._feed.watch(topic, watcher)
+        self._watched.add(hall)
+        body = encode({"alerts": (await open_alerts([hall]))[hall]})
+        version = self._next_version()
+        watcher.show(topic, version, frame(topic, version, body))
+
+    async def show_forever(self) -> None:
+        """Show what changes, as word of it comes and now and then anyway, until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._woken.wait()
+            self._woken.clear()
+            due, self._due = self._due, set()
+            self._watched = {hall for hall in self._watched if self._is_watched(hall)}
+            halls = sorted(due & self._watched or self._watched)
+            if not halls:
+                continue
+            try:
+                await self._show(halls)
+            except Exception as fault:
+                if not is_store_fault(fault):
+                    raise
+                log.warning("alerts_not_read", fault=type(fault).__name__)
+                self._due |= due
+
+    async def _show(self, halls: list[str]) -> None:
+        for hall, alerts in (await open_alerts(halls)).items():
+            body = encode({"alerts": alerts})
+            if self._shown.get(hall) == body:
+                continue
+            self._shown[hall] = body
+            topic, version = staff_topic(hall), self._next_version()
+            self._feed.show(topic, version, frame(topic, version, body))
+
+    def _is_watched(self, hall: str) -> bool:
+        return self._feed.is_watched(staff_topic(hall))
+
+    def _next_version(self) -> int:
+        self._version = max(microseconds(), self._version + 1)
+        return self._version
+
+
+def may_watch(who: Principal, hall: str, guard: Guard, directory: Directory) -> None:
+    """Raise NotAllowed unless the guard admits her to this hall, NotFound when there is none."""
+    directory.hall(hall)
+    guard.admit(who, hall, directory.halls)

@@ -1,0 +1,1 @@
+"""What a hall tells everybody on its board."""
