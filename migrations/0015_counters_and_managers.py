@@ -60,18 +60,19 @@ class Migration(migrations.Migration):
             options={
                 "table": "alert",
                 "app": "models",
-                "constraints": [
-                    UniqueConstraint(
-                        fields=("counter_id",),
-                        name="alert_open_once",
-                        condition="acknowledged_at IS NULL",
-                    )
-                ],
                 "indexes": [Index(fields=["hall_id", "id"])],
                 "pk_attr": "id",
                 "table_description": "A clerk's emergency call. It stands until a manager has acknowledged it.",
             },
             bases=["Model"],
+        ),
+        ops.AddConstraint(
+            "Alert",
+            UniqueConstraint(
+                fields=("counter_id",),
+                name="alert_open_once",
+                condition="acknowledged_at IS NULL",
+            ),
         ),
         ops.CreateModel(
             name="Announcement",

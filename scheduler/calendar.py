@@ -137,6 +137,11 @@ def business_day(at: datetime) -> date:
     return _local(at).date()
 
 
+def end_of_day(at: datetime) -> datetime:
+    """Give the moment at which the business day of that moment ends."""
+    return datetime.combine(business_day(at) + timedelta(days=1), time(), SHANGHAI)
+
+
 def _local(at: datetime) -> datetime:
     if at.tzinfo is SHANGHAI:
         return at

@@ -20,6 +20,8 @@ from models import orm_config
 from models.sealing import Sealer
 from server import health
 from server.admin import routes as admin
+from server.alerts import routes as alerts
+from server.announcements import routes as announcements
 from server.auth import Tokens
 from server.board import routes as board
 from server.clock import Clock
@@ -98,6 +100,8 @@ BLUEPRINTS = (
     attending.bp,
     staffing.bp,
     lines.bp,
+    announcements.bp,
+    alerts.bp,
     socket.bp,
     routes_client.bp,
     routes_browser.bp,
@@ -184,12 +188,14 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
     app.ctx.find_ticket = current_ticket
     feed.on_ended = partial(_end_sign_in, app)
     feed.on_joined = tokens.join
+    feed.on_alerted = app.ctx.services.alerts.told
     app.ctx.tasks = [
         _never_ending("feed", feed.listen_forever()),
         _never_ending("limits", limits.add_up_forever()),
         _never_ending("token_keys", _follow_keys(tokens)),
         _never_ending("sockets", app.ctx.sockets.look_after_forever(tokens, feed)),
         _never_ending("catalogue", _follow_catalogue(app)),
+        _never_ending("alerts", app.ctx.services.alerts.show_forever()),
         _never_ending("metrics", carry_over_forever(feed.live_age_s)),
     ]
     await _until_hearing(feed)

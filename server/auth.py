@@ -149,6 +149,8 @@ CLERK = staff(Role.CLERK, Role.HALL_MANAGER, Role.SUPERVISOR, Role.ADMIN)
 AT_THE_HALL = staff(Role.CLERK, Role.HALL_MANAGER, Role.SUPERVISOR, Role.ADMIN, kiosks=True)
 # Who arranges what a hall does.
 HALL_ADMIN = staff(Role.HALL_MANAGER, Role.ADMIN)
+# Who is shown at once what a clerk calls for.
+WATCHES_HALL = staff(Role.HALL_MANAGER, Role.SUPERVISOR, Role.ADMIN)
 # Accounts reach everywhere, so who makes them must too.
 ACCOUNTS_ADMIN = staff(Role.ADMIN, everywhere=True)
 

@@ -8,6 +8,7 @@ from sanic import Request
 from integrations.ports import Platforms
 from models.sealing import Sealer
 from server.afterwards import Afterwards
+from server.alerts.watching import AlertWatch
 from server.auth import Tokens
 from server.clock import Clock
 from server.halls.directory import Directory
@@ -35,9 +36,11 @@ class Services:
     # None where a city has no single sign-on.
     provider: Provider | None = None
     grants: Grants = field(init=False)
+    alerts: AlertWatch = field(init=False)
 
     def __post_init__(self) -> None:
         self.grants = Grants(self.tokens, self.limits)
+        self.alerts = AlertWatch(self.feed)
 
 
 def services(request: Request) -> Services:

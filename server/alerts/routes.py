@@ -2,7 +2,7 @@
 
 from sanic import Blueprint, Request
 
-from server.alerts import raising
+from server.alerts import looking, raising
 from server.alerts.views import AlertPage, AlertsQuery, AlertView, CallForHelp
 from server.auth import CLERK, HALL_ADMIN, Principal, own_id
 from server.counters.routes import COUNTER, at_counter
@@ -50,14 +50,12 @@ async def call_for_help(
     returns=AlertPage,
     refuses=[NotFound],
 )
-async def list_alerts(
-    request: Request, who: Principal, hall: str, query: AlertsQuery
-) -> AlertPage:
+async def list_alerts(request: Request, who: Principal, hall: str, query: AlertsQuery) -> AlertPage:
     """Those that nobody has acknowledged, or all, newest first.
 
     `{"op": "watch", "topic": "staff:<hall>"}` on the socket shows a hall's managers the open ones.
     """
-    found = await raising.page_of_alerts(
+    found = await looking.page_of_alerts(
         services(request).directory.hall(hall),
         everything=query.state == "all",
         before=query.cursor,

@@ -6,11 +6,9 @@ from typing import Final
 
 import structlog
 
-from server.alerts.raising import open_alerts
-from server.auth import Guard, Principal
+from server.alerts.looking import open_alerts
 from server.clock import microseconds
 from server.faults import is_store_fault
-from server.halls.directory import Directory
 from server.live.feed import Feed, Watcher
 from server.live.state import encode, frame
 
@@ -35,6 +33,8 @@ class AlertWatch:
         self._shown: dict[str, bytes] = {}
         self._version = 0
         self._woken = asyncio.Event()
+        # One look at a time: what was read later is also shown later.
+        self._looking = asyncio.Lock()
 
     def told(self, hall: str) -> None:
         """Word came that a hall's calls have changed."""
@@ -43,13 +43,10 @@ class AlertWatch:
 
     async def watch(self, hall: str, watcher: Watcher) -> None:
         """Show the watcher what is open now, and every change from now on."""
-        topic = staff_topic(hall)
         # Watch first, then read, so that no change slips between.
-        self._feed.watch(topic, watcher)
+        self._feed.watch(staff_topic(hall), watcher)
         self._watched.add(hall)
-        body = encode({"alerts": (await open_alerts([hall]))[hall]})
-        version = self._next_version()
-        watcher.show(topic, version, frame(topic, version, body))
+        await self._show([hall], newcomer=watcher)
 
     async def show_forever(self) -> None:
         """Show what changes, as word of it comes and now and then anyway, until cancelled."""
@@ -71,14 +68,18 @@ class AlertWatch:
                 log.warning("alerts_not_read", fault=type(fault).__name__)
                 self._due |= due
 
-    async def _show(self, halls: list[str]) -> None:
-        for hall, alerts in (await open_alerts(halls)).items():
-            body = encode({"alerts": alerts})
-            if self._shown.get(hall) == body:
-                continue
-            self._shown[hall] = body
-            topic, version = staff_topic(hall), self._next_version()
-            self._feed.show(topic, version, frame(topic, version, body))
+    async def _show(self, halls: list[str], newcomer: Watcher | None = None) -> None:
+        """Show what has changed to all who watch, and what there is to a newcomer anyway."""
+        async with self._looking:
+            for hall, alerts in (await open_alerts(halls)).items():
+                body = encode({"alerts": alerts})
+                topic, version = staff_topic(hall), self._next_version()
+                message = frame(topic, version, body)
+                if self._shown.get(hall) != body:
+                    self._shown[hall] = body
+                    self._feed.show(topic, version, message)
+                elif newcomer is not None:
+                    newcomer.show(topic, version, message)
 
     def _is_watched(self, hall: str) -> bool:
         return self._feed.is_watched(staff_topic(hall))
@@ -86,9 +87,3 @@ class AlertWatch:
     def _next_version(self) -> int:
         self._version = max(microseconds(), self._version + 1)
         return self._version
-
-
-def may_watch(who: Principal, hall: str, guard: Guard, directory: Directory) -> None:
-    """Raise NotAllowed unless the guard admits her to this hall, NotFound when there is none."""
-    directory.hall(hall)
-    guard.admit(who, hall, directory.halls)

@@ -29,6 +29,7 @@ CHANGED = "yiting:changed"
 LIVE = "yiting:live"
 ENDED = "yiting:ended"
 JOINED = "yiting:joined"
+ALERTED = "yiting:alerted"
 REREAD_EVERY_S = 15.0
 RECONNECT_AFTER_S = 0.5
 # Nobody waits longer than this for word to be sent: what changed is committed.
@@ -123,6 +124,7 @@ class Feed:
         self._woken = asyncio.Event()
         self.on_ended: Callable[[UUID], None] = lambda _: None
         self.on_joined: Callable[[UUID, UUID], None] = lambda _was, _now: None
+        self.on_alerted: Callable[[str], None] = lambda _: None
         # Which subscription we hear by, another number each time; None while we hear nothing.
         self.hears_by: int | None = None
         self._subscriptions = itertools.count(1)
@@ -175,19 +177,42 @@ class Feed:
         """Say that a citizen's accounts were joined: her old id `was` stands for `now`."""
         if was is not None:
             self.on_joined(was, now)
-            try:
-                publishing = self._valkey.publish(JOINED, f"{was} {now}")
-                await asyncio.wait_for(publishing, PUBLISH_WITHIN_S)
-            except (aioredis.RedisError, OSError) as fault:
-                log.warning("join_not_published", fault=type(fault).__name__)
+            await self._say(JOINED, f"{was} {now}", else_log="join_not_published")
         if changes:
             await self.changed(*changes)
+
+    async def alerted(self, hall: str) -> None:
+        """Say that a hall's emergency calls changed.
+
+        Never raises: whoever watches them looks in PostgreSQL now and then.
+        """
+        self.on_alerted(hall)
+        await self._say(ALERTED, hall, else_log="alert_not_published")
+
+    async def _say(self, channel: str, word: str, *, else_log: str) -> None:
+        try:
+            await asyncio.wait_for(self._valkey.publish(channel, word), PUBLISH_WITHIN_S)
+        except (aioredis.RedisError, OSError) as fault:
+            log.warning(else_log, fault=type(fault).__name__)
 
     # --- watching --------------------------------------------------------------------------
 
     def watch_hall(self, hall: str, watcher: Watcher) -> None:
         """Show the watcher every change of the hall's board from now on."""
-        self._watchers[hall_topic(hall)].add(watcher)
+        self.watch(hall_topic(hall), watcher)
+
+    def watch(self, topic: str, watcher: Watcher) -> None:
+        """Show the watcher what is shown of a topic from now on."""
+        self._watchers[topic].add(watcher)
+
+    def is_watched(self, topic: str) -> bool:
+        """Whether anybody of this process watches it."""
+        return bool(self._watchers.get(topic))
+
+    def show(self, topic: str, version: int, message: bytes) -> None:
+        """Show the newest state of a topic to all who watch it."""
+        for watcher in self._watchers.get(topic, ()):
+            watcher.show(topic, version, message)
 
     def watch_ticket(self, view: TicketView, watcher: Watcher, *, as_holder: bool) -> None:
         """Show the watcher every change of the ticket from now on.
@@ -220,7 +245,7 @@ class Feed:
                 await asyncio.sleep(RECONNECT_AFTER_S)
 
     async def _listen(self) -> None:
-        async with subscribed(self._valkey, CHANGED, LIVE, ENDED, JOINED) as words:
+        async with subscribed(self._valkey, CHANGED, LIVE, ENDED, JOINED, ALERTED) as words:
             # Subscribe first, then read: nothing slips between.
             self.memory.hearing()
             self.hears_by = next(self._subscriptions)
@@ -248,6 +273,8 @@ class Feed:
         elif channel == LIVE:
             self._news.update(data.decode().split(","))
             self._woken.set()
+        elif channel == ALERTED:
+            self.on_alerted(data.decode())
         elif channel == JOINED:
             was, _, now = data.decode().partition(" ")
             self.on_joined(UUID(was), UUID(now))
@@ -318,9 +345,7 @@ class Feed:
         unchanged = self._shown.get(code) == kept.board.version
         self._shown[code] = kept.board.version
         message = fresh_frame(kept.board) if unchanged else kept.board_frame
-        topic = hall_topic(code)
-        for watcher in self._watchers.get(topic, ()):
-            watcher.show(topic, kept.board.version, message)
+        self.show(hall_topic(code), kept.board.version, message)
         if not unchanged:
             self._show_tickets(code)
 

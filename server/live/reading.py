@@ -61,6 +61,9 @@ def live_hall(
         ),
         state=state,
         resumes_at=resumes_at,
+        announcements=tuple(
+            replace(one, until=one.until.astimezone(SHANGHAI)) for one in found.announcements
+        ),
     )
     live = LiveHall(board, _tickets(hall.code, tickets, last, version))
     return live if last is None or _differs(live, last) else _as_of(last, local)

@@ -16,7 +16,7 @@ from models.database import rows
 from models.proxies import TAKEN_FOR
 from models.tickets import DAY_ENDED, NEXT_TICKET, Priority, TicketState
 from server.live.lines import LINE_COLUMNS, LineRow
-from server.live.state import BoardCounter, TakenFor
+from server.live.state import BoardAnnouncement, BoardCounter, TakenFor
 
 # Who is called again is shown once: kept are as many as may be the same people's.
 CALLS_KEPT = 30
@@ -67,6 +67,7 @@ class HallRows:
 
     lines: tuple[LineRow, ...]
     counters: tuple[BoardCounter, ...]
+    announcements: tuple[BoardAnnouncement, ...]
     tickets: Mapping[UUID, TicketRow]
     calls: tuple[CallRow, ...]
     seen: int
@@ -78,10 +79,18 @@ _LINES = """(SELECT coalesce(json_agg(r ORDER BY r.code), '[]') FROM (
 )
 _COUNTERS = """(SELECT coalesce(json_agg(r ORDER BY r.code), '[]') FROM (
         SELECT c.code, c.name, c.state, t.number,
-               CASE WHEN c.state = 'paused' THEN c.pause_reason END AS reason
+               CASE WHEN c.state = 'paused' THEN c.pause_reason END AS reason,
+               CASE WHEN c.state = 'closed' THEN '{}' ELSE c.serving || ARRAY(
+                   SELECT line.code FROM line
+                   WHERE line.hall_id = hall.id AND c.code = ANY(line.overflow)
+                     AND {now} < line.overflow_until AND line.code <> ALL(c.serving)
+                   ORDER BY line.code) END AS lines
         FROM counter c
         LEFT JOIN ticket t ON t.counter_id = c.id AND t.state IN ('called', 'serving')
         WHERE c.hall_id = hall.id) r) AS counters"""
+_ANNOUNCEMENTS = """(SELECT coalesce(json_agg(r ORDER BY r.id), '[]') FROM (
+        SELECT id, text, text_en, zone, until FROM announcement
+        WHERE hall_id = hall.id AND until > {now}) r) AS announcements"""
 _TICKETS = (
     """(SELECT coalesce(json_agg(r), '[]') FROM (
         SELECT {day_ended},
@@ -127,12 +136,14 @@ _CALLS_SINCE = """(
         WHERE hall_id = hall.id AND id > hall.seen AND move IN ('call', 'recall'))"""
 
 
-def _statement(sql: str, *, tickets: str, calls: str) -> str:
+def _statement(sql: str, *, tickets: str, calls: str, now: str) -> str:
     for name, part in (
         ("{tickets}", _TICKETS.replace("{source}", tickets)),
         ("{calls}", _CALLS.replace("{source}", calls)),
         ("{lines}", _LINES),
         ("{counters}", _COUNTERS),
+        ("{announcements}", _ANNOUNCEMENTS),
+        ("{now}", now),
     ):
         sql = sql.replace(name, part)
     return sql
@@ -141,16 +152,17 @@ def _statement(sql: str, *, tickets: str, calls: str) -> str:
 # Each is one statement, so one snapshot and one round trip; its parts come as JSON of typed rows.
 WHOLE = _statement(
     """
-    SELECT {lines}, {counters}, {tickets}, {calls},
+    SELECT {lines}, {counters}, {announcements}, {tickets}, {calls},
            coalesce((SELECT max(id) FROM ticket_event WHERE hall_id = hall.id), 0) AS seen
     FROM (SELECT $1::uuid AS id) hall
     """,
     tickets=_OPEN_OR_JUST_OVER,
     calls=_CALLS_OF_TODAY,
+    now="$6",
 )
 _SINCE = _statement(
     """
-    SELECT hall.id, {lines}, {counters}, {tickets}, {calls},
+    SELECT hall.id, {lines}, {counters}, {announcements}, {tickets}, {calls},
            news.changed, news.undone, news.returned, coalesce(news.seen, hall.seen) AS seen
     FROM unnest($1::uuid[], $2::bigint[]) AS hall (id, seen)
     CROSS JOIN LATERAL (
@@ -163,20 +175,25 @@ _SINCE = _statement(
     """,
     tickets=_CHANGED,
     calls=_CALLS_SINCE,
+    now="$4::timestamptz",
 )
 
 _decode_lines = msgspec.json.Decoder(tuple[LineRow, ...]).decode
 _decode_counters = msgspec.json.Decoder(tuple[BoardCounter, ...]).decode
+_decode_announcements = msgspec.json.Decoder(tuple[BoardAnnouncement, ...]).decode
 _decode_tickets = msgspec.json.Decoder(list[TicketRow]).decode
 _decode_calls = msgspec.json.Decoder(tuple[CallRow, ...]).decode
 
 
 async def read_whole(hall_id: UUID, *, now: datetime, midnight: datetime) -> HallRows:
     """All rows of a hall that can be seen; its calls are those since midnight."""
-    [row] = await rows(WHOLE, hall_id, now - ENDED_SHOWN_FOR, ENDED_SHOWN, midnight, CALLS_KEPT)
+    [row] = await rows(
+        WHOLE, hall_id, now - ENDED_SHOWN_FOR, ENDED_SHOWN, midnight, CALLS_KEPT, now
+    )
     return HallRows(
         lines=_decode_lines(row["lines"]),
         counters=_decode_counters(row["counters"]),
+        announcements=_decode_announcements(row["announcements"]),
         tickets={ticket.id: ticket for ticket in _decode_tickets(row["tickets"])},
         calls=_decode_calls(row["calls"]),
         seen=row["seen"],
@@ -191,7 +208,7 @@ async def catch_up(
     `named` are tickets to be read again though nothing happened to them.
     """
     found = await rows(
-        _SINCE, list(known), [hall_rows.seen for hall_rows in known.values()], list(named)
+        _SINCE, list(known), [hall_rows.seen for hall_rows in known.values()], list(named), now
     )
     caught_up = {}
     for row in found:
@@ -208,6 +225,7 @@ async def catch_up(
         caught_up[row["id"]] = HallRows(
             lines=_decode_lines(row["lines"]),
             counters=_decode_counters(row["counters"]),
+            announcements=_decode_announcements(row["announcements"]),
             tickets=_shown_at(now, tickets),
             calls=tuple(call for call in calls if call.at >= midnight)[:CALLS_KEPT],
             seen=row["seen"],

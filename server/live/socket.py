@@ -23,7 +23,8 @@ from websockets.protocol import State
 from models.following import Grant
 from models.sessions import PersonKind
 from scheduler.calendar import business_day
-from server.auth import Principal, Tokens
+from server.alerts.watching import staff_topic
+from server.auth import WATCHES_HALL, Principal, Tokens
 from server.clock import microseconds
 from server.endpoint import address_of, as_refusal
 from server.errors import (
@@ -48,6 +49,8 @@ MOST_MISTAKES = 10
 SEND_TIMEOUT_S = 30.0
 IDLE_S = 60.0
 SIGNED_OUT, UNFOLLOWED = "signed_out", "unfollowed"
+# Topics that only somebody signed in is shown.
+PRIVATE = ("ticket:", "staff:")
 _encode = msgspec.json.Encoder().encode
 
 FindTicket = Callable[[Feed, UUID], Awaitable[LiveTicket | None]]
@@ -60,7 +63,10 @@ class SignIn(msgspec.Struct, frozen=True, tag_field="op", tag="sign_in"):
 
 
 class Watch(msgspec.Struct, frozen=True, tag_field="op", tag="watch"):
-    """Send me the topic's state now and at each change: `hall:<code>` or `ticket:<id>`."""
+    """Send me the topic's state now and at each change.
+
+    `hall:<code>`, `ticket:<id>`, or for who manages a hall `staff:<code>`.
+    """
 
     topic: Annotated[str, msgspec.Meta(max_length=80)]
 
@@ -155,8 +161,8 @@ class LiveSocket:
         self._sent.pop(topic, None)
 
     def drop_tickets(self, feed: Feed) -> None:
-        """Stop watching tickets; halls go on."""
-        for topic in [topic for topic in self.topics if topic.startswith("ticket:")]:
+        """Stop watching tickets and what is for staff; halls go on."""
+        for topic in [topic for topic in self.topics if topic.startswith(PRIVATE)]:
             self.unwatch(topic, feed)
         for topic in [topic for topic, grant in self.grants.items() if grant.is_citizens]:
             self.unwatch(topic, feed)
@@ -326,14 +332,29 @@ async def _watch(topic: str, socket: LiveSocket, room: Services, find: FindTicke
             socket.show(topic, kept.board.version, kept.board_frame)
     elif kind == "ticket":
         await _watch_ticket(name, socket, room, find)
+    elif kind == "staff":
+        await _watch_staff(name, socket, room)
     else:
         raise NotFound(("没有这个主题。", "There is no such topic."))
 
 
-async def _watch_ticket(name: str, socket: LiveSocket, room: Services, find: FindTicket) -> None:
+def _signed_in(socket: LiveSocket, room: Services) -> SignedIn:
+    """Who signed in on a socket. Raises NotSignedIn."""
     signed_in = socket.signed_in
     if signed_in is None or signed_in.is_over(room.tokens):
         raise NotSignedIn
+    return signed_in
+
+
+async def _watch_staff(hall: str, socket: LiveSocket, room: Services) -> None:
+    WATCHES_HALL.admit(_signed_in(socket, room).who, hall, room.directory.halls)
+    room.directory.hall(hall)
+    _add(staff_topic(hall), socket)
+    await room.alerts.watch(hall, socket)
+
+
+async def _watch_ticket(name: str, socket: LiveSocket, room: Services, find: FindTicket) -> None:
+    signed_in = _signed_in(socket, room)
     try:
         ticket_id = UUID(name)
     except ValueError:

@@ -124,13 +124,27 @@ class LiveLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BoardCounter(msgspec.Struct, frozen=True):
-    """A counter on the board; `number` is who is at it, `reason` why it is paused."""
+    """A counter on the board; `number` is who is at it, `reason` why it is paused.
+
+    `lines` are those that it calls from unless it is closed, its own first.
+    """
 
     code: str
     name: str
     state: str
     number: str | None
     reason: str | None
+    lines: tuple[str, ...] = ()
+
+
+class BoardAnnouncement(msgspec.Struct, frozen=True):
+    """What the hall tells everybody, or those in one of its parts, until a moment."""
+
+    id: UUID
+    text: str
+    text_en: str | None
+    zone: str | None
+    until: datetime
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -157,6 +171,7 @@ class Board(msgspec.Struct, frozen=True):
     lines: tuple[LiveLine, ...]
     state: HallState = "closed"
     resumes_at: datetime | None = None
+    announcements: tuple[BoardAnnouncement, ...] = ()
 
 
 class LiveHall(msgspec.Struct, frozen=True):

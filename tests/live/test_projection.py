@@ -173,7 +173,7 @@ async def test_the_newest_calls_are_found_without_reading_old_ones(
         await connection.execute(f"PREPARE now_in AS {WHOLE}")
         plan = await connection.fetchval(
             "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE now_in"
-            f"('{hall_id}', '{MONDAY_MORNING}', 50, '{midnight}', 10)"
+            f"('{hall_id}', '{MONDAY_MORNING}', 50, '{midnight}', 10, '{MONDAY_MORNING}')"
         )
     finally:
         await many_old_calls.rollback()

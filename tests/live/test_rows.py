@@ -18,7 +18,7 @@ class Follower:
     def __init__(self, api: Api, hall: str) -> None:
         self.api = api
         self.hall_id = api.services.directory.hall(hall).id
-        self.known = HallRows((), (), {}, (), 0)
+        self.known = HallRows((), (), (), {}, (), 0)
 
     async def look(self, *named: str) -> HallRows:
         now = self.api.services.clock.now()
