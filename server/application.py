@@ -38,6 +38,7 @@ from server.identity import routes as identity
 from server.incoming import Incoming
 from server.kiosks import routes as kiosks
 from server.limits import Limits
+from server.lines import arranging_routes as arranging
 from server.lines import routes as lines
 from server.live import socket
 from server.live.current import current_ticket
@@ -100,6 +101,7 @@ BLUEPRINTS = (
     attending.bp,
     staffing.bp,
     lines.bp,
+    arranging.bp,
     announcements.bp,
     alerts.bp,
     socket.bp,

@@ -25,6 +25,7 @@ async def one_line(tx: Transaction, line_id: UUID, *, now: datetime) -> LineView
     assert row is not None, "lines are never deleted"
     until = row["issuing_until"]
     holds = row["issuing_on"] == business_day(now) and (until is None or now < until)
+    helped = row["overflow_until"] is not None and now < row["overflow_until"]
     return LineView(
         code=row["code"],
         name=row["name"],
@@ -34,4 +35,8 @@ async def one_line(tx: Transaction, line_id: UUID, *, now: datetime) -> LineView
         reason_en=row["reason_en"],
         issuing=Issuing(row["issuing"]) if holds else Issuing.AUTO,
         issuing_until=until.astimezone(SHANGHAI) if holds and until else None,
+        waiting_limit=row["waiting_limit"],
+        help_after_min=row["help_after_min"],
+        overflow=list(row["overflow"]) if helped else [],
+        overflow_until=row["overflow_until"].astimezone(SHANGHAI) if helped else None,
     )

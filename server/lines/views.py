@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from models.halls import Issuing, LineState
 
@@ -14,7 +15,10 @@ ReasonEn = Annotated[str, msgspec.Meta(min_length=1, max_length=80, examples=["S
 class LineView(msgspec.Struct, frozen=True, kw_only=True):
     """A line as its manager sees it; `reason` is why it is not open.
 
-    `issuing` holds for today, until `issuing_until` where that is given.
+    `issuing` holds for today, until `issuing_until` where that is given. With `waiting_limit`
+    waiting it takes nobody else. Whoever has waited longer than `help_after_min` minutes is called
+    by counters that only help the line as by its own; null: these call when they are idle.
+    `overflow` are counters that serve it besides, like one of their own, until then.
     """
 
     code: str
@@ -25,6 +29,10 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     reason_en: str | None
     issuing: Issuing
     issuing_until: datetime | None
+    waiting_limit: int | None
+    help_after_min: int | None
+    overflow: list[str]
+    overflow_until: datetime | None
 
 
 class StoppedLine(LineView, frozen=True, kw_only=True):
@@ -53,4 +61,28 @@ class SetIssuing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What holds today: `auto`, `open` (whatever time is left) or `stopped`, and until when."""
 
     mode: Issuing
+    until: datetime | None = None
+
+
+class PauseLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why the line gives out no numbers, as the board says it."""
+
+    reason: Reason
+    reason_en: ReasonEn | None = None
+
+
+class SetLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to set; what is not named stays, and null is no limit."""
+
+    waiting_limit: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | UnsetType | None = UNSET
+    help_after_min: Annotated[int, msgspec.Meta(ge=0, le=240)] | UnsetType | None = UNSET
+
+
+class OpenOverflow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which counters serve the line too, and until when today; to the end of the day without."""
+
+    counters: Annotated[
+        list[Annotated[str, msgspec.Meta(min_length=1, max_length=8)]],
+        msgspec.Meta(min_length=1, max_length=99),
+    ]
     until: datetime | None = None

@@ -122,6 +122,10 @@ VALUES: dict[str, Any] = {
     "HallDetail.name": "虎门镇政务服务中心",
     "HallDetail.name_en": "Humen Government Service Centre",
     "BoardCounter.lines": ["A", "E"],
+    "waiting_limit": 40,
+    "help_after_min": 20,
+    "overflow_until": None,
+    "OpenOverflow.counters": ["07", "08"],
     "Board.announcements": [],
     # Announcements and emergency calls
     "text": "15:00 系统维护约10分钟，请稍候。",

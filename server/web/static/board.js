@@ -40,10 +40,35 @@ function show(next) {
   document.title = `${next.name} · 叫号屏`;
   say(byId("hall-name"), next.name);
   say(byId("hall-name-en"), next.name_en);
+  showAnnouncements();
   showCalls();
   showCounters();
   showLines();
   tick();
+}
+
+function showAnnouncements() {
+  const now = clock.now();
+  const standing = (board.announcements ?? []).filter(
+    ({ until }) => !now || Date.parse(until) > now.getTime(),
+  );
+  const list = byId("announcements");
+  list.hidden = standing.length === 0;
+  showList(list, standing, ({ id }) => id, newAnnouncement, (element, { text, text_en, zone }) => {
+    say(element.querySelector(".zone"), zone ?? "");
+    say(element.querySelector(".zh"), text);
+    say(element.querySelector(".en"), text_en ?? "");
+  });
+}
+
+function newAnnouncement() {
+  return make(
+    "li",
+    {},
+    make("span", { className: "zone" }),
+    make("span", { className: "zh" }),
+    make("span", { className: "en", lang: "en" }),
+  );
 }
 
 const keyOfCall = (call) => `${call.number} ${call.counter} ${call.at}`;

@@ -1,0 +1,153 @@
+"""Races over two API processes: closing while calling, two managers, two clerks."""
+
+from asyncio import gather
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.city.test_races import a_counter_for, citizens, http, items_of
+from tests.conftest import City
+from tests.people import Person, a_member_of_staff
+
+__all__ = ["http"]
+ROUNDS = 100
+# Each is whole by itself: a mixture of two is neither.
+SKILLS: list[dict[str, list[str]]] = [
+    {"own": ["A"], "helps": ["B", "E"]},
+    {"own": ["B", "E"], "helps": ["A"]},
+    {"own": ["E", "A", "B"], "helps": []},
+]
+
+
+async def a_manager(http: httpx.AsyncClient, hall: str) -> Person:
+    return await a_member_of_staff(http, f"manager.{hall}")
+
+
+async def counters_of(clerk: Person, hall: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await clerk.get(f"/halls/{hall}/counters")).json()["data"]
+    return found
+
+
+async def test_a_counter_closing_while_it_calls_loses_nobody_and_calls_nobody_twice(
+    http: httpx.AsyncClient, city: City
+) -> None:
+    hall = "dg-28"
+    people = await citizens(http, city, 3)
+    item = (await items_of(http, hall))[0]
+    clerk, [here, there, *_], line = await a_counter_for(http, hall, item, people[0])
+    tickets = [(await person.take(hall, item)).json()["id"] for person in people]
+    for _ in range(ROUNDS):
+        called, other, closed = await gather(
+            clerk.at(hall, here, "call-next"),
+            clerk.at(hall, there, "call-next"),
+            clerk.at(hall, here, "close"),
+        )
+        assert closed.status_code == 200, closed.text
+        assert other.status_code == 200, other.text
+        assert called.status_code == 200 or called.json()["code"] == "wrong_state"
+        states = [
+            (await person.get(f"/tickets/{ticket}")).json()
+            for person, ticket in zip(people, tickets, strict=True)
+        ]
+        at = {one["id"]: (one["state"], one["counter"]) for one in states}
+        assert at.pop(other.json()["id"]) == ("called", there)
+        assert set(at.values()) == {("waiting", None)}
+        # Whoever was sent back is where she was: the first of those who wait.
+        order = [one["ahead"] for one in states if one["state"] == "waiting"]
+        assert order == sorted(order)
+        assert (await clerk.at(hall, there, "undo")).status_code == 200
+        assert (await clerk.at(hall, here, "open", {"lines": [line]})).status_code == 200
+    for person, ticket in zip(people, tickets, strict=True):
+        assert (await person.post(f"/tickets/{ticket}/cancel")).status_code == 200
+
+
+async def test_of_two_managers_at_once_the_last_one_wins_whole(
+    http: httpx.AsyncClient, city: City
+) -> None:
+    hall, counter = "dg-29", "01"
+    chiefs = [await a_manager(http, hall), await a_member_of_staff(http, "admin")]
+    if any(chief.session.get("duty") for chief in chiefs):
+        chiefs = [chiefs[0], await a_manager(http, hall)]
+    path = f"/halls/{hall}/counters/{counter}/skills"
+    for turn in range(ROUNDS):
+        [before] = [one for one in await counters_of(chiefs[0], hall) if one["code"] == counter]
+        wishes = [SKILLS[turn % 3], SKILLS[(turn + 1) % 3]]
+        seen = {"version": before["version"]} if turn % 2 else {}
+        replies = await gather(
+            *(chief.put(path, wish | seen) for chief, wish in zip(chiefs, wishes, strict=True))
+        )
+        [after] = [one for one in await counters_of(chiefs[0], hall) if one["code"] == counter]
+        now = {"own": after["own"], "helps": after["helps"]}
+        assert after["serving"] == now["own"] + now["helps"]
+        if seen:
+            assert sorted(reply.status_code for reply in replies) == [200, 409]
+            loser = next(reply for reply in replies if reply.status_code == 409)
+            assert loser.json()["code"] == "skills_changed"
+            winner = wishes[[reply.status_code for reply in replies].index(200)]
+            assert (now, after["version"]) == (winner, before["version"] + 1)
+        else:
+            assert [reply.status_code for reply in replies] == [200, 200]
+            assert after["version"] == before["version"] + 2
+            last = max(replies, key=lambda reply: reply.json()["version"])
+            assert now == {name: last.json()[name] for name in ("own", "helps")}
+            assert now in wishes
+
+
+@pytest.mark.parametrize("take_over", [False, True])
+async def test_two_clerks_who_open_one_counter_at_once_both_know_who_works_there(
+    http: httpx.AsyncClient, city: City, take_over: bool
+) -> None:
+    hall, counter = "dg-30", "02"
+    clerks = [await a_member_of_staff(http, f"clerk.{hall}.0{nth}") for nth in (1, 2)]
+    names = {}
+    for clerk in clerks:
+        names[clerk.token] = (await clerk.at(hall, counter, "open")).json()["staffed_by"]
+        await clerk.at(hall, counter, "close")
+    assert len(set(names.values())) == 2
+    for _ in range(ROUNDS // 4):
+        replies = await gather(
+            *(clerk.at(hall, counter, "open", {"take_over": take_over}) for clerk in clerks)
+        )
+        [after] = [one for one in await counters_of(clerks[0], hall) if one["code"] == counter]
+        won = [clerk for clerk, reply in zip(clerks, replies, strict=True) if reply.is_success]
+        assert len(won) == (2 if take_over else 1)
+        assert after["staffed_by"] in [names[clerk.token] for clerk in won]
+        await clerks[0].at(hall, counter, "close")
+
+
+async def test_overflow_opened_and_ended_while_counters_call_follows_one_order(
+    http: httpx.AsyncClient, city: City
+) -> None:
+    hall = "dg-30"
+    [person] = await citizens(http, city, 1)
+    item = (await items_of(http, hall))[0]
+    clerk, able, line = await a_counter_for(http, hall, item, person)
+    manager = await a_manager(http, hall)
+    others = [one["code"] for one in await counters_of(clerk, hall) if line not in one["skills"]][
+        :1
+    ]
+    if not others:
+        pytest.skip("every counter of this hall serves the line")
+    for code in able:
+        await clerk.at(hall, code, "close")
+    [helper] = others
+    await clerk.at(hall, helper, "open")
+    path = f"/halls/{hall}/lines/{line}/overflow"
+    for _ in range(ROUNDS // 4):
+        ticket = (await person.take(hall, item)).json()["id"]
+        opened, called = await gather(
+            manager.post(path, {"counters": [helper]}), clerk.at(hall, helper, "call-next")
+        )
+        assert opened.status_code == 200, opened.text
+        if called.status_code != 200:
+            assert called.json()["code"] == "nobody_waiting"
+            called = await clerk.at(hall, helper, "call-next")
+        assert called.json()["id"] == ticket
+        assert (await manager.delete(path)).status_code == 200
+        assert (await person.post(f"/tickets/{ticket}/cancel")).status_code == 200
+        await person.take(hall, item)
+        late = await clerk.at(hall, helper, "call-next")
+        assert late.json()["code"] == "nobody_waiting"
+        for mine in (await person.get("/tickets?limit=1")).json()["data"]:
+            await person.post(f"/tickets/{mine['id']}/cancel")
