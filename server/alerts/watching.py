@@ -78,7 +78,8 @@ class AlertWatch:
                 if self._shown.get(hall) != body:
                     self._shown[hall] = body
                     self._feed.show(topic, version, message)
-                elif newcomer is not None:
+                # She may have been signed out while we looked.
+                elif newcomer is not None and self._feed.is_watched(topic, by=newcomer):
                     newcomer.show(topic, version, message)
 
     def _is_watched(self, hall: str) -> bool:

@@ -205,9 +205,10 @@ class Feed:
         """Show the watcher what is shown of a topic from now on."""
         self._watchers[topic].add(watcher)
 
-    def is_watched(self, topic: str) -> bool:
-        """Whether anybody of this process watches it."""
-        return bool(self._watchers.get(topic))
+    def is_watched(self, topic: str, *, by: Watcher | None = None) -> bool:
+        """Whether anybody of this process, or just this one, watches it."""
+        watchers = self._watchers.get(topic, ())
+        return bool(watchers) if by is None else by in watchers
 
     def show(self, topic: str, version: int, message: bytes) -> None:
         """Show the newest state of a topic to all who watch it."""
