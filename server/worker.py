@@ -12,6 +12,7 @@ from models.opening import open_database
 from models.sealing import Sealer
 from scheduler.jobs import Timed, run_jobs
 from server.application import clock_of
+from server.clock import Clock
 from server.faults import is_store_fault
 from server.halls.directory import read_directory
 from server.health import require_migrated
@@ -23,6 +24,7 @@ from server.sessions.purging import purge
 from server.settings import Settings
 from server.sso.grants import purge as purge_grants
 from server.tickets.day_end import lapse_after_closing, lapse_past_days
+from server.visits.tending import TEND_EVERY_S, tend_visits
 
 log = structlog.get_logger()
 RESTART_JOBS_AFTER_S = 2.0
@@ -73,19 +75,34 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
     await lapse()
     projecting = asyncio.create_task(projector.run_forever())
     jobs = asyncio.create_task(_keep_doing_jobs(settings, timetable))
+    tending = asyncio.create_task(_tend_forever(feed, projector, clock))
     stopped = asyncio.ensure_future(stop.wait())
     try:
-        await asyncio.wait([stopped, projecting, jobs], return_when=asyncio.FIRST_COMPLETED)
-        for task in (projecting, jobs):
+        running = (projecting, jobs, tending)
+        await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
+        for task in running:
             if task.done():
                 task.result()
     finally:
         # The halls first: others wait for them, and jobs may take their time to end.
         await _end(projecting)
         await projector.leases.release()
+        await _end(tending)
         await _end(jobs)
         await _end(stopped)
         await valkey.aclose()
+
+
+async def _tend_forever(feed: Feed, projector: Projector, clock: Clock) -> None:
+    """Let visits go on that wait for a line to open. Several workers may: each looks anew."""
+    while True:
+        await asyncio.sleep(TEND_EVERY_S)
+        try:
+            await tend_visits(now=clock.now(), directory=projector.directory, feed=feed)
+        except Exception as fault:
+            if not is_store_fault(fault):
+                raise
+            log.warning("visits_not_tended", fault=type(fault).__name__)
 
 
 async def _end(task: "asyncio.Future[Any]") -> None:

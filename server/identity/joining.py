@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-from models import following, holders, proxies, sso_people
+from models import following, holders, proxies, sso_people, visit_people
 from models.audit import Detail, Entry, record
 from models.database import Transaction
 from models.identifiers import IdDocument
@@ -165,6 +165,7 @@ async def _gather(
         microseconds(),
         now,
     )
+    await visit_people.move_to(tx, was, into, key)
     changed = [*given_up, *(row for row in moved if row["shown"])]
     return [Change(row["code"], row["id"], row["version"]) for row in changed]
 

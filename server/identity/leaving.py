@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from models import following, proxies, sso_people
+from models import following, proxies, sso_people, visit_people
 from models.audit import Entry, record
 from models.database import Transaction
 from models.proving import door_of
@@ -72,6 +72,7 @@ async def erase(who: Principal, *, now: datetime) -> Left:
 async def _erase(tx: Transaction, me: UUID, now: datetime) -> Left:
     await proxies.hold(tx, me)
     changes = await _give_tickets_up(tx, me, now)
+    await visit_people.forget(tx, me, now)
     await tx.run("DELETE FROM channel_link WHERE citizen_id = $1", me)
     await tx.run("DELETE FROM answer WHERE person_id = $1", me)
     await sso_people.forget(tx, me)

@@ -39,6 +39,7 @@ EXPORTED = {
     "sign_ins": [{"channel": "wechat", "started_at": "2026-11-23T09:30:00+08:00"}],
     "consents": [{"client": "dg-social-security", "facts": ["name"]}],
     "tickets": [{"number": "A023", "state": "finished", "hall": "dg-24", "day": "2026-11-23"}],
+    "visits": [{"bundle": "newborn", "state": "finished", "hall": "dg-24", "day": "2026-11-23"}],
     "family": [{"side": "acting", "relation": "child", "name": "林小满", "state": "active"}],
 }
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from models import visit_people
 from models.audit import Entry, record
 from models.database import Transaction, transaction
 from models.knowing import known
@@ -13,6 +14,7 @@ from server.auth import Principal
 from server.identity.proxies import exported
 from server.identity.sure import held_surely
 from server.live.reading import shown
+from server.visits.views import open_form
 
 _KEPT: Final = {
     "channels": """
@@ -50,6 +52,7 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
         me = await known(tx, sealer, citizen_id)
         kept = {name: await _found(tx, sql, citizen_id) for name, sql in _KEPT.items()}
         family = await exported(tx, sealer, citizen_id)
+        visits = [_visit(row, sealer) for row in await visit_people.kept_of(tx, citizen_id)]
         entry = Entry(Actor("citizen", citizen_id), "citizen.exported", "citizen", citizen_id)
         await record(tx, entry)
     return {
@@ -60,12 +63,22 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
         "phone": me.phone,
         "assurance_level": me.level,
         **kept,
+        "visits": visits,
         "family": family,
     }
 
 
+def _visit(row: Any, sealer: Sealer) -> dict[str, Any]:
+    form = {"form": open_form(sealer, row["id"], row["form"])}
+    return {name: _told(value) for name, value in row.items()} | form
+
+
+def _told(value: Any) -> Any:
+    return shown(value) if isinstance(value, datetime) else value
+
+
 async def _found(tx: Transaction, sql: str, citizen_id: UUID) -> list[dict[str, Any]]:
     return [
-        {name: shown(value) if isinstance(value, datetime) else value for name, value in row}
+        {name: _told(value) for name, value in row}
         for row in (found.items() for found in await tx.rows(sql, citizen_id))
     ]

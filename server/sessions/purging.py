@@ -1,4 +1,4 @@
-"""What need not be kept: expired tokens, answers a day old, what was said of people at a hall."""
+"""What need not be kept: expired tokens, old answers, what people said or filled in at a hall."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +12,8 @@ TRIES_KEPT = lockout.WITHIN + lockout.LOCKED_FOR
 FOLLOWS_KEPT = timedelta(days=2)
 # Long enough to reach whoever left something behind.
 HOLDERS_KEPT = timedelta(days=7)
+# Long enough for a counter to ask again what was filled in for a visit.
+FORMS_KEPT = timedelta(days=7)
 # Long enough to ask who was signed in when something happened.
 SIGN_INS_KEPT = timedelta(days=180)
 
@@ -46,5 +48,9 @@ async def purge() -> None:
             UPDATE ticket SET shown_as = NULL FROM gone WHERE ticket.id = gone.id
             """,
             now - HOLDERS_KEPT,
+        )
+        await tx.run(
+            "UPDATE visit SET form = NULL WHERE ended_at < $1 AND form IS NOT NULL",
+            now - FORMS_KEPT,
         )
         await tx.run("DELETE FROM answer WHERE created_at < $1", now - ANSWERS_KEPT)

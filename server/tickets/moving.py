@@ -24,6 +24,7 @@ from server.live.reading import ticket_view
 from server.live.state import TicketView
 from server.tickets.arriving import arrive, check_day
 from server.tickets.refusals import AlreadyThere, NobodyBehind
+from server.visits.going_on import check_offered
 
 # What is done for somebody else is in the audit log.
 _RECORDED_AS = {Move.MOVE: "ticket.moved", Move.LET_PASS: "ticket.let_pass"}
@@ -34,7 +35,8 @@ async def move(
 ) -> TicketView:
     """Take her place in the order to another hall, where she gets a number of its line.
 
-    Raises NotFound, AlreadyThere, WrongState unless she waits, and why she cannot come there.
+    Her whole visit goes with her, so the hall must offer what is left of it. Raises NotFound,
+    AlreadyThere, WrongState unless she waits, and why she cannot come there.
     """
     target = directory.hall(to)
     mine = await _own(ticket_id, who, None)
@@ -43,6 +45,8 @@ async def move(
         raise AlreadyThere
 
     async def come(tx: Transaction, held: Held) -> Happened:
+        if held.now.visit_id is not None:
+            await check_offered(tx, held.now.visit_id, target)
         return await arrive(tx, held, Move.MOVE, target, left=left, now=now)
 
     row = await _decide(ticket_id, mine, who, come, halls=(left, target))

@@ -24,6 +24,11 @@ from server.live.memory import Change
 from server.tickets import priorities
 from server.tickets.refusals import AlreadyInLine, LineClosed, NotOffered
 
+_NOT_ALL_OFFERED = (
+    "该大厅不能办理本次联办的全部事项，可先跳过不能办理的事项。",
+    "This hall does not handle all that is left of the visit; skip what it does not first.",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Doing:
@@ -78,6 +83,19 @@ async def go_on(
         if lines[stop.item_id].is_open:
             return await _give_number(tx, visit, stop, lines[stop.item_id], doing, ended=ended)
     return []
+
+
+async def check_offered(tx: Transaction, visit_id: UUID, hall: HallEntry) -> None:
+    """Raise NotOffered where a hall does not handle all that is left of a visit."""
+    left = await tx.rows(
+        """
+        SELECT i.code FROM visit_stop s JOIN item i ON i.id = s.item_id
+        WHERE s.visit_id = $1 AND s.ticket_id IS NULL AND s.left_out IS NULL
+        """,
+        visit_id,
+    )
+    if any(row["code"] not in hall.offers for row in left):
+        raise NotOffered(_NOT_ALL_OFFERED)
 
 
 class ToDo(Protocol):

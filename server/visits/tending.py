@@ -8,16 +8,21 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
+import structlog
+
 from models import visit_steps, visiting
 from models.database import Transaction, rows
 from models.tickets import SYSTEM
 from models.visits import VisitState
 from scheduler.calendar import business_day
 from server.again import until_done
+from server.faults import is_store_fault
 from server.halls.directory import Directory
 from server.live.feed import Feed
 from server.live.memory import Change
 from server.visits.going_on import Doing, go_on
+
+log = structlog.get_logger()
 
 TEND_EVERY_S = 2.0
 
@@ -40,9 +45,15 @@ async def tend_visits(*, now: datetime, directory: Directory, feed: Feed) -> int
     """Let visits without an open number go on, or end with their day; how many did either."""
     moved = 0
     for found in await rows(_RESTING, business_day(now), None):
-        changes = await until_done(
-            partial(_tend, visit_id=found["id"], now=now, directory=directory)
-        )
+        work = partial(_tend, visit_id=found["id"], now=now, directory=directory)
+        try:
+            changes = await until_done(work)
+        except Exception as fault:
+            if is_store_fault(fault):
+                raise
+            # One that cannot go on keeps no other from doing so; it is tried again.
+            log.error("visit_not_tended", visit=str(found["id"]), fault=type(fault).__name__)
+            continue
         if changes is not None:
             moved += 1
             await feed.changed(*changes)

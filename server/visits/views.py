@@ -207,7 +207,7 @@ def _waiting_for(stops: list[StopView]) -> Literal["line_open", "return"]:
 def _stop(row: _StopRow, directory: Directory) -> StopView:
     item = directory.item(row.item)
     state: str = row.state.value if row.state else "pending"
-    if row.left_out is not None and state not in _OPEN:
+    if row.left_out is not None and state not in {*_OPEN, "finished"}:
         state = "left_out"
     return StopView(
         item=item.code,
