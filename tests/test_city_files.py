@@ -292,6 +292,56 @@ BROKEN: dict[str, tuple[str, str, str, Edit]] = {
     "a credit of five hours": ("rules.csv", "dg-01,", "value", add("dg-01,most_credit_min,300")),
     "a negative penalty": ("rules.csv", "dg-01,", "value", add("dg-01,penalty_min,-1")),
     "too many recalls": ("rules.csv", "dg-01,", "value", add("dg-01,most_recalls,11")),
+    "a bundle twice": ("bundles.csv", "newborn,再", "code", add("newborn,再,Again,说明,Guide")),
+    "a bundle of one item": (
+        "bundles.csv",
+        "single,",
+        "code",
+        add("single,单件,Single,说明,Guide"),
+    ),
+    "an item of no bundle": ("bundle_items.csv", "none,", "bundle", add("none,1,passport,")),
+    "a bundle's item of no catalogue": (
+        "bundle_items.csv",
+        "newborn,9,",
+        "item",
+        add("newborn,9,nothing,"),
+    ),
+    "a bundle's item twice": (
+        "bundle_items.csv",
+        "newborn,9,",
+        "item",
+        add("newborn,9,birth-household,"),
+    ),
+    "an item after one of another bundle": (
+        "bundle_items.csv",
+        "newborn,4,",
+        "after",
+        replace("newborn,4,maternity-allowance,", "newborn,4,maternity-allowance,passport"),
+    ),
+    "an unknown kind of field": (
+        "bundle_fields.csv",
+        "newborn,8,",
+        "kind",
+        add("newborn,8,weight,体重,Weight,number,no,5,"),
+    ),
+    "a choice of nothing": (
+        "bundle_fields.csv",
+        "newborn,8,",
+        "choices",
+        add("newborn,8,blood,血型,Blood group,choice,no,5,"),
+    ),
+    "a choice told badly": (
+        "bundle_fields.csv",
+        "newborn,8,",
+        "choices",
+        add("newborn,8,blood,血型,Blood group,choice,no,5,a:A型"),
+    ),
+    "a field twice": (
+        "bundle_fields.csv",
+        "newborn,8,",
+        "code",
+        add("newborn,8,child-name,姓名,Name,text,no,5,"),
+    ),
     "an unquoted comma": ("hours.csv", "dg-12,", "from", add("dg-12,mon,wed,09:00,12:00,下午")),
 }
 
@@ -423,3 +473,20 @@ def test_no_file_however_broken_raises_anything_but_its_problems(
     except CityFilesError as refused:
         problems = refused.problems
     assert all(problem.file in COLUMNS for problem in problems)
+
+
+def test_items_of_a_bundle_that_wait_for_each_other_are_told(folder: Path) -> None:
+    waits = replace("newborn,1,birth-household,", "newborn,1,birth-household,newborn-medical")
+    edit(folder, "bundle_items.csv", waits)
+    [problem] = problems_of(folder)
+    assert (problem.file, problem.column) == ("bundles.csv", "code")
+    assert problem.row == row_of(folder, "bundles.csv", "newborn,")
+    assert "互相等待" in problem.reason
+
+
+def test_every_bundle_is_done_altogether_at_most_halls(dongguan: City) -> None:
+    offered = {item.code: set(item.halls) for item in dongguan.items}
+    assert len(dongguan.bundles) >= 4
+    for bundle in dongguan.bundles:
+        halls = set.intersection(*(offered[stop.item] for stop in bundle.stops))
+        assert len(halls) >= 9, bundle.code

@@ -125,9 +125,7 @@ async def test_who_is_missed_keeps_her_visit_and_goes_on_when_she_is_back(
     assert states(await seen(lin, visit)) == {one: "finished", two: "waiting"}
 
 
-async def test_who_was_missed_may_leave_that_stop_out(
-    api: Api, hall: str, clerk: Person
-) -> None:
+async def test_who_was_missed_may_leave_that_stop_out(api: Api, hall: str, clerk: Person) -> None:
     lin, visit, [one, two] = await a_visit(api, hall, "A", "B")
     counter = await counter_for(clerk, hall, "A")
     await done(clerk, hall, counter, "call-next", "miss")
@@ -219,9 +217,7 @@ async def test_what_the_hall_she_is_sent_to_does_not_offer_is_left_out(
 # --- lines that take nobody
 
 
-async def test_a_paused_line_is_passed_over_for_another(
-    api: Api, hall: str, clerk: Person
-) -> None:
+async def test_a_paused_line_is_passed_over_for_another(api: Api, hall: str, clerk: Person) -> None:
     lin, visit, [one, two, three] = await a_visit(api, hall, "A", "B", "E")
     await pause(api, hall, "B")
     counter, _ = await served(clerk, hall, "A")
