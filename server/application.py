@@ -45,6 +45,7 @@ from server.live.current import current_ticket
 from server.live.feed import Feed
 from server.live.sockets import Sockets, admit
 from server.metrics import carry_over_forever
+from server.printing import routes as printing
 from server.privacy import routes as privacy
 from server.privacy.key_file import FollowedKeys
 from server.services import Services
@@ -97,6 +98,7 @@ BLUEPRINTS = (
     bundles.bp,
     visits.bp,
     following.bp,
+    printing.bp,
     counters.bp,
     attending.bp,
     staffing.bp,

@@ -202,6 +202,8 @@ VALUES: dict[str, Any] = {
     "FollowCode.url": "https://yiting.example.gov.cn/t#Zk3Jq8vTn5Lw2RbX",
     "FollowCode.expires_at": "2026-11-24T00:00:00+08:00",
     "followers": 1,
+    "format": "escpos",
+    "width": 32,
     "CodeGiven.code": "Zk3Jq8vTn5Lw2RbX",
     "hall_name": "虎门镇政务服务中心",
     "hall_name_en": "Humen Government Service Centre",
