@@ -76,7 +76,9 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
 
     def without_person(self) -> "TicketView":
         """The ticket for whoever follows it: nothing that says or hints who its holder is."""
-        return msgspec.structs.replace(self, taken_for=None, priority=None, name=None)
+        return msgspec.structs.replace(
+            self, taken_for=None, priority=None, name=None, visit=None, next_ticket=None
+        )
 
 
 class LiveTicket(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
