@@ -26,7 +26,7 @@ class Issuing(StrEnum):
 
 # Whether a `line` gives out no more numbers on the day of that moment, as its manager decided.
 ISSUING_STOPPED = """(line.issuing = 'stopped'
-            AND line.issuing_on = ({now} AT TIME ZONE 'Asia/Shanghai')::date
+            AND line.issuing_on IS NOT DISTINCT FROM ({now} AT TIME ZONE 'Asia/Shanghai')::date
             AND (line.issuing_until IS NULL OR {now} < line.issuing_until))"""
 
 

@@ -133,8 +133,15 @@ class Api:
         # No event tells of this, so the halls are to be read whole.
         halls = {each.id: each.code for each in self.services.directory.halls.values()}
         touched = {hall, *(halls[row["hall_id"]] for row in gone)}
+        # Nothing that an earlier test's day told stops anybody from taking a number.
+        self.projector._outlook.pop(hall, None)
         await self.services.feed.changed(*(Change(code) for code in touched))
+        await until(lambda: self._has_no_end_in_sight(hall))
         return hall
+
+    def _has_no_end_in_sight(self, hall: str) -> bool:
+        kept = self.services.feed.memory.halls[hall]
+        return all(line.left_today is None for line in kept.board.lines)
 
     def item(self, hall: str, line: str, *, level: int = 0, nth: int = 0) -> str:
         """An item that this line of the hall serves and that asks for this level."""

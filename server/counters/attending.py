@@ -136,7 +136,9 @@ async def to_hall(at: At, hall: HallEntry, *, feed: Feed) -> TicketView:
 
     async def choose(tx: Transaction, here: _Counter) -> tuple[Held, Happened]:
         held = await _present(tx, here)
-        came = await arrive(tx, held, Move.TRANSFER, hall, left=at.hall, now=at.now)
+        came = await arrive(
+            tx, held, Move.TRANSFER, hall, left=at.hall, memory=feed.memory, now=at.now
+        )
         return held, replace(came, counter_id=here.id)
 
     return await _decide(at, choose, feed=feed, also=hall)

@@ -9,7 +9,7 @@ Workers share the halls by lease, and only the holder's state is accepted.
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from random import uniform
@@ -32,7 +32,9 @@ from server.live.feed import (
     subscribed,
 )
 from server.live.leases import Leases, lease_key
+from server.live.lines import Outlook
 from server.live.memory import Change
+from server.live.outlook import look_ahead
 from server.live.reading import live_hall
 from server.live.rows import HallRows, catch_up, read_whole
 from server.live.state import UNREADABLE, LiveHall, above_rows, decode_hall, encode_hall
@@ -42,6 +44,7 @@ log = structlog.get_logger()
 TEND_LEASES_EVERY_S = 1.0
 AT_MOST_EVERY_S = 0.5
 AT_LEAST_EVERY_S = 15.0
+LOOK_AHEAD_EVERY_S = 15.0
 # So that a city of a thousand halls does not keep its leases waiting.
 AT_MOST_TOGETHER = 40
 
@@ -83,6 +86,8 @@ class Projector:
         # Monotonic seconds: when a hall is to be projected next, and when it last was.
         self._due: dict[str, float] = {}
         self._finished: dict[str, float] = {}
+        # What is known of how many numbers the halls' lines can still give today.
+        self._outlook: dict[str, Mapping[str, Outlook]] = {}
         self._wake = asyncio.Event()
         self._write = valkey.register_script(_WRITE)
 
@@ -97,6 +102,7 @@ class Projector:
             group.create_task(self._again_on_loss(self._tend_leases))
             group.create_task(self._again_on_loss(self._hear_changes))
             group.create_task(self._again_on_loss(self._project_due))
+            group.create_task(self._again_on_loss(self._look_ahead))
             group.create_task(self._follow_catalogue())
 
     async def _again_on_loss(self, part: Callable[[], Awaitable[None]]) -> None:
@@ -120,7 +126,7 @@ class Projector:
 
     def _forget(self, code: str) -> None:
         """Forget all that held only while the hall was ours."""
-        for kept in (self._last, self._rows, self._named, self._due):
+        for kept in (self._last, self._rows, self._named, self._due, self._outlook):
             kept.pop(code, None)
 
     # --- when ------------------------------------------------------------------------------
@@ -219,7 +225,14 @@ class Projector:
         version = max(microseconds(), self._highest.get(code, 0) + 1)
         last = self._last.get(code)
         return above_rows(
-            live_hall(self._directory.hall(code), found, last, now=now, version=version)
+            live_hall(
+                self._directory.hall(code),
+                found,
+                last,
+                now=now,
+                version=version,
+                outlook=self._outlook.get(code),
+            )
         )
 
     async def _read(self, codes: Sequence[str], now: datetime) -> dict[str, HallRows]:
@@ -257,6 +270,20 @@ class Projector:
             # Another version's, or rubbish: it is written anew right away, so this is said once.
             log.warning("live_state_unreadable", hall=code, fault=type(fault).__name__)
             return None
+
+    async def _look_ahead(self) -> None:
+        """Now and then work out how many more numbers each line can give: not at each change."""
+        while not is_cancelled():
+            for code in sorted(self.leases.held):
+                await self.look_ahead(code)
+            await asyncio.sleep(LOOK_AHEAD_EVERY_S)
+
+    async def look_ahead(self, code: str) -> None:
+        """Work out how many more numbers the lines of a hall can give, and have it shown."""
+        outlook = await look_ahead(self._directory.hall(code), now=self._clock.now())
+        if code in self.leases.held and outlook != self._outlook.get(code, {}):
+            self._outlook[code] = outlook
+            self._ask_for(code)
 
     # --- of which halls --------------------------------------------------------------------
 

@@ -5,13 +5,22 @@ from datetime import datetime
 
 from models import standing
 from models.database import Transaction
+from models.halls import Issuing
 from models.history import Happened
 from models.standing import Held
 from models.tickets import Move, WrongState, after
 from scheduler.calendar import SHANGHAI, business_day, next_open
 from scheduler.closing import gives_numbers
 from server.halls.directory import HallEntry
-from server.tickets.refusals import NO_MORE_TODAY, HallClosed, LineClosed, LineFull, NotOffered
+from server.live.memory import STALE_AFTER_S, Memory
+from server.tickets.refusals import (
+    FULL_TODAY,
+    NO_MORE_TODAY,
+    HallClosed,
+    LineClosed,
+    LineFull,
+    NotOffered,
+)
 
 
 def check_open(hall: HallEntry, now: datetime) -> None:
@@ -30,6 +39,22 @@ def check_open(hall: HallEntry, now: datetime) -> None:
     )
 
 
+def check_left(hall: HallEntry, line: str, memory: Memory, now: datetime) -> None:
+    """Raise LineFull when the time left today is full, as this process last heard.
+
+    It costs no statement, and what was heard may be half a second old; what nobody has kept up to
+    date for long stops nobody.
+    """
+    kept = memory.halls.get(hall.code)
+    if kept is None or business_day(kept.board.as_of) != business_day(now):
+        return
+    if memory.oldest_age_s([hall.code]) > STALE_AFTER_S:
+        return
+    for shown in kept.board.lines:
+        if shown.code == line and shown.left_today == 0 and shown.issuing is Issuing.AUTO:
+            raise LineFull(FULL_TODAY)
+
+
 def check_day(held: Held, now: datetime) -> None:
     """Raise WrongState for a ticket of an earlier day, which is only to be ended."""
     if held.day != business_day(now):
@@ -37,7 +62,14 @@ def check_day(held: Held, now: datetime) -> None:
 
 
 async def arrive(
-    tx: Transaction, held: Held, move: Move, hall: HallEntry, *, left: HallEntry, now: datetime
+    tx: Transaction,
+    held: Held,
+    move: Move,
+    hall: HallEntry,
+    *,
+    left: HallEntry,
+    memory: Memory,
+    now: datetime,
 ) -> Happened:
     """What happens when she comes to this hall, both of whose rows are locked: a number there.
 
@@ -51,6 +83,8 @@ async def arrive(
         raise NotOffered
     if line.stopped:
         raise LineClosed(NO_MORE_TODAY)
+    code = next(code for code, entry in hall.lines.items() if entry.id == line.id)
+    check_left(hall, code, memory, now)
     if line.full:
         raise LineFull
     came = Happened(move, state, now, hall.id, detail=f"{held.now.number}@{left.code}")

@@ -28,11 +28,11 @@ from server.clock import microseconds
 from server.halls.directory import Directory, HallEntry, ItemEntry, LineEntry
 from server.idempotency import Once
 from server.live.feed import Feed
-from server.live.memory import Change
+from server.live.memory import Change, Memory
 from server.live.reading import shown, ticket_view
 from server.live.state import TicketView
 from server.tickets import priorities
-from server.tickets.arriving import check_open
+from server.tickets.arriving import check_left, check_open
 from server.tickets.joining import decide, line_for
 from server.tickets.refusals import AlreadyInLine, ClaimNotTrue, IdNumberRequired
 
@@ -60,6 +60,7 @@ class _Visit:
     comer: Comer
     who: Principal
     now: datetime
+    memory: Memory
     # Once she is looked up: her account, or what tells her apart without one.
     citizen_id: UUID | None = None
     person_key: UUID | None = None
@@ -87,7 +88,7 @@ async def give_number(
     after one, nothing has changed.
     """
     entry = directory.item(item)
-    visit = _Visit(hall, entry, line_for(hall, entry), comer, who, now)
+    visit = _Visit(hall, entry, line_for(hall, entry), comer, who, now, feed.memory)
     if comer.document is None and entry.level_required >= REAL_NAME:
         raise IdNumberRequired
     try:
@@ -105,9 +106,14 @@ def _is_simple(comer: Comer, once: Once) -> bool:
     return comer == Comer() and not once.has_key
 
 
+def _check(visit: _Visit) -> None:
+    check_open(visit.hall, visit.now)
+    check_left(visit.hall, visit.line.code, visit.memory, visit.now)
+
+
 async def _simply(visit: _Visit) -> TicketView:
     """A number for nobody in particular, in one statement."""
-    check_open(visit.hall, visit.now)
+    _check(visit)
     issued = await issuing.issue(_new_ticket(visit))
     if issued is None:
         async with transaction() as tx:
@@ -119,7 +125,7 @@ async def _whole(visit: _Visit, once: Once, sealer: Sealer) -> TicketView:
     """A number for somebody who said something of herself. Locks as docs/decisions.md says."""
     async with transaction() as tx:
         await once.claim(tx)
-        check_open(visit.hall, visit.now)
+        _check(visit)
         visit = await _looked_up(tx, visit, sealer)
         priority, is_proven = _priority(visit)
         issued = await issuing.issue(_new_ticket(visit), tx=tx)

@@ -25,11 +25,11 @@ from server.errors import LevelTooLow, NotFound, NotSignedIn
 from server.halls.directory import Directory, HallEntry, ItemEntry, LineEntry
 from server.idempotency import Once
 from server.live.feed import Feed
-from server.live.memory import Change
+from server.live.memory import Change, Memory
 from server.live.reading import shown, ticket_view
 from server.live.state import TakenFor, TicketView
 from server.tickets import priorities
-from server.tickets.arriving import check_open
+from server.tickets.arriving import check_left, check_open
 from server.tickets.refusals import (
     NO_MORE_TODAY,
     AlreadyInLine,
@@ -70,7 +70,7 @@ async def take_number(
     Raises NotFound and every refusal of this room; after one, nothing has changed.
     """
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
-    visit = _Visit(hall, item, line_for(hall, item), wish, who, now)
+    visit = _Visit(hall, item, line_for(hall, item), wish, who, now, feed.memory)
     try:
         view = await _taken(visit, once, sealer)
     except (asyncpg.ForeignKeyViolationError, LevelTooLow):
@@ -93,6 +93,7 @@ class _Visit:
     wish: Wish
     who: Principal
     now: datetime
+    memory: Memory
     acting: Acting | None = None
     # The visit whose first stop it is; its items together ask for this level.
     part_of: UUID | None = None
@@ -190,11 +191,12 @@ async def take_first(
     sealer: Sealer,
     now: datetime,
     directory: Directory,
+    memory: Memory,
 ) -> TicketView:
     """The number of a visit's first stop, by the rules of any number. Raises every refusal."""
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
     line = line_for(hall, item)
-    visit = _Visit(hall, item, line, wish, who, now, acting, part_of, level_required)
+    visit = _Visit(hall, item, line, wish, who, now, memory, acting, part_of, level_required)
     _check(visit)
     return await _give(tx, visit, sealer)
 
@@ -300,8 +302,9 @@ def line_for(hall: HallEntry, item: ItemEntry) -> LineEntry:
 
 
 def _check(visit: _Visit) -> None:
-    """What needs no database: the hall is open, and she is near enough."""
+    """What needs no database: the hall is open, its day not full, and she is near enough."""
     check_open(visit.hall, visit.now)
+    check_left(visit.hall, visit.line.code, visit.memory, visit.now)
     _check_distance(visit.hall, visit.wish.place)
 
 

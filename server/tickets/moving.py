@@ -47,7 +47,7 @@ async def move(
     async def come(tx: Transaction, held: Held) -> Happened:
         if held.now.visit_id is not None:
             await check_offered(tx, held.now.visit_id, target)
-        return await arrive(tx, held, Move.MOVE, target, left=left, now=now)
+        return await arrive(tx, held, Move.MOVE, target, left=left, memory=feed.memory, now=now)
 
     row = await _decide(ticket_id, mine, who, come, halls=(left, target))
     return await _tell(row, feed, left=left)

@@ -4,6 +4,10 @@ from uuid import UUID
 
 from server.errors import Refusal, Sentence
 
+FULL_TODAY: Sentence = (
+    "今天剩余的时间已排满，该队列不再取号。",
+    "The time left today is full: this line gives out no more numbers.",
+)
 NO_MORE_TODAY: Sentence = (
     "该队列今天不再取号。",
     "This line gives out no more numbers today.",

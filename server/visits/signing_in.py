@@ -23,7 +23,7 @@ from server.errors import FieldFault, InvalidRequest, LevelTooLow, NotSignedIn
 from server.halls.directory import Directory, HallEntry, ItemEntry
 from server.idempotency import Once
 from server.live.feed import Feed
-from server.live.memory import Change
+from server.live.memory import Change, Memory
 from server.live.state import TicketView
 from server.tickets import joining
 from server.tickets.refusals import AlreadyInLine, LineClosed, LineFull, NotOffered
@@ -66,6 +66,7 @@ class _Coming:
     form: Mapping[str, str] = field(repr=False)
     who: Principal
     now: datetime
+    memory: Memory
 
     @property
     def level_required(self) -> int:
@@ -89,7 +90,7 @@ async def sign_in(
     Raises NotFound, InvalidRequest for the form, and every refusal of taking a number; after one,
     nothing has changed.
     """
-    coming = _read(wish, who, now, directory)
+    coming = _read(wish, who, now, directory, feed.memory)
     try:
         view, ticket = await _begun(coming, once, sealer, directory)
     except (asyncpg.ForeignKeyViolationError, LevelTooLow):
@@ -105,7 +106,9 @@ async def sign_in(
     return view
 
 
-def _read(wish: Wish, who: Principal, now: datetime, directory: Directory) -> _Coming:
+def _read(
+    wish: Wish, who: Principal, now: datetime, directory: Directory, memory: Memory
+) -> _Coming:
     hall = directory.hall(wish.hall)
     if wish.bundle is None:
         if wish.form:
@@ -123,7 +126,7 @@ def _read(wish: Wish, who: Principal, now: datetime, directory: Directory) -> _C
         form = read_form(bundle.form, wish.form, today=business_day(now))
     if any(item.code not in hall.offers for item in items):
         raise NotOffered
-    return _Coming(wish, hall, items, after, form, who, now)
+    return _Coming(wish, hall, items, after, form, who, now, memory)
 
 
 async def _begun(
@@ -178,6 +181,7 @@ async def _begin(
         sealer=sealer,
         now=coming.now,
         directory=directory,
+        memory=coming.memory,
     )
     await visit_steps.take_turn(tx, new.id, stop_ids[first.item_id], ticket.id)
     await visit_steps.count_from(tx, new.id, ticket.id)

@@ -10,7 +10,7 @@ import pytest
 from models.database import rows
 from tests.conftest import Api, until
 from tests.counters.halls import a_ticket, code_of, done, open_counters
-from tests.people import Person, a_member_of_staff
+from tests.people import Person
 
 WHY = {"reason": "社保系统故障", "reason_en": "System failure"}
 
@@ -27,7 +27,7 @@ async def other(api: Api) -> str:
 
 @pytest.fixture
 async def manager(api: Api, hall: str) -> Person:
-    return await a_member_of_staff(api.http, f"manager.{hall}")
+    return await api.manager(hall)
 
 
 async def stop(manager: Person, hall: str, line: str, **more: Any) -> dict[str, Any]:
@@ -293,7 +293,7 @@ async def test_stopping_and_opening_are_in_the_log(api: Api, hall: str, manager:
 async def test_people_sent_each_way_at_once_do_not_lock_each_other_out(
     api: Api, hall: str, other: str, manager: Person
 ) -> None:
-    there = await a_member_of_staff(api.http, f"manager.{other}")
+    there = await api.manager(other)
     await a_ticket(api, hall)
     await a_ticket(api, other)
     replies = await asyncio.gather(

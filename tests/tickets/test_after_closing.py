@@ -105,7 +105,7 @@ async def test_phones_and_boards_are_told_at_once(api: Api, hall: str) -> None:
     lin, ticket = await a_ticket(api, hall)
     await end_the_day(api, JUST_CLOSED)
     feed = api.services.feed
-    await until(lambda: feed.memory.halls[hall].waiting == 0, within_s=3)
+    await until(lambda: feed.memory.halls[hall].waiting == 0)
     assert await state_of(lin, ticket) == ("cancelled", "day_ended")
     entry, now = api.services.directory.hall(hall), datetime.fromisoformat(JUST_CLOSED)
     found = await read_whole(entry.id, now=now, midnight=now)
