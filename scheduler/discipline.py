@@ -7,7 +7,8 @@ ticket id, which rises with time. The rank time of
 - whom a priority is confirmed for is her credit of so many minutes earlier;
 - who was missed and came back in time is that moment, and a penalty later;
 - who lets people pass is that of the last of them, or a microsecond later;
-- who moves, or is sent on, is what it was.
+- who moves, or is sent on, is what it was;
+- each stop of a visit is when the visit's first number was issued: she waits in all its lines.
 
 A counter calls from the lines of its own. Of those that it only helps it calls when nobody waits in
 its own, so that no counter is idle while somebody waits whom it could serve; and as from its own

@@ -94,14 +94,16 @@ def rule_in_words(rules: Rules, *, english: bool) -> str:
     most = int(rules.most_credit.total_seconds()) // 60
     if english:
         return (
-            "In each line everybody is called in the order of one moment: when she took her number."
+            "In each line everybody is called in the order of one moment: when she took her number,"
+            " for several items at once the first."
             f" A confirmed priority counts as up to {most} minutes earlier. Whoever was missed and"
             f" comes back within {rules.grace_min} minutes counts from then and"
             f" {rules.penalty_min} minutes later. Nobody of your line who took her number more than"
             f" {most} minutes after you is called before you."
         )
     return (
-        f"同一队列按一个时刻先后叫号：取号的时刻。经确认的优先，视同最多早到 {most} 分钟；"
+        "同一队列按一个时刻先后叫号：取号的时刻，联办的为首次取号的时刻。"
+        f"经确认的优先，视同最多早到 {most} 分钟；"
         f"过号后 {rules.grace_min} 分钟内回来的，从回来时再加 {rules.penalty_min} 分钟算起。"
         f"同一队列中比您晚取号超过 {most} 分钟的人，不会排到您前面。"
     )

@@ -187,7 +187,7 @@ VALUES: dict[str, Any] = {
     "Ahead.reason": "earlier",
     "since": _AT,
     "Order.total": 4,
-    "rule": "按一个时刻先后叫号：取号的时刻。经确认的优先，视同最多早到 30 分钟。",
+    "rule": "按一个时刻先后叫号：取号的时刻，联办的为首次取号的时刻。优先视同最多早到 30 分钟。",
     "TransferTo.line": "E",
     "TransferTo.counter": None,
     "TransferTo.hall": None,
