@@ -1,6 +1,8 @@
 """The simulated crowd: plausible people, habits and times."""
 
+import asyncio
 import math
+from dataclasses import fields
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from random import Random
@@ -9,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integrations.sandbox.crowd import habits
+from integrations.sandbox.crowd import Figures, habits
+from integrations.sandbox.crowd.agenda import Act, Agenda
 from integrations.sandbox.crowd.pace import Gate, Tempo
-from integrations.sandbox.crowd.people import MOST_PEOPLE, invent, with_check_digit
+from integrations.sandbox.crowd.people import MOST_PEOPLE, Strangers, invent, with_check_digit
+from integrations.sandbox.crowd.rates import Rates
 
 SEEDS = st.integers(0, 2**32)
 HOURS = st.floats(0, 24, allow_nan=False)
@@ -59,6 +63,21 @@ def test_the_standards_own_example_of_a_check_digit() -> None:
 def test_people_end_where_the_fictional_phones_end() -> None:
     with pytest.raises(ValueError, match="people 0 to"):
         invent(1, MOST_PEOPLE)
+
+
+@given(SEEDS, st.integers(0, MOST_PEOPLE - 1))
+def test_strangers_are_none_of_those_with_phones_and_never_run_out(seed: int, first: int) -> None:
+    strangers = Strangers(seed, first)
+    mine = {invent(seed, serial).id_number for serial in range(max(0, first - 50), first)}
+    came = [strangers.anybody() for _ in range(50)]
+    assert mine.isdisjoint(person.id_number for person in came)
+    others = len({person.id_number for person in came})
+    assert others == min(50, MOST_PEOPLE - first)
+
+
+@given(SEEDS)
+def test_a_parent_is_old_enough_to_be_come_for(seed: int) -> None:
+    assert Strangers(seed, 4_000).parent().born < date(1962, 1, 1)
 
 
 def test_a_person_is_not_written_into_logs() -> None:
@@ -131,7 +150,7 @@ def test_service_stays_around_the_items_minutes(seed: int, minutes: int) -> None
 @given(SEEDS)
 def test_some_give_up_and_only_after_a_while(seed: int) -> None:
     dice = Random(seed)
-    patience = [habits.patience_s(dice) for _ in range(1_000)]
+    patience = [habits.patience_s(dice, 0.06) for _ in range(1_000)]
     left = [seconds for seconds in patience if seconds is not None]
     assert 20 <= len(left) <= 110
     assert all(240 <= seconds <= 1_200 for seconds in left)
@@ -161,6 +180,73 @@ def test_the_first_counters_manned_serve_every_line() -> None:
     skills = {"01": "A", "02": "A", "03": "AE", "04": "B", "05": "BE", "06": "D", "07": "EA"}
     order = habits.manning_order({code: list(lines) for code, lines in skills.items()})
     assert {line for code in order[:3] for line in skills[code]} == set("ABDE")
+
+
+@given(SEEDS)
+def test_most_visits_end_well_and_some_do_not(seed: int) -> None:
+    dice = Random(seed)
+    ends = [habits.outcome(dice) for _ in range(1_000)]
+    assert 700 <= ends.count("done") <= 900
+    assert len(set(ends)) > 2
+
+
+@given(st.integers(1, 60))
+def test_help_comes_before_people_are_put_off(clerks: int) -> None:
+    assert not habits.puts_off(habits.long_line(clerks), clerks)
+
+
+def test_shares_are_shares_and_nine_visits_of_ten_are_plain() -> None:
+    rates = Rates()
+    shares = {
+        one.name: getattr(rates, one.name)
+        for one in fields(rates)
+        if not one.name.endswith("_per_hour")
+    }
+    assert all(0 <= share <= 1 for share in shares.values())
+    unusual = ("parks", "sent_to_line", "sent_to_counter", "sent_to_hall", "closes_early")
+    assert sum(shares[name] for name in unusual) < 0.1
+
+
+# --- plans ---
+
+
+async def test_what_is_put_off_is_done_in_its_time_and_order() -> None:
+    done: list[str] = []
+
+    def act(name: str) -> Act:
+        async def do() -> None:
+            done.append(name)
+
+        return do
+
+    agenda = Agenda(Tempo(600))
+    agenda.put(600, act("later"))
+    agenda.put(0, act("now"))
+    agenda.put(60_000, act("tomorrow"))
+    agenda.put(300, act("soon"))
+    keeping = asyncio.create_task(agenda.keep_forever())
+    await asyncio.sleep(0.1)
+    assert done == ["now"]
+    await asyncio.sleep(1.5)
+    keeping.cancel()
+    assert done == ["now", "soon", "later"]
+
+
+# --- figures ---
+
+
+def test_figures_of_a_minute_are_what_was_added_in_it() -> None:
+    figures = Figures(served=3)
+    figures.refused["line_full"] = 2
+    before = figures.copy()
+    figures.served += 4
+    figures.refused["line_full"] += 1
+    figures.refused["nobody_behind"] += 1
+    added = figures.since(before)
+    assert (added.served, added.called) == (4, 0)
+    assert added.as_dict()["refused"] == {"line_full": 1, "nobody_behind": 1}
+    assert before.served == 3
+    assert "错误 0 errors" in str(figures)
 
 
 # --- time ---

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -18,8 +18,11 @@ from integrations.sandbox.crowd import (
     require_city,
     simulate_crowd,
 )
-from integrations.sandbox.crowd.door import Answer, Door, Session, held_for_s
+from integrations.sandbox.crowd.door import Answer, Door, Session, held_for_s, what_of
 from integrations.sandbox.crowd.pace import Gate
+from integrations.sandbox.crowd.rates import Rates
+from tests.conftest import City
+from tests.house.test_commands import Surroundings, begin
 
 # --- the door ---
 
@@ -63,6 +66,35 @@ async def test_retry_after_is_respected() -> None:
         assert (await door.ask("GET", "/")).ok
     assert asked[1] - asked[0] >= 1
     assert (figures.held_back, figures.errors) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "errors"),
+    [
+        ("/api/v1/tickets/7/let-pass", 409, "nobody_behind", 0),
+        # She has moved to another hall meanwhile.
+        ("/api/v1/halls/dg-03/tickets/7/return", 404, "not_found", 0),
+        # There is no such address.
+        ("/api/v1/halls/dg-03/lines/A/dance", 404, "not_found", 1),
+        ("/api/v1/tickets", 422, "invalid_request", 1),
+        ("/api/v1/halls/dg-03/lines/A/stop", 403, "not_allowed", 1),
+    ],
+)
+async def test_a_refusal_is_counted_and_is_an_error_only_where_we_asked_wrongly(
+    path: str, status: int, code: str, errors: int
+) -> None:
+    figures = Figures()
+    http, door = door_to(lambda _: httpx.Response(status, json={"code": code}), figures)
+    async with http:
+        answer = await door.ask("POST", path)
+    assert (answer.status, answer.code) == (status, code)
+    assert figures.refused == {code: 1}
+    assert figures.errors == errors
+
+
+def test_a_log_line_about_an_address_names_nobody_and_nothing() -> None:
+    url = "http://city/api/v1/halls/dg-03/tickets/0190-ab1/return?x=1"
+    assert what_of(url) == "/api/v1/halls/*/tickets/*/return"
 
 
 @given(st.none() | st.text() | st.sampled_from(["nan", "inf", "-1", "1e9", "3"]))
@@ -127,7 +159,7 @@ async def test_a_crowd_is_not_sent_to_a_city_that_does_not_answer() -> None:
         await require_city(plan, wait_s=0)
 
 
-async def test_a_crowd_is_not_sent_to_what_is_no_city(city: Any) -> None:
+async def test_a_crowd_is_not_sent_to_what_is_no_city(city: City) -> None:
     wrong_way = CrowdPlan(api_url=city.sandbox_url, sandbox_url=city.url, password="x")
     with pytest.raises(NoCity, match="no city of ours"):
         await require_city(wrong_way)
@@ -135,7 +167,7 @@ async def test_a_crowd_is_not_sent_to_what_is_no_city(city: Any) -> None:
     await require_city(there)
 
 
-async def test_a_city_comes_to_life(city: Any) -> None:
+async def test_a_city_comes_to_life(city: City) -> None:
     # Halls of its own: other tests have the same city.
     halls = ("dg-31", "dg-32")
     plan = CrowdPlan(
@@ -160,3 +192,74 @@ async def test_a_city_comes_to_life(city: Any) -> None:
             board = (await http.get(f"/api/v1/halls/{hall}/board")).json()
             assert "open" in {counter["state"] for counter in board["counters"]}
             assert board["called"]
+
+
+# Everybody does everything, and often: what takes an hour of the usual city is seen in seconds.
+LIVELY = Rates(
+    at_the_hall=0.4,
+    at_the_kiosk=0.5,
+    proves_name=0.6,
+    for_parent=0.8,
+    claims=0.3,
+    several_items=0.2,
+    gives_up=0.2,
+    lets_pass=0.3,
+    looks_elsewhere=0.5,
+    checks_in=0.4,
+    shares=0.3,
+    comes_when_called=0.7,
+    recalls=0.8,
+    comes_back=0.8,
+    parks=0.15,
+    sent_to_line=0.08,
+    sent_to_counter=0.08,
+    sent_to_hall=0.08,
+    slips=0.1,
+    next_item=0.15,
+    pauses=0.1,
+    hands_over=0.1,
+    closes_early=0.08,
+    calls_for_help=0.3,
+    announces_per_hour=20,
+    opens_overflow_per_hour=60,
+    reassigns_per_hour=20,
+    pauses_line_per_hour=10,
+    stops_line_per_hour=10,
+)
+# What a machine that keeps up has none of, and what is nobody's step.
+NO_STEPS = {"checked_in", "requests", "turned_away", "skipped", "held_back", "errors"}
+
+
+async def test_every_step_of_a_tickets_life_happens_and_all_fits_together_after_it(
+    city: City,
+) -> None:
+    # Halls of its own: the first is large enough for a kiosk.
+    plan = CrowdPlan(
+        api_url=city.url,
+        sandbox_url=city.sandbox_url,
+        password="yiting-demo",
+        per_hour=600,
+        speed=120,
+        halls=frozenset({"dg-03", "dg-04", "dg-08", "dg-11"}),
+        rates=LIVELY,
+        opening_s=0,
+    )
+    figures = Figures()
+
+    def not_seen() -> set[str]:
+        counts = figures.counts()
+        return {name for name in counts.keys() - NO_STEPS if not counts[name]}
+
+    async def every_step() -> None:
+        while not_seen():  # noqa: ASYNC110 others count
+            await asyncio.sleep(0.1)
+
+    with suppress(TimeoutError):
+        await simulate_crowd(plan, asyncio.wait_for(every_step(), 30), figures)
+    assert not_seen() == set()
+    assert figures.errors == 0, figures.refused
+    around = Surroundings(city.data_dir.parent, {}).but(data_dir=str(city.data_dir))
+    verifying = await begin(around, "verify", stdout=asyncio.subprocess.PIPE)
+    out, wrong = await asyncio.wait_for(verifying.communicate(), 60)
+    assert (verifying.returncode, wrong) == (0, b"")
+    assert "All is well" in out.decode()

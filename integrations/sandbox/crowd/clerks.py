@@ -1,61 +1,35 @@
 """One clerk at one counter: calls, serves, pauses, and yields to a human who works there."""
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
-from random import Random
-from typing import Any, Protocol
 
-from integrations.sandbox.crowd import habits
-from integrations.sandbox.crowd.citizens import Citizens
-from integrations.sandbox.crowd.door import Answer, Session
-from integrations.sandbox.crowd.figures import Figures
-from integrations.sandbox.crowd.pace import Tempo
+from integrations.sandbox.crowd import habits, serving
+from integrations.sandbox.crowd.serving import At, Ticket
 
 _IDLE_S = 30.0
 _IDLE_LEAST_REAL_S = 4.0
 _STANDS_BACK_S = 15 * 60
-_UNKNOWN_ITEM_MINUTES = 10
-_BOARD_FOLLOWS_REAL_S = 3.0
-
-
-class Hall(Protocol):
-    """What a clerk sees of the hall."""
-
-    code: str
-    minutes: dict[str, int]
-
-    async def number_at(self, counter: str) -> str | None:
-        """Look at the board: the number at this counter."""
-        ...
+_TRIES_AGAIN_S = 2 * 60
 
 
 class Clerk:
     """Works at a counter until sent home."""
 
-    def __init__(
-        self,
-        hall: Hall,
-        counter: str,
-        lines: Sequence[str],
-        *,
-        session: Session,
-        tempo: Tempo,
-        citizens: Citizens,
-        figures: Figures,
-        dice: Random,
-    ) -> None:
-        self.counter = counter
+    def __init__(self, at: At, lines: Sequence[str]) -> None:
+        self.counter = at.counter
         self.lines = frozenset(lines)
         self.idle = False
-        self._hall = hall
-        self._session = session
-        self._tempo = tempo
-        self._citizens = citizens
-        self._figures = figures
-        self._dice = dice
+        self._at = at
+        self._city = at.city
+        self._tempo = at.city.tempo
+        self._dice = at.dice
         self._on_duty = True
+        self._closed = False
         self._first_visit = True
         self._first_call = True
+        # Who will come back with what was missing, and when.
+        self._parked: deque[tuple[float, Ticket]] = deque()
         self._nudged = asyncio.Event()
 
     def nudge(self) -> None:
@@ -68,62 +42,106 @@ class Clerk:
         self._on_duty = False
         self.nudge()
 
-    async def open(self) -> bool:
-        """Sign in and open the counter."""
-        return (await self._do("open")).ok
+    async def open(self, *, take_over: bool) -> bool:
+        """Sign in and open the counter; `take_over` also from a colleague of an earlier crowd."""
+        return (await self._at.do("open", {"take_over": take_over})).ok
 
     async def work(self) -> None:
         """Call and serve until sent home; then close the counter."""
         while self._on_duty:
-            answer = await self._do("call-next")
+            if await self._resumes():
+                continue
+            answer = await self._at.do("call-next")
             if answer.ok:
-                self._figures.called += 1
+                self._city.figures.called += 1
                 await self._meet(answer.body)
             elif answer.code == "nobody_waiting":
                 await self._wait_for_somebody()
             elif answer.code == "wrong_state":
                 await self._find_out()
             else:
-                self._figures.errors += 1
+                self._city.figures.errors += 1
                 await self._tempo.sleep(60, least=5)
             self._first_call = False
-        await self._do("close")
+        while self._parked and await self._resumes(at_once=True):
+            pass
+        if not self._closed:
+            await self._at.do("close")
 
-    async def _meet(self, ticket: dict[str, Any]) -> None:
-        """Wait for the person called, serve her or mark her as missed."""
-        comes = self._dice.random() < habits.COMES_WHEN_CALLED
-        await self._tempo.sleep(habits.walk_to_counter_s(self._dice))
-        if not comes:
-            if (await self._do("miss")).ok:
-                self._figures.missed += 1
-                self._citizens.goes_home(ticket["id"])
+    async def _meet(self, ticket: Ticket) -> None:
+        """Wait for the person called and serve her, if she comes."""
+        at, rates = self._at, self._city.plan.rates
+        settled = not self._first_visit and not self._parked
+        if settled and at.happens(rates.closes_early):
+            await self._close_early()
             return
-        minutes = self._hall.minutes.get(ticket["item"], _UNKNOWN_ITEM_MINUTES)
-        service_s = habits.service_s(self._dice, minutes)
-        if self._first_visit:
-            # The demo begins in the middle of a day: this visit began before we looked.
-            service_s *= self._dice.random()
-            self._first_visit = False
-        started = await self._do("start")
+        if not await serving.comes(at, ticket):
+            return
+        started = await at.do("start")
         if not started.ok or started.body["id"] != ticket["id"]:
             return  # she cancelled on her way, or a human works at this counter
-        await self._tempo.sleep(service_s)
-        if self._tempo.real_s(service_s) > _BOARD_FOLLOWS_REAL_S:
-            shown = await self._hall.number_at(self.counter)
-            if shown not in (None, ticket["number"]):
-                # A human has finished this visit and called somebody else.
-                self._citizens.goes_home(ticket["id"])
-                return
-        if (await self._do("finish", {"outcome": "done"})).ok:
-            self._figures.served += 1
-            self._citizens.goes_home(ticket["id"])
-        if self._on_duty and self._dice.random() < habits.PAUSES:
+        seconds = serving.service_s(at, ticket)
+        if self._first_visit:
+            # The demo begins in the middle of a day: this visit began before we looked.
+            seconds *= self._dice.random()
+            self._first_visit = False
+        if await serving.serve(at, ticket, seconds):
+            due = self._tempo.business_s() + self._dice.uniform(2, 8) * 60
+            self._parked.append((due, ticket))
+        if self._on_duty:
+            await self._between_visits()
+
+    async def _resumes(self, *, at_once: bool = False) -> bool:
+        """Go on with whoever is back from copying a paper; whether there was somebody."""
+        if not self._parked or (not at_once and self._parked[0][0] > self._tempo.business_s()):
+            return False
+        _, ticket = self._parked.popleft()
+        answer = await self._at.do("resume", {"number": ticket["number"]})
+        if answer.code == "wrong_state":
+            # A human works here, or the counter is paused: later.
+            self._parked.append((self._tempo.business_s() + _TRIES_AGAIN_S, ticket))
+            return False
+        if not answer.ok:
+            return True  # she gave up, or somebody else has gone on with her
+        self._city.figures.resumed += 1
+        await self._tempo.sleep(serving.service_s(self._at, ticket) / 2)
+        await serving.finish(self._at, ticket)
+        return True
+
+    async def _between_visits(self) -> None:
+        at, rates = self._at, self._city.plan.rates
+        if at.happens(rates.pauses):
             await self._pause()
+        elif at.happens(rates.hands_over):
+            await self._hand_over()
 
     async def _pause(self) -> None:
-        if (await self._do("pause", {"reason": self._dice.choice(habits.PAUSE_REASONS)})).ok:
+        if (await self._at.do("pause", {"reason": self._dice.choice(habits.PAUSE_REASONS)})).ok:
+            self._city.figures.paused += 1
             await self._tempo.sleep(self._dice.uniform(2, 6) * 60)
-            await self._do("open")
+            await self._at.do("open")
+
+    async def _hand_over(self) -> None:
+        """A colleague takes the counter over: named, or whoever opens it next."""
+        at = self._at
+        colleague = at.hall.colleague()
+        if colleague is None:
+            return
+        named = self._dice.random() < 0.5
+        if not (await at.do("hand-over", {"to": colleague} if named else {})).ok:
+            return
+        self._city.figures.handed_over += 1
+        at.session = self._city.staff(colleague)
+        if not named:
+            await self._tempo.sleep(self._dice.uniform(20, 90))
+            await at.do("open")
+
+    async def _close_early(self) -> None:
+        """Somebody has just been called; she waits on in her place, and is called elsewhere."""
+        await self._tempo.sleep(self._dice.uniform(2, 10))
+        if (await self._at.do("close")).ok:
+            self._city.figures.closed_early += 1
+            self._on_duty, self._closed = False, True
 
     async def _wait_for_somebody(self) -> None:
         self._nudged.clear()
@@ -148,18 +166,14 @@ class Clerk:
 
     async def _stand_back(self) -> None:
         """Leave the counter alone for a while, and for good while somebody works at it."""
-        before = await self._hall.number_at(self.counter)
+        before = await self._at.hall.number_at(self.counter)
         await self._tempo.sleep(_STANDS_BACK_S, least=20)
-        if self._on_duty and await self._hall.number_at(self.counter) == before:
+        if self._on_duty and await self._at.hall.number_at(self.counter) == before:
             await self._put_right()
 
     async def _put_right(self) -> None:
-        if not (await self._do("finish", {"outcome": "done"})).ok:
-            if (await self._do("start")).ok:
+        if not (await self._at.do("finish", {"outcome": "done"})).ok:
+            if (await self._at.do("start")).ok:
                 return
-            await self._do("open")
+            await self._at.do("open")
             await self._tempo.sleep(10, least=1)
-
-    async def _do(self, what: str, body: dict[str, str] | None = None) -> Answer:
-        path = f"/api/v1/halls/{self._hall.code}/counters/{self.counter}/{what}"
-        return await self._session.ask("POST", path, body)

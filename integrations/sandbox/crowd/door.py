@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -24,6 +25,16 @@ _LONGEST_WAIT_S = 5.0
 _LONGEST_HOLD_S = 60.0
 _COMPLAINS_EVERY_S = 30.0
 _FAULTS_BEFORE_GIVING_UP = 8
+# Refusals that only somebody meets who asks wrongly: then the crowd is to be mended.
+_OUR_MISTAKES = frozenset(
+    {
+        "invalid_request",
+        "malformed_request",
+        "method_not_allowed",
+        "not_allowed",
+        "unsupported_media_type",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +110,21 @@ class Door:
                         return answer_of(reply)
                     wait = self._after_failure(tries)
                 else:
-                    return answer_of(reply)
+                    return self._noted(method, url, answer_of(reply))
             tries += 1
             await asyncio.sleep(wait)
+
+    def _noted(self, method: str, url: str, answer: Answer) -> Answer:
+        """Count a refusal by its code; one that we should never meet is an error."""
+        if answer.ok or not answer.code:
+            return answer
+        self._figures.refused[answer.code] += 1
+        # A ticket may have gone to another hall; all else that we ask for is there.
+        lost = answer.code == "not_found" and "/tickets/" not in url
+        if lost or answer.code in _OUR_MISTAKES:
+            self._figures.errors += 1
+            log.warning("asked_wrongly", what=f"{method} {what_of(url)}", code=answer.code)
+        return answer
 
     def _complain(self, fault: str) -> None:
         if time.monotonic() > self._quiet_until:
@@ -168,3 +191,11 @@ def answer_of(reply: httpx.Response) -> Answer:
         return Answer(reply.status_code, msgspec.json.decode(reply.content))
     except msgspec.DecodeError:
         return Answer(reply.status_code)
+
+
+def what_of(url: str) -> str:
+    """What an address asks for, without its query and whatever names one thing among many."""
+    return "/".join(
+        "*" if any(letter.isdigit() for letter in part) and part != "v1" else part
+        for part in urlsplit(url).path.split("/")
+    )

@@ -20,14 +20,31 @@ _DAY = (
 )
 BUSIEST = max(level for _, level in _DAY)
 
-COMES_WHEN_CALLED = 0.92
-GIVES_UP = 0.06
-PAUSES = 1 / 40
+# What a phone may claim; age is proven by the id number.
+CLAIMS = ("pregnant", "disabled", "military", "with_infant", "with_infant")
+_OUTCOMES = {"done": 80, "accepted": 12, "material_missing": 6, "declined": 2}
 PAUSE_REASONS = ("核对材料", "短暂离开", "打印设备换纸", "业务系统维护")
+EMERGENCIES = ("有市民身体不适，请派人协助", "窗口前发生争执，请来协助", "系统无响应，请派人查看")
+# What managers say, in Chinese and English.
+ANNOUNCEMENTS = (
+    ("请提前准备好身份证原件。", "Please have your identity card at hand."),
+    ("一楼自助区可打印电子证照。", "Certificates can be printed in the self-service area."),
+    ("雨天路滑，请慢行。", "The floor is wet: please walk slowly."),
+    ("高峰时段，建议预约错峰办理。", "It is busy now: consider booking another time."),
+)
+STOP_REASONS = (
+    ("业务系统故障（模拟）", "System failure (simulated)"),
+    ("专网中断（模拟）", "Network down (simulated)"),
+)
+PAUSE_LINE_REASONS = (
+    ("系统升级（模拟）", "System upgrade (simulated)"),
+    ("窗口轮训（模拟）", "Staff briefing (simulated)"),
+)
 
 _ORDINARY_PACE = 0.5
 _FEWEST_AT_THE_DOOR = 3
 _MOST_AT_THE_DOOR = 30
+_LARGE_ENOUGH_FOR_A_KIOSK = 8
 
 
 def busyness(hour: float) -> float:
@@ -66,14 +83,19 @@ def puts_off(waiting: int, clerks: int) -> bool:
     return waiting >= 4 + 5 * clerks
 
 
+def long_line(clerks: int) -> int:
+    """How many wait in a line that a manager sends help to."""
+    return 3 + clerks
+
+
 def popularity(item: str, minutes: int) -> float:
     """How often an item is wanted: short ones more, and each in its own measure."""
     return (0.5 + crc32(item.encode()) % 1000 / 500) / max(minutes, 1)
 
 
-def patience_s(dice: Random) -> float | None:
+def patience_s(dice: Random, share: float) -> float | None:
     """After how many business seconds this person gives up; None for those who do not."""
-    return dice.uniform(4, 20) * 60 if dice.random() < GIVES_UP else None
+    return dice.uniform(4, 20) * 60 if dice.random() < share else None
 
 
 def walk_to_counter_s(dice: Random) -> float:
@@ -87,10 +109,20 @@ def service_s(dice: Random, minutes: int) -> float:
     return minutes * 60 * min(max(factor, 0.5), 1.6)
 
 
+def outcome(dice: Random) -> str:
+    """How a visit ends: mostly done, or accepted for somebody behind the counter to decide."""
+    return dice.choices(list(_OUTCOMES), list(_OUTCOMES.values()))[0]
+
+
 def clerks_wanted(counters: int, waiting: int) -> int:
     """How many counters a hall mans: 60 % of them, up to 80 % as its lines grow."""
     load = min(1.0, waiting / max(1, 2 * counters))
     return max(1, min(counters, round(counters * (0.6 + 0.2 * load))))
+
+
+def has_kiosk(counters: int) -> bool:
+    """Whether a hall is large enough for a kiosk."""
+    return counters >= _LARGE_ENOUGH_FOR_A_KIOSK
 
 
 def manning_order(skills: Mapping[str, Sequence[str]]) -> list[str]:

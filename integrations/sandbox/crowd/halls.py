@@ -2,64 +2,67 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-import structlog
-
 from integrations.sandbox.crowd import habits
-from integrations.sandbox.crowd.citizens import Citizens
-from integrations.sandbox.crowd.clerks import Clerk
-from integrations.sandbox.crowd.door import Answer, Door, Session
-from integrations.sandbox.crowd.figures import Figures
-from integrations.sandbox.crowd.pace import Tempo
-from integrations.sandbox.crowd.plan import CrowdPlan
-
-log = structlog.get_logger()
+from integrations.sandbox.crowd.city import City
+from integrations.sandbox.crowd.crew import Crew
+from integrations.sandbox.crowd.desk import Desk
+from integrations.sandbox.crowd.managers import Manager
 
 _LOOK_EVERY_S = 20.0
 _LOOK_LEAST_REAL_S = 5.0
 _TOO_LATE_REAL_S = 2.0
-_CLOSED = "closed"
 
 
-@dataclass(slots=True)
-class City:
-    """What all halls share. `passwords` lets few clerks sign in at once: hashing is dear.
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What a hall offers: how many minutes each item takes, and which ask for no real name."""
 
-    `pace` is how many people an average hall meets a business minute; known with the halls.
-    """
+    minutes: Mapping[str, int]
+    easy: tuple[str, ...]
 
-    plan: CrowdPlan
-    door: Door
-    tempo: Tempo
-    citizens: Citizens
-    figures: Figures
-    passwords: asyncio.Semaphore
-    pace: float = 0.0
+    def weights(self, items: tuple[str, ...]) -> list[float]:
+        """How often each is wanted."""
+        return [habits.popularity(item, self.minutes[item]) for item in items]
 
 
 class Hall:
     """A hall as the crowd knows it."""
 
-    def __init__(self, city: City, code: str, items: dict[str, int], board: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        city: City,
+        code: str,
+        catalogue: Catalogue,
+        board: dict[str, Any],
+        place: dict[str, Any] | None,
+    ) -> None:
         self.code = code
-        self.minutes = items
+        self.place = place
         self.opened = asyncio.Event()
         self.size = 1.0
         self._city = city
         self._dice = Random(f"{city.plan.seed}/hall/{code}")  # noqa: S311
-        self._items = list(items)
-        self._weights = [habits.popularity(item, minutes) for item, minutes in items.items()]
+        self._catalogue = catalogue
+        self._easy = list(catalogue.easy)
+        self._weights = catalogue.weights(catalogue.easy)
+        self._everything = tuple(catalogue.minutes)
+        self._all_weights = catalogue.weights(self._everything)
         self._line_of: dict[str, str] = {}
         self._waiting: Counter[str] = Counter()
         self._board: dict[str, dict[str, Any]] = {}
+        self._lines: dict[str, dict[str, Any]] = {}
         self._read(board)
-        self._skills: dict[str, list[str]] = {}
-        self._sessions: dict[str, Session] = {}
-        self._clerks: dict[str, Clerk] = {}
-        self._shifts: dict[str, asyncio.Task[None]] = {}
+        first = min(self._board)
+        self.crew = Crew(city, self, first)
+        manager = city.staff(f"manager.{code}")
+        clerk = self.crew.session(first)
+        self.desk = Desk(city, code, clerk=clerk, manager=manager, counters=self.counters)
+        self.manager = Manager(city, self, manager)
 
     @property
     def counters(self) -> int:
@@ -74,7 +77,24 @@ class Hall:
     @property
     def clerks(self) -> int:
         """How many clerks are on duty."""
-        return len(self._clerks)
+        return self.crew.on_duty
+
+    @property
+    def lines(self) -> Mapping[str, dict[str, Any]]:
+        """The lines as the board shows them."""
+        return self._lines
+
+    def offers(self, item: str) -> bool:
+        """Whether the item can be done here."""
+        return item in self._catalogue.minutes
+
+    def minutes_of(self, item: str) -> int | None:
+        """How long an item mostly takes."""
+        return self._catalogue.minutes.get(item)
+
+    def is_closed(self, counter: str) -> bool:
+        """Whether the board shows this counter as closed."""
+        return bool(self._board.get(counter, {}).get("state") == "closed")
 
     async def look(self) -> None:
         """Look at the board."""
@@ -88,12 +108,42 @@ class Hall:
         number: str | None = self._board.get(counter, {}).get("number")
         return number
 
+    # --- what a clerk asks ---
+
+    def another_item(self, item: str) -> str | None:
+        """Something else that people come for."""
+        others = [other for other in self._easy if other != item]
+        return self._dice.choice(others) if others else None
+
+    def another_line(self, line: str) -> str | None:
+        """Another line of the hall that is open and served."""
+        others = [
+            code
+            for code, shown in self._lines.items()
+            if code != line and shown["state"] == "open" and self.crew.serving(code)
+        ]
+        return self._dice.choice(others) if others else None
+
+    def another_counter(self, counter: str, line: str) -> str | None:
+        """Another counter that serves this line now."""
+        others = [code for code in self.crew.counters_of(line) if code != counter]
+        return self._dice.choice(others) if others else None
+
+    def colleague(self) -> str | None:
+        """The user name of a clerk who works nowhere now."""
+        return self.crew.somebody_free(self._dice)
+
+    def alarm(self, alert: str) -> None:
+        """Let the manager know of an emergency call."""
+        self.manager.is_called(alert)
+
     # --- citizens ---
 
     async def receive_forever(self) -> None:
         """Let people come, whenever the hall is open."""
         while True:
             await self.opened.wait()
+            await self.desk.put_up_kiosk()
             hour = self._city.tempo.hour()
             first = habits.at_the_door(self.counters, self._city.pace, hour) - self.waiting
             for _ in range(first):
@@ -122,23 +172,54 @@ class Hall:
             await self._somebody_comes()
 
     async def _somebody_comes(self) -> None:
-        item = self._dice.choices(self._items, self._weights)[0]
+        rates, dice = self._city.plan.rates, self._dice
+        if dice.random() < rates.at_the_hall:
+            self._joined(await self._comes_in_person())
+        else:
+            self._joined(await self._comes_by_phone())
+
+    async def _comes_by_phone(self) -> dict[str, Any] | None:
+        item = self._dice.choices(self._easy, self._weights)[0]
+        if self._puts_off(item):
+            return None
+        also: list[str] = []
+        if self._dice.random() < self._city.plan.rates.several_items:
+            wanted = self._dice.choices(self._easy, self._weights, k=self._dice.choice((1, 1, 2)))
+            also = [other for other in dict.fromkeys(wanted) if other != item]
+        return await self._city.citizens.come(self.code, item, also)
+
+    async def _comes_in_person(self) -> dict[str, Any] | None:
+        has_card = self._dice.random() < self._city.plan.rates.shows_card
+        # What asks for a real name is given to nobody without a card.
+        items = self._everything if has_card else self._catalogue.easy
+        weights = self._all_weights if has_card else self._weights
+        item = self._dice.choices(items, weights)[0]
+        if self._puts_off(item):
+            return None
+        return await self.desk.give_number(item, has_card=has_card)
+
+    def _puts_off(self, item: str) -> bool:
+        """Whether the line is so long that she goes home."""
         line = self._line_of.get(item)
-        if line is not None:
-            serving = sum(line in clerk.lines for clerk in self._clerks.values())
-            if habits.puts_off(self._waiting[line], serving):
-                self._city.figures.turned_away += 1
-                return
-        ticket = await self._city.citizens.take_number(self.code, item)
+        if line is None or not habits.puts_off(self._waiting[line], self.crew.serving(line)):
+            return False
+        self._city.figures.turned_away += 1
+        return True
+
+    def _joined(self, ticket: dict[str, Any] | None) -> None:
+        """Somebody has a number: a clerk may be idle, and a claim is to be looked at."""
         if ticket is None:
             return
-        line = self._line_of[item] = ticket["line"]
+        line = self._line_of[ticket["item"]] = ticket["line"]
         self._waiting[line] += 1
-        idle = [clerk for clerk in self._clerks.values() if clerk.idle and line in clerk.lines]
-        if idle:
-            self._dice.choice(idle).nudge()
+        if (priority := ticket["priority"]) is not None:
+            self._city.figures.elders += priority["kind"] == "elderly" and priority["confirmed"]
+            if not priority["confirmed"]:
+                self._city.figures.claimed += 1
+                self.desk.look_at_claim(ticket["id"])
+        self.crew.nudge(line, self._dice)
 
-    # --- clerks ---
+    # --- staff ---
 
     async def staff_forever(self) -> None:
         """Man the counters while the hall is open, watching its board."""
@@ -146,19 +227,22 @@ class Hall:
         try:
             while True:
                 await self.opened.wait()
-                await self._learn_skills()
+                await self.crew.learn_skills()
                 while self.opened.is_set():
-                    await self._man(starting=starting)
+                    await self.crew.man(starting=starting)
                     starting = False
                     await self._pause_between_looks()
                     await self.look()
-                for clerk in self._clerks.values():
-                    clerk.send_home()
-                while self._shifts:
-                    await asyncio.wait(list(self._shifts.values()))
+                await self.crew.go_home()
         finally:
-            for shift in self._shifts.values():
-                shift.cancel()
+            self.crew.drop_everything()
+
+    async def manage_forever(self) -> None:
+        """Let the manager see to the hall while it is open."""
+        while True:
+            await self.opened.wait()
+            await self.manager.put_right()
+            await self.manager.manage_while(self.opened.is_set)
 
     async def _pause_between_looks(self) -> None:
         tempo = self._city.tempo
@@ -167,71 +251,5 @@ class Hall:
 
     def _read(self, board: dict[str, Any]) -> None:
         self._board = {counter["code"]: counter for counter in board["counters"]}
+        self._lines = {line["code"]: line for line in board["lines"]}
         self._waiting = Counter({line["code"]: line["waiting"] for line in board["lines"]})
-
-    async def _learn_skills(self) -> None:
-        session = self._session(min(self._board))
-        while not self._skills:
-            answer = await session.ask("GET", f"/api/v1/halls/{self.code}/counters")
-            if answer.ok:
-                skills = {one["code"]: one["skills"] for one in answer.body["data"]}
-                order = habits.manning_order(skills)
-                self._skills = {code: skills[code] for code in order}
-            else:
-                self._city.figures.errors += 1
-                await asyncio.sleep(30)
-
-    async def _man(self, *, starting: bool) -> None:
-        """Bring as many clerks to work as the lines need; let one go when there are too many."""
-        wanted = habits.clerks_wanted(self.counters, self.waiting)
-        for counter, lines in self._skills.items():
-            if len(self._clerks) >= wanted or not self.opened.is_set():
-                break
-            # Once we run, a counter that is open without us is a human's.
-            free = starting or self._board.get(counter, {}).get("state") == _CLOSED
-            if counter not in self._shifts and free:
-                await self._bring(counter, lines)
-        if len(self._clerks) > wanted + 1:
-            self._clerks[next(reversed(self._clerks))].send_home()
-
-    async def _bring(self, counter: str, lines: list[str]) -> None:
-        clerk = Clerk(
-            self,
-            counter,
-            lines,
-            session=self._session(counter),
-            tempo=self._city.tempo,
-            citizens=self._city.citizens,
-            figures=self._city.figures,
-            dice=Random(f"{self._city.plan.seed}/clerk/{self.code}.{counter}"),  # noqa: S311
-        )
-        if not await clerk.open():
-            self._city.figures.errors += 1
-            return
-        self._clerks[counter] = clerk
-        self._shifts[counter] = asyncio.create_task(self._shift(clerk))
-
-    async def _shift(self, clerk: Clerk) -> None:
-        try:
-            await clerk.work()
-        except Exception as fault:
-            self._city.figures.errors += 1
-            log.warning("clerk_stumbled", hall=self.code, exc_info=fault)
-        finally:
-            self._clerks.pop(clerk.counter, None)
-            self._shifts.pop(clerk.counter, None)
-
-    def _session(self, counter: str) -> Session:
-        if counter not in self._sessions:
-            account = {
-                "username": f"clerk.{self.code}.{counter}",
-                "password": self._city.plan.password,
-            }
-
-            async def sign_in() -> Answer:
-                return await self._city.door.ask(
-                    "POST", "/api/v1/staff/sessions", account, few=self._city.passwords
-                )
-
-            self._sessions[counter] = Session(self._city.door, sign_in)
-        return self._sessions[counter]

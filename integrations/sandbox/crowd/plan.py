@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from integrations.sandbox.crowd.rates import Rates
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrowdPlan:
@@ -19,6 +21,7 @@ class CrowdPlan:
     speed: float = 1.0
     seed: int = 1
     halls: frozenset[str] | None = None
+    rates: Rates = field(default_factory=Rates)
 
     most_people: int = 4_000
     most_connections: int = 48

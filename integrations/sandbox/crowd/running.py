@@ -1,22 +1,30 @@
 """Runs a crowd: learns the city from its API, sets everybody going, reports, and stops at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from typing import Any
 
 import httpx
 import structlog
 
+from integrations.sandbox.crowd.agenda import Agenda
 from integrations.sandbox.crowd.citizens import Citizens
+from integrations.sandbox.crowd.city import City
 from integrations.sandbox.crowd.door import Answer, Door
 from integrations.sandbox.crowd.figures import Figures
-from integrations.sandbox.crowd.halls import City, Hall
+from integrations.sandbox.crowd.halls import Catalogue, Hall
+from integrations.sandbox.crowd.in_line import InLine
+from integrations.sandbox.crowd.neighbours import Neighbours
 from integrations.sandbox.crowd.pace import Gate, Tempo
+from integrations.sandbox.crowd.people import Strangers
 from integrations.sandbox.crowd.plan import CrowdPlan
+from integrations.sandbox.crowd.waiting import Waiting
 
 log = structlog.get_logger()
 
 _PASSWORDS_AT_ONCE = 2
+# So many keep the one agenda: what takes long must not keep the rest waiting.
+_AT_THE_AGENDA = 4
 _READ_CLOCK_EVERY_S = 60.0
 _REPORT_EVERY_S = 60.0
 _AFTER_A_FAULT_S = 5.0
@@ -61,10 +69,7 @@ async def _live(plan: CrowdPlan, http: httpx.AsyncClient, figures: Figures) -> N
         first_for_s=plan.opening_s,
         per_s=plan.requests_per_s,
     )
-    door, tempo = Door(http, gate, figures), Tempo(plan.speed)
-    citizens = Citizens(plan, door, tempo, figures)
-    passwords = asyncio.Semaphore(_PASSWORDS_AT_ONCE)
-    city = City(plan, door, tempo, citizens, figures, passwords)
+    city = _found(plan, Door(http, gate, figures), figures)
     halls = await _learn(city)
     log.info(
         "crowd_arrives", halls=len(halls), per_hour=plan.per_hour, speed=plan.speed, seed=plan.seed
@@ -76,10 +81,26 @@ async def _live(plan: CrowdPlan, http: httpx.AsyncClient, figures: Figures) -> N
 
         start(lambda: _watch_doors(city, halls))
         start(lambda: _report_forever(figures, halls))
-        start(citizens.give_up_forever)
+        for _ in range(_AT_THE_AGENDA):
+            start(city.agenda.keep_forever)
         for hall in halls.values():
             start(hall.staff_forever)
             start(hall.receive_forever)
+            start(hall.manage_forever)
+
+
+def _found(plan: CrowdPlan, door: Door, figures: Figures) -> City:
+    """A city in which nobody has come yet, and that knows no halls."""
+    tempo = Tempo(plan.speed)
+    agenda = Agenda(tempo)
+    strangers = Strangers(plan.seed, plan.most_people)
+    in_line, neighbours = InLine(), Neighbours()
+    waiting = Waiting(plan, agenda, figures, in_line, neighbours)
+    citizens = Citizens(
+        plan, door, tempo, figures, strangers=strangers, waiting=waiting, in_line=in_line
+    )
+    passwords = asyncio.Semaphore(_PASSWORDS_AT_ONCE)
+    return City(plan, door, tempo, agenda, strangers, citizens, figures, passwords, neighbours)
 
 
 async def _carry_on(forever: Callable[[], Coroutine[Any, Any, None]], figures: Figures) -> None:
@@ -95,22 +116,23 @@ async def _carry_on(forever: Callable[[], Coroutine[Any, Any, None]], figures: F
 
 
 async def _learn(city: City) -> dict[str, Hall]:
-    """Every hall with what it offers to somebody who has just signed in."""
+    """Every hall with what it offers."""
     minutes: dict[str, int] = {}
+    easy: set[str] = set()
     more: str | None = ""
     while more is not None:
         page = await _read(city, f"/api/v1/items?limit=100{more}")
-        minutes |= {
-            one["code"]: one["minutes"] for one in page["data"] if not one["level_required"]
-        }
+        minutes |= {one["code"]: one["minutes"] for one in page["data"]}
+        easy |= {one["code"] for one in page["data"] if not one["level_required"]}
         more = f"&cursor={page['next_cursor']}" if page["next_cursor"] else None
     listed = await _read(city, "/api/v1/halls?limit=100")
     city.tempo.read(listed["as_of"])
     chosen = [
         one for one in listed["data"] if city.plan.halls is None or one["code"] in city.plan.halls
     ]
-    met = await asyncio.gather(*(_meet(city, one["code"], minutes) for one in chosen))
+    met = await asyncio.gather(*(_meet(city, one, minutes, easy) for one in chosen))
     halls = {hall.code: hall for hall in met if hall is not None}
+    city.neighbours.meet(halls.values())
     _open_and_close(halls, listed)
     mean = sum(hall.counters for hall in halls.values()) / max(1, len(halls))
     for hall in halls.values():
@@ -119,12 +141,20 @@ async def _learn(city: City) -> dict[str, Hall]:
     return halls
 
 
-async def _meet(city: City, code: str, minutes: dict[str, int]) -> Hall | None:
+async def _meet(
+    city: City, listed: dict[str, Any], minutes: Mapping[str, int], easy: Collection[str]
+) -> Hall | None:
     """A hall; None where somebody who has just signed in can do nothing."""
+    code = listed["code"]
     offered = (await _read(city, f"/api/v1/halls/{code}"))["items"]
     board = await _read(city, f"/api/v1/halls/{code}/board")
-    items = {item: minutes[item] for item in offered if item in minutes}
-    return Hall(city, code, items, board) if items and board["counters"] else None
+    catalogue = Catalogue(
+        {item: minutes[item] for item in offered if item in minutes},
+        tuple(item for item in offered if item in easy),
+    )
+    if not catalogue.easy or not board["counters"]:
+        return None
+    return Hall(city, code, catalogue, board, listed["place"])
 
 
 async def _read(city: City, path: str) -> Any:
