@@ -13,11 +13,13 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
+from models.by_phone import taken_by_phone
 from models.database import Transaction, rows, transaction
 from models.halls import ISSUING_STOPPED, CounterState, LineState
 from models.proving import counts_for
 from models.proxies import TAKEN_FOR
 from models.tickets import DAY_ENDED, NEXT_TICKET, TicketState
+from scheduler.calendar import business_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,9 @@ class LineFacts:
     # That ticket, where whoever takes the number may see it: it is for her, or she took it.
     open_ticket_id: UUID | None
     level: int
+    # How many numbers whom it is for took by phone on that day.
+    taken_in_line: int
+    taken_in_hall: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,9 @@ IS_OWN = """(line.code <> ALL({counter}.helps)
                    OR ticket.counter_id IS NOT DISTINCT FROM {counter}.id
                    OR {counter}.code = ANY(line.overflow) AND {at} < line.overflow_until)"""
 
+_TAKEN = taken_by_phone(
+    citizen="$2::uuid", person="$4::uuid", day="$8::date", hall="line.hall_id", line="line.id"
+)
 Row = TypeVar("Row")
 TRIES_BEFORE_LOCKING = 3
 
@@ -147,8 +155,9 @@ async def line_facts(
             (SELECT id FROM ticket t WHERE (t.citizen_id = $2 OR t.person_key = $4)
                 AND t.item_id = $3 AND t.ended_at IS NULL
                 AND $5 IN (t.citizen_id, t.acting_id) LIMIT 1) AS open_ticket_id,
-            coalesce((SELECT {counts_for("$6")} FROM citizen WHERE id = $5), 0) AS level
-        FROM line WHERE id = $1
+            coalesce((SELECT {counts_for("$6")} FROM citizen WHERE id = $5), 0) AS level,
+            taken.in_line, taken.in_hall
+        FROM line CROSS JOIN LATERAL ({_TAKEN}) taken WHERE line.id = $1
         """,
         line_id,
         citizen_id,
@@ -157,6 +166,7 @@ async def line_facts(
         taker_id,
         sign_in_id,
         now,
+        business_day(now),
     )
     assert row is not None, "lines are never deleted"
     return LineFacts(
@@ -168,6 +178,8 @@ async def line_facts(
         has_open_ticket=row["has_open_ticket"],
         open_ticket_id=row["open_ticket_id"],
         level=row["level"],
+        taken_in_line=row["in_line"],
+        taken_in_hall=row["in_hall"],
     )
 
 
@@ -203,7 +215,7 @@ async def counter_facts(
             FROM line
             CROSS JOIN LATERAL (
                 SELECT id, rank_time, counter_id FROM ticket
-                WHERE ticket.line_id = line.id AND ticket.state = 'waiting'
+                WHERE ticket.line_id = line.id AND ticket.state = 'waiting' AND NOT ticket.away
                   AND """
         + MAY_CALL.format(counter="c.id")
         + """
@@ -259,10 +271,11 @@ _VIEW = """
     SELECT {day_ended}, {next_ticket}, t.visit_id,
            t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item, t.issued_at,
            t.called_at, c.code AS counter, t.version, t.citizen_id,
-           t.acting_id, t.recalls, t.priority, t.priority_at, t.shown_as, {taken_for},
+           t.acting_id, t.recalls, t.priority, t.priority_at, t.shown_as, t.checked_in_at, t.away,
+           {taken_for},
            CASE WHEN t.state = 'waiting' THEN
                (SELECT count(*) FROM ticket o WHERE o.line_id = t.line_id AND o.state = 'waiting'
-                AND (o.rank_time, o.id) < (t.rank_time, t.id))
+                AND NOT o.away AND (o.rank_time, o.id) < (t.rank_time, t.id))
            END AS ahead
     FROM {tickets} t
     JOIN hall h ON h.id = t.hall_id
@@ -271,10 +284,11 @@ _VIEW = """
     LEFT JOIN counter c ON c.id = t.counter_id
 """
 # Those for her and those she took for others, each from an index of its own: a plan for both at
-# once would be made from statistics.
+# once would be made from statistics. A person's own are few and sorted; who acts for others may
+# have many.
 _OF_CITIZEN = """(
-        (SELECT * FROM ticket WHERE citizen_id = $1 AND ($2::uuid IS NULL OR id < $2)
-         ORDER BY id DESC LIMIT $3)
+        (SELECT * FROM (SELECT * FROM ticket WHERE citizen_id = $1 OFFSET 0) hers
+         WHERE $2::uuid IS NULL OR id < $2 ORDER BY id DESC LIMIT $3)
         UNION ALL
         (SELECT * FROM ticket WHERE acting_id = $1 AND citizen_id IS DISTINCT FROM $1
          AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3)

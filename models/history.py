@@ -24,6 +24,8 @@ class Happened:
     rank_time: datetime | None = None
     held_for: UUID | None = None
     visit_id: UUID | None = None
+    # She is at the hall (True), or must check in there before she is called (False).
+    here: bool | None = None
     undoes: int | None = None
     id: int | None = None
 
@@ -48,6 +50,8 @@ class Standing:
     returned_at: datetime | None = None
     lapsed: bool = False
     visit_id: UUID | None = None
+    checked_in_at: datetime | None = None
+    away: bool = False
 
 
 # What a move changes besides the state, the place and the end.
@@ -60,6 +64,7 @@ _OWN_CHANGES: Mapping[Move, Callable[[Standing, Happened], dict[str, Any]]] = {
     Move.CLAIM: lambda _, e: {"priority": Priority(e.detail or "")},
     Move.CONFIRM: lambda _, e: {"priority_at": e.at},
     Move.LAPSE: lambda _, __: {"lapsed": True},
+    Move.CHECK_IN: lambda _, e: _presence(e),
 }
 
 
@@ -112,6 +117,7 @@ def _back_in_line(before: Standing, event: Happened) -> dict[str, Any]:
         "recalls": 0,
         "lapsed": False,
         "returned_at": event.at if event.move is Move.RETURN else before.returned_at,
+        **(_presence(event) if is_told_anew(event.here, event.hall_id, before.hall_id) else {}),
     }
 
 
@@ -125,4 +131,15 @@ def _issued(event: Happened) -> Standing:
         event.number,
         event.rank_time,
         visit_id=event.visit_id,
+        **_presence(event),
     )
+
+
+def is_told_anew(here: bool | None, hall: UUID, before: UUID) -> bool:
+    """Whether an event tells if she is at the hall: it says so, or it is another hall's."""
+    return here is not None or hall != before
+
+
+def _presence(event: Happened) -> dict[str, Any]:
+    """Since when she is at the hall, and whether she must check in, by what an event says of it."""
+    return {"checked_in_at": event.at if event.here else None, "away": event.here is False}

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from models.by_phone import TAKEN_TODAY, WITHIN_CAPS, ByPhone
 from models.database import Transaction, rows
 from models.halls import ISSUING_STOPPED
 from models.proving import counts_for
@@ -38,6 +39,7 @@ class NewTicket:
     `asked_at` is business time. Its rank time will be `credit` before the moment of issue. Whoever
     takes it must be known as surely as `level_required` says, also by the channel of her sign-in;
     `acting` is for whom she does, and `citizen_id` then that person, if she is a citizen.
+    `here`: she is at the hall (True), or must check in there before she is called (False).
     """
 
     hall_id: UUID
@@ -59,6 +61,8 @@ class NewTicket:
     # The visit that it is a stop of; its rank time is then that of the visit, once there is one.
     visit_id: UUID | None = None
     rank_time: datetime | None = None
+    here: bool | None = None
+    by_phone: ByPhone | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +89,24 @@ _ISSUE = {
             $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::date[],
             $7::timestamptz[], $8::interval[], $9::bigint[], $10::int[], $11::text[], $12::uuid[],
             $13::bool[], $14::uuid[], $15::uuid[], $16::uuid[], $17::uuid[],
-            $18::uuid[], $19::timestamptz[], $20::uuid[]
+            $18::uuid[], $19::timestamptz[], $20::uuid[], $21::bool[],
+            $22::bool[], $23::int[], $24::int[]
         ) WITH ORDINALITY AS w (
             id, hall_id, line_id, item_id, citizen_id, day,
             asked_at, credit, version, level_required, actor_kind, actor_id,
             within_limit, proxy_id, person_key, on_behalf_of, sign_in_id,
-            visit_id, rank_time, acting_id, nth
+            visit_id, rank_time, acting_id, here,
+            by_phone, most_in_line, most_in_hall, nth
         )
     ), locked AS MATERIALIZED ({locked}
     ), able AS MATERIALIZED (
-        SELECT w.*, count(*) OVER line AS many, max(w.asked_at) OVER line AS asked_last,
+        SELECT w.*, today.taken,
+               count(*) OVER line AS many, max(w.asked_at) OVER line AS asked_last,
                max(w.day) OVER line AS line_day, bool_and(w.within_limit) OVER line AS line_within,
                row_number() OVER (PARTITION BY w.line_id ORDER BY w.nth) AS place
         FROM wish w JOIN locked ON locked.id = w.hall_id
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN w.by_phone THEN {taken_today} END AS taken OFFSET 0) today
         WHERE (w.level_required = 0 OR EXISTS (
               SELECT 1 FROM citizen WHERE id = w.actor_id AND {counts} >= w.level_required))
           AND NOT EXISTS (
@@ -106,6 +115,7 @@ _ISSUE = {
           AND (w.person_key IS NULL OR NOT EXISTS (
               SELECT 1 FROM ticket t WHERE t.person_key = w.person_key AND t.item_id = w.item_id
               AND t.ended_at IS NULL OFFSET 0))
+          AND {within_caps}
         WINDOW line AS (PARTITION BY w.line_id)
     ), counted AS (
         UPDATE line SET
@@ -132,17 +142,19 @@ _ISSUE = {
     ), issued AS (
         INSERT INTO ticket (id, hall_id, line_id, item_id, citizen_id, day, sequence, number,
                             state, issued_at, rank_time, version, acting_id, proxy_id, person_key,
-                            visit_id)
+                            visit_id, checked_in_at, away, nth_of_day)
         SELECT id, hall_id, line_id, item_id, citizen_id, line_day, sequence, number,
                'waiting', issued_at, coalesce(rank_time, issued_at - credit), version,
-               acting_id, proxy_id, person_key, visit_id
+               acting_id, proxy_id, person_key, visit_id,
+               CASE WHEN here THEN issued_at END, here IS NOT DISTINCT FROM false, taken + 1
         FROM numbered
+        ORDER BY citizen_id, person_key
     ), event AS (
         INSERT INTO ticket_event
             (ticket_id, hall_id, at, move, state, actor_kind, actor_id, on_behalf_of,
-             line_id, number, rank_time, visit_id)
+             line_id, number, rank_time, visit_id, here)
         SELECT id, hall_id, issued_at, 'issue', 'waiting', actor_kind, actor_id, on_behalf_of,
-               line_id, number, coalesce(rank_time, issued_at - credit), visit_id
+               line_id, number, coalesce(rank_time, issued_at - credit), visit_id, here
         FROM numbered
     )
     SELECT wish.nth, locked.id IS NULL AS busy, number, issued_at
@@ -152,13 +164,15 @@ _ISSUE = {
 """.replace("{locked}", locked)
     .replace("{counts}", counts_for("w.sign_in_id"))
     .replace("{stopped}", ISSUING_STOPPED.format(now="able.asked_last"))
+    .replace("{within_caps}", WITHIN_CAPS)
+    .replace("{taken_today}", TAKEN_TODAY)
     for patience, locked in LOCKED.items()
 }
 # Asked once the numbers are given: a look from before the hall's lock would miss who came between.
 _AHEAD = """
     SELECT ticket.id, (
         SELECT count(*) FROM ticket o WHERE o.line_id = ticket.line_id AND o.state = 'waiting'
-        AND (o.rank_time, o.id) < (ticket.rank_time, ticket.id)
+        AND NOT o.away AND (o.rank_time, o.id) < (ticket.rank_time, ticket.id)
     ) AS ahead
     FROM unnest($1::uuid[]) AS given (id) JOIN ticket USING (id)
 """
@@ -168,9 +182,10 @@ async def issue(new: NewTicket, *, tx: Transaction | None = None) -> Issued | No
     """Give the line's next number: a waiting ticket and its first event.
 
     Numbers are dense per line and day (`A001`, and `A1000` after `A999`). None when the line is not
-    open, whoever takes it not known surely enough, whom it is for already in line for the item, or
-    (`within_limit` false) the line limited: then `line_facts` says what holds. Of two at once for
-    one person and item the slower violates `ticket_open_once` or `ticket_open_once_for`.
+    open, whoever takes it not known surely enough, whom it is for already in line for the item or
+    over a cap of what is taken by phone, or (`within_limit` false) the line limited: then
+    `line_facts` says what holds. Of two at once for one person and item the slower violates
+    `ticket_open_once` or `ticket_open_once_for`; of two by phone one of `AT_ONCE`.
 
     Without a transaction it is committed when this returns, together with others of the moment.
     """
@@ -207,6 +222,10 @@ async def _issue_all(
         [new.visit_id for new in wishes],
         [new.rank_time for new in wishes],
         [new.acting and new.acting.citizen_id for new in wishes],
+        [new.here for new in wishes],
+        [new.by_phone is not None for new in wishes],
+        [new.by_phone and new.by_phone.most_in_line for new in wishes],
+        [new.by_phone and new.by_phone.most_in_hall for new in wishes],
         tx=tx,
     )
     given = [ids[row["nth"] - 1] for row in found if row["number"]]
@@ -241,5 +260,5 @@ async def _ahead_of(ids: Sequence[UUID], tx: Transaction | None) -> dict[UUID, i
 _together: Together[NewTicket, Issued | None] = Together(
     _issue_all,
     hall=lambda new: new.hall_id,
-    apart=lambda new: (new.citizen_id, new.item_id),
+    apart=lambda new: (new.citizen_id, new.person_key, None if new.by_phone else new.item_id),
 )

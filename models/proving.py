@@ -21,6 +21,16 @@ def counts_for(sign_in: str) -> str:
          WHERE came.id = {sign_in})))"""  # noqa: S608 a text of ours
 
 
+async def counting(tx: Transaction, citizen_id: UUID, sign_in_id: UUID | None) -> int:
+    """The level that counts for a sign-in; 0 where there is no such citizen any more."""
+    row = await tx.row(
+        f"SELECT {counts_for('$2')} AS level FROM citizen WHERE id = $1",  # noqa: S608 ours
+        citizen_id,
+        sign_in_id,
+    )
+    return row["level"] if row else 0
+
+
 async def is_as_sure(tx: Transaction, citizen_id: UUID, sign_in_id: UUID) -> bool:
     """Whether a sign-in's own channel has proven as much as is known of the citizen."""
     row = await tx.row(

@@ -222,6 +222,7 @@ def happened(row: Any) -> Happened:
         rank_time=row["rank_time"],
         held_for=row["held_for"],
         visit_id=row["visit_id"],
+        here=row["here"],
         undoes=row["undoes"],
         id=row["id"],
     )
@@ -246,6 +247,8 @@ def standing(row: Any) -> Standing:
         returned_at=row["returned_at"],
         lapsed=row["lapsed"],
         visit_id=row["visit_id"],
+        checked_in_at=row["checked_in_at"],
+        away=row["away"],
     )
 
 
@@ -307,12 +310,13 @@ async def line_for(
 
 
 async def behind(tx: Transaction, held: Held, people: int) -> list[Head]:
-    """The first so many who wait behind a ticket in its line, in the order of the line."""
+    """The first so many who wait behind a ticket in its line and may be called, in their order."""
     found = await tx.rows(
         """
         SELECT ticket.id, line.code AS line, rank_time
         FROM ticket JOIN line ON line.id = ticket.line_id
-        WHERE line_id = $1 AND ticket.state = 'waiting' AND (rank_time, ticket.id) > ($2, $3)
+        WHERE line_id = $1 AND ticket.state = 'waiting' AND NOT away
+          AND (rank_time, ticket.id) > ($2, $3)
         ORDER BY rank_time, ticket.id LIMIT $4
         """,
         held.now.line_id,

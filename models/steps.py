@@ -69,6 +69,7 @@ _STEP = """
            t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
            t.issued_at, t.called_at, c.code AS counter, t.version, t.citizen_id,
            t.acting_id, t.recalls, t.priority, t.priority_at, t.shown_as, t.visit_id,
+           t.checked_in_at, t.away,
            {taken_for}
     FROM step
     LEFT JOIN locked ON locked.id = step.hall_id
@@ -116,7 +117,7 @@ _CALL_FIRST = _statements(
             SELECT ticket.id FROM line
             CROSS JOIN LATERAL (
                 SELECT id, rank_time, counter_id FROM ticket
-                WHERE ticket.line_id = line.id AND ticket.state = 'waiting'
+                WHERE ticket.line_id = line.id AND ticket.state = 'waiting' AND NOT ticket.away
                   AND """
     + MAY_CALL.format(counter="place.id")
     + """

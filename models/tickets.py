@@ -48,6 +48,7 @@ class Move(StrEnum):
     LET_PASS = "let_pass"  # noqa: S105 no password
     CLAIM = "claim"  # she says that she has priority
     CONFIRM = "confirm"  # and that is so
+    CHECK_IN = "check_in"  # she is at the hall
     MERGE = "merge"  # two accounts were one person's, and this the lesser of her two tickets
     UNDO = "undo"
 
@@ -58,6 +59,7 @@ OPEN_STATES = (_S.WAITING, _S.CALLED, _S.SERVING, _S.PARKED)
 TRANSITIONS: dict[tuple[TicketState, Move], TicketState] = {
     (_S.WAITING, Move.CLAIM): _S.WAITING,
     (_S.WAITING, Move.CONFIRM): _S.WAITING,
+    (_S.WAITING, Move.CHECK_IN): _S.WAITING,
     (_S.WAITING, Move.LET_PASS): _S.WAITING,
     (_S.WAITING, Move.MOVE): _S.WAITING,
     (_S.WAITING, Move.REROUTE): _S.WAITING,
@@ -181,6 +183,12 @@ class Ticket(Model):
     lapsed = fields.BooleanField(db_default=False)
     # The visit of several items that it is a stop of.
     visit_id = fields.UUIDField(null=True)
+    # Since when she is known to be at the hall; and that she must check in before she is called.
+    checked_in_at = fields.DatetimeField(null=True)
+    away = fields.BooleanField(db_default=False)
+    # Of the numbers that this person took by phone on this day, the how manieth; null: not by
+    # phone. Being unique it keeps caps exact, whatever happens at once.
+    nth_of_day = fields.SmallIntField(null=True)
     # Real microseconds of the last change; rises with every transition.
     version = fields.BigIntField()
 
@@ -197,6 +205,15 @@ class Ticket(Model):
                 fields=("person_key", "item_id"),
                 name="ticket_open_once_for",
                 condition="ended_at IS NULL AND person_key IS NOT NULL",
+            ),
+            # What a person took on a day is also looked up here.
+            UniqueConstraint(
+                fields=("citizen_id", "day", "nth_of_day"), name="ticket_nth_of_citizen"
+            ),
+            UniqueConstraint(
+                fields=("person_key", "day", "nth_of_day"),
+                name="ticket_nth_of_person",
+                condition="person_key IS NOT NULL",
             ),
             UniqueConstraint(
                 fields=("counter_id",),
@@ -241,6 +258,8 @@ class TicketEvent(Model):
     held_for = fields.UUIDField(null=True)
     # The visit that it became part of.
     visit_id = fields.UUIDField(null=True)
+    # Whether she is at the hall from then on (true), or must check in there first (false).
+    here = fields.BooleanField(null=True)
     # The event that this one takes back.
     undoes = fields.BigIntField(null=True)
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from models.faults import SAME_MOMENT
-from models.history import BACK_IN_LINE
+from models.history import BACK_IN_LINE, is_told_anew
 from scheduler.calendar import business_day
 
 
@@ -18,6 +18,9 @@ class _Place:
     # From when on she stood there, and for which counter alone.
     since: datetime
     held_for: UUID | None = None
+    # At which hall, and whether she must check in there before she is called.
+    hall: UUID | None = None
+    away: bool = False
 
 
 class Turns:
@@ -52,7 +55,7 @@ class Turns:
         line = self._lines.get(called.line, [])
         for _, other in line[: bisect_left(line, (called.rank, ticket))]:
             place = self._places[other]
-            mine = place.held_for in {None, event["counter_id"]}
+            mine = not place.away and place.held_for in {None, event["counter_id"]}
             if mine and event["at"] - place.since > SAME_MOMENT:
                 return other
         return None
@@ -67,10 +70,16 @@ class Turns:
 def _after(before: _Place | None, event: Any) -> _Place | None:
     """Where she stands, or stood last, after an event; None when that is not known."""
     line, rank, held_for = event["line_id"], event["rank_time"], event["held_for"]
+    hall, here = event["hall_id"], event["here"]
     if before is None:
-        return _Place(line, rank, event["at"], held_for) if line and rank else None
-    if event["state"] == "waiting" and not line and not rank:
+        if not line or not rank:
+            return None
+        return _Place(line, rank, event["at"], held_for, hall, here is False)
+    away = before.away
+    if before.hall is None or is_told_anew(here, hall, before.hall):
+        away = here is False
+    if event["state"] == "waiting" and not line and not rank and away == before.away:
         return before
     # Whoever does not wait now comes back into the line at a later moment.
     kept = held_for if event["move"] in BACK_IN_LINE else before.held_for
-    return _Place(line or before.line, rank or before.rank, event["at"], kept)
+    return _Place(line or before.line, rank or before.rank, event["at"], kept, hall, away)

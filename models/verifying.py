@@ -227,7 +227,7 @@ _TICKETS = """
 """
 _EVENTS_OF = "SELECT * FROM ticket_event WHERE ticket_id = ANY($1) ORDER BY ticket_id, id"
 _EVENTS = """
-    SELECT e.id, e.ticket_id, e.hall_id, e.at, e.move, e.state, e.counter_id, e.line_id,
+    SELECT e.id, e.ticket_id, e.hall_id, e.at, e.move, e.state, e.counter_id, e.line_id, e.here,
            e.rank_time, e.held_for, t.day, t.number AS of_number
     FROM ticket_event e JOIN ticket t ON t.id = e.ticket_id
     WHERE e.id > $3 AND ($1::uuid IS NULL OR e.hall_id = $1) AND ($2::date IS NULL OR t.day = $2)

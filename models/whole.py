@@ -42,6 +42,8 @@ _ROW: Final[Mapping[str, tuple[str, Callable[[Standing], Any]]]] = {
     "returned_at": ("timestamptz", lambda now: now.returned_at),
     "lapsed": ("bool", lambda now: now.lapsed),
     "visit_id": ("uuid", lambda now: now.visit_id),
+    "checked_in_at": ("timestamptz", lambda now: now.checked_in_at),
+    "away": ("bool", lambda now: now.away),
 }
 # Each column of an event, but for who did it.
 _EVENT: Final[Mapping[str, tuple[str, Callable[[Written], Any]]]] = {
@@ -58,6 +60,7 @@ _EVENT: Final[Mapping[str, tuple[str, Callable[[Written], Any]]]] = {
     "rank_time": ("timestamptz", lambda written: written.event.rank_time),
     "held_for": ("uuid", lambda written: written.event.held_for),
     "visit_id": ("uuid", lambda written: written.event.visit_id),
+    "here": ("bool", lambda written: written.event.here),
     "undoes": ("bigint", lambda written: written.event.undoes),
 }
 

@@ -34,7 +34,10 @@ Reason = Literal["earlier", "priority", "returned"]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a hall may decide about its lines, in whole minutes and times; these are the usual."""
+    """What a hall may decide about its lines, in whole numbers; these are the usual.
+
+    Names tell the unit: `…_min` minutes, `…_m` metres, `most_…` and `daily_cap_…` times.
+    """
 
     credit_elderly_min: int = 30
     credit_disabled_min: int = 30
@@ -52,6 +55,17 @@ class Rules:
     issue_before_open_min: int = 0
     # Clerks may go on so long after the last closing; then whoever still waits is let go.
     after_close_min: int = 60
+    # Whether a phone must say where it is to take a number, how many minutes' drive away it may be
+    # (0: any), and how surely its holder must be known, whatever the item asks.
+    place_required: int = 0
+    remote_travel_min: int = 0
+    remote_level: int = 0
+    # So many numbers of a day a person may take by phone in one line, and in the hall (0: any).
+    daily_cap_line: int = 5
+    daily_cap_hall: int = 10
+    # How near she must be to check in, and whether who took a number from afar must do so first.
+    geofence_m: int = 200
+    check_in_required: int = 0
 
     @classmethod
     def of(cls, differing: Mapping[str, int]) -> "Rules":
@@ -72,8 +86,18 @@ class Rules:
 
 
 # Each rule with the least and the most that it may be.
+_MINUTES: Final = (0, 240)
+_NO_MINUTES: Final = {
+    "most_recalls": (0, 10),
+    "place_required": (0, 1),
+    "remote_level": (0, 3),
+    "daily_cap_line": (0, 100),
+    "daily_cap_hall": (0, 100),
+    "geofence_m": (20, 5_000),
+    "check_in_required": (0, 1),
+}
 RULES: Final[Mapping[str, tuple[int, int]]] = {
-    field.name: (0, 10) if field.name == "most_recalls" else (0, 240) for field in fields(Rules)
+    field.name: _NO_MINUTES.get(field.name, _MINUTES) for field in fields(Rules)
 }
 
 

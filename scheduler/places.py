@@ -35,6 +35,11 @@ WGS_F: Final = 1 / 298.257223563
 WGS_EE: Final = WGS_F * (2 - WGS_F)
 DIAMETER: Final = 2 * 6371008.8  # metres, twice IUGG's mean radius R1
 
+# Where a phone does not say how exact its place is, it is taken for a usual one in a street.
+ACCURACY_UNSAID_M: Final = 50.0
+# A place that is less exact than this was not found by satellites, and says nothing here.
+ACCURACY_WORST_M: Final = 500.0
+
 CLOSE_ENOUGH: Final = 5e-7  # degrees missed before the last step, which leaves 2 mm at most
 MOST_TURNS: Final = 30  # each turn shrinks the error 50 times or more: 3 are usual
 
@@ -172,6 +177,23 @@ def geodesic_m(a: Place, b: Place) -> float:
     """
     start, end = to_wgs84(a), to_wgs84(b)
     return float(geodesic((start.lat, start.lng), (end.lat, end.lng)).meters)
+
+
+Presence = Literal["inside", "outside", "unsure"]
+
+
+def presence(distance_m: float, accuracy_m: float | None, fence_m: float) -> Presence:
+    """Whether somebody so far away, by a place so exact, is within a fence around the hall.
+
+    All in metres. `accuracy_m` is the radius that the phone gives with its place; wherever in that
+    circle she is, she must be inside (or outside) for it to be said. Else it cannot be told.
+    """
+    spread = ACCURACY_UNSAID_M if accuracy_m is None else accuracy_m
+    if spread > ACCURACY_WORST_M:
+        return "unsure"
+    if distance_m + spread <= fence_m:
+        return "inside"
+    return "outside" if distance_m - spread > fence_m else "unsure"
 
 
 class HallMap:

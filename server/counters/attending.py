@@ -210,6 +210,7 @@ async def _sent(
     held = await _present(tx, here)
     state = after(held.now.state, Move.TRANSFER)
     check_day(held, at.now)
+    seen = held.now.state is TicketState.SERVING and held.now.checked_in_at is None
     sent = Happened(
         Move.TRANSFER,
         state,
@@ -219,6 +220,7 @@ async def _sent(
         detail=held.now.number,
         rank_time=held.now.rank_time,
         held_for=held_for,
+        here=True if seen else None,
     )
     return held, sent
 

@@ -14,7 +14,7 @@ from models.tickets import Actor, Move, TicketState, WrongState
 from scheduler.discipline import next_up
 from server.auth import Principal
 from server.clock import microseconds
-from server.counters.refusals import NobodyWaiting
+from server.counters.refusals import NOBODY_HERE, NobodyWaiting
 from server.errors import NotFound
 from server.halls.directory import Directory, HallEntry
 from server.live.feed import Feed
@@ -45,7 +45,7 @@ async def call_next(
         if facts.state is not CounterState.OPEN or facts.ticket_id is not None:
             raise WrongState("the counter is not open and free")
         if next_up(facts.heads, now) is None:
-            raise NobodyWaiting
+            raise NobodyWaiting(NOBODY_HERE if hall.rules.check_in_required else None)
         return None
 
     return await _tell(await _decided(hall, counter, call), hall, feed)

@@ -1,6 +1,6 @@
 """Why a counter cannot do something."""
 
-from server.errors import Refusal
+from server.errors import Refusal, Sentence
 
 
 class NobodyWaiting(Refusal):
@@ -8,6 +8,13 @@ class NobodyWaiting(Refusal):
 
     status, code = 409, "nobody_waiting"
     sentence = ("没有人在等候。", "Nobody is waiting.")
+
+
+# The same where only people who have checked in are called.
+NOBODY_HERE: Sentence = (
+    "没有已签到的人在等候；未到厅签到的人先不叫号。",
+    "Nobody who has checked in is waiting; whoever has not is not called yet.",
+)
 
 
 class NobodyParked(Refusal):

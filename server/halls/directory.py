@@ -177,6 +177,10 @@ class Directory:
         except KeyError:
             raise NotFound(("没有这个大厅。", "There is no such hall.")) from None
 
+    def hall_of(self, hall_id: UUID) -> HallEntry:
+        """The hall of a row, which is one of these: halls are never deleted."""
+        return next(hall for hall in self.halls.values() if hall.id == hall_id)
+
     def item(self, code: str) -> ItemEntry:
         """The item of that code. Raises NotFound."""
         try:

@@ -146,16 +146,26 @@ async def _gather(
     given_up = await _give_up_doubles(tx, was, key, into, now)
     # What she said at a hall's desk is known of herself now.
     await holders.forget_of(tx, key)
+    # What was taken by phone is numbered on where hers of that day end, for it counts together.
     moved = await tx.rows(
         """
+        WITH found AS (
+            SELECT id, citizen_id = $1 OR person_key = $3 AS is_hers, day, nth_of_day, issued_at
+            FROM ticket WHERE citizen_id = $1 OR acting_id = $1 OR person_key = $3
+        ), counted AS (
+            SELECT id, row_number() OVER (PARTITION BY day ORDER BY issued_at, id) + coalesce((
+                SELECT max(o.nth_of_day) FROM ticket o
+                WHERE o.citizen_id = $2 AND o.day = found.day), 0) AS nth
+            FROM found WHERE is_hers AND nth_of_day IS NOT NULL
+        )
         UPDATE ticket SET version = greatest(version + 1, $4),
-            citizen_id = CASE WHEN citizen_id = $1 OR person_key = $3 THEN $2 ELSE citizen_id END,
+            citizen_id = CASE WHEN is_hers THEN $2 ELSE ticket.citizen_id END,
             acting_id = CASE WHEN acting_id = $1 THEN $2 ELSE acting_id END,
             person_key = nullif(person_key, $3),
-            shown_as = CASE WHEN person_key = $3 THEN NULL ELSE shown_as END
-        FROM hall
-        WHERE (ticket.citizen_id = $1 OR ticket.acting_id = $1 OR ticket.person_key = $3)
-          AND hall.id = ticket.hall_id
+            shown_as = CASE WHEN person_key = $3 THEN NULL ELSE shown_as END,
+            nth_of_day = coalesce(counted.nth, ticket.nth_of_day)
+        FROM found LEFT JOIN counted USING (id), hall
+        WHERE ticket.id = found.id AND hall.id = ticket.hall_id
         RETURNING hall.code, ticket.id, ticket.version,
                   ticket.ended_at IS NULL OR ticket.ended_at = $5 AS shown
         """,

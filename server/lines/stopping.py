@@ -160,6 +160,8 @@ def _goes(order: Stop, held: Held, line_id: UUID, number: str, now: datetime) ->
         line_id=line_id,
         number=number,
         rank_time=held.now.rank_time,
+        # In another hall she is not yet, if it asks.
+        here=False if order.to_hall and order.to_hall.rules.check_in_required else None,
     )
 
 

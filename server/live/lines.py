@@ -42,9 +42,12 @@ class Outlook(msgspec.Struct, frozen=True):
 
 
 def live_line(
-    row: LineRow, waiting: int, outlook: Mapping[str, Outlook], *, now: datetime
+    row: LineRow, waiting: int, away: int, *, outlook: Mapping[str, Outlook], now: datetime
 ) -> LiveLine:
-    """A line with so many waiting; `outlook` is what is known of the hall's lines by code."""
+    """A line with so many waiting, of whom so many have not checked in where that is required.
+
+    `outlook` is what is known of the hall's lines by code.
+    """
     issuing = _issuing(row, now)
     left = _left(row, issuing, outlook.get(row.code), now)
     few = left is not None and 0 < left <= FEW_LEFT and issuing is Issuing.AUTO
@@ -55,6 +58,7 @@ def live_line(
         state=row.state,
         waiting=waiting,
         wait=None,
+        away=away,
         reason=row.reason if row.state != LineState.OPEN else None,
         reason_en=row.reason_en if row.state != LineState.OPEN else None,
         issuing=issuing,

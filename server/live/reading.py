@@ -46,7 +46,9 @@ def live_hall(
     tickets = sorted(found.tickets.values(), key=lambda row: (row.rank_time, row.id))
     if last is not None:
         version = max(version, last.version + 1)
-    waiting = Counter(ticket.line for ticket in tickets if ticket.state is TicketState.WAITING)
+    waits = [ticket for ticket in tickets if ticket.state is TicketState.WAITING]
+    waiting = Counter(ticket.line for ticket in waits)
+    away = Counter(ticket.line for ticket in waits if ticket.away)
     state, resumes_at = state_at(hall.timetable, now)
     board = Board(
         hall=hall.code,
@@ -57,7 +59,8 @@ def live_hall(
         counters=found.counters,
         called=tuple(_newest(found.calls)),
         lines=tuple(
-            live_line(line, waiting[line.code], outlook or {}, now=now) for line in found.lines
+            live_line(line, waiting[line.code], away[line.code], outlook=outlook or {}, now=now)
+            for line in found.lines
         ),
         state=state,
         resumes_at=resumes_at,
@@ -79,7 +82,7 @@ def _tickets(
     for row in found:
         waits = row.state is TicketState.WAITING
         place = ahead[row.line] if waits else None
-        ahead[row.line] += waits
+        ahead[row.line] += waits and not row.away
         before = known.get(row.id)
         if before and before.row_version == row.version:
             if before.view.ahead != place:
@@ -114,6 +117,8 @@ def _view(row: TicketRow, hall: str, ahead: int | None, version: int) -> TicketV
         name=row.shown_as,
         visit=row.visit_id,
         next_ticket=row.next_ticket,
+        checked_in_at=shown(row.checked_in_at) if row.checked_in_at else None,
+        check_in_required=row.away and row.state is TicketState.WAITING,
     )
 
 
@@ -122,7 +127,7 @@ def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
 
     A step that somebody has just made tells no `day_ended`, nor what came after: neither has been.
     """
-    called_at = row["called_at"]
+    called_at, checked_in_at = row["called_at"], row["checked_in_at"]
     return TicketView(
         id=row["id"],
         number=row["number"],
@@ -143,6 +148,8 @@ def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
         name=row["shown_as"],
         visit=row["visit_id"],
         next_ticket=row.get("next_ticket"),
+        checked_in_at=shown(checked_in_at) if checked_in_at else None,
+        check_in_required=row["away"] and row["state"] == TicketState.WAITING,
     )
 
 

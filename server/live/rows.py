@@ -49,6 +49,8 @@ class TicketRow(msgspec.Struct, frozen=True):
     shown_as: str | None
     visit_id: UUID | None
     next_ticket: UUID | None
+    checked_in_at: datetime | None
+    away: bool
 
 
 class CallRow(msgspec.Struct, frozen=True):
@@ -97,6 +99,7 @@ _TICKETS = (
                t.id, t.number, t.state, l.code AS line, i.code AS item, t.citizen_id, t.issued_at,
                t.called_at, t.ended_at, c.code AS counter, t.version, t.rank_time, t.acting_id,
                t.recalls, t.priority, t.priority_at, t.shown_as, t.visit_id, {next_ticket},
+               t.checked_in_at, t.away,
                {taken_for}
         FROM {source} t
         JOIN line l ON l.id = t.line_id

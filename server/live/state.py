@@ -45,6 +45,10 @@ class PriorityView(msgspec.Struct, frozen=True):
 class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     """A ticket as its holder sees it. `ahead` and `wait` are null once she is not waiting.
 
+    `ahead` counts those who are called before her as things stand. Where a hall calls only people
+    who have checked in, those who have not are passed over until they do, with their place kept:
+    `check_in_required` says that she is one of them. `checked_in_at`: since when she is known to be
+    at the hall.
     While she waits, `counter` is the one that she is sent to, if she was sent to one.
     `recalls` is how often she was called again.
     `for` says for whom it was taken, where that is not whoever took it.
@@ -70,6 +74,8 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     reason: Literal["day_ended"] | None = None
     recalls: int = 0
     priority: PriorityView | None = None
+    checked_in_at: datetime | None = None
+    check_in_required: bool = False
     name: str | None = None
     visit: UUID | None = None
     next_ticket: UUID | None = None
@@ -110,6 +116,7 @@ class LiveLine(msgspec.Struct, frozen=True, kw_only=True):
     `reason` is why it is not open. `left_today` is how many numbers it can still give today (null:
     no end in sight, or not known); when they are few, `stops_at` is about when the last will go.
     `issuing` is `open` or `stopped` where a manager decided so for today.
+    `away` of those who wait have not checked in yet and are passed over until they do.
     """
 
     code: str
@@ -123,6 +130,7 @@ class LiveLine(msgspec.Struct, frozen=True, kw_only=True):
     issuing: Issuing = Issuing.AUTO
     left_today: int | None = None
     stops_at: datetime | None = None
+    away: int = 0
 
 
 class BoardCounter(msgspec.Struct, frozen=True):

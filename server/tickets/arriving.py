@@ -16,6 +16,7 @@ from server.live.memory import STALE_AFTER_S, Memory
 from server.tickets.refusals import (
     FULL_TODAY,
     NO_MORE_TODAY,
+    AlreadyCheckedIn,
     HallClosed,
     LineClosed,
     LineFull,
@@ -61,6 +62,18 @@ def check_day(held: Held, now: datetime) -> None:
         raise WrongState("its day is over")
 
 
+def checked_in(held: Held, now: datetime) -> Happened:
+    """What happens when a ticket's holder is seen to be at its hall.
+
+    Raises AlreadyCheckedIn, or WrongState unless she waits there today.
+    """
+    state = after(held.now.state, Move.CHECK_IN)
+    check_day(held, now)
+    if held.now.checked_in_at is not None:
+        raise AlreadyCheckedIn
+    return Happened(Move.CHECK_IN, state, now, held.now.hall_id, here=True)
+
+
 async def arrive(
     tx: Transaction,
     held: Held,
@@ -73,7 +86,8 @@ async def arrive(
 ) -> Happened:
     """What happens when she comes to this hall, both of whose rows are locked: a number there.
 
-    She keeps her rank time. Raises WrongState, HallClosed, NotOffered, LineFull or LineClosed.
+    She keeps her rank time, and must check in there where the hall asks for it. Raises WrongState,
+    HallClosed, NotOffered, LineFull or LineClosed.
     """
     state = after(held.now.state, move)
     check_day(held, now)
@@ -87,7 +101,9 @@ async def arrive(
     check_left(hall, code, memory, now)
     if line.full:
         raise LineFull
-    came = Happened(move, state, now, hall.id, detail=f"{held.now.number}@{left.code}")
+    detail = f"{held.now.number}@{left.code}"
+    here = False if hall.rules.check_in_required else None
+    came = Happened(move, state, now, hall.id, detail=detail, here=here)
     return await with_number(tx, held, came, line)
 
 

@@ -266,6 +266,7 @@ def _new_ticket(visit: _Visit) -> NewTicket:
         level_required=0,  # she is here
         actor=visit.actor,
         person_key=visit.person_key,
+        here=True,
     )
 
 
@@ -284,4 +285,5 @@ def _view(visit: _Visit, issued: Issued, *, name: str | None = None) -> TicketVi
         counter=None,
         version=issued.version,
         name=name,
+        checked_in_at=shown(issued.issued_at),
     )

@@ -20,7 +20,7 @@ from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
-from server.tickets.arriving import check_day
+from server.tickets.arriving import check_day, checked_in
 from server.tickets.refusals import AlreadyInLine, GraceOver, NoPriorityClaim
 
 
@@ -40,7 +40,7 @@ async def take_back(
         if missed_at is None or not today or not may_return(missed_at, now, hall.rules):
             raise GraceOver
         rank_time = after_return(now, hall.rules)
-        return Happened(Move.RETURN, state, now, hall.id, rank_time=rank_time)
+        return Happened(Move.RETURN, state, now, hall.id, rank_time=rank_time, here=True)
 
     try:
         return await _decide(hall, ticket, who, choose, now=now, feed=feed)
@@ -67,6 +67,20 @@ async def confirm_priority(
         rank_time = with_credit(held.now.rank_time, claim.value, hall.rules)
         detail = claim.value
         return Happened(Move.CONFIRM, state, now, hall.id, detail=detail, rank_time=rank_time)
+
+    return await _decide(hall, ticket, who, choose, now=now, feed=feed)
+
+
+async def check_in(
+    hall: HallEntry, ticket: str, who: Principal, *, now: datetime, feed: Feed
+) -> TicketView:
+    """Let somebody who stands before a member of staff be checked in.
+
+    Raises NotFound, AlreadyCheckedIn, or WrongState unless she waits.
+    """
+
+    async def choose(_: Transaction, held: Held) -> Happened:
+        return checked_in(held, now)
 
     return await _decide(hall, ticket, who, choose, now=now, feed=feed)
 

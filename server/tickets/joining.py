@@ -8,6 +8,7 @@ import asyncpg
 
 from models import decisions, issuing, proxies
 from models.audit import Entry, record
+from models.by_phone import ByPhone
 from models.database import Transaction, transaction
 from models.decisions import LineFacts
 from models.halls import LineState
@@ -18,7 +19,6 @@ from models.sealing import Sealer
 from models.tickets import Actor, Priority, TicketState
 from scheduler.calendar import business_day
 from scheduler.discipline import CREDIT_OF_WALK_IN
-from scheduler.places import Place, geodesic_m
 from server.auth import Principal
 from server.clock import microseconds
 from server.errors import LevelTooLow, NotFound, NotSignedIn
@@ -28,8 +28,9 @@ from server.live.feed import Feed
 from server.live.memory import Change, Memory
 from server.live.reading import shown, ticket_view
 from server.live.state import TakenFor, TicketView
-from server.tickets import priorities
+from server.tickets import by_phone, priorities
 from server.tickets.arriving import check_left, check_open
+from server.tickets.by_phone import Fix, counted_anew
 from server.tickets.refusals import (
     NO_MORE_TODAY,
     AlreadyInLine,
@@ -37,20 +38,19 @@ from server.tickets.refusals import (
     LineFull,
     NotOffered,
     ProxyNotActive,
-    TooFar,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a citizen asks for. `place` is in WGS-84, or None when her phone does not say.
+    """What a citizen asks for. `fix` is where her phone says that it is, if it does.
 
     `proxy` is through which she takes it for somebody else, `claim` why she would be served first.
     """
 
     hall: str
     item: str
-    place: Place | None
+    fix: Fix | None
     proxy: UUID | None = None
     claim: Priority | None = None
 
@@ -64,13 +64,16 @@ async def take_number(
     now: datetime,
     directory: Directory,
     feed: Feed,
+    capped: bool = True,
 ) -> TicketView:
     """Give the citizen, or whom she acts for, the next number of the line that serves the item.
 
-    Raises NotFound and every refusal of this room; after one, nothing has changed.
+    `capped`: the hall's daily caps hold. Raises NotFound and every refusal of this room; after one,
+    nothing has changed.
     """
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
-    visit = _Visit(hall, item, line_for(hall, item), wish, who, now, feed.memory)
+    most = by_phone.caps(hall) if capped else ByPhone(None, None)
+    visit = _Visit(hall, item, line_for(hall, item), wish, who, now, feed.memory, most)
     try:
         view = await _taken(visit, once, sealer)
     except (asyncpg.ForeignKeyViolationError, LevelTooLow):
@@ -94,6 +97,7 @@ class _Visit:
     who: Principal
     now: datetime
     memory: Memory
+    most: ByPhone
     acting: Acting | None = None
     # The visit whose first stop it is; its items together ask for this level.
     part_of: UUID | None = None
@@ -106,12 +110,15 @@ class _Visit:
 
 
 async def _taken(visit: _Visit, once: Once, sealer: Sealer) -> TicketView:
-    try:
+    async def take() -> TicketView:
         if visit.wish.proxy is not None:
             return await _issue_for(visit, visit.wish.proxy, once, sealer)
         if once.has_key or visit.wish.claim is not None:
             return await _issue_once(visit, once, sealer)
         return await _issue(visit)
+
+    try:
+        return await counted_anew(take)
     except asyncpg.UniqueViolationError as taken:
         # She asked twice at once: each look found nothing, the key sees both.
         if taken.constraint_name in {"ticket_open_once", "ticket_open_once_for"}:
@@ -192,11 +199,16 @@ async def take_first(
     now: datetime,
     directory: Directory,
     memory: Memory,
+    capped: bool = True,
 ) -> TicketView:
-    """The number of a visit's first stop, by the rules of any number. Raises every refusal."""
+    """The number of a visit's first stop, by the rules of any number. Raises every refusal.
+
+    The transaction belongs into `counted_anew`.
+    """
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
     line = line_for(hall, item)
-    visit = _Visit(hall, item, line, wish, who, now, memory, acting, part_of, level_required)
+    most = by_phone.caps(hall) if capped else ByPhone(None, None)
+    visit = _Visit(hall, item, line, wish, who, now, memory, most, acting, part_of, level_required)
     _check(visit)
     return await _give(tx, visit, sealer)
 
@@ -238,7 +250,9 @@ async def _issue_under_lock(tx: Transaction, visit: _Visit) -> Issued:
         sign_in_id=visit.who.sign_in_id,
         now=visit.now,
     )
+    by_phone.check_level(facts.level, visit.hall)
     decide(facts, _level_of(visit))
+    by_phone.check_caps(visit.most, in_line=facts.taken_in_line, in_hall=facts.taken_in_hall)
     issued = await issuing.issue(replace(_new_ticket(visit), within_limit=True), tx=tx)
     if issued is None:
         # Only what happens in other halls can have moved.
@@ -256,12 +270,14 @@ def _new_ticket(visit: _Visit) -> NewTicket:
         asked_at=visit.now,
         credit=CREDIT_OF_WALK_IN,
         version=microseconds(),
-        level_required=_level_of(visit),
+        level_required=max(_level_of(visit), visit.hall.rules.remote_level),
         actor=Actor("citizen", visit.who.id),
         sign_in_id=visit.who.sign_in_id,
         acting=visit.acting,
         person_key=visit.acting.person_key if visit.acting else None,
         visit_id=visit.part_of,
+        here=by_phone.is_here(visit.hall, visit.wish.fix),
+        by_phone=visit.most,
     )
 
 
@@ -271,6 +287,7 @@ def _level_of(visit: _Visit) -> int:
 
 
 def _view(visit: _Visit, issued: Issued) -> TicketView:
+    here = by_phone.is_here(visit.hall, visit.wish.fix)
     return TicketView(
         id=issued.id,
         number=issued.number,
@@ -286,6 +303,8 @@ def _view(visit: _Visit, issued: Issued) -> TicketView:
         version=issued.version,
         taken_for=_taken_for(visit.acting) if visit.acting else None,
         visit=visit.part_of,
+        checked_in_at=shown(issued.issued_at) if here else None,
+        check_in_required=here is False,
     )
 
 
@@ -305,17 +324,7 @@ def _check(visit: _Visit) -> None:
     """What needs no database: the hall is open, its day not full, and she is near enough."""
     check_open(visit.hall, visit.now)
     check_left(visit.hall, visit.line.code, visit.memory, visit.now)
-    _check_distance(visit.hall, visit.wish.place)
-
-
-def _check_distance(hall: HallEntry, place: Place | None) -> None:
-    if place is None or hall.place is None:
-        return
-    if geodesic_m(place, hall.place) > hall.remote_radius_m:
-        km = hall.remote_radius_m / 1000
-        raise TooFar(
-            (f"请在离大厅 {km:g} 公里以内取号。", f"Take a number within {km:g} km of the hall.")
-        )
+    by_phone.check_place(visit.hall, visit.wish.fix)
 
 
 def decide(facts: LineFacts, level_required: int) -> None:

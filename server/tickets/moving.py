@@ -1,6 +1,7 @@
-"""What a ticket's holder may do with her place: take it to another hall, let others pass."""
+"""What a ticket's holder may do with her place: take it elsewhere, let others pass, check in."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from models.audit import Entry, record
 from models.database import Transaction
 from models.decisions import Own
 from models.history import Happened
+from models.proving import counting
 from models.standing import Held
 from models.tickets import Actor, Move, WrongState, after
 from scheduler.discipline import behind
@@ -22,32 +24,51 @@ from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
-from server.tickets.arriving import arrive, check_day
+from server.tickets import by_phone
+from server.tickets.arriving import arrive, check_day, checked_in
+from server.tickets.by_phone import Fix
 from server.tickets.refusals import AlreadyThere, NobodyBehind
 from server.visits.going_on import check_offered
 
 # What is done for somebody else is in the audit log.
-_RECORDED_AS = {Move.MOVE: "ticket.moved", Move.LET_PASS: "ticket.let_pass"}
+_RECORDED_AS = {
+    Move.MOVE: "ticket.moved",
+    Move.LET_PASS: "ticket.let_pass",
+    Move.CHECK_IN: "ticket.checked_in",
+}
 
 
 async def move(
-    ticket_id: UUID, to: str, who: Principal, *, now: datetime, directory: Directory, feed: Feed
+    ticket_id: UUID,
+    to: str,
+    who: Principal,
+    *,
+    fix: Fix | None,
+    now: datetime,
+    directory: Directory,
+    feed: Feed,
 ) -> TicketView:
     """Take her place in the order to another hall, where she gets a number of its line.
 
-    Her whole visit goes with her, so the hall must offer what is left of it. Raises NotFound,
-    AlreadyThere, WrongState unless she waits, and why she cannot come there.
+    Her whole visit goes with her, so the hall must offer what is left of it; and what it asks of
+    phones holds for her. Raises NotFound, AlreadyThere, WrongState unless she waits, and why she
+    cannot come there.
     """
     target = directory.hall(to)
     mine = await _own(ticket_id, who, None)
-    left = next(hall for hall in directory.halls.values() if hall.id == mine.hall_id)
+    left = directory.hall_of(mine.hall_id)
     if target.id == mine.hall_id:
         raise AlreadyThere
+    by_phone.check_place(target, fix)
 
     async def come(tx: Transaction, held: Held) -> Happened:
         if held.now.visit_id is not None:
             await check_offered(tx, held.now.visit_id, target)
-        return await arrive(tx, held, Move.MOVE, target, left=left, memory=feed.memory, now=now)
+        came = await arrive(
+            tx, held, Move.MOVE, target, left=left, memory=feed.memory, now=now
+        )
+        await _check_level(tx, who, target)
+        return replace(came, here=by_phone.is_here(target, fix))
 
     row = await _decide(ticket_id, mine, who, come, halls=(left, target))
     return await _tell(row, feed, left=left)
@@ -61,7 +82,7 @@ async def let_pass(
     Raises NotFound, NobodyBehind, or WrongState unless she waits.
     """
     mine = await _own(ticket_id, who, None)
-    hall = next(hall for hall in directory.halls.values() if hall.id == mine.hall_id)
+    hall = directory.hall_of(mine.hall_id)
 
     async def step_back(tx: Transaction, held: Held) -> Happened:
         state = after(held.now.state, Move.LET_PASS)
@@ -75,6 +96,32 @@ async def let_pass(
 
     row = await _decide(ticket_id, mine, who, step_back, halls=(hall,))
     return await _tell(row, feed)
+
+
+async def check_in(
+    ticket_id: UUID, fix: Fix, who: Principal, *, now: datetime, directory: Directory, feed: Feed
+) -> TicketView:
+    """Let her be called where only those are who are at the hall, as her phone says that she is.
+
+    Raises NotFound, NotAtHall, PlaceUnsure, AlreadyCheckedIn, or WrongState unless she waits.
+    """
+    mine = await _own(ticket_id, who, None)
+    hall = directory.hall_of(mine.hall_id)
+
+    async def come_in(_: Transaction, held: Held) -> Happened:
+        event = checked_in(held, now)
+        by_phone.check_here(hall, fix)
+        return event
+
+    row = await _decide(ticket_id, mine, who, come_in, halls=(hall,))
+    return await _tell(row, feed)
+
+
+async def _check_level(tx: Transaction, who: Principal, hall: HallEntry) -> None:
+    """Raise LevelTooLow unless she is known as surely as the hall asks of phones."""
+    if hall.rules.remote_level:
+        level = await counting(tx, who.id, who.sign_in_id)
+        by_phone.check_level(level, hall)
 
 
 async def _decide(

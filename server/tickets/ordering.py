@@ -30,14 +30,19 @@ _ORDER = """
         WHERE mine.state = 'waiting'
     )
     SELECT true AS is_hers, hall.code AS hall, mine.id, number, rank_time, issued_at, priority_at,
-           returned_at,
+           returned_at, away AND mine.state = 'waiting' AS away,
            CASE WHEN mine.state = 'waiting' THEN (
                SELECT count(*) FROM ticket o WHERE o.line_id = mine.line_id
                AND o.state = 'waiting' AND (o.rank_time, o.id) < (mine.rank_time, mine.id))
-           ELSE 0 END AS total
+           ELSE 0 END AS total,
+           CASE WHEN mine.state = 'waiting' THEN (
+               SELECT count(*) FROM ticket o WHERE o.line_id = mine.line_id
+               AND o.state = 'waiting' AND o.away
+               AND (o.rank_time, o.id) < (mine.rank_time, mine.id))
+           ELSE 0 END AS total_away
     FROM mine JOIN hall ON hall.id = mine.hall_id
     UNION ALL
-    SELECT false, NULL, id, number, rank_time, issued_at, priority_at, returned_at, NULL
+    SELECT false, NULL, id, number, rank_time, issued_at, priority_at, returned_at, away, NULL, NULL
     FROM ahead
     ORDER BY is_hers DESC, rank_time, id
 """
@@ -46,23 +51,28 @@ _ORDER = """
 class Ahead(msgspec.Struct, frozen=True):
     """Somebody who is called before me; `since` is the moment from which she counts as waiting.
 
-    Nothing tells who she is, nor what her priority is for.
+    Nothing tells who she is, nor what her priority is for. `away`: she has not checked in where
+    that is required, and is passed over until she does.
     """
 
     number: str
     reason: Reason
     since: datetime
+    away: bool
 
 
 class Order(msgspec.Struct, frozen=True):
     """The first of those ahead of me in my line, in order; `total` is how many they are in all.
 
-    `since` is the moment from which I count as waiting.
+    `total_away` of these are passed over as things stand. `since` is the moment from which I count
+    as waiting. `check_in_required`: I am passed over myself until I have checked in.
     """
 
     ahead: list[Ahead]
     total: int
+    total_away: int
     since: datetime
+    check_in_required: bool
     rule: str
 
 
@@ -80,17 +90,31 @@ async def order_of(
     me = _place(mine)
     return Order(
         [
-            Ahead(row["number"], why_ahead(_place(row), me), shown(row["rank_time"]))
+            Ahead(row["number"], why_ahead(_place(row), me), shown(row["rank_time"]), row["away"])
             for row in ahead
         ],
         mine["total"],
+        mine["total_away"],
         shown(me.rank_time),
+        mine["away"],
         rule_in_words(directory.hall(mine["hall"]).rules, english=english),
     )
 
 
 def rule_in_words(rules: Rules, *, english: bool) -> str:
     """A hall's rule as it is told to people."""
+    words = _order_in_words(rules, english=english)
+    if not rules.check_in_required:
+        return words
+    if english:
+        return words + (
+            " Whoever took her number away from the hall keeps this place, but is called only once"
+            " she has checked in here; until then those after her are called first."
+        )
+    return words + "远程取号的，次序保留，到厅签到后才会叫号；签到前先叫后面的人。"
+
+
+def _order_in_words(rules: Rules, *, english: bool) -> str:
     most = int(rules.most_credit.total_seconds()) // 60
     if english:
         return (

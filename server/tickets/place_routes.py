@@ -7,11 +7,13 @@ from sanic import Blueprint, Request
 
 from server.auth import CITIZEN, CLERK, Principal, own_id
 from server.endpoint import endpoint
-from server.errors import NotFound, WrongStateRefusal
+from server.errors import LevelTooLow, NotFound, WrongStateRefusal
 from server.live.state import TicketView
 from server.services import services
 from server.tickets import desk, moving
+from server.tickets.place_given import PlaceGiven
 from server.tickets.refusals import (
+    AlreadyCheckedIn,
     AlreadyInLine,
     AlreadyThere,
     GraceOver,
@@ -20,17 +22,29 @@ from server.tickets.refusals import (
     LineFull,
     NobodyBehind,
     NoPriorityClaim,
+    NotAtHall,
     NotOffered,
+    PlaceRequired,
+    PlaceUnsure,
+    TooFar,
 )
 
 bp = Blueprint("places", url_prefix="/api/v1")
 TICKET_OF_HALL = "/halls/<hall:str>/tickets/<ticket:str>"
+CHECKED_IN = {"checked_in_at": "2026-11-23T09:42:10+08:00", "check_in_required": False}
 
 
 class MoveTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """To which hall."""
+    """To which hall; where I am, as when taking a number there."""
 
     hall: Annotated[str, msgspec.Meta(min_length=1, max_length=16, examples=["dg-23"])]
+    place: PlaceGiven | None = None
+
+
+class CheckIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where I am."""
+
+    place: PlaceGiven
 
 
 class LetPass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,6 +70,9 @@ class LetPass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         LineClosed,
         LineFull,
         NotOffered,
+        TooFar,
+        PlaceRequired,
+        LevelTooLow,
     ],
     example={"hall": "dg-23", "number": "A007", "ahead": 2},
 )
@@ -66,6 +83,7 @@ async def move_ticket(request: Request, who: Principal, ticket: str, body: MoveT
         own_id(ticket),
         body.hall,
         who,
+        fix=body.place.fix() if body.place else None,
         now=room.clock.now(),
         directory=room.directory,
         feed=room.feed,
@@ -95,6 +113,56 @@ async def let_pass(request: Request, who: Principal, ticket: str, body: LetPass)
         directory=room.directory,
         feed=room.feed,
     )
+
+
+@endpoint(
+    bp,
+    "POST",
+    "/tickets/<ticket:str>/check-in",
+    summary=("到厅签到", "I am at the hall"),
+    tag="tickets",
+    guard=CITIZEN,
+    body=CheckIn,
+    returns=TicketView,
+    refuses=[NotFound, WrongStateRefusal, NotAtHall, PlaceUnsure, AlreadyCheckedIn],
+    example=CHECKED_IN,
+)
+async def check_in(request: Request, who: Principal, ticket: str, body: CheckIn) -> TicketView:
+    """Tell the hall that I have come, once, by where my phone says that it is.
+
+    The place must lie within the hall's fence with the whole circle of its accuracy. Where the hall
+    calls only people who have checked in, I am called from then on, in my old place.
+    """
+    room = services(request)
+    return await moving.check_in(
+        own_id(ticket),
+        body.place.fix(),
+        who,
+        now=room.clock.now(),
+        directory=room.directory,
+        feed=room.feed,
+    )
+
+
+@endpoint(
+    bp,
+    "POST",
+    TICKET_OF_HALL + "/check-in",
+    summary=("代为签到", "Check somebody in"),
+    tag="tickets",
+    guard=CLERK,
+    returns=TicketView,
+    refuses=[NotFound, WrongStateRefusal, AlreadyCheckedIn],
+    example=CHECKED_IN,
+)
+async def check_somebody_in(request: Request, who: Principal, hall: str, ticket: str) -> TicketView:
+    """She stands before me: that is surer than what any phone says.
+
+    `ticket` is its id, or today's number.
+    """
+    room = services(request)
+    entry = room.directory.hall(hall)
+    return await desk.check_in(entry, ticket, who, now=room.clock.now(), feed=room.feed)
 
 
 @endpoint(

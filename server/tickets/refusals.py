@@ -50,6 +50,54 @@ class TooFar(Refusal):
     sentence = ("您离大厅太远，暂不能远程取号。", "You are too far from the hall to take a number.")
 
 
+class PlaceRequired(Refusal):
+    """This hall gives numbers by phone only to phones that say where they are."""
+
+    status, code = 409, "place_required"
+    sentence = (
+        "该大厅远程取号须提供位置，请允许小程序获取定位。",
+        "This hall asks phones where they are: let the mini-program use your location.",
+    )
+
+
+class DailyCapReached(Refusal):
+    """She took as many numbers by phone on this day, of the line or the hall, as one may.
+
+    Those that she gave up or missed count too. At the hall she gets one all the same.
+    """
+
+    status, code = 409, "daily_cap_reached"
+    sentence = (
+        "今天手机取号次数已达上限，请到大厅现场取号。",
+        "You took as many numbers by phone today as one may: take one at the hall.",
+    )
+
+
+class NotAtHall(Refusal):
+    """Her phone says that she is not at the hall: she checks in when she is."""
+
+    status, code = 409, "not_at_hall"
+    sentence = ("您还没有到大厅，请到厅后再签到。", "You are not at the hall yet.")
+
+
+class PlaceUnsure(Refusal):
+    """Her phone does not know its place exactly enough to say that she is at the hall."""
+
+    status, code = 409, "place_unsure"
+    sentence = (
+        "定位不够准确，请走到室外再试，或在自助机、咨询台签到。",
+        "Your phone does not know its place exactly enough: step outside and try again,"
+        " or check in at the kiosk or help desk.",
+    )
+
+
+class AlreadyCheckedIn(Refusal):
+    """She has checked in at this hall."""
+
+    status, code = 409, "already_checked_in"
+    sentence = ("您已签到。", "You have checked in already.")
+
+
 class AlreadyInLine(Refusal):
     """One open ticket a person and item; `ticket_id` is that one, where you may see it."""
 

@@ -10,7 +10,6 @@ from models.database import rows
 from models.decisions import VIEW_OF_CITIZEN
 from models.tickets import Priority
 from scheduler.calendar import business_day
-from scheduler.places import Datum
 from server.answers import JSON, Answer
 from server.auth import CITIZEN, Principal, own_id
 from server.endpoint import endpoint
@@ -21,33 +20,27 @@ from server.errors import (
     WrongStateRefusal,
     wants_english,
 )
-from server.halls.listing import wgs84
 from server.idempotency import once
 from server.live.current import current, current_ticket
 from server.live.state import TicketView
 from server.services import services
 from server.tickets import joining, leaving
 from server.tickets.ordering import Order, order_of
+from server.tickets.place_given import PlaceGiven
 from server.tickets.refusals import (
     AlreadyInLine,
     ClaimNotTrue,
+    DailyCapReached,
     HallClosed,
     LineClosed,
     LineFull,
     NotOffered,
+    PlaceRequired,
     ProxyNotActive,
     TooFar,
 )
 
 bp = Blueprint("tickets", url_prefix="/api/v1")
-
-
-class PlaceGiven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the phone is, in degrees."""
-
-    lat: Annotated[float, msgspec.Meta(ge=-90, le=90)]
-    lng: Annotated[float, msgspec.Meta(ge=-180, le=180)]
-    datum: Datum = "gcj02"
 
 
 class TakeNumber(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,6 +88,8 @@ class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         LineClosed,
         LineFull,
         TooFar,
+        PlaceRequired,
+        DailyCapReached,
         AlreadyInLine,
         LevelTooLow,
         NotOffered,
@@ -110,16 +105,16 @@ async def take_ticket(request: Request, who: Principal, body: TakeNumber) -> Tic
     see, follow and cancel it. What the item asks of identity is asked of me.
     """
     room = services(request)
-    at = body.place
-    place = wgs84(at.lat, at.lng, at.datum, at="/place") if at else None
+    fix = body.place.fix() if body.place else None
     return await joining.take_number(
-        joining.Wish(body.hall, body.item, place, body.proxy, body.priority_claim),
+        joining.Wish(body.hall, body.item, fix, body.proxy, body.priority_claim),
         who,
         once(request, who.id),
         sealer=room.sealer,
         now=room.clock.now(),
         directory=room.directory,
         feed=room.feed,
+        capped=room.settings.rate_limits,
     )
 
 

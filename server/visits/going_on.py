@@ -192,7 +192,9 @@ async def _give_number(
     ended: UUID | None,
 ) -> list[Change]:
     """A number of the line, whatever its limit: she has waited in it since she signed in."""
-    issued = await issuing.issue(_new_ticket(visit, stop, line, doing), tx=tx)
+    was_served = ended is not None or _ended_as(visit) is VisitState.FINISHED
+    here = _is_here(doing.hall, visit, was_served=was_served)
+    issued = await issuing.issue(_new_ticket(visit, stop, line, doing, here), tx=tx)
     assert issued is not None, "the line is open and she has no number, and both are held"
     hall, last, version, touched = doing.hall, visit.last, issued.version, []
     if last is not None and last.ticket_id is not None:
@@ -216,7 +218,16 @@ async def _give_number(
     return [Change(hall.code, issued.id, version), *changed]
 
 
-def _new_ticket(visit: HeldVisit, stop: HeldStop, line: StopFacts, doing: Doing) -> NewTicket:
+def _is_here(hall: HallEntry, visit: HeldVisit, *, was_served: bool) -> bool | None:
+    """Whether she is at the hall: so she is once she was served there."""
+    if was_served and hall.id == visit.hall_id:
+        return True
+    return False if hall.rules.check_in_required else None
+
+
+def _new_ticket(
+    visit: HeldVisit, stop: HeldStop, line: StopFacts, doing: Doing, here: bool | None
+) -> NewTicket:
     by = _By(visit.acting_id, visit.proxy_id, visit.on_behalf_of) if visit.acting_id else None
     return NewTicket(
         hall_id=doing.hall.id,
@@ -234,4 +245,5 @@ def _new_ticket(visit: HeldVisit, stop: HeldStop, line: StopFacts, doing: Doing)
         person_key=visit.person_key,
         visit_id=visit.id,
         rank_time=visit.rank_time,
+        here=here,
     )

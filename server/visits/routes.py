@@ -20,20 +20,22 @@ from server.errors import (
     NotFound,
     WrongStateRefusal,
 )
-from server.halls.listing import wgs84
 from server.idempotency import once
 from server.services import services
+from server.tickets.place_given import PlaceGiven
 from server.tickets.refusals import (
     AlreadyInLine,
     ClaimNotTrue,
+    DailyCapReached,
     HallClosed,
     LineClosed,
     LineFull,
     NotOffered,
+    PlaceRequired,
     ProxyNotActive,
     TooFar,
 )
-from server.tickets.routes import PageQuery, PlaceGiven
+from server.tickets.routes import PageQuery
 from server.visits import changing, signing_in
 from server.visits.refusals import NotInVisit
 from server.visits.views import (
@@ -94,6 +96,8 @@ class Skip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         TooFar,
         AlreadyInLine,
         LevelTooLow,
+        PlaceRequired,
+        DailyCapReached,
         NotOffered,
         ProxyNotActive,
         ClaimNotTrue,
@@ -112,11 +116,10 @@ async def begin_visit(request: Request, who: Principal, body: SignIn) -> VisitVi
     items = body.items or []
     if twice := [nth for nth, item in enumerate(items) if item in items[:nth]]:
         raise InvalidRequest(errors=[FieldFault(f"/items/{nth}", _TWICE) for nth in twice])
-    room, at = services(request), body.place
-    place = wgs84(at.lat, at.lng, at.datum, at="/place") if at else None
+    room, fix = services(request), body.place.fix() if body.place else None
     return await signing_in.sign_in(
         signing_in.Wish(
-            body.hall, body.bundle, items, body.form or {}, place, body.proxy, body.priority_claim
+            body.hall, body.bundle, items, body.form or {}, fix, body.proxy, body.priority_claim
         ),
         who,
         once(request, who.id),
@@ -124,6 +127,7 @@ async def begin_visit(request: Request, who: Principal, body: SignIn) -> VisitVi
         now=room.clock.now(),
         directory=room.directory,
         feed=room.feed,
+        capped=room.settings.rate_limits,
     )
 
 

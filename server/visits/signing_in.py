@@ -17,7 +17,6 @@ from models.sealing import Sealer
 from models.tickets import Actor, Priority
 from models.visiting import NewVisit, StopFacts
 from scheduler.calendar import business_day
-from scheduler.places import Place
 from server.auth import Principal
 from server.errors import FieldFault, InvalidRequest, LevelTooLow, NotSignedIn
 from server.halls.directory import Directory, HallEntry, ItemEntry
@@ -26,6 +25,7 @@ from server.live.feed import Feed
 from server.live.memory import Change, Memory
 from server.live.state import TicketView
 from server.tickets import joining
+from server.tickets.by_phone import Fix, counted_anew
 from server.tickets.refusals import AlreadyInLine, LineClosed, LineFull, NotOffered
 from server.visits.forms import read_form
 from server.visits.going_on import ordered, ready
@@ -42,7 +42,7 @@ class Wish:
     bundle: str | None
     items: Sequence[str]
     form: Mapping[str, str] = field(repr=False)
-    place: Place | None
+    fix: Fix | None
     proxy: UUID | None = None
     claim: Priority | None = None
 
@@ -67,6 +67,7 @@ class _Coming:
     who: Principal
     now: datetime
     memory: Memory
+    capped: bool
 
     @property
     def level_required(self) -> int:
@@ -83,6 +84,7 @@ async def sign_in(
     now: datetime,
     directory: Directory,
     feed: Feed,
+    capped: bool = True,
 ) -> VisitView:
     """Begin a visit at a hall, for the citizen or whom she acts for.
 
@@ -90,7 +92,7 @@ async def sign_in(
     Raises NotFound, InvalidRequest for the form, and every refusal of taking a number; after one,
     nothing has changed.
     """
-    coming = _read(wish, who, now, directory, feed.memory)
+    coming = replace(_read(wish, who, now, directory, feed.memory), capped=capped)
     try:
         view, ticket = await _begun(coming, once, sealer, directory)
     except (asyncpg.ForeignKeyViolationError, LevelTooLow):
@@ -126,16 +128,19 @@ def _read(
         form = read_form(bundle.form, wish.form, today=business_day(now))
     if any(item.code not in hall.offers for item in items):
         raise NotOffered
-    return _Coming(wish, hall, items, after, form, who, now, memory)
+    return _Coming(wish, hall, items, after, form, who, now, memory, capped=True)
 
 
 async def _begun(
     coming: _Coming, once: Once, sealer: Sealer, directory: Directory
 ) -> tuple[VisitView, TicketView]:
-    try:
+    async def begin() -> tuple[VisitView, TicketView]:
         async with transaction() as tx:
             await once.claim(tx)
             return await _begin(tx, coming, once, sealer, directory)
+
+    try:
+        return await counted_anew(begin)
     except asyncpg.UniqueViolationError as taken:
         # At another hall at the same moment: each look found nothing, the key sees both.
         if taken.constraint_name in {"ticket_open_once", "ticket_open_once_for"}:
@@ -170,7 +175,7 @@ async def _begin(
         joining.Wish(
             coming.hall.code,
             directory.item_by_id(first.item_id).code,
-            coming.wish.place,
+            coming.wish.fix,
             coming.wish.proxy,
             coming.wish.claim,
         ),
@@ -182,6 +187,7 @@ async def _begin(
         now=coming.now,
         directory=directory,
         memory=coming.memory,
+        capped=coming.capped,
     )
     await visit_steps.take_turn(tx, new.id, stop_ids[first.item_id], ticket.id)
     await visit_steps.count_from(tx, new.id, ticket.id)

@@ -152,7 +152,7 @@ async def test_the_order_says_who_is_ahead_and_why_and_not_who_she_is(api: Api, 
         (earlier["number"], "earlier"),
         (back["number"], "returned"),
     ]
-    assert [set(one) for one in reply["ahead"]] == [{"number", "reason", "since"}] * 3
+    assert [set(one) for one in reply["ahead"]] == [{"number", "reason", "since", "away"}] * 3
     assert (reply["total"], reply["since"][:16]) == (3, "2026-11-23T09:36")
     moments = [one["since"] for one in reply["ahead"]]
     assert moments == sorted(moments)
