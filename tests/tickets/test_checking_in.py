@@ -230,7 +230,7 @@ async def test_the_first_to_call_is_found_at_once_behind_two_thousand_who_have_n
         """
     )
     assert "ticket_waiting" in plan[0]
-    assert "Rows Removed" not in plan[0]
+    assert "Rows Removed by Filter" not in plan[0]
     clerk = await api.clerk(hall)
     [counter, *_] = await open_counters(clerk, hall, "E")
     assert (await done(clerk, hall, counter, "call-next"))["id"] == mine["id"]
