@@ -43,6 +43,8 @@ class Item(Model):
     level_required = fields.SmallIntField()
     bookable = fields.BooleanField()
     minutes = fields.SmallIntField()
+    # Whose residents a hall takes for it: `scheduler.residence`.
+    residents_of = fields.CharField(max_length=16, db_default="anywhere")
 
     class Meta:
         table = "item"

@@ -19,7 +19,8 @@ from models.sealing import Sealer
 NAME: Final = "citizen.name"
 ID_NUMBER: Final = "citizen.id_number"
 PHONE: Final = "citizen.phone"
-KNOWN_COLUMNS: Final = "citizen.id, citizen.level, name, id_type, id_number, phone"
+RESIDENCE: Final = "citizen.residence"
+KNOWN_COLUMNS: Final = "citizen.id, citizen.level, name, id_type, id_number, phone, residence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ SEALED_COLUMNS: Final = (
     SealedColumn("citizen", "name"),
     SealedColumn("citizen", "id_number"),
     SealedColumn("citizen", "phone"),
+    SealedColumn("citizen", "residence"),
     SealedColumn("proxy", "name"),
     SealedColumn("proxy", "id_number"),
     SealedColumn("visit", "form"),
@@ -59,6 +61,8 @@ class Known:
     id_number: str | None = field(repr=False)
     phone: str | None = field(repr=False)
     level: int
+    # The code of a town's or village's hall, as she said it.
+    residence: str | None = field(default=None, repr=False)
 
 
 async def known(tx: Transaction | None, sealer: Sealer, citizen_id: UUID) -> Known:
@@ -90,6 +94,7 @@ def read_known(sealer: Sealer, row: Mapping[str, Any]) -> Known:
         id_number=opened("id_number", ID_NUMBER),
         phone=opened("phone", PHONE),
         level=row["level"],
+        residence=opened("residence", RESIDENCE),
     )
 
 
@@ -145,6 +150,23 @@ async def remember_phone(
         sealer.seal(phone, field=PHONE, owner=citizen_id),
         sealer.blind_index("phone", phone),
         at,
+    )
+    if done is None:
+        raise NoSuchCitizen
+
+
+async def remember_residence(
+    tx: Transaction, sealer: Sealer, citizen_id: UUID, *, town: str | None, at: datetime
+) -> None:
+    """Write down where a citizen says that she lives, by the code of its hall; None forgets it.
+
+    Raises NoSuchCitizen.
+    """
+    done = await tx.row(
+        "UPDATE citizen SET residence = $2, residence_at = $3 WHERE id = $1 RETURNING id",
+        citizen_id,
+        sealer.seal(town, field=RESIDENCE, owner=citizen_id) if town is not None else None,
+        at if town is not None else None,
     )
     if done is None:
         raise NoSuchCitizen

@@ -23,6 +23,9 @@ class Citizen(Model):
     # Not unique: a number that changed hands does not make two people one.
     phone_index = fields.CharField(max_length=64, null=True)
     phone_verified_at = fields.DatetimeField(null=True)
+    # The code of the town or village where she says that she lives, sealed, and since when.
+    residence = fields.BinaryField(null=True)
+    residence_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "citizen"

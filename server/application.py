@@ -34,6 +34,7 @@ from server.halls import routes as halls
 from server.halls.directory import LOOK_EVERY_S, Directory, newer_directory, read_directory
 from server.halls.listing import HallLists
 from server.identity import proxy_routes as proxies
+from server.identity import residence
 from server.identity import routes as identity
 from server.incoming import Incoming
 from server.kiosks import routes as kiosks
@@ -83,6 +84,7 @@ ISSUER = "yiting"
 BLUEPRINTS = (
     sessions.bp,
     identity.bp,
+    residence.bp,
     proxies.bp,
     devices.bp,
     staff.bp,

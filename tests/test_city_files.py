@@ -291,6 +291,14 @@ BROKEN: dict[str, tuple[str, str, str, Edit]] = {
     "a rule twice": ("rules.csv", "*,grace_min,9", "rule", add("*,grace_min,9")),
     "a credit of five hours": ("rules.csv", "dg-01,", "value", add("dg-01,most_credit_min,300")),
     "a negative penalty": ("rules.csv", "dg-01,", "value", add("dg-01,penalty_min,-1")),
+    "a fence of ten metres": ("rules.csv", "dg-01,", "value", add("dg-01,geofence_m,10")),
+    "half a check-in": ("rules.csv", "dg-01,", "value", add("dg-01,check_in_required,2")),
+    "residents of a street": (
+        "items.csv",
+        "minimum-living-allowance,",
+        "residents_of",
+        replace(",town\n", ",street\n"),
+    ),
     "too many recalls": ("rules.csv", "dg-01,", "value", add("dg-01,most_recalls,11")),
     "a bundle twice": ("bundles.csv", "newborn,再", "code", add("newborn,再,Again,说明,Guide")),
     "a bundle of one item": (

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from scheduler.residence import LEVELS
 from server.admin.city_hours import (
     OpeningFile,
     Openings,
@@ -16,7 +17,6 @@ from server.admin.city_hours import (
 from server.admin.city_rules import HallRules, rules_of
 from server.admin.city_tables import Row, Shape, Table
 
-LEVELS = ("city", "town", "village")  # from the top down
 DATUMS = ("wgs84", "gcj02", "bd09")
 HALL_CODE = Shape(
     re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*"), "小写字母、数字和短横，如 dg-01", "like dg-01"

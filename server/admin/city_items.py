@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from server.admin.city_halls import LEVELS, LINE_CODE, Lines
+from scheduler.residence import ANYWHERE, LEVELS, LIMITS
+from server.admin.city_halls import LINE_CODE, Lines
 from server.admin.city_tables import Row, Shape, Table
 
 KINDS = ("original", "copy", "form", "photo", "electronic")
@@ -99,6 +100,7 @@ class ItemFile:
     guide: str
     guide_en: str
     aliases: tuple[str, ...]
+    residents_of: str
     materials: tuple[MaterialFile, ...]
 
 
@@ -197,6 +199,7 @@ def read_items(tables: Mapping[str, Table], lines: Lines | None) -> tuple[ItemFi
                 guide=row.text("guide", 2000),
                 guide_en=row.text("guide_en", 4000),
                 aliases=_aliases(row),
+                residents_of=_residents_of(row),
                 materials=tuple(materials.get(code, ())),
             )
         )
@@ -229,6 +232,13 @@ def _audience(row: Row) -> tuple[str, ...]:
     if "anyone" in words and len(words) > 1:
         row.wrong("audience", "anyone 应单独填写", "anyone must stand alone")
     return words
+
+
+def _residents_of(row: Row) -> str:
+    """Whose residents a hall takes for the item; an empty cell means everybody."""
+    if row.plain("residents_of", may_be_empty=True) is None:
+        return ANYWHERE
+    return row.one_of("residents_of", LIMITS)
 
 
 def _aliases(row: Row) -> tuple[str, ...]:

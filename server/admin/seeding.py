@@ -194,6 +194,7 @@ async def _item(tx: Transaction, item: ItemFile, department_id: UUID, theme_name
             "fee_fen": item.fee_fen,
             "level_required": item.level_required,
             "bookable": item.bookable,
+            "residents_of": item.residents_of,
             "minutes": item.minutes,
         },
     )

@@ -96,7 +96,8 @@ async def items_by_line(bench: Bench, halls: list[str]) -> dict[str, list[str]]:
         if not page.get("next_cursor"):
             break
         cursor = f"&cursor={page['next_cursor']}"
-    codes = [item["code"] for item in found if item["level_required"] == 0]
+    free = [item for item in found if item["residents_of"] == "anywhere"]
+    codes = [item["code"] for item in free if item["level_required"] == 0]
     offered = set(codes)
     for hall in halls:
         detail = await send(bench.api, request("GET", f"/api/v1/halls/{hall}"))

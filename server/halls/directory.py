@@ -17,6 +17,7 @@ from models.database import Transaction, rows, transaction
 from scheduler.calendar import Opening, SpecialDay, Timetable
 from scheduler.discipline import Rules
 from scheduler.places import HallMap, Place
+from scheduler.residence import takes
 from server.errors import NotFound
 
 log = structlog.get_logger()
@@ -91,6 +92,7 @@ class ItemEntry:
     level_required: int
     bookable: bool
     minutes: int
+    residents_of: str
     materials: tuple[MaterialEntry, ...]
     # What people call it: found by, never shown.
     aliases: tuple[str, ...] = ()
@@ -180,6 +182,12 @@ class Directory:
     def hall_of(self, hall_id: UUID) -> HallEntry:
         """The hall of a row, which is one of these: halls are never deleted."""
         return next(hall for hall in self.halls.values() if hall.id == hall_id)
+
+    def takes(self, hall: HallEntry, item: "ItemEntry", home: str) -> bool:
+        """Whether a hall takes residents of a place, named by its hall's code, for an item."""
+        above = [self.halls[code] for code in hall.above if code in self.halls]
+        above_home = self.halls[home].above if home in self.halls else ()
+        return takes(hall, above, item.residents_of, home=home, above_home=above_home)
 
     def item(self, code: str) -> ItemEntry:
         """The item of that code. Raises NotFound."""

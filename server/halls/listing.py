@@ -22,6 +22,11 @@ _UNKNOWN = b'null,"travel_s":null}'
 _MOST_ANSWERS = 500
 _NEEDS_PLACE = ("需要同时给出 lat 和 lng。", "needs lat and lng")
 _TOGETHER = ("lat 和 lng 应同时给出。", "lat and lng go together")
+_NEEDS_ITEM = ("需要同时给出 item。", "needs item")
+_NO_TOWN = (
+    "应为镇街或村居大厅的代码，如 dg-24。",
+    "must be the code of a town's or village's hall, like dg-24",
+)
 _NO_PLACE = ("不是地球上的位置。", "is no place on Earth")
 Stamp = tuple[int, datetime]
 
@@ -63,6 +68,7 @@ class HallLists:
         return answer
 
     def _make(self, query: NearQuery) -> bytes:
+        _check_home(self._directory, query)
         where = place_of(query)
         if where is None:
             order = self._wanted(query, self._in_code_order())
@@ -90,8 +96,10 @@ class HallLists:
     def _wanted(self, query: NearQuery, order: list[int]) -> list[int]:
         """The halls of an order that the query asks for. Raises NotFound for an unknown item."""
         if query.item is not None:
-            self._directory.item(query.item)
+            item = self._directory.item(query.item)
             order = [at for at in order if query.item in self._halls[at].offers]
+            if home := query.resident_of:
+                order = [at for at in order if self._directory.takes(self._halls[at], item, home)]
         if query.open_now:
             order = [at for at in order if self._open[at]]
         return order[: query.limit]
@@ -143,6 +151,22 @@ def _pattern(many: int) -> bytes:
 
 def _joined(as_of: datetime, halls: list[bytes]) -> bytes:
     return b'{"as_of":%b,"data":[%b]}' % (encode(as_of), b",".join(halls))
+
+
+def check_home(directory: Directory, town: str, *, at: str) -> None:
+    """Raise InvalidRequest, pointing to where it stands, unless somebody can live there."""
+    home = directory.halls.get(town)
+    if home is None or home.level == "city":
+        raise InvalidRequest(errors=[FieldFault(at, _NO_TOWN)])
+
+
+def _check_home(directory: Directory, query: NearQuery) -> None:
+    """Raise InvalidRequest for a home without an item, or where nobody can live."""
+    if query.resident_of is None:
+        return
+    check_home(directory, query.resident_of, at="/resident_of")
+    if query.item is None:
+        raise InvalidRequest(errors=[FieldFault("/resident_of", _NEEDS_ITEM)])
 
 
 def place_of(query: NearQuery) -> Place | None:

@@ -7,6 +7,7 @@ import msgspec
 
 from scheduler.places import Datum
 from scheduler.ranking import Travel
+from scheduler.residence import ResidentsOf
 from server.live.state import LiveLine, Wait
 
 
@@ -107,12 +108,17 @@ class LinesView(msgspec.Struct, frozen=True):
 
 
 class NearQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How to rank the halls. Without `lat` and `lng` the order is that of the codes."""
+    """How to rank the halls. Without `lat` and `lng` the order is that of the codes.
+
+    With `resident_of`, the code of a town's or village's hall, only halls that take its residents
+    for the `item`.
+    """
 
     lat: Annotated[float, msgspec.Meta(ge=-90, le=90, examples=[22.81899])] | None = None
     lng: Annotated[float, msgspec.Meta(ge=-180, le=180, examples=[113.67306])] | None = None
     datum: Datum = "gcj02"
     item: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    resident_of: Annotated[str, msgspec.Meta(min_length=1, max_length=16)] | None = None
     rank: Literal["nearest"] = "nearest"
     within_m: Annotated[int, msgspec.Meta(ge=1, le=5_000_000)] | None = None
     open_now: bool = False
@@ -139,7 +145,10 @@ class MaterialView(msgspec.Struct, frozen=True):
 
 
 class ItemSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """An item in the catalogue's list."""
+    """An item in the catalogue's list.
+
+    `residents_of`: a hall takes everybody (`anywhere`), or residents of its city, town or village.
+    """
 
     code: str
     official_code: str
@@ -154,6 +163,7 @@ class ItemSummary(msgspec.Struct, frozen=True, kw_only=True):
     level_required: int
     bookable: bool
     minutes: int
+    residents_of: ResidentsOf
 
 
 class ItemDetail(ItemSummary, frozen=True, kw_only=True):

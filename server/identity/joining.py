@@ -17,7 +17,7 @@ from models.audit import Detail, Entry, record
 from models.database import Transaction
 from models.identifiers import IdDocument
 from models.joined import held
-from models.knowing import known, remember_name_and_id, remember_phone
+from models.knowing import known, remember_name_and_id, remember_phone, remember_residence
 from models.proving import door_of, raise_level
 from models.proxies import person_key
 from models.sealing import Sealer
@@ -200,6 +200,7 @@ async def _join(tx: Transaction, sealer: Sealer, me: UUID, *, into: UUID, level:
         into,
     )
     await _move_phone(tx, sealer, me, into, level)
+    await _move_residence(tx, sealer, me, into)
     await proxies.move_to(tx, me, into)
     await sso_people.move_to(tx, me, into)
     await following.move_to(tx, me, into)
@@ -228,6 +229,21 @@ async def _move_phone(tx: Transaction, sealer: Sealer, me: UUID, into: UUID, lev
     )
     if last is not None and (phone := (await known(tx, sealer, me)).phone):
         await remember_phone(tx, sealer, into, phone=phone, at=last["at"])
+
+
+async def _move_residence(tx: Transaction, sealer: Sealer, me: UUID, into: UUID) -> None:
+    """Keep where she said last that she lives; it is sealed anew for whose it is now."""
+    last = await tx.row(
+        """
+        SELECT me.residence_at AS at FROM citizen me, citizen first
+        WHERE me.id = $1 AND first.id = $2
+          AND me.residence_at > coalesce(first.residence_at, '-infinity')
+        """,
+        me,
+        into,
+    )
+    if last is not None and (town := (await known(tx, sealer, me)).residence):
+        await remember_residence(tx, sealer, into, town=town, at=last["at"])
 
 
 async def _give_up_doubles(

@@ -82,6 +82,7 @@ async def _erase(tx: Transaction, me: UUID, now: datetime) -> Left:
         """
         UPDATE citizen SET name = NULL, id_type = NULL, id_number = NULL, id_index = NULL,
             real_name_at = NULL, phone = NULL, phone_index = NULL, phone_verified_at = NULL,
+            residence = NULL, residence_at = NULL,
             level = 0
         WHERE id = $1
         """,

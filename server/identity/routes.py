@@ -34,6 +34,7 @@ EXPORTED = {
     "id_type": "resident_id",
     "id_number": "441900199003070016",
     "phone": "13812345678",
+    "residence": "dg-24",
     "assurance_level": 2,
     "channels": [{"platform": "wechat", "subject": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"}],
     "sign_ins": [{"channel": "wechat", "started_at": "2026-11-23T09:30:00+08:00"}],

@@ -61,6 +61,7 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
         "id_type": me.id_type,
         "id_number": me.id_number,
         "phone": me.phone,
+        "residence": me.residence,
         "assurance_level": me.level,
         **kept,
         "visits": visits,

@@ -32,6 +32,7 @@ bp = Blueprint("sessions", url_prefix="/api/v1")
 class CitizenView(msgspec.Struct, frozen=True):
     """Me. Name, id number and phone are masked; null until they are known.
 
+    `residence` is the code of the hall of the town or village where I said that I live.
     `assurance_level` is what counts for this sign-in: what its own channel has proven.
     """
 
@@ -41,6 +42,7 @@ class CitizenView(msgspec.Struct, frozen=True):
     phone: str | None
     assurance_level: int
     channels: list[str]
+    residence: str | None = None
 
 
 class TokenPair(msgspec.Struct, frozen=True):
@@ -245,6 +247,7 @@ async def citizen_view(who: Principal, sealer: Sealer) -> CitizenView:
         phone=mask_phone(her.phone) if her.phone else None,
         assurance_level=row["counts"],
         channels=list(row["channels"]),
+        residence=her.residence,
     )
 
 

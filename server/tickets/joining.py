@@ -39,6 +39,7 @@ from server.tickets.refusals import (
     NotOffered,
     ProxyNotActive,
 )
+from server.tickets.residents import check_residence
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ async def take_number(
     """
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
     most = by_phone.caps(hall) if capped else ByPhone(None, None)
-    visit = _Visit(hall, item, line_for(hall, item), wish, who, now, feed.memory, most)
+    line, memory = line_for(hall, item), feed.memory
+    visit = _Visit(hall, item, line, wish, who, now, memory, most, directory)
     try:
         view = await _taken(visit, once, sealer)
     except (asyncpg.ForeignKeyViolationError, LevelTooLow):
@@ -98,6 +100,7 @@ class _Visit:
     now: datetime
     memory: Memory
     most: ByPhone
+    directory: Directory
     acting: Acting | None = None
     # The visit whose first stop it is; its items together ask for this level.
     part_of: UUID | None = None
@@ -115,7 +118,7 @@ async def _taken(visit: _Visit, once: Once, sealer: Sealer) -> TicketView:
             return await _issue_for(visit, visit.wish.proxy, once, sealer)
         if once.has_key or visit.wish.claim is not None:
             return await _issue_once(visit, once, sealer)
-        return await _issue(visit)
+        return await _issue(visit, sealer)
 
     try:
         return await counted_anew(take)
@@ -128,9 +131,10 @@ async def _taken(visit: _Visit, once: Once, sealer: Sealer) -> TicketView:
         raise
 
 
-async def _issue(visit: _Visit) -> TicketView:
+async def _issue(visit: _Visit, sealer: Sealer) -> TicketView:
     """Issue the ticket in one statement, which refuses by writing nothing."""
     _check(visit)
+    await _check_residence(None, visit, sealer)
     issued = await issuing.issue(_new_ticket(visit))
     if issued is None:
         async with transaction() as tx:
@@ -208,12 +212,14 @@ async def take_first(
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
     line = line_for(hall, item)
     most = by_phone.caps(hall) if capped else ByPhone(None, None)
-    visit = _Visit(hall, item, line, wish, who, now, memory, most, acting, part_of, level_required)
+    first = _Visit(hall, item, line, wish, who, now, memory, most, directory, acting)
+    visit = replace(first, part_of=part_of, level_required=level_required)
     _check(visit)
     return await _give(tx, visit, sealer)
 
 
 async def _give(tx: Transaction, visit: _Visit, sealer: Sealer) -> TicketView:
+    await _check_residence(tx, visit, sealer)
     claim, is_proven = visit.wish.claim, False
     if claim is not None:
         is_proven = await priorities.proven(
@@ -325,6 +331,13 @@ def _check(visit: _Visit) -> None:
     check_open(visit.hall, visit.now)
     check_left(visit.hall, visit.line.code, visit.memory, visit.now)
     by_phone.check_place(visit.hall, visit.wish.fix)
+
+
+async def _check_residence(tx: Transaction | None, visit: _Visit, sealer: Sealer) -> None:
+    her = visit.citizen_id
+    await check_residence(
+        tx, sealer, her, hall=visit.hall, item=visit.item, directory=visit.directory
+    )
 
 
 def decide(facts: LineFacts, level_required: int) -> None:

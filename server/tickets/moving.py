@@ -13,6 +13,7 @@ from models.database import Transaction
 from models.decisions import Own
 from models.history import Happened
 from models.proving import counting
+from models.sealing import Sealer
 from models.standing import Held
 from models.tickets import Actor, Move, WrongState, after
 from scheduler.discipline import behind
@@ -28,6 +29,7 @@ from server.tickets import by_phone
 from server.tickets.arriving import arrive, check_day, checked_in
 from server.tickets.by_phone import Fix
 from server.tickets.refusals import AlreadyThere, NobodyBehind
+from server.tickets.residents import check_residence
 from server.visits.going_on import check_offered
 
 # What is done for somebody else is in the audit log.
@@ -44,6 +46,7 @@ async def move(
     who: Principal,
     *,
     fix: Fix | None,
+    sealer: Sealer,
     now: datetime,
     directory: Directory,
     feed: Feed,
@@ -68,6 +71,10 @@ async def move(
             tx, held, Move.MOVE, target, left=left, memory=feed.memory, now=now
         )
         await _check_level(tx, who, target)
+        item = directory.item_by_id(held.item_id)
+        await check_residence(
+            tx, sealer, held.citizen_id, hall=target, item=item, directory=directory
+        )
         return replace(came, here=by_phone.is_here(target, fix))
 
     row = await _decide(ticket_id, mine, who, come, halls=(left, target))

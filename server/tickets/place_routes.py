@@ -24,8 +24,10 @@ from server.tickets.refusals import (
     NoPriorityClaim,
     NotAtHall,
     NotOffered,
+    NotResident,
     PlaceRequired,
     PlaceUnsure,
+    ResidenceNeeded,
     TooFar,
 )
 
@@ -73,6 +75,8 @@ class LetPass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         TooFar,
         PlaceRequired,
         LevelTooLow,
+        ResidenceNeeded,
+        NotResident,
     ],
     example={"hall": "dg-23", "number": "A007", "ahead": 2},
 )
@@ -84,6 +88,7 @@ async def move_ticket(request: Request, who: Principal, ticket: str, body: MoveT
         body.hall,
         who,
         fix=body.place.fix() if body.place else None,
+        sealer=room.sealer,
         now=room.clock.now(),
         directory=room.directory,
         feed=room.feed,

@@ -98,6 +98,23 @@ class AlreadyCheckedIn(Refusal):
     sentence = ("您已签到。", "You have checked in already.")
 
 
+class ResidenceNeeded(Refusal):
+    """The item is for residents only, and she has not said where she lives: `PUT /me/residence`."""
+
+    status, code = 409, "residence_needed"
+    sentence = (
+        "该事项按居住地办理，请先申报您居住的镇街。",
+        "This item is for residents: say first in which town you live.",
+    )
+
+
+class NotResident(Refusal):
+    """The item is for residents of another place than hers; it says where she can go."""
+
+    status, code = 409, "not_resident"
+    sentence = ("该事项在此厅只受理本地居民。", "This hall takes only its residents for this item.")
+
+
 class AlreadyInLine(Refusal):
     """One open ticket a person and item; `ticket_id` is that one, where you may see it."""
 

@@ -35,8 +35,10 @@ from server.tickets.refusals import (
     LineClosed,
     LineFull,
     NotOffered,
+    NotResident,
     PlaceRequired,
     ProxyNotActive,
+    ResidenceNeeded,
     TooFar,
 )
 
@@ -93,6 +95,8 @@ class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         AlreadyInLine,
         LevelTooLow,
         NotOffered,
+        ResidenceNeeded,
+        NotResident,
         ProxyNotActive,
         ClaimNotTrue,
         IdempotencyKeyReused,

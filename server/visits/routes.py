@@ -31,8 +31,10 @@ from server.tickets.refusals import (
     LineClosed,
     LineFull,
     NotOffered,
+    NotResident,
     PlaceRequired,
     ProxyNotActive,
+    ResidenceNeeded,
     TooFar,
 )
 from server.tickets.routes import PageQuery
@@ -99,6 +101,8 @@ class Skip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         PlaceRequired,
         DailyCapReached,
         NotOffered,
+        ResidenceNeeded,
+        NotResident,
         ProxyNotActive,
         ClaimNotTrue,
         IdempotencyKeyReused,

@@ -27,6 +27,7 @@ from server.live.state import TicketView
 from server.tickets import joining
 from server.tickets.by_phone import Fix, counted_anew
 from server.tickets.refusals import AlreadyInLine, LineClosed, LineFull, NotOffered
+from server.tickets.residents import check_residence
 from server.visits.forms import read_form
 from server.visits.going_on import ordered, ready
 from server.visits.views import VisitView, seal_form, visit_detail, without_form
@@ -156,6 +157,10 @@ async def _begin(
         acting = await joining.acting_for(tx, sealer, coming.wish.proxy, who, coming.now)
         who = replace(who, id=acting.citizen_id)
     new = _new_visit(coming, acting, who, sealer)
+    for item in coming.items:
+        await check_residence(
+            tx, sealer, new.citizen_id, hall=coming.hall, item=item, directory=directory
+        )
     await decisions.lock(tx, coming.hall.id)
     lines = await visiting.lines_now(
         tx, coming.hall.id, [item.id for item in coming.items], new, asked_by=who.id

@@ -11,6 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from scheduler.places import (
+    ACCURACY_UNSAID_M,
+    ACCURACY_WORST_M,
     DATUMS,
     BadPlace,
     Datum,
@@ -21,6 +23,7 @@ from scheduler.places import (
     UnknownDatum,
     convert,
     geodesic_m,
+    presence,
     to_bd09,
     to_gcj02,
     to_wgs84,
@@ -214,3 +217,32 @@ def test_hall_distances_come_as_floats_in_the_order_of_the_halls() -> None:
 
 def test_a_city_without_halls_has_no_distances() -> None:
     assert HallMap([]).distances_m(23.0, 113.7) == []
+
+
+# --- within a fence
+
+distances = st.floats(0, 10_000)
+
+
+@given(distances, st.floats(0, ACCURACY_WORST_M), st.floats(20, 5_000), st.floats(-1, 1))
+def test_whoever_is_said_to_be_inside_is_wherever_in_her_circle_she_stands(
+    distance: float, accuracy: float, fence: float, where: float
+) -> None:
+    really = abs(distance + where * accuracy)
+    match presence(distance, accuracy, fence):
+        case "inside":
+            assert really <= fence * (1 + 1e-12)
+        case "outside":
+            assert really > fence * (1 - 1e-12)
+
+
+@given(distances, st.floats(20, 5_000))
+def test_a_phone_that_does_not_say_how_exact_it_is_counts_as_a_usual_one(
+    distance: float, fence: float
+) -> None:
+    assert presence(distance, None, fence) == presence(distance, ACCURACY_UNSAID_M, fence)
+
+
+@given(distances, st.floats(ACCURACY_WORST_M, 1e6, exclude_min=True), st.floats(20, 5_000))
+def test_a_place_from_masts_says_nothing(distance: float, accuracy: float, fence: float) -> None:
+    assert presence(distance, accuracy, fence) == "unsure"

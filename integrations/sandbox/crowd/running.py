@@ -122,8 +122,11 @@ async def _learn(city: City) -> dict[str, Hall]:
     more: str | None = ""
     while more is not None:
         page = await _read(city, f"/api/v1/items?limit=100{more}")
-        minutes |= {one["code"]: one["minutes"] for one in page["data"]}
-        easy |= {one["code"] for one in page["data"] if not one["level_required"]}
+        # Items that are for residents only are for those who said where they live.
+        for one in page["data"]:
+            minutes[one["code"]] = one["minutes"]
+            if not one["level_required"] and one.get("residents_of", "anywhere") == "anywhere":
+                easy.add(one["code"])
         more = f"&cursor={page['next_cursor']}" if page["next_cursor"] else None
     listed = await _read(city, "/api/v1/halls?limit=100")
     city.tempo.read(listed["as_of"])

@@ -1,0 +1,173 @@
+"""Items for residents: any hall that offers an item takes everybody, unless it is limited."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from models.database import rows
+from scheduler.residence import area, takes
+from tests.conftest import Api
+from tests.counters.halls import code_of
+from tests.identity.families import a_child_of, a_named_citizen
+from tests.identity.people import a_persona, real_name, through
+from tests.people import Person, an_id_number
+
+RELIEF = "minimum-living-allowance"
+LOAN = "student-loan"  # of residents of the city
+
+
+class Hall:
+    def __init__(self, code: str, level: str) -> None:
+        self.code, self.level = code, level
+
+
+CITY, TOWN, OTHER, VILLAGE = (
+    Hall("c", "city"),
+    Hall("t", "town"),
+    Hall("o", "town"),
+    Hall("v", "village"),
+)
+
+
+async def lives(who: Person, town: str | None) -> httpx.Response:
+    return await who.http.put("/api/v1/me/residence", json={"town": town}, headers=who.headers)
+
+
+@pytest.fixture
+async def lin(api: Api) -> Person:
+    return await api.citizen()
+
+
+@pytest.mark.parametrize(
+    ("hall", "above", "limit", "expected"),
+    [
+        (TOWN, [CITY], "city", "c"),
+        (TOWN, [CITY], "town", "t"),
+        (VILLAGE, [TOWN, CITY], "town", "t"),
+        (VILLAGE, [TOWN, CITY], "village", "v"),
+        (TOWN, [CITY], "village", "t"),
+        (CITY, [], "town", "c"),
+    ],
+)
+def test_a_hall_takes_the_residents_of_its_own_area(
+    hall: Hall, above: list[Hall], limit: str, expected: str
+) -> None:
+    assert area(hall, above, limit) == expected
+
+
+def test_who_lives_in_a_village_lives_in_its_town() -> None:
+    assert takes(TOWN, [CITY], "town", home="v", above_home=["t", "c"])
+    assert takes(VILLAGE, [TOWN, CITY], "town", home="t", above_home=["c"])
+    assert not takes(VILLAGE, [TOWN, CITY], "village", home="t", above_home=["c"])
+    assert not takes(OTHER, [CITY], "town", home="v", above_home=["t", "c"])
+    assert takes(OTHER, [CITY], "anywhere", home="nowhere", above_home=[])
+
+
+async def test_she_says_where_she_lives_and_it_is_kept_sealed(api: Api, lin: Person) -> None:
+    assert (await lin.get("/me")).json()["residence"] is None
+    reply = await lives(lin, "dg-24")
+    assert (reply.status_code, reply.json()["residence"]) == (200, "dg-24")
+    assert (await lin.get("/me")).json()["residence"] == "dg-24"
+    assert (await lin.get("/me/export")).json()["residence"] == "dg-24"
+    me = lin.session["citizen"]["id"]
+    [row] = await rows("SELECT residence FROM citizen WHERE id = $1", me)
+    assert b"dg-24" not in row["residence"]
+    [entry] = await rows(
+        "SELECT detail FROM audit_entry WHERE subject_id = $1 AND action = 'citizen.changed'", me
+    )
+    assert "dg-24" not in entry["detail"]
+    assert (await lives(lin, None)).json()["residence"] is None
+    await lives(lin, "dg-24")
+    assert (await lin.delete("/me")).status_code == 204
+    [row] = await rows("SELECT residence, residence_at FROM citizen WHERE id = $1", me)
+    assert tuple(row) == (None, None)
+
+
+@pytest.mark.parametrize("town", ["dg-00", "dg-99", "", 7, "x" * 17])
+async def test_nobody_lives_where_no_town_is(lin: Person, town: Any) -> None:
+    reply = await lives(lin, town)
+    assert code_of(reply) == (422, "invalid_request")
+    assert reply.json()["errors"][0]["pointer"] == "/town"
+
+
+async def test_an_item_for_residents_of_a_town_is_done_in_their_town(api: Api, lin: Person) -> None:
+    assert code_of(await lin.take("dg-24", RELIEF)) == (409, "residence_needed")
+    await lives(lin, "dg-24")
+    reply = await lin.take("dg-23", RELIEF)
+    assert code_of(reply) == (409, "not_resident")
+    assert "虎门" in reply.json()["detail"]
+    taken = await lin.take("dg-24", RELIEF)
+    assert taken.status_code == 201, taken.text
+    moved = await lin.post(f"/tickets/{taken.json()['id']}/move", {"hall": "dg-23"})
+    assert code_of(moved) == (409, "not_resident")
+    await lin.post(f"/tickets/{taken.json()['id']}/cancel")
+
+
+async def test_whoever_is_known_by_her_number_alone_shows_her_papers_at_the_counter(
+    api: Api,
+) -> None:
+    mother = await a_named_citizen(api)
+    child = await a_child_of(mother)
+    reply = await mother.take("dg-24", RELIEF, **{"for": child["id"]})
+    assert reply.status_code == 201, reply.text
+    await mother.post(f"/tickets/{reply.json()['id']}/cancel")
+
+
+async def test_an_item_for_the_citys_residents_is_done_anywhere_in_it(api: Api) -> None:
+    wang = await a_named_citizen(api)
+    hall = api.services.directory.hall("dg-23")
+    assert LOAN in hall.offers
+    assert code_of(await wang.take("dg-23", LOAN)) == (409, "residence_needed")
+    await lives(wang, "dg-24")
+    reply = await wang.take("dg-23", LOAN)
+    assert reply.status_code == 201, reply.text
+    await wang.post(f"/tickets/{reply.json()['id']}/cancel")
+
+
+async def test_a_visit_with_such_an_item_asks_for_it_too(api: Api, lin: Person) -> None:
+    items = [RELIEF, api.item("dg-24", "E")]
+    body = {"hall": "dg-24", "items": items}
+    assert code_of(await lin.post("/visits", body)) == (409, "residence_needed")
+
+
+async def test_the_catalogue_and_the_list_of_halls_say_whose_residents_are_taken(
+    api: Api,
+) -> None:
+    item = (await api.http.get(f"/api/v1/items/{RELIEF}")).json()
+    assert (item["residents_of"], len(item["halls"])) == ("town", 33)
+    plain = (await api.http.get(f"/api/v1/items/{api.item('dg-24', 'E')}")).json()
+    assert plain["residents_of"] == "anywhere"
+
+    async def halls(**query: str) -> list[str]:
+        reply = await api.http.get("/api/v1/halls", params={"limit": "100", **query})
+        return [hall["code"] for hall in reply.json()["data"]]
+
+    assert len(await halls(item=RELIEF)) == 33
+    assert await halls(item=RELIEF, resident_of="dg-24") == ["dg-24"]
+    assert len(await halls(item=LOAN, resident_of="dg-24")) == len(await halls(item=LOAN))
+    for query in ({"resident_of": "dg-24"}, {"item": RELIEF, "resident_of": "dg-00"}):
+        reply = await api.http.get("/api/v1/halls", params=query)
+        assert code_of(reply) == (422, "invalid_request")
+        assert reply.json()["errors"][0]["pointer"] == "/resident_of"
+
+
+async def test_of_two_accounts_that_become_one_the_last_word_counts(api: Api) -> None:
+    persona = await a_persona(api, an_id_number())
+    by_wechat, by_alipay = [await through(api, door, persona) for door in ("wechat", "alipay")]
+    await lives(by_wechat, "dg-01")
+    await lives(by_alipay, "dg-24")
+    for who in (by_wechat, by_alipay):
+        assert (await real_name(who, persona)).status_code == 200
+    for who in (by_wechat, by_alipay):
+        assert (await who.get("/me")).json()["residence"] == "dg-24"
+
+
+async def test_an_item_for_everybody_costs_no_look_at_who_lives_where(api: Api) -> None:
+    spent = []
+    for nth in range(4):
+        wish = (await api.citizen()).take("dg-24", api.item("dg-24", "E", nth=nth))
+        reply, statements = await api.statements(wish)
+        assert reply.status_code == 201
+        spent.append(statements)
+    assert min(spent) == 2
