@@ -179,10 +179,6 @@ class Directory:
         except KeyError:
             raise NotFound(("没有这个大厅。", "There is no such hall.")) from None
 
-    def hall_of(self, hall_id: UUID) -> HallEntry:
-        """The hall of a row, which is one of these: halls are never deleted."""
-        return next(hall for hall in self.halls.values() if hall.id == hall_id)
-
     def takes(self, hall: HallEntry, item: "ItemEntry", home: str) -> bool:
         """Whether a hall takes residents of a place, named by its hall's code, for an item."""
         above = [self.halls[code] for code in hall.above if code in self.halls]

@@ -59,7 +59,7 @@ async def move(
     """
     target = directory.hall(to)
     mine = await _own(ticket_id, who, None)
-    left = directory.hall_of(mine.hall_id)
+    left = directory.hall_by_id(mine.hall_id)
     if target.id == mine.hall_id:
         raise AlreadyThere
     by_phone.check_place(target, fix)
@@ -89,7 +89,7 @@ async def let_pass(
     Raises NotFound, NobodyBehind, or WrongState unless she waits.
     """
     mine = await _own(ticket_id, who, None)
-    hall = directory.hall_of(mine.hall_id)
+    hall = directory.hall_by_id(mine.hall_id)
 
     async def step_back(tx: Transaction, held: Held) -> Happened:
         state = after(held.now.state, Move.LET_PASS)
@@ -113,7 +113,7 @@ async def check_in(
     Raises NotFound, NotAtHall, PlaceUnsure, AlreadyCheckedIn, or WrongState unless she waits.
     """
     mine = await _own(ticket_id, who, None)
-    hall = directory.hall_of(mine.hall_id)
+    hall = directory.hall_by_id(mine.hall_id)
 
     async def come_in(_: Transaction, held: Held) -> Happened:
         event = checked_in(held, now)
