@@ -67,9 +67,7 @@ async def move(
     async def come(tx: Transaction, held: Held) -> Happened:
         if held.now.visit_id is not None:
             await check_offered(tx, held.now.visit_id, target)
-        came = await arrive(
-            tx, held, Move.MOVE, target, left=left, memory=feed.memory, now=now
-        )
+        came = await arrive(tx, held, Move.MOVE, target, left=left, memory=feed.memory, now=now)
         await _check_level(tx, who, target)
         item = directory.item_by_id(held.item_id)
         await check_residence(
