@@ -1,9 +1,9 @@
 // The wall board: shows each state of the hall as it comes, and never shows old news as new.
 
-import { BusinessClock, dateOf, momentOf, timeOf } from "/assets/clock.js";
+import { BusinessClock, dateOf, momentOf, shortTimeOf, timeOf } from "/assets/clock.js";
 import { both, make, say, showList } from "/assets/dom.js";
 import { BoardFeed } from "/assets/live.js";
-import { ago, counterNames, waitRange } from "/assets/words.js";
+import { ago, counterNames, lineNote } from "/assets/words.js";
 
 const FRESH_MS = 12_000;
 const CALLS_SHOWN = 6;
@@ -44,6 +44,7 @@ function show(next) {
   showCalls();
   showCounters();
   showLines();
+  showHours();
   tick();
 }
 
@@ -165,8 +166,7 @@ function showLines() {
     say(element.querySelector(".name .zh"), line.name);
     say(element.querySelector(".name .en"), line.name_en);
     say(element.querySelector(".count"), `${line.waiting}`);
-    const note = line.state === "open" ? waitRange(line.wait) : "暂停取号 no new numbers";
-    say(element.querySelector(".note"), note);
+    say(element.querySelector(".note"), lineNote(line));
   });
 }
 
@@ -248,11 +248,17 @@ function showHours() {
   const when = until ? momentOf(Date.parse(until), now) : null;
   const open = when ? [`服务中 · 至 ${when[0]}`, `Open until ${when[1]}`] : ["服务中", "Open"];
   const closed = when ? [`休息 · ${when[0]} 开放`, `Closed · opens ${when[1]}`] : ["休息", "Closed"];
-  byId("hours").replaceChildren(...both(hours.open ? open : closed));
+  const shut = board?.state === "break" ? breakUntil(board.resumes_at) : closed;
+  byId("hours").replaceChildren(...both(hours.open ? open : shut));
   byId("hours").dataset.open = hours.open;
-  const [zh, en] = hours.open ? ["暂无叫号", "No calls yet"] : closed;
+  const [zh, en] = hours.open ? ["暂无叫号", "No calls yet"] : shut;
   say(byId("no-calls-zh"), zh);
   say(byId("no-calls-en"), en);
+}
+
+function breakUntil(resumesAt) {
+  const time = shortTimeOf(Date.parse(resumesAt));
+  return [`午休 · ${time} 继续服务`, `Break · resumes at ${time}`];
 }
 
 async function ask(path) {

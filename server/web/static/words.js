@@ -1,5 +1,7 @@
 // How values are said, in Chinese and English.
 
+import { shortTimeOf } from "/assets/clock.js";
+
 /** A predicted wait as a range of whole minutes; nothing when it is not known. */
 export function waitRange(wait) {
   if (!wait) return "";
@@ -7,6 +9,22 @@ export function waitRange(wait) {
   const high = Math.max(1, Math.ceil(wait.p90_s / 60));
   const range = low >= high ? `${high}` : `${low}–${high}`;
   return `约 ${range} 分钟 min`;
+}
+
+const FEW_LEFT = 20;
+
+/** What is to be known of a line besides how many wait in it. */
+export function lineNote(line) {
+  if (line.state !== "open") {
+    const what = line.state === "stopped" ? "停办 Stopped" : "暂停取号 No new numbers";
+    return [what, line.reason, line.reason_en].filter(Boolean).join(" · ");
+  }
+  const left = line.left_today ?? Infinity;
+  if (left === 0) return "今日号已放完 No more numbers today";
+  if (left > FEW_LEFT) return waitRange(line.wait);
+  const few = `今日余 ${left} 号 left today`;
+  if (!line.stops_at) return few;
+  return `${few} · 约 ${shortTimeOf(Date.parse(line.stops_at))} 放完`;
 }
 
 /** A distance as people say it. */
