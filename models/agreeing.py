@@ -101,7 +101,8 @@ BROKEN: Final[Sequence[tuple[Kind, str]]] = (
                     ELSE c.code || ' is closed' END AS detail
         FROM ticket t LEFT JOIN counter c ON c.id = t.counter_id
         WHERE t.state IN ('called', 'serving')
-          AND (c.id IS NULL OR c.hall_id <> t.hall_id OR c.state = 'closed')
+          -- Who is being served when it closes is served to the end.
+          AND (c.id IS NULL OR c.hall_id <> t.hall_id OR c.state = 'closed' AND t.state = 'called')
           AND ($1::uuid IS NULL OR t.hall_id = $1) AND ($2::date IS NULL OR t.day = $2)
         """,
     ),

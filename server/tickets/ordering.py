@@ -39,10 +39,12 @@ _ORDER = """
                SELECT count(*) FROM ticket o WHERE o.line_id = mine.line_id
                AND o.state = 'waiting' AND o.away
                AND (o.rank_time, o.id) < (mine.rank_time, mine.id))
-           ELSE 0 END AS total_away
-    FROM mine JOIN hall ON hall.id = mine.hall_id
+           ELSE 0 END AS total_away,
+           line.help_after_min
+    FROM mine JOIN hall ON hall.id = mine.hall_id JOIN line ON line.id = mine.line_id
     UNION ALL
-    SELECT false, NULL, id, number, rank_time, issued_at, priority_at, returned_at, away, NULL, NULL
+    SELECT false, NULL, id, number, rank_time, issued_at, priority_at, returned_at, away, NULL,
+           NULL, NULL
     FROM ahead
     ORDER BY is_hers DESC, rank_time, id
 """
@@ -97,13 +99,16 @@ async def order_of(
         mine["total_away"],
         shown(me.rank_time),
         mine["away"],
-        rule_in_words(directory.hall(mine["hall"]).rules, english=english),
+        rule_in_words(directory.hall(mine["hall"]).rules, mine["help_after_min"], english=english),
     )
 
 
-def rule_in_words(rules: Rules, *, english: bool) -> str:
-    """A hall's rule as it is told to people."""
-    words = _order_in_words(rules, english=english)
+def rule_in_words(rules: Rules, help_after_min: int | None, *, english: bool) -> str:
+    """A hall's rule as it is told to people; `help_after_min` is her line's limit, if it has one.
+
+    After it counters that only help her line call from it as from their own.
+    """
+    words = _order_in_words(rules, help_after_min, english=english)
     if not rules.check_in_required:
         return words
     if english:
@@ -114,8 +119,9 @@ def rule_in_words(rules: Rules, *, english: bool) -> str:
     return words + "远程取号的，次序保留，到厅签到后才会叫号；签到前先叫后面的人。"
 
 
-def _order_in_words(rules: Rules, *, english: bool) -> str:
+def _order_in_words(rules: Rules, help_after_min: int | None, *, english: bool) -> str:
     most = int(rules.most_credit.total_seconds()) // 60
+    over = help_after_min is not None
     if english:
         return (
             "In each line everybody is called in the order of one moment: when she took her number,"
@@ -123,13 +129,19 @@ def _order_in_words(rules: Rules, *, english: bool) -> str:
             f" A confirmed priority counts as up to {most} minutes earlier. Whoever was missed and"
             f" comes back within {rules.grace_min} minutes counts from then and"
             f" {rules.penalty_min} minutes later. Nobody of your line who took her number more than"
-            f" {most} minutes after you is called before you."
+            f" {most} minutes after you is called before you. A counter calls from its own lines,"
+            " and from others that it helps when nobody waits in its own"
+            + (f" or somebody has waited longer than {help_after_min} minutes" * over)
+            + "."
         )
     return (
         "同一队列按一个时刻先后叫号：取号的时刻，联办的为首次取号的时刻。"
         f"经确认的优先，视同最多早到 {most} 分钟；"
         f"过号后 {rules.grace_min} 分钟内回来的，从回来时再加 {rules.penalty_min} 分钟算起。"
         f"同一队列中比您晚取号超过 {most} 分钟的人，不会排到您前面。"
+        "窗口先叫主办队列的人；主办队列没人等候时"
+        + (f"，或帮办队列有人等候超过 {help_after_min} 分钟时" * over)
+        + "，也叫帮办队列的人。"
     )
 
 

@@ -139,6 +139,17 @@ async def test_a_counter_opened_for_a_line_that_it_helps_serves_just_that(
     assert await called(clerk, hall, "01") == mine
 
 
+async def test_the_rule_that_she_reads_tells_of_helping(api: Api, hall: str) -> None:
+    lin = await api.citizen()
+    ticket = (await lin.take(hall, api.item(hall, "E"))).json()
+    path = f"/tickets/{ticket['id']}/order"
+    assert "主办队列没人等候时，也叫帮办队列的人" in (await lin.get(path)).json()["rule"]
+    await limit(api, hall, "E", 25)
+    assert "等候超过 25 分钟" in (await lin.get(path)).json()["rule"]
+    english = await lin.http.get(f"/api/v1{path}", headers={**lin.headers, "Accept-Language": "en"})
+    assert "longer than 25 minutes" in english.json()["rule"]
+
+
 async def a_random_hall(api: Api, hall: str, chance: random.Random) -> Counter[str]:
     """Random skills, overflow, limits and people; answers how many wait in each line."""
     counters = list(api.skills[hall])

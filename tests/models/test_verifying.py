@@ -167,10 +167,11 @@ DAMAGE: list[tuple[Kind, list[str], set[Kind]]] = [
     (
         "no_counter",
         [
+            "UPDATE ticket SET state = 'called' WHERE id = :served",
             "UPDATE counter SET state = 'closed'"
-            " WHERE id = (SELECT counter_id FROM ticket WHERE id = :served)"
+            " WHERE id = (SELECT counter_id FROM ticket WHERE id = :served)",
         ],
-        set(),
+        {"untold"},
     ),
     (
         "two_for_one_item",
