@@ -135,6 +135,13 @@ def test_a_closing_of_all_halls_reaches_each_hall(dongguan: City) -> None:
         assert [(day.opens, day.closes) for day in upkeep] == [(None, None)]
 
 
+def test_the_lines_that_a_counter_only_helps_stand_apart(folder: Path) -> None:
+    edit(folder, "counters.csv", replace(",E+A+B+C+D\n", ",E>A+B\n"))
+    [hall, *_] = read_city(folder).halls
+    helping = [counter for counter in hall.counters if counter.helps]
+    assert [(one.lines, one.helps) for one in helping] == [(("E", "A", "B"), ("A", "B"))]
+
+
 # --- what is tolerated
 
 
@@ -190,6 +197,8 @@ BROKEN: dict[str, tuple[str, str, str, Edit]] = {
     "a hundredth counter": ("counters.csv", "dg-12,100,", "code", add("dg-12,100,一百,E")),
     "a counter twice": ("counters.csv", "dg-12,4,", "code", add("dg-12,4,又,E")),
     "a line named twice": ("counters.csv", "dg-12,05,", "lines", add("dg-12,05,五,E+E")),
+    "a line both own and helped": ("counters.csv", "dg-12,05,", "lines", add("dg-12,05,五,E>A+E")),
+    "a counter that only helps": ("counters.csv", "dg-12,05,", "lines", add("dg-12,05,五,>E")),
     "full-width digits": ("counters.csv", "dg-12,０５,", "code", add("dg-12,０５,五,E")),
     "a full-width colon": ("hours.csv", "dg-12,", "from", add("dg-12,sun,09：00,12:00,")),
     "an end before its start": ("hours.csv", "dg-12,", "to", add("dg-12,sun,12:00,09:00,")),

@@ -38,11 +38,12 @@ class LineFile:
 
 @dataclass(frozen=True, slots=True)
 class CounterFile:
-    """One counter of a hall and the lines it serves, its own line first."""
+    """One counter of a hall and the lines it serves, its own first; `helps` are the others."""
 
     code: str
     name: str
     lines: tuple[str, ...]
+    helps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +95,17 @@ def read_counters(
         hall = row.refer("hall", halls, "halls.csv")
         code = row.code("code", COUNTER_CODE).zfill(2)
         row.once(seen, (hall, code), "code")
-        skills = tuple(part.strip() for part in (row.plain("lines") or "").split("+"))
+        own, _, others = (row.plain("lines") or "").partition(">")
+        helps = _parts(others) if others else ()
+        skills = (*_parts(own), *helps)
         if skills != ("",):
             _check_skills(row, skills, lines.get(hall) if lines is not None else None)
-        found[hall].append(CounterFile(code, row.text("name", 80), skills))
+        found[hall].append(CounterFile(code, row.text("name", 80), skills, helps))
     return found
+
+
+def _parts(lines: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in lines.split("+"))
 
 
 def _check_skills(row: Row, skills: Sequence[str], known: Mapping[str, LineFile] | None) -> None:

@@ -143,7 +143,7 @@ async def _hall_parts(
             tx,
             "counter",
             {"hall_id": hall_id, "code": counter.code},
-            {"name": counter.name, "skills": lines},
+            {"name": counter.name, "skills": lines, "helps": list(counter.helps)},
             first={"state": "closed", "serving": lines},
         )
     await tx.run("DELETE FROM opening WHERE hall_id = $1", hall_id)

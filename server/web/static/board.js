@@ -8,6 +8,8 @@ import { ago, counterNames, lineNote } from "/assets/words.js";
 const FRESH_MS = 12_000;
 const CALLS_SHOWN = 6;
 const ASK_EVERY_MS = 60_000;
+const ANNOUNCEMENTS_SHOWN = 3;
+const TURN_EVERY_MS = 8_000;
 // The state is renewed every 15 s even when nothing happens; much older means something is stuck.
 const STALE_AFTER_S = 60;
 
@@ -40,7 +42,6 @@ function show(next) {
   document.title = `${next.name} · 叫号屏`;
   say(byId("hall-name"), next.name);
   say(byId("hall-name-en"), next.name_en);
-  showAnnouncements();
   showCalls();
   showCounters();
   showLines();
@@ -48,14 +49,18 @@ function show(next) {
   tick();
 }
 
+/** A few at a time, in turns, and none whose time is over. */
 function showAnnouncements() {
   const now = clock.now();
   const standing = (board.announcements ?? []).filter(
     ({ until }) => !now || Date.parse(until) > now.getTime(),
   );
+  const turns = Math.ceil(standing.length / ANNOUNCEMENTS_SHOWN);
+  const first = (Math.floor(performance.now() / TURN_EVERY_MS) % turns) * ANNOUNCEMENTS_SHOWN || 0;
   const list = byId("announcements");
   list.hidden = standing.length === 0;
-  showList(list, standing, ({ id }) => id, newAnnouncement, (element, { text, text_en, zone }) => {
+  document.body.classList.toggle("announced", standing.length > 0);
+  showList(list, standing.slice(first, first + ANNOUNCEMENTS_SHOWN), ({ id }) => id, newAnnouncement, (element, { text, text_en, zone }) => {
     say(element.querySelector(".zone"), zone ?? "");
     say(element.querySelector(".zh"), text);
     say(element.querySelector(".en"), text_en ?? "");
@@ -202,6 +207,7 @@ function tick() {
     say(byId("date"), date);
     say(byId("date-en"), dateEn);
   }
+  if (board) showAnnouncements();
   if (board) say(byId("as-of"), `信息时间 As of ${timeOf(Date.parse(board.as_of))}`);
   const trouble = troubleNow();
   byId("alarm").hidden = trouble === null;
