@@ -131,7 +131,7 @@ def _order_in_words(rules: Rules, help_after_min: int | None, *, english: bool) 
             f" {rules.penalty_min} minutes later. Nobody of your line who took her number more than"
             f" {most} minutes after you is called before you. A counter calls from its own lines,"
             " and from others that it helps when nobody waits in its own"
-            + (f" or somebody has waited longer than {help_after_min} minutes" * over)
+            + (f" or somebody of your line has waited longer than {help_after_min} minutes" * over)
             + "."
         )
     return (
@@ -140,7 +140,7 @@ def _order_in_words(rules: Rules, help_after_min: int | None, *, english: bool) 
         f"过号后 {rules.grace_min} 分钟内回来的，从回来时再加 {rules.penalty_min} 分钟算起。"
         f"同一队列中比您晚取号超过 {most} 分钟的人，不会排到您前面。"
         "窗口先叫主办队列的人；主办队列没人等候时"
-        + (f"，或帮办队列有人等候超过 {help_after_min} 分钟时" * over)
+        + (f"，或您的队列被帮办且有人等候超过 {help_after_min} 分钟时" * over)
         + "，也叫帮办队列的人。"
     )
 
