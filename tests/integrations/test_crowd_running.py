@@ -23,6 +23,7 @@ from integrations.sandbox.crowd.pace import Gate
 from integrations.sandbox.crowd.rates import Rates
 from tests.conftest import City
 from tests.house.test_commands import Surroundings, begin
+from tests.people import Person, a_member_of_staff
 
 # --- the door ---
 
@@ -194,6 +195,46 @@ async def test_a_city_comes_to_life(city: City) -> None:
             assert board["called"]
 
 
+async def test_a_clerk_leaves_the_counter_to_whoever_takes_it_over(city: City) -> None:
+    hall, figures = "dg-12", Figures()
+    plan = CrowdPlan(
+        api_url=city.url,
+        sandbox_url=city.sandbox_url,
+        password="yiting-demo",
+        per_hour=600,
+        speed=600,
+        halls=frozenset({hall}),
+        opening_s=0,
+    )
+
+    async def a_human_comes(manager: Person) -> None:
+        while not figures.called:  # noqa: ASYNC110 others count
+            await asyncio.sleep(0.1)
+        opened = await manager.at(hall, "01", "open", {"take_over": True})
+        assert opened.status_code == 200
+        # Whoever is there is served, and then the next.
+        while (await manager.at(hall, "01", "call-next")).status_code != 200:
+            await manager.at(hall, "01", "start")
+            await manager.at(hall, "01", "finish", {})
+            await asyncio.sleep(0.05)
+        called = figures.called
+        while figures.called < called + 5:  # noqa: ASYNC110 the others go on
+            await asyncio.sleep(0.1)
+        await manager.at(hall, "01", "start")
+        assert (await manager.at(hall, "01", "finish", {})).status_code == 200
+        for _ in range(20):
+            await asyncio.sleep(0.1)
+            counters = (await manager.get(f"/halls/{hall}/counters")).json()["data"]
+            assert counters[0]["code"] == "01"
+            assert counters[0]["number"] is None
+            assert counters[0]["staffed_by"] == opened.json()["staffed_by"]
+
+    async with httpx.AsyncClient(base_url=city.url, trust_env=False, timeout=20) as http:
+        manager = await a_member_of_staff(http, f"manager.{hall}")
+        await simulate_crowd(plan, asyncio.wait_for(a_human_comes(manager), 40), figures)
+    assert figures.errors == 0
+
+
 # Everybody does everything, and often: what takes an hour of the usual city is seen in seconds.
 LIVELY = Rates(
     at_the_hall=0.4,
@@ -258,6 +299,11 @@ async def test_every_step_of_a_tickets_life_happens_and_all_fits_together_after_
         await simulate_crowd(plan, asyncio.wait_for(every_step(), 30), figures)
     assert not_seen() == set()
     assert figures.errors == 0, figures.refused
+    async with httpx.AsyncClient(base_url=city.url, trust_env=False) as http:
+        manager = await a_member_of_staff(http, "manager.dg-03")
+        assert (await manager.get("/halls/dg-03/kiosks")).json()["data"] == []
+        for line in "ABCDE":
+            assert (await manager.get(f"/halls/dg-03/lines/{line}")).json()["state"] == "open"
     around = Surroundings(city.data_dir.parent, {}).but(data_dir=str(city.data_dir))
     verifying = await begin(around, "verify", stdout=asyncio.subprocess.PIPE)
     out, wrong = await asyncio.wait_for(verifying.communicate(), 60)

@@ -26,6 +26,8 @@ class Clerk:
         self._dice = at.dice
         self._on_duty = True
         self._closed = False
+        # Who we are, as the counter shows it.
+        self._name: str | None = None
         self._first_visit = True
         self._first_call = True
         # Who will come back with what was missing, and when.
@@ -44,7 +46,10 @@ class Clerk:
 
     async def open(self, *, take_over: bool) -> bool:
         """Sign in and open the counter; `take_over` also from a colleague of an earlier crowd."""
-        return (await self._at.do("open", {"take_over": take_over})).ok
+        answer = await self._at.do("open", {"take_over": take_over})
+        if answer.ok:
+            self._name = answer.body["staffed_by"]
+        return answer.ok
 
     async def work(self) -> None:
         """Call and serve until sent home; then close the counter."""
@@ -63,10 +68,11 @@ class Clerk:
                 self._city.figures.errors += 1
                 await self._tempo.sleep(60, least=5)
             self._first_call = False
+        if self._closed:
+            return
         while self._parked and await self._resumes(at_once=True):
             pass
-        if not self._closed:
-            await self._at.do("close")
+        await self._at.do("close")
 
     async def _meet(self, ticket: Ticket) -> None:
         """Wait for the person called and serve her, if she comes."""
@@ -119,7 +125,11 @@ class Clerk:
         if (await self._at.do("pause", {"reason": self._dice.choice(habits.PAUSE_REASONS)})).ok:
             self._city.figures.paused += 1
             await self._tempo.sleep(self._dice.uniform(2, 6) * 60)
-            await self._at.do("open")
+            await self._open_again()
+
+    async def _open_again(self) -> None:
+        if not await self.open(take_over=False):
+            self._leave()
 
     async def _hand_over(self) -> None:
         """A colleague takes the counter over: named, or whoever opens it next."""
@@ -128,20 +138,21 @@ class Clerk:
         if colleague is None:
             return
         named = self._dice.random() < 0.5
-        if not (await at.do("hand-over", {"to": colleague} if named else {})).ok:
+        handed = await at.do("hand-over", {"to": colleague} if named else {})
+        if not handed.ok:
             return
         self._city.figures.handed_over += 1
-        at.session = self._city.staff(colleague)
+        at.session, self._name = self._city.staff(colleague), handed.body["staffed_by"]
         if not named:
             await self._tempo.sleep(self._dice.uniform(20, 90))
-            await at.do("open")
+            await self._open_again()
 
     async def _close_early(self) -> None:
         """Somebody has just been called; she waits on in her place, and is called elsewhere."""
         await self._tempo.sleep(self._dice.uniform(2, 10))
         if (await self._at.do("close")).ok:
             self._city.figures.closed_early += 1
-            self._on_duty, self._closed = False, True
+            self._leave()
 
     async def _wait_for_somebody(self) -> None:
         self._nudged.clear()
@@ -159,10 +170,27 @@ class Clerk:
     async def _find_out(self) -> None:
         """The counter is not free: a human uses it, or an earlier crowd left somebody there."""
         if not self._first_call:
-            await self._stand_back()
+            if await self._is_anothers():
+                self._leave()
+            else:
+                await self._stand_back()
             return
         await self._tempo.sleep(self._dice.uniform(5, 120))
         await self._put_right()
+
+    async def _is_anothers(self) -> bool:
+        """Whether somebody else has taken the counter over."""
+        listed = await self._at.session.ask("GET", f"/api/v1/halls/{self._at.hall.code}/counters")
+        staffed_by = [
+            one["staffed_by"]
+            for one in (listed.body["data"] if listed.ok else ())
+            if one["code"] == self.counter
+        ]
+        return any(name not in (None, self._name) for name in staffed_by)
+
+    def _leave(self) -> None:
+        """Go, and leave the counter as it is: closed, or to whoever works there now."""
+        self._on_duty, self._closed = False, True
 
     async def _stand_back(self) -> None:
         """Leave the counter alone for a while, and for good while somebody works at it."""

@@ -42,6 +42,10 @@ class Crew:
         """The counters of ours that serve this line now."""
         return [code for code, clerk in self._clerks.items() if line in clerk.lines]
 
+    def works_at(self, counter: str) -> bool:
+        """Whether it is one of us who works at this counter."""
+        return counter in self._clerks
+
     def somebody_free(self, dice: Random) -> str | None:
         """The user name of a clerk whose own counter is closed."""
         free = [

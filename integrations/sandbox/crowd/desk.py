@@ -24,6 +24,7 @@ class Desk:
         self._clerk = clerk
         self._manager = manager
         self._wants_kiosk = habits.has_kiosk(counters)
+        self._kiosk: str | None = None
         self._token: str | None = None
         self._dice = Random(f"{city.plan.seed}/desk/{hall}")  # noqa: S311
 
@@ -37,15 +38,18 @@ class Desk:
             return
         kiosks = f"{self._hall}/kiosks"
         there = await self._manager.ask("GET", kiosks)
-        left = (
-            [one["id"] for one in there.body["data"] if one["name"] == _KIOSK] if there.ok else []
-        )
-        for kiosk in left:
-            await self._manager.ask("DELETE", f"{kiosks}/{kiosk}")
+        for left in there.body["data"] if there.ok else ():
+            if left["name"] == _KIOSK:
+                await self._manager.ask("DELETE", f"{kiosks}/{left['id']}")
         made = await self._manager.ask("POST", kiosks, {"name": _KIOSK})
         if made.ok:
-            self._token = made.body["token"]
+            self._kiosk, self._token = made.body["kiosk"]["id"], made.body["token"]
             self._city.figures.kiosks += 1
+
+    async def leave(self) -> None:
+        """Take the kiosk down: without its token it is of no use to anybody."""
+        if self._kiosk is not None:
+            await self._manager.ask("DELETE", f"{self._hall}/kiosks/{self._kiosk}")
 
     async def give_number(self, item: str, *, has_card: bool) -> dict[str, Any] | None:
         """Give a number to somebody who stands there; None when it is refused."""

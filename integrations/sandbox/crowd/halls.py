@@ -244,6 +244,11 @@ class Hall:
             await self.manager.put_right()
             await self.manager.manage_while(self.opened.is_set)
 
+    async def leave(self) -> None:
+        """Put right what nobody else would."""
+        await self.manager.leave()
+        await self.desk.leave()
+
     async def _pause_between_looks(self) -> None:
         tempo = self._city.tempo
         wait = tempo.real_s(_LOOK_EVERY_S, least=_LOOK_LEAST_REAL_S) * self._dice.uniform(0.8, 1.2)

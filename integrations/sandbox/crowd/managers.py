@@ -72,6 +72,11 @@ class Manager:
             if is_open():
                 await self._dice.choices(acts, often)[0]()
 
+    async def leave(self) -> None:
+        """Put right what cannot wait for another day: open the line that is closed now."""
+        if self._closed is not None:
+            await self._open_line(self._closed)
+
     def is_called(self, alert: str) -> None:
         """A counter calls for help."""
         self._city.agenda.put(self._dice.uniform(15, 90), lambda: self._acknowledge(alert))
@@ -118,8 +123,9 @@ class Manager:
         listed = await self._ask("GET", "counters")
         if not listed.ok:
             return
-        counters = [one for one in listed.body["data"] if one["state"] == "open"]
-        spare = [one for one in counters if set(self._hall.lines) - set(one["skills"])]
+        # Those where a human may work are left alone.
+        ours = [one for one in listed.body["data"] if self._hall.crew.works_at(one["code"])]
+        spare = [one for one in ours if set(self._hall.lines) - set(one["skills"])]
         if not spare:
             return
         counter = self._dice.choice(spare)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -27,6 +28,7 @@ _PASSWORDS_AT_ONCE = 2
 _AT_THE_AGENDA = 4
 _READ_CLOCK_EVERY_S = 60.0
 _REPORT_EVERY_S = 60.0
+_LEAVES_WITHIN_S = 3.0
 _AFTER_A_FAULT_S = 5.0
 
 
@@ -74,13 +76,23 @@ async def _live(plan: CrowdPlan, http: httpx.AsyncClient, figures: Figures) -> N
     log.info(
         "crowd_arrives", halls=len(halls), per_hour=plan.per_hour, speed=plan.speed, seed=plan.seed
     )
+    try:
+        await _everybody(city, halls)
+    finally:
+        # Briefly: whoever stops a crowd does not want to wait.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LEAVES_WITHIN_S):
+                await asyncio.gather(*(hall.leave() for hall in halls.values()))
+
+
+async def _everybody(city: City, halls: dict[str, Hall]) -> None:
     async with asyncio.TaskGroup() as group:
 
         def start(forever: Callable[[], Coroutine[Any, Any, None]]) -> None:
-            group.create_task(_carry_on(forever, figures))
+            group.create_task(_carry_on(forever, city.figures))
 
         start(lambda: _watch_doors(city, halls))
-        start(lambda: _report_forever(figures, halls))
+        start(lambda: _report_forever(city.figures, halls))
         for _ in range(_AT_THE_AGENDA):
             start(city.agenda.keep_forever)
         for hall in halls.values():
