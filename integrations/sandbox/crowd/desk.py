@@ -71,7 +71,8 @@ class Desk:
         ticket: dict[str, Any] = answer.body
         if by_kiosk:
             path = f"{self._hall}/tickets/{ticket['id']}/print?format=escpos&width=32"
-            figures.printed += (await self._city.door.ask("GET", path, token=self._token)).ok
+            printed = await self._city.door.ask("GET", path, token=self._token)
+            figures.printed += printed.ok
         return ticket
 
     def look_at_claim(self, ticket_id: str) -> None:
@@ -83,7 +84,8 @@ class Desk:
         self._later(self._dice.uniform(0.5, 12) * 60, lambda: self._take_back(ticket_id))
 
     async def _confirm(self, ticket_id: str) -> None:
-        self._city.figures.confirmed += (await self._about(ticket_id, "confirm-priority")).ok
+        confirmed = await self._about(ticket_id, "confirm-priority")
+        self._city.figures.confirmed += confirmed.ok
 
     async def _take_back(self, ticket_id: str) -> None:
         if (await self._about(ticket_id, "return")).ok:

@@ -82,17 +82,15 @@ class Manager:
         self._city.agenda.put(self._dice.uniform(15, 90), lambda: self._acknowledge(alert))
 
     async def _acknowledge(self, alert: str) -> None:
-        self._city.figures.acknowledged += (
-            await self._ask("POST", f"alerts/{alert}/acknowledge")
-        ).ok
+        acknowledged = await self._ask("POST", f"alerts/{alert}/acknowledge")
+        self._city.figures.acknowledged += acknowledged.ok
 
     async def _announce(self) -> None:
         text, text_en = self._dice.choice(habits.ANNOUNCEMENTS)
         until = (self._city.tempo.now() + _STANDS_FOR).isoformat(timespec="seconds")
         said = {"text": text, "text_en": text_en, "until": until}
-        self._city.figures.announced += (
-            await self._ask("POST", "announcements", said, key=uuid4().hex)
-        ).ok
+        announced = await self._ask("POST", "announcements", said, key=uuid4().hex)
+        self._city.figures.announced += announced.ok
 
     async def _open_overflow(self) -> None:
         """Let counters with little to do help the longest line."""
@@ -195,7 +193,8 @@ class Manager:
         self._city.agenda.put(self._dice.uniform(*_CLOSED_FOR_S), open_again)
 
     async def _open_line(self, line: str) -> None:
-        self._city.figures.lines_opened += (await self._ask("POST", f"lines/{line}/open")).ok
+        opened = await self._ask("POST", f"lines/{line}/open")
+        self._city.figures.lines_opened += opened.ok
 
     async def _ask(
         self, method: str, what: str, body: object = None, *, key: str | None = None

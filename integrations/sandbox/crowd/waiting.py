@@ -69,15 +69,13 @@ class Waiting:
         if (place := self._neighbours.place_of(holding.hall)) is None:
             return
         here = {"place": place | {"accuracy_m": _ACCURACY_M}}
-        self._figures.checked_in += (
-            await self._ask(holding.citizen, ticket_id, "check-in", here)
-        ).ok
+        checked_in = await self._ask(holding.citizen, ticket_id, "check-in", here)
+        self._figures.checked_in += checked_in.ok
 
     async def _let_pass(self, ticket_id: str, holding: Holding) -> None:
         people = {"people": self._dice.choice(_LATE_BY)}
-        self._figures.let_pass += (
-            await self._ask(holding.citizen, ticket_id, "let-pass", people)
-        ).ok
+        passed = await self._ask(holding.citizen, ticket_id, "let-pass", people)
+        self._figures.let_pass += passed.ok
 
     async def _move(self, ticket_id: str, holding: Holding) -> None:
         there = None if holding.of_visit else self._neighbours.elsewhere(holding.hall, holding.item)
@@ -96,7 +94,8 @@ class Waiting:
         family, self._family = self._family, holding.citizen.session
         if family is not None and family is not self._family:
             code = {"code": made.body["code"]}
-            self._figures.followed += (await family.ask("POST", "/api/v1/me/followed", code)).ok
+            followed = await family.ask("POST", "/api/v1/me/followed", code)
+            self._figures.followed += followed.ok
 
     async def _ask(
         self, citizen: Citizen, ticket_id: str, what: str, body: object = None
