@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from models.database import Transaction
+from models.halls import ISSUING_STOPPED
 from models.tickets import OPEN_STATES, Priority, TicketState
 from models.visits import Left, VisitState
 
@@ -225,12 +226,37 @@ async def hold_people_at(tx: Transaction, counter_id: UUID) -> None:
     )
 
 
+_LINES_NOW = """
+    SELECT o.item_id, line.id, line.waiting_limit,
+        line.state = 'open' AND NOT {stopped} AS is_open,
+        (SELECT count(*) FROM ticket t WHERE t.line_id = line.id AND t.state = 'waiting')
+            AS waiting,
+        (SELECT count(*) FROM ticket t WHERE t.line_id = line.id AND t.state = 'waiting'
+            AND t.rank_time < $3) AS ahead,
+        (SELECT count(*) FROM counter c WHERE c.hall_id = o.hall_id AND c.state = 'open'
+            AND line.code = ANY(c.serving)) AS counters,
+        hers.id AS ticket_id, $7::uuid IN (hers.citizen_id, hers.acting_id) AS may_see,
+        EXISTS (SELECT 1 FROM visit v JOIN visit_stop s ON s.visit_id = v.id
+            WHERE (v.citizen_id = $4 OR v.person_key = $5) AND v.ended_at IS NULL
+            AND v.id <> $6 AND s.item_id = o.item_id
+            AND s.ticket_id IS NULL AND s.left_out IS NULL) AS pending_elsewhere
+    FROM unnest($2::uuid[]) AS wanted (item_id)
+    JOIN offering o ON o.item_id = wanted.item_id AND o.hall_id = $1
+    JOIN line ON line.id = o.line_id
+    LEFT JOIN LATERAL (
+        SELECT id, citizen_id, acting_id FROM ticket t
+        WHERE (t.citizen_id = $4 OR t.person_key = $5)
+          AND t.item_id = o.item_id AND t.ended_at IS NULL LIMIT 1) hers ON true
+""".replace("{stopped}", ISSUING_STOPPED.format(now="$8"))
+
+
 async def lines_now(
     tx: Transaction,
     hall_id: UUID,
     item_ids: Sequence[UUID],
     visit: HeldVisit | NewVisit,
     *,
+    now: datetime,
     asked_by: UUID | None = None,
 ) -> dict[UUID, StopFacts]:
     """The line that serves each of these items in a hall, as it is; without those not offered.
@@ -239,27 +265,7 @@ async def lines_now(
     nothing.
     """
     found = await tx.rows(
-        """
-        SELECT o.item_id, line.id, line.state, line.waiting_limit,
-            (SELECT count(*) FROM ticket t WHERE t.line_id = line.id AND t.state = 'waiting')
-                AS waiting,
-            (SELECT count(*) FROM ticket t WHERE t.line_id = line.id AND t.state = 'waiting'
-                AND t.rank_time < $3) AS ahead,
-            (SELECT count(*) FROM counter c WHERE c.hall_id = o.hall_id AND c.state = 'open'
-                AND line.code = ANY(c.serving)) AS counters,
-            hers.id AS ticket_id, $7::uuid IN (hers.citizen_id, hers.acting_id) AS may_see,
-            EXISTS (SELECT 1 FROM visit v JOIN visit_stop s ON s.visit_id = v.id
-                WHERE (v.citizen_id = $4 OR v.person_key = $5) AND v.ended_at IS NULL
-                AND v.id <> $6 AND s.item_id = o.item_id
-                AND s.ticket_id IS NULL AND s.left_out IS NULL) AS pending_elsewhere
-        FROM unnest($2::uuid[]) AS wanted (item_id)
-        JOIN offering o ON o.item_id = wanted.item_id AND o.hall_id = $1
-        JOIN line ON line.id = o.line_id
-        LEFT JOIN LATERAL (
-            SELECT id, citizen_id, acting_id FROM ticket t
-            WHERE (t.citizen_id = $4 OR t.person_key = $5)
-              AND t.item_id = o.item_id AND t.ended_at IS NULL LIMIT 1) hers ON true
-        """,
+        _LINES_NOW,
         hall_id,
         list(item_ids),
         visit.rank_time,
@@ -267,6 +273,7 @@ async def lines_now(
         visit.person_key,
         visit.id,
         asked_by,
+        now,
     )
     return {row["item_id"]: _facts(row) for row in found}
 
@@ -275,7 +282,7 @@ def _facts(row: Any) -> StopFacts:
     limit = row["waiting_limit"]
     return StopFacts(
         line_id=row["id"],
-        is_open=row["state"] == "open",
+        is_open=row["is_open"],
         is_full=limit is not None and row["waiting"] >= limit,
         ahead=row["ahead"],
         counters=row["counters"],

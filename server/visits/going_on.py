@@ -68,7 +68,7 @@ async def go_on(
     if visit.state is not VisitState.OPEN or visit.is_under_way:
         return []
     lines = await visiting.lines_now(
-        tx, doing.hall.id, [stop.item_id for stop in visit.pending], visit
+        tx, doing.hall.id, [stop.item_id for stop in visit.pending], visit, now=doing.now
     )
     if first is not None:
         _require(lines.get(first))
@@ -78,7 +78,8 @@ async def go_on(
         return []
     order = ordered(pending, lines, doing.hall, doing.directory)
     order.sort(key=lambda stop: stop.item_id != first)
-    await visit_steps.put_in_order(tx, visit.id, [stop.id for stop in order])
+    if order != list(visit.pending):
+        await visit_steps.put_in_order(tx, visit.id, [stop.id for stop in order])
     for stop in ready(order) if first is None else order[:1]:
         if lines[stop.item_id].is_open:
             return await _give_number(tx, visit, stop, lines[stop.item_id], doing, ended=ended)
@@ -192,8 +193,7 @@ async def _give_number(
     ended: UUID | None,
 ) -> list[Change]:
     """A number of the line, whatever its limit: she has waited in it since she signed in."""
-    was_served = ended is not None or _ended_as(visit) is VisitState.FINISHED
-    here = _is_here(doing.hall, visit, was_served=was_served)
+    here = _is_here(doing.hall, visit, just_served=ended is not None)
     issued = await issuing.issue(_new_ticket(visit, stop, line, doing, here), tx=tx)
     assert issued is not None, "the line is open and she has no number, and both are held"
     hall, last, version, touched = doing.hall, visit.last, issued.version, []
@@ -218,9 +218,10 @@ async def _give_number(
     return [Change(hall.code, issued.id, version), *changed]
 
 
-def _is_here(hall: HallEntry, visit: HeldVisit, *, was_served: bool) -> bool | None:
+def _is_here(hall: HallEntry, visit: HeldVisit, *, just_served: bool) -> bool | None:
     """Whether she is at the hall: so she is once she was served there."""
-    if was_served and hall.id == visit.hall_id:
+    was_served = _ended_as(visit) is VisitState.FINISHED and hall.id == visit.hall_id
+    if just_served or was_served:
         return True
     return False if hall.rules.check_in_required else None
 

@@ -25,8 +25,9 @@ from server.live.feed import Feed
 from server.live.memory import Change, Memory
 from server.live.state import TicketView
 from server.tickets import joining
+from server.tickets.arriving import check_left
 from server.tickets.by_phone import Fix, counted_anew
-from server.tickets.refusals import AlreadyInLine, LineClosed, LineFull, NotOffered
+from server.tickets.refusals import AlreadyInLine, LineFull, NotOffered
 from server.tickets.residents import check_residence
 from server.visits.forms import read_form
 from server.visits.going_on import ordered, ready
@@ -163,13 +164,13 @@ async def _begin(
         )
     await decisions.lock(tx, coming.hall.id)
     lines = await visiting.lines_now(
-        tx, coming.hall.id, [item.id for item in coming.items], new, asked_by=who.id
+        tx, coming.hall.id, [item.id for item in coming.items], new, now=coming.now, asked_by=who.id
     )
     stops = [Planned(item.id, coming.after.get(item.id, ())) for item in coming.items]
     if any(stop.item_id not in lines for stop in stops):
         raise NotOffered  # the catalogue was written anew a moment ago
     order = ordered(stops, lines, coming.hall, directory)
-    first = _first(order, lines)
+    first = _first(order, lines, coming)
     await visit_steps.begin(tx, new)
     stop_ids = {
         stop.item_id: await visit_steps.add_stop(tx, new.id, stop.item_id, place, after=stop.after)
@@ -230,14 +231,25 @@ def _new_visit(coming: _Coming, acting: Acting | None, who: Principal, sealer: S
     )
 
 
-def _first(order: Sequence[Planned], lines: Mapping[UUID, StopFacts]) -> Planned:
-    """The stop to begin with: the first whose line takes people. Raises why none does."""
+def _first(order: Sequence[Planned], lines: Mapping[UUID, StopFacts], coming: _Coming) -> Planned:
+    """The stop to begin with: the first whose line takes people now.
+
+    Where none does, the first that could be: taking its number says why not. Raises AlreadyInLine.
+    """
     for stop in order:
         line = lines[stop.item_id]
         if line.ticket_id is not None or line.is_pending_elsewhere:
             raise AlreadyInLine(line.ticket_id if line.may_see_ticket else None)
     able = ready(order)
-    for stop in able:
-        if lines[stop.item_id].is_open and not lines[stop.item_id].is_full:
-            return stop
-    raise LineFull if any(lines[stop.item_id].is_open for stop in able) else LineClosed
+    open_ones = [stop for stop in able if lines[stop.item_id].is_open]
+    taking = [stop for stop in open_ones if _has_room(lines[stop.item_id], coming)]
+    return (taking or open_ones or able)[0]
+
+
+def _has_room(line: StopFacts, coming: _Coming) -> bool:
+    code = next(each.code for each in coming.hall.lines.values() if each.id == line.line_id)
+    try:
+        check_left(coming.hall, code, coming.memory, coming.now)
+    except LineFull:
+        return False
+    return not line.is_full

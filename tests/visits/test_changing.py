@@ -245,6 +245,29 @@ async def test_where_every_line_is_paused_she_waits_and_goes_on_when_one_opens(
     assert (await lin.get(f"/tickets/{over['id']}")).json()["next_ticket"] == now["now"]
 
 
+async def test_a_line_that_gives_out_no_more_numbers_today_is_as_good_as_paused(
+    api: Api, hall: str, clerk: Person
+) -> None:
+    lin, visit, [_, two, three] = await a_visit(api, hall, "A", "B", "E")
+    await rows(
+        "UPDATE line SET issuing = 'stopped', issuing_on = '2026-11-23' WHERE hall_id = $1"
+        " AND code = 'B'",
+        api.services.directory.hall(hall).id,
+    )
+    counter, _ = await served(clerk, hall, "A")
+    await done(clerk, hall, counter, "finish")
+    assert states(await seen(lin, visit))[three] == "waiting"
+    counter, _ = await served(clerk, hall, "E")
+    await done(clerk, hall, counter, "finish")
+    assert (await seen(lin, visit))["waiting_for"] == "line_open"
+    await rows(
+        "UPDATE line SET issuing = 'auto', issuing_on = NULL WHERE hall_id = $1 AND code = 'B'",
+        api.services.directory.hall(hall).id,
+    )
+    assert await tend(api) == 1
+    assert states(await seen(lin, visit))[two] == "waiting"
+
+
 async def test_a_number_she_has_for_an_item_already_is_not_given_again(
     api: Api, hall: str, clerk: Person
 ) -> None:
