@@ -39,6 +39,10 @@ async def pause(api: Api, hall: str, *lines: str, state: str = "paused") -> None
     )
 
 
+def halls_without_b(api: Api) -> list[str]:
+    return [entry.code for entry in api.services.directory.halls.values() if "B" not in entry.lines]
+
+
 async def change(lin: Person, visit: dict[str, Any], action: str, body: Any = None) -> Any:
     reply = await lin.post(f"/visits/{visit['id']}/{action}", body)
     assert reply.status_code == 200, reply.text
@@ -184,9 +188,7 @@ async def test_gone_to_another_hall_the_visit_goes_on_there(api: Api, clerk: Per
 
 
 async def test_nobody_moves_to_a_hall_that_does_not_do_the_rest(api: Api, hall: str) -> None:
-    elsewhere = next(
-        entry.code for entry in api.services.directory.halls.values() if "B" not in entry.lines
-    )
+    elsewhere = halls_without_b(api)[0]
     lin, visit, [_, two] = await a_visit(api, hall, "E", "B")
     refused = await lin.post(f"/tickets/{visit['now']}/move", {"hall": elsewhere})
     assert code_of(refused) == (422, "item_not_offered")
@@ -194,14 +196,13 @@ async def test_nobody_moves_to_a_hall_that_does_not_do_the_rest(api: Api, hall: 
     await change(lin, visit, "skip", {"item": two})
     moved = await lin.post(f"/tickets/{visit['now']}/move", {"hall": elsewhere})
     assert moved.status_code == 200, moved.text
+    await change(lin, visit, "cancel")
 
 
 async def test_what_the_hall_she_is_sent_to_does_not_offer_is_left_out(
     api: Api, hall: str, clerk: Person
 ) -> None:
-    elsewhere = next(
-        entry.code for entry in api.services.directory.halls.values() if "B" not in entry.lines
-    )
+    elsewhere = halls_without_b(api)[-1]
     lin, visit, [one, two] = await a_visit(api, hall, "E", "B")
     counter, _ = await served(clerk, hall, "E")
     assert (await clerk.at(hall, counter, "transfer", {"hall": elsewhere})).status_code == 200
