@@ -275,7 +275,7 @@ def simulate(
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed, the same people and habits.")] = 1,
 ) -> None:
-    """Send simulated citizens and clerks to a demo city through its API, until Ctrl-C."""
+    """Send simulated citizens, clerks and managers to a demo city through its API, until Ctrl-C."""
     settings = GROUND.settings()
     configure_logs(settings.log_level)
     plan = CrowdPlan(

@@ -1,4 +1,4 @@
-"""A simulated crowd: citizens who take numbers and clerks who call them, all through the HTTP API.
+"""A simulated crowd: citizens, clerks and managers, who do all that they can through the HTTP API.
 
 For demonstrations and load checks. The people are invented by the sandbox; nothing here knows the
 server from within. With one seed, everybody decides alike in every run; how those decisions

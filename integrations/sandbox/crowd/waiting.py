@@ -59,10 +59,14 @@ class Waiting:
         self._agenda.put(after_s, if_still_in_line)
 
     async def _give_up(self, ticket_id: str, holding: Holding) -> None:
-        # Refused when she is being served just now; then she stays.
-        if (await self._ask(holding.citizen, ticket_id, "cancel")).ok:
-            self._figures.gave_up += 1
-            # Of a visit she is given the next number, and comes for that another day.
+        answer = await self._ask(holding.citizen, ticket_id, "cancel")
+        if not answer.ok:
+            return  # she is being served just now, and stays
+        self._figures.gave_up += 1
+        if (following := answer.body.get("next_ticket")) is not None:
+            # This stop of her visit she gives up, not the rest.
+            self._in_line.goes_on(ticket_id, following)
+        else:
             self._in_line.ends(ticket_id)
 
     async def _check_in(self, ticket_id: str, holding: Holding) -> None:
