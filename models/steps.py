@@ -29,7 +29,9 @@ class Step:
     on_behalf_of: UUID | None = None
 
 
-# What every step writes, once `target` has found its ticket (and the counter it happens at).
+# What every step writes, once `target` has found its ticket (and the counter it happens at). What
+# a counter found before it got the hall's lock counts only where nothing has happened to it since:
+# she may wait again by now, elsewhere, or be at another counter.
 _STEP = """
     WITH step AS MATERIALIZED (
         SELECT * FROM unnest(
@@ -55,6 +57,7 @@ _STEP = """
         FROM target JOIN step USING (nth)
         WHERE ticket.id = target.id AND ticket.hall_id = step.hall_id
           AND ticket.state = step.before
+          AND ticket.version = coalesce(target.version, ticket.version)
           AND (ticket.visit_id IS NULL OR step.move NOT IN ('finish', 'cancel'))
         RETURNING ticket.*, target.counter_id AS at_counter, step.nth, step.move, step.at,
                   step.actor_kind, step.actor_id, step.detail, step.on_behalf_of
@@ -92,7 +95,7 @@ def _statements(key: str, target: str) -> dict[Patience, str]:
 _ONE_TICKET = _statements(
     key="uuid",
     target="""target AS (
-        SELECT step.nth, step.key AS id, NULL::uuid AS counter_id
+        SELECT step.nth, step.key AS id, NULL::uuid AS counter_id, NULL::bigint AS version
         FROM step JOIN locked ON locked.id = step.hall_id
     )""",
 )
@@ -111,12 +114,12 @@ _CALL_FIRST = _statements(
                           AND ticket.state IN ('called', 'serving') OFFSET 0)
         FOR UPDATE OF counter
     ), target AS (
-        SELECT place.nth, first.id, place.id AS counter_id
+        SELECT place.nth, first.id, place.id AS counter_id, first.version
         FROM place
         CROSS JOIN LATERAL (
-            SELECT ticket.id FROM line
+            SELECT ticket.id, ticket.version FROM line
             CROSS JOIN LATERAL (
-                SELECT id, rank_time, counter_id FROM ticket
+                SELECT id, rank_time, counter_id, version FROM ticket
                 WHERE ticket.line_id = line.id AND ticket.state = 'waiting' AND NOT ticket.away
                   AND """
     + MAY_CALL.format(counter="place.id")
@@ -139,12 +142,12 @@ _CALL_FIRST = _statements(
 _AT_COUNTER = _statements(
     key="text",
     target="""target AS (
-        SELECT step.nth, busy.id, counter.id AS counter_id
+        SELECT step.nth, busy.id, counter.id AS counter_id, busy.version
         FROM step
         JOIN locked ON locked.id = step.hall_id
         JOIN counter ON counter.hall_id = step.hall_id AND counter.code = step.key
         CROSS JOIN LATERAL (
-            SELECT id FROM ticket
+            SELECT id, version FROM ticket
             WHERE ticket.counter_id = counter.id AND ticket.state IN ('called', 'serving') LIMIT 1
         ) busy
     )""",

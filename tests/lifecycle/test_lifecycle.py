@@ -170,7 +170,9 @@ class Days(RuleBasedStateMachine):
         named, clerk = str(ticket.id), real.clerk
         match does:
             case "gives_up":
-                work = leaving.cancel(ticket.id, who, now=now, feed=real.feed)
+                work = leaving.cancel(
+                    ticket.id, who, now=now, directory=real.directory, feed=real.feed
+                )
                 self._agree(lambda: self.city.cancel(ticket), work)
             case "moves":
                 work = moving.move(
@@ -238,7 +240,14 @@ class Days(RuleBasedStateMachine):
                 done = "done" if does == "finish" else None
                 move, who, now = Move(does), at.who, at.now
                 work = calling.move_current(
-                    at.hall, at.counter, move, who, now=now, feed=feed, outcome=done
+                    at.hall,
+                    at.counter,
+                    move,
+                    who,
+                    now=now,
+                    feed=feed,
+                    outcome=done,
+                    directory=self.real.directory,
                 )
                 self._agree(lambda: counters.step(city, here, does, done), work)
             case "recall":
