@@ -243,6 +243,7 @@ class Real:
             now = standing(row)
             fields = {name: getattr(now, name) for name in now.__slots__}
             fields.pop("counter_id")
+            assert fields.pop("visit_id") is None  # visits of several items have tests of their own
             told[row["id"]] = fields | {
                 "hall": halls[fields.pop("hall_id")],
                 "line": lines[fields.pop("line_id")],
