@@ -156,7 +156,7 @@ async def check_what_is_shown(http: httpx.AsyncClient, actors: list[Citizen | Cl
             for ticket in actor.hers[-2:]:
                 shown = (await actor.person.get(f"/tickets/{ticket}")).json()
                 assert shown["state"] == stands[UUID(ticket)]
-    deadline = asyncio.get_running_loop().time() + 10
+    deadline = asyncio.get_running_loop().time() + 20
     for hall in HALLS:
         counted = await rows(
             "SELECT count(*) AS many FROM ticket JOIN hall ON hall.id = hall_id"
@@ -171,6 +171,7 @@ async def check_what_is_shown(http: httpx.AsyncClient, actors: list[Citizen | Cl
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.timeout(900)  # a hundred seconds on a quiet machine
 async def test_whoever_is_killed_nothing_acknowledged_is_lost_and_nothing_refused_happens(
     own_city: City, http: httpx.AsyncClient
 ) -> None:
@@ -184,7 +185,7 @@ async def test_whoever_is_killed_nothing_acknowledged_is_lost_and_nothing_refuse
             await drive(
                 actors, OPERATIONS, noted, after=at, then=partial(kill, own_city, kind, dice)
             )
-            await until_ready(http, within_s=20)
+            await until_ready(http, within_s=40)
             verdict = await verify()
             assert verdict.is_well, [
                 str(one) for kept in verdict.found.kept.values() for one in kept

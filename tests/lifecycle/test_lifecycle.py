@@ -288,6 +288,7 @@ def real(store_urls: StoreUrls, tmp_path: Any) -> Iterator[Real]:
         yield real
 
 
+@pytest.mark.timeout(900)  # a hundred seconds on a quiet machine
 def test_the_model_and_postgresql_agree_whatever_happens(real: Real) -> None:
     Days.real = real
     run_state_machine_as_test(
