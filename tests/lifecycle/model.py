@@ -13,6 +13,7 @@ UNDOABLE = {"call", "start", "finish", "miss", "park", "resume", "transfer"}
 CREDIT = {"pregnant": timedelta(minutes=30), "with_infant": timedelta(minutes=20)}
 GRACE, PENALTY, UNDO_WITHIN = timedelta(minutes=30), timedelta(minutes=5), timedelta(seconds=30)
 MOST_RECALLS = 2
+CAP_LINE, CAP_HALL = 5, 10
 HELP_AFTER = timedelta(minutes=10)
 OPEN = {"waiting", "called", "serving", "parked"}
 
@@ -62,6 +63,9 @@ class Ticket:
     priority_at: datetime | None = None
     returned_at: datetime | None = None
     lapsed: bool = False
+    # These halls do not ask where anybody is.
+    checked_in_at: datetime | None = None
+    away: bool = False
 
     @property
     def key(self) -> tuple[datetime, UUID]:
@@ -82,6 +86,8 @@ class City:
     last: dict[UUID, tuple[int, Ticket]] = field(default_factory=dict)
     events: int = 0
     open_halls: set[str] = field(default_factory=set)
+    # Who took a number when, and where: so many a day are allowed.
+    taken: list[tuple[str, date, str, str]] = field(default_factory=list)
 
     # --- what is there ---------------------------------------------------------------------
 
@@ -177,7 +183,11 @@ class City:
         line = self.offers[hall, item]
         if not self.lines[hall, line].open:
             return "line_closed"
-        return "line_full" if self.is_full(hall, line) else None
+        if self.is_full(hall, line):
+            return "line_full"
+        taken = [at for who, day, *at in self.taken if (who, day) == (person, self.today)]
+        in_line, in_hall = taken.count([hall, line]), sum(at[0] == hall for at in taken)
+        return "daily_cap_reached" if in_line >= CAP_LINE or in_hall >= CAP_HALL else None
 
     def take(self, id: UUID, person: str, hall: str, item: str, claim: str | None) -> None:
         """She has got the number that the answer names by this id."""
@@ -187,6 +197,7 @@ class City:
         at = self.now if before is None else max(self.now, before + timedelta(microseconds=1))
         number = self.number_in(hall, line)
         self.lines[hall, line].issued_at = at
+        self.taken.append((person, self.today, hall, line))
         self.tickets[id] = Ticket(id, person, item, self.today, at, hall, line, number, rank=at)
         self.events += 1
         if claim:

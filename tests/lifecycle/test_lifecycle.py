@@ -176,7 +176,13 @@ class Days(RuleBasedStateMachine):
                 self._agree(lambda: self.city.cancel(ticket), work)
             case "moves":
                 work = moving.move(
-                    ticket.id, hall, who, now=now, directory=real.directory, feed=real.feed
+                    ticket.id,
+                    hall,
+                    who,
+                    fix=None,
+                    now=now,
+                    directory=real.directory,
+                    feed=real.feed,
                 )
                 self._agree(lambda: self.city.move(ticket, hall), work)
             case "lets_pass":
