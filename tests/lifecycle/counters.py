@@ -1,5 +1,7 @@
 """What a counter does in the model: each function answers None, or why it is refused."""
 
+from datetime import datetime
+
 from tests.lifecycle.model import MOST_RECALLS, UNDO_WITHIN, UNDOABLE, City, Counter, Ticket
 
 
@@ -98,15 +100,23 @@ def to_counter(city: City, here: Counter, there: Counter) -> str | None:
     if ticket is None or there.code == here.code or there.state != "open" or not there.serving:
         return "wrong_state"
     if ticket.line in there.serving:
-        return city.back_in_line(ticket, "transfer", here, counter=there.code)
+        seen = _seen(city, ticket)
+        return city.back_in_line(ticket, "transfer", here, counter=there.code, checked_in_at=seen)
     return _sent(city, here, ticket, there.serving[0], there.code)
 
 
 def _sent(city: City, here: Counter, ticket: Ticket, line: str, kept: str | None) -> str | None:
     if not city.lines[here.hall, line].open:
         return "line_closed"
-    number = city.number_in(here.hall, line)
-    return city.back_in_line(ticket, "transfer", here, line=line, number=number, counter=kept)
+    sent: dict[str, object] = {"line": line, "number": city.number_in(here.hall, line)}
+    seen = _seen(city, ticket)
+    return city.back_in_line(ticket, "transfer", here, counter=kept, checked_in_at=seen, **sent)
+
+
+def _seen(city: City, ticket: Ticket) -> datetime | None:
+    """Since when she is known to be there: who is served is seen."""
+    first = ticket.state == "serving" and ticket.checked_in_at is None
+    return city.now if first else ticket.checked_in_at
 
 
 def to_hall(city: City, here: Counter, hall: str) -> str | None:

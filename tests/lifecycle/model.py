@@ -63,7 +63,7 @@ class Ticket:
     priority_at: datetime | None = None
     returned_at: datetime | None = None
     lapsed: bool = False
-    # These halls do not ask where anybody is.
+    # These halls do not ask anybody to check in before she is called; she may all the same.
     checked_in_at: datetime | None = None
     away: bool = False
 
@@ -230,7 +230,13 @@ class City:
         """She comes to another hall, her place in time kept."""
         line = self.offers[hall, ticket.item]
         number = self.number_in(hall, line)
-        return self.back_in_line(ticket, move, by, hall=hall, line=line, number=number)
+        there: dict[str, object] = {
+            "checked_in_at": None,
+            "hall": hall,
+            "line": line,
+            "number": number,
+        }
+        return self.back_in_line(ticket, move, by, **there)
 
     def let_pass(self, ticket: Ticket, people: int) -> str | None:
         """She keeps her place behind so many more."""
@@ -254,12 +260,17 @@ class City:
             return "grace_over"
         if self.holds_another(ticket.person, ticket.item):
             return "already_in_line"
-        later: dict[str, object] = {
-            "rank": self.now + PENALTY,
-            "returned_at": self.now,
-            "lapsed": False,
-        }
-        return self.back_in_line(ticket, "return", None, **later)
+        back: dict[str, object] = {"rank": self.now + PENALTY, "returned_at": self.now}
+        seen: dict[str, object] = {"checked_in_at": self.now, "lapsed": False}
+        return self.back_in_line(ticket, "return", None, **back, **seen)
+
+    def check_in(self, ticket: Ticket) -> str | None:
+        """She is seen to be there."""
+        if ticket.state != "waiting":
+            return "wrong_state"
+        if ticket.checked_in_at is not None:
+            return "already_checked_in"
+        return self.write(ticket, "check_in", None, checked_in_at=self.now)
 
     def confirm(self, ticket: Ticket) -> str | None:
         """Her priority counts."""

@@ -53,6 +53,7 @@ OF_HERS = {
     "lets_pass": ("waiting",),
     "comes_back": ("missed",),
     "is_confirmed": ("waiting",),
+    "checks_in": ("waiting",),
 }
 # What a counter mostly does, with whom it has.
 USUAL = {
@@ -180,6 +181,7 @@ class Days(RuleBasedStateMachine):
                     hall,
                     who,
                     fix=None,
+                    sealer=real.sealer,
                     now=now,
                     directory=real.directory,
                     feed=real.feed,
@@ -196,6 +198,9 @@ class Days(RuleBasedStateMachine):
             case "is_confirmed":
                 work = desk.confirm_priority(here, named, clerk, now=now, feed=real.feed)
                 self._agree(lambda: self.city.confirm(ticket), work)
+            case "checks_in":
+                work = desk.check_in(here, named, clerk, now=now, feed=real.feed)
+                self._agree(lambda: self.city.check_in(ticket), work)
 
     # --- counters --------------------------------------------------------------------------
 
