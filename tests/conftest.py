@@ -230,10 +230,15 @@ async def api(
 
 
 @pytest_asyncio.fixture(autouse=True)
-async def _morning(request: pytest.FixtureRequest) -> None:
-    """Each test with the API starts on a Monday morning."""
-    if "api" in request.fixturenames:
-        request.getfixturevalue("api").turn_clock(MONDAY_MORNING.isoformat())
+async def _morning(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """Each test with the API starts on a Monday morning, and so does what is made for several."""
+    if "api" not in request.fixturenames:
+        yield
+        return
+    api: Api = request.getfixturevalue("api")
+    api.turn_clock(MONDAY_MORNING.isoformat())
+    yield
+    api.turn_clock(MONDAY_MORNING.isoformat())
 
 
 class serving:  # noqa: N801 reads as what it does

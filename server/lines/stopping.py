@@ -15,6 +15,7 @@ from models.history import Happened
 from models.standing import Held
 from models.tickets import Actor, Move, WrongState, after
 from scheduler.calendar import business_day
+from scheduler.residence import ANYWHERE
 from server.auth import Principal
 from server.clock import microseconds
 from server.halls.directory import HallEntry, LineEntry
@@ -56,9 +57,9 @@ class Stop:
 async def stop(order: Stop, who: Principal, *, now: datetime, feed: Feed) -> StoppedLine:
     """Let a line take nobody more, and send on those who wait, each with her seniority.
 
-    Whoever cannot go (her item is not offered there, or its line not open) stays, and is told. What
-    a line or the day takes at most does not count. Raises HallClosed, or LineClosed for a line that
-    is not open: then nothing has changed.
+    Whoever cannot go (her item, or another of her visit, is not offered there or is for residents
+    only, or its line is not open) stays, and is told. What a line or the day takes at most does not
+    count. Raises HallClosed, or LineClosed for a line that is not open: nothing has changed then.
     """
     if order.to_hall is not None:
         check_open(order.to_hall, now)
@@ -122,6 +123,8 @@ async def _set_state(
 async def _sent(tx: Transaction, order: Stop, waiting: Sequence[Held], now: datetime) -> _MadeTo:
     """Those who go, each with the next number of the line that takes her, in their order."""
     takes = await _lines_there(tx, order, waiting)
+    bound = await _bound_here(tx, order, waiting)
+    waiting = [held for held in waiting if held.now.visit_id not in bound]
     sent: _MadeTo = []
     for line_id in set(takes.values()):
         going = [held for held in waiting if takes.get(held.item_id) == line_id]
@@ -142,12 +145,35 @@ async def _lines_there(
         return dict.fromkeys(items, order.to_line.id)
     if order.to_hall is None:
         return {}
+    # What is for residents only stays: whose residents the other hall takes is not for us to say.
     found = await tx.rows(
-        "SELECT item_id, line_id FROM offering WHERE hall_id = $1 AND item_id = ANY($2)",
+        """
+        SELECT o.item_id, o.line_id FROM offering o JOIN item i ON i.id = o.item_id
+        WHERE o.hall_id = $1 AND o.item_id = ANY($2) AND i.residents_of = $3
+        """,
         order.to_hall.id,
         items,
+        ANYWHERE,
     )
     return {row["item_id"]: row["line_id"] for row in found}
+
+
+async def _bound_here(tx: Transaction, order: Stop, waiting: Sequence[Held]) -> set[UUID]:
+    """The visits of which something is left that the other hall does not handle."""
+    visits = {held.now.visit_id for held in waiting if held.now.visit_id}
+    if order.to_hall is None or not visits:
+        return set()
+    found = await tx.rows(
+        """
+        SELECT DISTINCT s.visit_id FROM visit_stop s
+        WHERE s.visit_id = ANY($1) AND s.ticket_id IS NULL AND s.left_out IS NULL
+          AND NOT EXISTS (SELECT 1 FROM offering o
+                          WHERE o.hall_id = $2 AND o.item_id = s.item_id)
+        """,
+        list(visits),
+        order.to_hall.id,
+    )
+    return {row["visit_id"] for row in found}
 
 
 def _goes(order: Stop, held: Held, line_id: UUID, number: str, now: datetime) -> Happened:

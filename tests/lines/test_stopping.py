@@ -11,6 +11,7 @@ from models.database import rows
 from tests.conftest import Api, until
 from tests.counters.halls import a_ticket, code_of, done, open_counters
 from tests.people import Person
+from tests.visits.coming import a_visit
 
 WHY = {"reason": "社保系统故障", "reason_en": "System failure"}
 
@@ -142,6 +143,30 @@ async def test_sent_to_another_hall_go_those_whose_items_it_offers(
     assert (await events(second))[-1][0] == "stay"
     await until(lambda: api.services.feed.memory.halls[other].waiting == 1)
     await until(lambda: api.services.feed.memory.halls[hall].waiting == 1)
+
+
+async def test_whose_visit_goes_on_with_what_the_other_hall_lacks_stays(
+    api: Api, hall: str, other: str, manager: Person
+) -> None:
+    _, visit, both = await a_visit(api, hall, "E", "A")
+    now = next(stop["item"] for stop in visit["stops"] if stop["ticket"])
+    [rest] = set(both) - {now}
+    entry, item = api.services.directory.hall(other), api.services.directory.item(rest)
+    [gone] = await rows(
+        "DELETE FROM offering WHERE hall_id = $1 AND item_id = $2 RETURNING *", entry.id, item.id
+    )
+    line = api.services.directory.hall(hall).offers[now]
+    try:
+        stopped = await stop(manager, hall, line, to={"hall": other})
+    finally:
+        await rows(
+            "INSERT INTO offering (id, item_id, hall_id, line_id) VALUES ($1, $2, $3, $4)",
+            gone["id"],
+            gone["item_id"],
+            gone["hall_id"],
+            gone["line_id"],
+        )
+    assert (stopped["sent"], stopped["stayed"]) == (0, 1)
 
 
 async def test_who_is_called_or_served_stays_at_the_counter(
