@@ -304,7 +304,7 @@ BROKEN: dict[str, tuple[str, str, str, Edit]] = {
     "half a check-in": ("rules.csv", "dg-01,", "value", add("dg-01,check_in_required,2")),
     "residents of a street": (
         "items.csv",
-        "minimum-living-allowance,",
+        "public-rental-application,",
         "residents_of",
         replace(",town\n", ",street\n"),
     ),
