@@ -243,6 +243,7 @@ LIVELY = Rates(
     for_parent=0.8,
     claims=0.3,
     several_items=0.2,
+    bundles=0.4,
     gives_up=0.2,
     lets_pass=0.3,
     looks_elsewhere=0.5,

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from integrations.sandbox.crowd import habits
+from integrations.sandbox.crowd.bundles import Bundle
 from integrations.sandbox.crowd.door import Answer, Door, Session
 from integrations.sandbox.crowd.figures import Figures
 from integrations.sandbox.crowd.in_line import Citizen, Holding, InLine
@@ -44,17 +45,24 @@ class Citizens:
         self._dice = Random(f"{plan.seed}/citizens")  # noqa: S311
         self._born = 0
 
-    async def come(self, hall: str, item: str, also: Sequence[str] = ()) -> dict[str, Any] | None:
+    async def come(
+        self, hall: str, item: str, also: Sequence[str], bundles: Sequence[Bundle]
+    ) -> dict[str, Any] | None:
         """Send somebody for a number, or for a visit of several items; None when she is refused.
 
-        The answer is the ticket as the API shows it, of a visit that of its first stop.
+        Whoever may comes for one of the bundles, perhaps. The answer is the ticket as the API shows
+        it, of a visit that of its first stop.
         """
         citizen = await self._somebody()
         if citizen is None:
             self._figures.skipped += 1
             return None
         wish: dict[str, Any] = {"hall": hall} | self._says(citizen)
-        if also:
+        rates, bundle = self._plan.rates, None
+        if citizen.named and bundles and self._dice.random() < rates.bundles:
+            bundle = self._dice.choice(bundles)
+            answer = await self._ask(citizen, "/api/v1/visits", wish | self._form(citizen, bundle))
+        elif also:
             answer = await self._ask(citizen, "/api/v1/visits", wish | {"items": [item, *also]})
         else:
             answer = await self._ask(citizen, "/api/v1/tickets", wish | {"item": item})
@@ -65,10 +73,12 @@ class Citizens:
             self._figures.errors += answer.status == 401
             return None
         self._figures.arrivals += 1
-        self._figures.visits += bool(also)
+        of_visit = bool(also) or bundle is not None
+        self._figures.visits += of_visit
+        self._figures.bundles += bundle is not None
         self._figures.for_parent += "for" in wish
         self._in_line.begins(
-            ticket["id"], Holding(citizen, ticket["item"], hall, of_visit=bool(also))
+            ticket["id"], Holding(citizen, ticket["item"], hall, of_visit=of_visit)
         )
         self._waiting.begins(ticket["id"])
         return ticket
@@ -83,6 +93,10 @@ class Citizens:
 
     async def _ask(self, citizen: Citizen, path: str, wish: dict[str, Any]) -> Answer:
         return await citizen.session.ask("POST", path, wish, key=uuid4().hex)
+
+    def _form(self, citizen: Citizen, bundle: Bundle) -> dict[str, Any]:
+        about, today = self._strangers.anybody(), self._tempo.now().date()
+        return {"bundle": bundle.code, "form": bundle.filled_in(citizen.person, about, today)}
 
     def _says(self, citizen: Citizen) -> dict[str, Any]:
         """For whom she comes, and what priority she claims."""

@@ -11,6 +11,8 @@ _IDLE_S = 30.0
 _IDLE_LEAST_REAL_S = 4.0
 _STANDS_BACK_S = 15 * 60
 _TRIES_AGAIN_S = 2 * 60
+# Less than any lunch break, and than the hour after which a day ends for everybody.
+_STAYS_ON_S = 40 * 60
 
 
 class Clerk:
@@ -25,6 +27,8 @@ class Clerk:
         self._tempo = at.city.tempo
         self._dice = at.dice
         self._on_duty = True
+        # After closing time, where people still wait.
+        self._stays_until = 0.0
         self._closed = False
         # Who we are, as the counter shows it.
         self._name: str | None = None
@@ -44,6 +48,11 @@ class Clerk:
         self._on_duty = False
         self.nudge()
 
+    def finish_room(self) -> None:
+        """The hall has closed: let the clerk call whoever still waits, for a while, and go."""
+        self._stays_until = self._tempo.business_s() + _STAYS_ON_S
+        self.send_home()
+
     async def open(self, *, take_over: bool) -> bool:
         """Sign in and open the counter; `take_over` also from a colleague of an earlier crowd."""
         answer = await self._at.do("open", {"take_over": take_over})
@@ -53,7 +62,7 @@ class Clerk:
 
     async def work(self) -> None:
         """Call and serve until sent home; then close the counter."""
-        while self._on_duty:
+        while self._on_duty or self._tempo.business_s() < self._stays_until:
             if await self._resumes():
                 continue
             answer = await self._at.do("call-next")
@@ -61,6 +70,8 @@ class Clerk:
                 self._city.figures.called += 1
                 await self._meet(answer.body)
             elif answer.code == "nobody_waiting":
+                if not self._on_duty:
+                    break
                 await self._wait_for_somebody()
             elif answer.code == "wrong_state":
                 await self._find_out()
@@ -190,7 +201,7 @@ class Clerk:
 
     def _leave(self) -> None:
         """Go, and leave the counter as it is: closed, or to whoever works there now."""
-        self._on_duty, self._closed = False, True
+        self._on_duty, self._stays_until, self._closed = False, 0.0, True
 
     async def _stand_back(self) -> None:
         """Leave the counter alone for a while, and for good while somebody works at it."""

@@ -88,9 +88,9 @@ class Crew:
             self._clerks[next(reversed(self._clerks))].send_home()
 
     async def go_home(self) -> None:
-        """Let everybody finish whom they serve, and go."""
+        """The hall has closed: whoever still waits is served, then all go."""
         for clerk in self._clerks.values():
-            clerk.send_home()
+            clerk.finish_room()
         while self._shifts:
             await asyncio.wait(list(self._shifts.values()))
 

@@ -22,6 +22,7 @@ class Figures:
     claimed: int = 0
     elders: int = 0
     visits: int = 0
+    bundles: int = 0
     gave_up: int = 0
     let_pass: int = 0
     moved: int = 0

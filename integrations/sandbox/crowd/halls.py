@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from integrations.sandbox.crowd import habits
+from integrations.sandbox.crowd.bundles import Bundle
 from integrations.sandbox.crowd.city import City
 from integrations.sandbox.crowd.crew import Crew
 from integrations.sandbox.crowd.desk import Desk
@@ -20,10 +21,14 @@ _TOO_LATE_REAL_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What a hall offers: how many minutes each item takes, and which ask for no real name."""
+    """What a hall offers: how many minutes each item takes, and which ask for no real name.
+
+    `bundles` are those of which it offers every item.
+    """
 
     minutes: Mapping[str, int]
     easy: tuple[str, ...]
+    bundles: tuple[Bundle, ...] = ()
 
     def weights(self, items: tuple[str, ...]) -> list[float]:
         """How often each is wanted."""
@@ -186,7 +191,7 @@ class Hall:
         if self._dice.random() < self._city.plan.rates.several_items:
             wanted = self._dice.choices(self._easy, self._weights, k=self._dice.choice((1, 1, 2)))
             also = [other for other in dict.fromkeys(wanted) if other != item]
-        return await self._city.citizens.come(self.code, item, also)
+        return await self._city.citizens.come(self.code, item, also, self._catalogue.bundles)
 
     async def _comes_in_person(self) -> dict[str, Any] | None:
         has_card = self._dice.random() < self._city.plan.rates.shows_card
@@ -234,6 +239,7 @@ class Hall:
                     await self._pause_between_looks()
                     await self.look()
                 await self.crew.go_home()
+                await self.look()
         finally:
             self.crew.drop_everything()
 

@@ -28,6 +28,9 @@ class Rates:
     # A move of house or a birth is several items; a shop that opens, too.
     several_items: float = 0.04
 
+    # Of those with a name proven: a death in the family, a soldier's return. The form asks for it.
+    bundles: float = 0.15
+
     # --- who waits ---
 
     gives_up: float = 0.06

@@ -1,7 +1,7 @@
 """Runs a crowd: learns the city from its API, sets everybody going, reports, and stops at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -9,6 +9,7 @@ import httpx
 import structlog
 
 from integrations.sandbox.crowd.agenda import Agenda
+from integrations.sandbox.crowd.bundles import Bundle, read_bundle
 from integrations.sandbox.crowd.citizens import Citizens
 from integrations.sandbox.crowd.city import City
 from integrations.sandbox.crowd.door import Answer, Door
@@ -140,12 +141,13 @@ async def _learn(city: City) -> dict[str, Hall]:
             if not one["level_required"] and one.get("residents_of", "anywhere") == "anywhere":
                 easy.add(one["code"])
         more = f"&cursor={page['next_cursor']}" if page["next_cursor"] else None
+    bundles = await _learn_bundles(city)
     listed = await _read(city, "/api/v1/halls?limit=100")
     city.tempo.read(listed["as_of"])
     chosen = [
         one for one in listed["data"] if city.plan.halls is None or one["code"] in city.plan.halls
     ]
-    met = await asyncio.gather(*(_meet(city, one, minutes, easy) for one in chosen))
+    met = await asyncio.gather(*(_meet(city, one, minutes, easy, bundles) for one in chosen))
     halls = {hall.code: hall for hall in met if hall is not None}
     city.neighbours.meet(halls.values())
     _open_and_close(halls, listed)
@@ -156,8 +158,19 @@ async def _learn(city: City) -> dict[str, Hall]:
     return halls
 
 
+async def _learn_bundles(city: City) -> list[Bundle]:
+    """The bundles that somebody may come for who has proven her name."""
+    codes = [one["code"] for one in (await _read(city, "/api/v1/bundles"))["data"]]
+    told = [await _read(city, f"/api/v1/bundles/{code}") for code in codes]
+    return [bundle for one in told if (bundle := read_bundle(one)) is not None]
+
+
 async def _meet(
-    city: City, listed: dict[str, Any], minutes: Mapping[str, int], easy: Collection[str]
+    city: City,
+    listed: dict[str, Any],
+    minutes: Mapping[str, int],
+    easy: Collection[str],
+    bundles: Iterable[Bundle],
 ) -> Hall | None:
     """A hall; None where somebody who has just signed in can do nothing."""
     code = listed["code"]
@@ -166,6 +179,7 @@ async def _meet(
     catalogue = Catalogue(
         {item: minutes[item] for item in offered if item in minutes},
         tuple(item for item in offered if item in easy),
+        tuple(bundle for bundle in bundles if set(bundle.items) <= set(offered)),
     )
     if not catalogue.easy or not board["counters"]:
         return None
