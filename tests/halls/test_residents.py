@@ -164,9 +164,9 @@ async def test_of_two_accounts_that_become_one_the_last_word_counts(api: Api) ->
 
 
 async def test_an_item_for_everybody_costs_no_look_at_who_lives_where(api: Api) -> None:
-    spent = []
+    hall, spent = await api.quiet_hall(), []
     for nth in range(4):
-        wish = (await api.citizen()).take("dg-24", api.item("dg-24", "E", nth=nth))
+        wish = (await api.citizen()).take(hall, api.item(hall, "E", nth=nth))
         reply, statements = await api.statements(wish)
         assert reply.status_code == 201
         spent.append(statements)
