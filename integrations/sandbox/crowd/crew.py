@@ -77,13 +77,13 @@ class Crew:
     async def man(self, *, starting: bool) -> None:
         """Bring as many clerks to work as the lines need; let one go when there are too many."""
         wanted = habits.clerks_wanted(len(self._skills), self._hall.waiting)
-        for counter, lines in self._skills.items():
-            if len(self._clerks) >= wanted or not self._hall.opened.is_set():
-                break
-            # Once we run, a counter that is open without us is a human's.
-            free = starting or self._hall.is_closed(counter)
-            if counter not in self._shifts and free:
-                await self._bring(counter, lines, take_over=starting)
+        for counter in sorted(self._skills, key=self._hall.is_closed):
+            closed = self._hall.is_closed(counter)
+            # What an earlier crowd left open is closed by a clerk who first serves whoever is
+            # there; once we run, a counter that is open without us is a human's.
+            needed = starting if not closed else len(self._clerks) < wanted
+            if needed and counter not in self._shifts and self._hall.opened.is_set():
+                await self._bring(counter, self._skills[counter], take_over=starting)
         if len(self._clerks) > wanted + 1:
             self._clerks[next(reversed(self._clerks))].send_home()
 
