@@ -53,7 +53,7 @@ class Comer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Visit:
+class _Taking:
     hall: HallEntry
     item: ItemEntry
     line: LineEntry
@@ -88,11 +88,11 @@ async def give_number(
     after one, nothing has changed.
     """
     entry = directory.item(item)
-    visit = _Visit(hall, entry, line_for(hall, entry), comer, who, now, feed.memory)
+    taking = _Taking(hall, entry, line_for(hall, entry), comer, who, now, feed.memory)
     if comer.document is None and entry.level_required >= REAL_NAME:
         raise IdNumberRequired
     try:
-        view = await (_simply(visit) if _is_simple(comer, once) else _whole(visit, once, sealer))
+        view = await (_simply(taking) if _is_simple(comer, once) else _whole(taking, once, sealer))
     except asyncpg.UniqueViolationError as taken:
         # On her phone at this very moment: each look found nothing, the key sees both.
         if taken.constraint_name in {"ticket_open_once", "ticket_open_once_for"}:
@@ -106,115 +106,115 @@ def _is_simple(comer: Comer, once: Once) -> bool:
     return comer == Comer() and not once.has_key
 
 
-def _check(visit: _Visit) -> None:
-    check_open(visit.hall, visit.now)
-    check_left(visit.hall, visit.line.code, visit.memory, visit.now)
+def _check(taking: _Taking) -> None:
+    check_open(taking.hall, taking.now)
+    check_left(taking.hall, taking.line.code, taking.memory, taking.now)
 
 
-async def _simply(visit: _Visit) -> TicketView:
+async def _simply(taking: _Taking) -> TicketView:
     """A number for nobody in particular, in one statement."""
-    _check(visit)
-    issued = await issuing.issue(_new_ticket(visit))
+    _check(taking)
+    issued = await issuing.issue(_new_ticket(taking))
     if issued is None:
         async with transaction() as tx:
-            issued = await _issue_under_lock(tx, visit)
-    return _view(visit, issued)
+            issued = await _issue_under_lock(tx, taking)
+    return _view(taking, issued)
 
 
-async def _whole(visit: _Visit, once: Once, sealer: Sealer) -> TicketView:
+async def _whole(taking: _Taking, once: Once, sealer: Sealer) -> TicketView:
     """A number for somebody who said something of herself. Locks as docs/decisions.md says."""
     async with transaction() as tx:
         await once.claim(tx)
-        _check(visit)
-        visit = await _looked_up(tx, visit, sealer)
-        priority, is_proven = _priority(visit)
-        issued = await issuing.issue(_new_ticket(visit), tx=tx)
+        _check(taking)
+        taking = await _looked_up(tx, taking, sealer)
+        priority, is_proven = _priority(taking)
+        issued = await issuing.issue(_new_ticket(taking), tx=tx)
         if issued is None:
-            issued = await _issue_under_lock(tx, visit)
-        view = await _keep_name(tx, visit, sealer, issued)
+            issued = await _issue_under_lock(tx, taking)
+        view = await _keep_name(tx, taking, sealer, issued)
         if priority is not None:
-            row = await _claim(tx, visit, issued, priority, is_proven=is_proven)
-            view = ticket_view(row, hall=visit.hall.code, ahead=row["ahead"])
+            row = await _claim(tx, taking, issued, priority, is_proven=is_proven)
+            view = ticket_view(row, hall=taking.hall.code, ahead=row["ahead"])
         await once.keep(tx, view, status=201)
-        await _record(tx, visit, view.id)
+        await _record(tx, taking, view.id)
     return view
 
 
-async def _looked_up(tx: Transaction, visit: _Visit, sealer: Sealer) -> _Visit:
+async def _looked_up(tx: Transaction, taking: _Taking, sealer: Sealer) -> _Taking:
     """Whose number was given. Nobody comes to have it, or leaves, before the transaction ends."""
-    document = visit.comer.document
+    document = taking.comer.document
     if document is None:
-        return visit
+        return taking
     index = sealer.blind_index(document.id_type, document.number)
     await tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", index)
     citizen_id = await held_with_index(tx, index)
     key = None if citizen_id else person_key(index)
-    return replace(visit, citizen_id=citizen_id, person_key=key)
+    return replace(taking, citizen_id=citizen_id, person_key=key)
 
 
-def _priority(visit: _Visit) -> tuple[Priority | None, bool]:
+def _priority(taking: _Taking) -> tuple[Priority | None, bool]:
     """What she has priority for, and whether that is so, not only claimed. Raises ClaimNotTrue.
 
     Her number proves her age, and a clerk what she says by saying it. Of two the greater counts.
     """
-    said, elderly = visit.comer.priority, _is_elderly(visit)
+    said, elderly = taking.comer.priority, _is_elderly(taking)
     if said is Priority.ELDERLY and elderly is False:
         raise ClaimNotTrue
-    true = [said] if said is not None and visit.who.kind is PersonKind.STAFF else []
+    true = [said] if said is not None and taking.who.kind is PersonKind.STAFF else []
     true += [Priority.ELDERLY] if elderly else []
     if not true:
         return said, False
-    return max(true, key=lambda each: visit.hall.rules.credit(each.value)), True
+    return max(true, key=lambda each: taking.hall.rules.credit(each.value)), True
 
 
-def _is_elderly(visit: _Visit) -> bool | None:
+def _is_elderly(taking: _Taking) -> bool | None:
     """Whether her number says so; None when there is none, or it tells no birth date."""
-    document = visit.comer.document
+    document = taking.comer.document
     if document is None or document.born is None:
         return None
-    return age_on(business_day(visit.now), document.born) >= ELDERLY_FROM_AGE
+    return age_on(business_day(taking.now), document.born) >= ELDERLY_FROM_AGE
 
 
 async def _claim(
-    tx: Transaction, visit: _Visit, issued: Issued, priority: Priority, *, is_proven: bool
+    tx: Transaction, taking: _Taking, issued: Issued, priority: Priority, *, is_proven: bool
 ) -> asyncpg.Record:
-    by_number = priority is Priority.ELDERLY and _is_elderly(visit)
+    by_number = priority is Priority.ELDERLY and _is_elderly(taking)
     return await priorities.make_claim(
         tx,
         issued.id,
         priority,
-        visit.hall,
+        taking.hall,
         is_proven=is_proven,
-        actor=visit.actor,
-        seen_by=visit.actor if is_proven and not by_number else None,
+        actor=taking.actor,
+        seen_by=taking.actor if is_proven and not by_number else None,
     )
 
 
-async def _issue_under_lock(tx: Transaction, visit: _Visit) -> Issued:
+async def _issue_under_lock(tx: Transaction, taking: _Taking) -> Issued:
     """Find what stands against the ticket, where nothing moves; a limited line is counted here."""
-    await decisions.lock(tx, visit.hall.id)
+    await decisions.lock(tx, taking.hall.id)
     facts = await decisions.line_facts(
         tx,
-        line_id=visit.line.id,
-        item_id=visit.item.id,
+        line_id=taking.line.id,
+        item_id=taking.item.id,
         taker_id=None,
-        citizen_id=visit.citizen_id,
-        person_key=visit.person_key,
-        now=visit.now,
+        citizen_id=taking.citizen_id,
+        person_key=taking.person_key,
+        now=taking.now,
     )
     if facts.has_open_ticket:
-        raise AlreadyInLine(await _open_here(tx, visit))
-    decide(replace(facts, level=FACE_TO_FACE), visit.item.level_required)
-    issued = await issuing.issue(replace(_new_ticket(visit), within_limit=True), tx=tx)
+        raise AlreadyInLine(await _open_here(tx, taking))
+    decide(replace(facts, level=FACE_TO_FACE), taking.item.level_required)
+    issued = await issuing.issue(replace(_new_ticket(taking), within_limit=True), tx=tx)
     if issued is None:
         # Only what happens in other halls can have moved.
         raise AlreadyInLine
     return issued
 
 
-async def _open_here(tx: Transaction, visit: _Visit) -> UUID | None:
+async def _open_here(tx: Transaction, taking: _Taking) -> UUID | None:
     """The ticket that she has open in this hall, for a clerk to find; a kiosk is not told."""
-    if visit.who.kind is PersonKind.KIOSK:
+    if taking.who.kind is PersonKind.KIOSK:
         return None
     found = await rows(
         """
@@ -222,62 +222,70 @@ async def _open_here(tx: Transaction, visit: _Visit) -> UUID | None:
         WHERE (citizen_id = $1 OR person_key = $2) AND item_id = $3 AND ended_at IS NULL
           AND hall_id = $4
         """,
-        visit.citizen_id,
-        visit.person_key,
-        visit.item.id,
-        visit.hall.id,
+        taking.citizen_id,
+        taking.person_key,
+        taking.item.id,
+        taking.hall.id,
         tx=tx,
     )
     return found[0]["id"] if found else None
 
 
-async def _keep_name(tx: Transaction, visit: _Visit, sealer: Sealer, issued: Issued) -> TicketView:
+async def _keep_name(
+    tx: Transaction, taking: _Taking, sealer: Sealer, issued: Issued
+) -> TicketView:
     """Keep what she said of herself, unless her account knows better."""
-    comer, view = visit.comer, _view(visit, issued)
-    if visit.citizen_id is not None or (comer.name is None and comer.phone is None):
+    comer, view = taking.comer, _view(taking, issued)
+    if taking.citizen_id is not None or (comer.name is None and comer.phone is None):
         return view
     shown_as = await holders.keep(tx, sealer, issued.id, name=comer.name, phone=comer.phone)
-    return _view(visit, issued, name=shown_as)
+    return _view(taking, issued, name=shown_as)
 
 
-async def _record(tx: Transaction, visit: _Visit, ticket_id: UUID) -> None:
+async def _record(tx: Transaction, taking: _Taking, ticket_id: UUID) -> None:
     """An entry in the audit log where somebody's number was looked up. Last before the commit."""
-    if visit.comer.document is None:
+    if taking.comer.document is None:
         return
-    said = {"id_number": visit.comer.document, "name": visit.comer.name, "phone": visit.comer.phone}
+    said = {
+        "id_number": taking.comer.document,
+        "name": taking.comer.name,
+        "phone": taking.comer.phone,
+    }
     detail = {"fields": [name for name, value in said.items() if value is not None]}
-    behalf = visit.citizen_id
+    behalf = taking.citizen_id
     await record(
         tx,
-        Entry(visit.actor, "ticket.given", "ticket", ticket_id, on_behalf_of=behalf, detail=detail),
+        Entry(
+            taking.actor, "ticket.given", "ticket", ticket_id, on_behalf_of=behalf, detail=detail
+        ),
     )
 
 
-def _new_ticket(visit: _Visit) -> NewTicket:
+def _new_ticket(taking: _Taking) -> NewTicket:
     return NewTicket(
-        hall_id=visit.hall.id,
-        line_id=visit.line.id,
-        item_id=visit.item.id,
-        citizen_id=visit.citizen_id,
-        day=business_day(visit.now),
-        asked_at=visit.now,
+        hall_id=taking.hall.id,
+        line_id=taking.line.id,
+        item_id=taking.item.id,
+        citizen_id=taking.citizen_id,
+        day=business_day(taking.now),
+        asked_at=taking.now,
         credit=CREDIT_OF_WALK_IN,
         version=microseconds(),
         level_required=0,  # she is here
-        actor=visit.actor,
-        person_key=visit.person_key,
+        actor=taking.actor,
+        person_key=taking.person_key,
         here=True,
     )
 
 
-def _view(visit: _Visit, issued: Issued, *, name: str | None = None) -> TicketView:
+def _view(taking: _Taking, issued: Issued, *, name: str | None = None) -> TicketView:
     return TicketView(
         id=issued.id,
         number=issued.number,
         state=TicketState.WAITING,
-        hall=visit.hall.code,
-        line=visit.line.code,
-        item=visit.item.code,
+        hall=taking.hall.code,
+        line=taking.line.code,
+        item=taking.item.code,
         issued_at=shown(issued.issued_at),
         called_at=None,
         ahead=issued.ahead,

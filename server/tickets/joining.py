@@ -75,9 +75,9 @@ async def take_number(
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
     most = by_phone.caps(hall) if capped else ByPhone(None, None)
     line, memory = line_for(hall, item), feed.memory
-    visit = _Visit(hall, item, line, wish, who, now, memory, most, directory)
+    taking = _Taking(hall, item, line, wish, who, now, memory, most, directory)
     try:
-        view = await _taken(visit, once, sealer)
+        view = await _taken(taking, once, sealer)
     except (asyncpg.ForeignKeyViolationError, LevelTooLow):
         # Her account may have been joined into another a moment ago, and her token not know yet.
         now_id = await current_id(who.id)
@@ -85,13 +85,13 @@ async def take_number(
             raise NotSignedIn from None
         if now_id == who.id:
             raise
-        view = await _taken(replace(visit, who=replace(who, id=now_id)), once, sealer)
+        view = await _taken(replace(taking, who=replace(who, id=now_id)), once, sealer)
     await feed.changed(Change(hall.code, view.id, view.version))
     return view
 
 
 @dataclass(frozen=True, slots=True)
-class _Visit:
+class _Taking:
     hall: HallEntry
     item: ItemEntry
     line: LineEntry
@@ -112,52 +112,52 @@ class _Visit:
         return self.acting.principal_id if self.acting else self.who.id
 
 
-async def _taken(visit: _Visit, once: Once, sealer: Sealer) -> TicketView:
+async def _taken(taking: _Taking, once: Once, sealer: Sealer) -> TicketView:
     async def take() -> TicketView:
-        if visit.wish.proxy is not None:
-            return await _issue_for(visit, visit.wish.proxy, once, sealer)
-        if once.has_key or visit.wish.claim is not None:
-            return await _issue_once(visit, once, sealer)
-        return await _issue(visit, sealer)
+        if taking.wish.proxy is not None:
+            return await _issue_for(taking, taking.wish.proxy, once, sealer)
+        if once.has_key or taking.wish.claim is not None:
+            return await _issue_once(taking, once, sealer)
+        return await _issue(taking, sealer)
 
     try:
         return await counted_anew(take)
     except asyncpg.UniqueViolationError as taken:
         # She asked twice at once: each look found nothing, the key sees both.
         if taken.constraint_name in {"ticket_open_once", "ticket_open_once_for"}:
-            hers = visit.wish.proxy is None
-            find = decisions.open_ticket_of(visit.who.id, visit.item.id) if hers else None
+            hers = taking.wish.proxy is None
+            find = decisions.open_ticket_of(taking.who.id, taking.item.id) if hers else None
             raise AlreadyInLine(await find if find else None) from None
         raise
 
 
-async def _issue(visit: _Visit, sealer: Sealer) -> TicketView:
+async def _issue(taking: _Taking, sealer: Sealer) -> TicketView:
     """Issue the ticket in one statement, which refuses by writing nothing."""
-    _check(visit)
-    await _check_residence(None, visit, sealer)
-    issued = await issuing.issue(_new_ticket(visit))
+    _check(taking)
+    await _check_residence(None, taking, sealer)
+    issued = await issuing.issue(_new_ticket(taking))
     if issued is None:
         async with transaction() as tx:
-            issued = await _issue_under_lock(tx, visit)
-    return _view(visit, issued)
+            issued = await _issue_under_lock(tx, taking)
+    return _view(taking, issued)
 
 
-async def _issue_once(visit: _Visit, once: Once, sealer: Sealer) -> TicketView:
+async def _issue_once(taking: _Taking, once: Once, sealer: Sealer) -> TicketView:
     """Issue the ticket for a request with a key: whatever is asked again is answered first."""
     async with transaction() as tx:
         await once.claim(tx)
-        _check(visit)
-        return await _issue_in(tx, visit, once, sealer)
+        _check(taking)
+        return await _issue_in(tx, taking, once, sealer)
 
 
-async def _issue_for(visit: _Visit, proxy_id: UUID, once: Once, sealer: Sealer) -> TicketView:
+async def _issue_for(taking: _Taking, proxy_id: UUID, once: Once, sealer: Sealer) -> TicketView:
     """Issue a ticket for somebody else, through a proxy that holds until it is issued."""
     async with transaction() as tx:
         await once.claim(tx)
-        _check(visit)
-        acting = await acting_for(tx, sealer, proxy_id, visit.who, visit.now)
-        who = replace(visit.who, id=acting.citizen_id)
-        view = await _issue_in(tx, replace(visit, who=who, acting=acting), once, sealer)
+        _check(taking)
+        acting = await acting_for(tx, sealer, proxy_id, taking.who, taking.now)
+        who = replace(taking.who, id=acting.citizen_id)
+        view = await _issue_in(tx, replace(taking, who=who, acting=acting), once, sealer)
         entry = Entry(
             Actor("citizen", who.id),
             "ticket.taken",
@@ -185,8 +185,8 @@ async def acting_for(
     return acting
 
 
-async def _issue_in(tx: Transaction, visit: _Visit, once: Once, sealer: Sealer) -> TicketView:
-    view = await _give(tx, visit, sealer)
+async def _issue_in(tx: Transaction, taking: _Taking, once: Once, sealer: Sealer) -> TicketView:
+    view = await _give(tx, taking, sealer)
     await once.keep(tx, view, status=201)
     return view
 
@@ -212,103 +212,103 @@ async def take_first(
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
     line = line_for(hall, item)
     most = by_phone.caps(hall) if capped else ByPhone(None, None)
-    first = _Visit(hall, item, line, wish, who, now, memory, most, directory, acting)
-    visit = replace(first, part_of=part_of, level_required=level_required)
-    _check(visit)
-    return await _give(tx, visit, sealer)
+    first = _Taking(hall, item, line, wish, who, now, memory, most, directory, acting)
+    taking = replace(first, part_of=part_of, level_required=level_required)
+    _check(taking)
+    return await _give(tx, taking, sealer)
 
 
-async def _give(tx: Transaction, visit: _Visit, sealer: Sealer) -> TicketView:
-    await _check_residence(tx, visit, sealer)
-    claim, is_proven = visit.wish.claim, False
+async def _give(tx: Transaction, taking: _Taking, sealer: Sealer) -> TicketView:
+    await _check_residence(tx, taking, sealer)
+    claim, is_proven = taking.wish.claim, False
     if claim is not None:
         is_proven = await priorities.proven(
             tx,
             sealer,
             claim,
-            citizen_id=visit.citizen_id,
-            acting=visit.acting,
-            now=visit.now,
+            citizen_id=taking.citizen_id,
+            acting=taking.acting,
+            now=taking.now,
         )
-    issued = await issuing.issue(_new_ticket(visit), tx=tx)
+    issued = await issuing.issue(_new_ticket(taking), tx=tx)
     if issued is None:
-        issued = await _issue_under_lock(tx, visit)
-    view = _view(visit, issued)
+        issued = await _issue_under_lock(tx, taking)
+    view = _view(taking, issued)
     if claim is not None:
-        actor = Actor("citizen", visit.who.id)
+        actor = Actor("citizen", taking.who.id)
         row = await priorities.make_claim(
-            tx, issued.id, claim, visit.hall, is_proven=is_proven, actor=actor
+            tx, issued.id, claim, taking.hall, is_proven=is_proven, actor=actor
         )
-        view = ticket_view(row, hall=visit.hall.code, ahead=row["ahead"])
+        view = ticket_view(row, hall=taking.hall.code, ahead=row["ahead"])
     return view
 
 
-async def _issue_under_lock(tx: Transaction, visit: _Visit) -> Issued:
+async def _issue_under_lock(tx: Transaction, taking: _Taking) -> Issued:
     """Find what stands against the ticket, where nothing moves; a limited line is counted here."""
-    await decisions.lock(tx, visit.hall.id)
+    await decisions.lock(tx, taking.hall.id)
     facts = await decisions.line_facts(
         tx,
-        line_id=visit.line.id,
-        item_id=visit.item.id,
-        taker_id=visit.who.id,
-        citizen_id=visit.citizen_id,
-        person_key=visit.acting.person_key if visit.acting else None,
-        sign_in_id=visit.who.sign_in_id,
-        now=visit.now,
+        line_id=taking.line.id,
+        item_id=taking.item.id,
+        taker_id=taking.who.id,
+        citizen_id=taking.citizen_id,
+        person_key=taking.acting.person_key if taking.acting else None,
+        sign_in_id=taking.who.sign_in_id,
+        now=taking.now,
     )
-    by_phone.check_level(facts.level, visit.hall)
-    decide(facts, _level_of(visit))
-    by_phone.check_caps(visit.most, in_line=facts.taken_in_line, in_hall=facts.taken_in_hall)
-    issued = await issuing.issue(replace(_new_ticket(visit), within_limit=True), tx=tx)
+    by_phone.check_level(facts.level, taking.hall)
+    decide(facts, _level_of(taking))
+    by_phone.check_caps(taking.most, in_line=facts.taken_in_line, in_hall=facts.taken_in_hall)
+    issued = await issuing.issue(replace(_new_ticket(taking), within_limit=True), tx=tx)
     if issued is None:
         # Only what happens in other halls can have moved.
         raise AlreadyInLine
     return issued
 
 
-def _new_ticket(visit: _Visit) -> NewTicket:
+def _new_ticket(taking: _Taking) -> NewTicket:
     return NewTicket(
-        hall_id=visit.hall.id,
-        line_id=visit.line.id,
-        item_id=visit.item.id,
-        citizen_id=visit.citizen_id,
-        day=business_day(visit.now),
-        asked_at=visit.now,
+        hall_id=taking.hall.id,
+        line_id=taking.line.id,
+        item_id=taking.item.id,
+        citizen_id=taking.citizen_id,
+        day=business_day(taking.now),
+        asked_at=taking.now,
         credit=CREDIT_OF_WALK_IN,
         version=microseconds(),
-        level_required=max(_level_of(visit), visit.hall.rules.remote_level),
-        actor=Actor("citizen", visit.who.id),
-        sign_in_id=visit.who.sign_in_id,
-        acting=visit.acting,
-        person_key=visit.acting.person_key if visit.acting else None,
-        visit_id=visit.part_of,
-        here=by_phone.is_here(visit.hall, visit.wish.fix),
-        by_phone=visit.most,
+        level_required=max(_level_of(taking), taking.hall.rules.remote_level),
+        actor=Actor("citizen", taking.who.id),
+        sign_in_id=taking.who.sign_in_id,
+        acting=taking.acting,
+        person_key=taking.acting.person_key if taking.acting else None,
+        visit_id=taking.part_of,
+        here=by_phone.is_here(taking.hall, taking.wish.fix),
+        by_phone=taking.most,
     )
 
 
-def _level_of(visit: _Visit) -> int:
-    level = visit.level_required
-    return visit.item.level_required if level is None else level
+def _level_of(taking: _Taking) -> int:
+    level = taking.level_required
+    return taking.item.level_required if level is None else level
 
 
-def _view(visit: _Visit, issued: Issued) -> TicketView:
-    here = by_phone.is_here(visit.hall, visit.wish.fix)
+def _view(taking: _Taking, issued: Issued) -> TicketView:
+    here = by_phone.is_here(taking.hall, taking.wish.fix)
     return TicketView(
         id=issued.id,
         number=issued.number,
         state=TicketState.WAITING,
-        hall=visit.hall.code,
-        line=visit.line.code,
-        item=visit.item.code,
+        hall=taking.hall.code,
+        line=taking.line.code,
+        item=taking.item.code,
         issued_at=shown(issued.issued_at),
         called_at=None,
         ahead=issued.ahead,
         wait=None,
         counter=None,
         version=issued.version,
-        taken_for=_taken_for(visit.acting) if visit.acting else None,
-        visit=visit.part_of,
+        taken_for=_taken_for(taking.acting) if taking.acting else None,
+        visit=taking.part_of,
         checked_in_at=shown(issued.issued_at) if here else None,
         check_in_required=here is False,
     )
@@ -326,17 +326,17 @@ def line_for(hall: HallEntry, item: ItemEntry) -> LineEntry:
     return hall.lines[code]
 
 
-def _check(visit: _Visit) -> None:
+def _check(taking: _Taking) -> None:
     """What needs no database: the hall is open, its day not full, and she is near enough."""
-    check_open(visit.hall, visit.now)
-    check_left(visit.hall, visit.line.code, visit.memory, visit.now)
-    by_phone.check_place(visit.hall, visit.wish.fix)
+    check_open(taking.hall, taking.now)
+    check_left(taking.hall, taking.line.code, taking.memory, taking.now)
+    by_phone.check_place(taking.hall, taking.wish.fix)
 
 
-async def _check_residence(tx: Transaction | None, visit: _Visit, sealer: Sealer) -> None:
-    her = visit.citizen_id
+async def _check_residence(tx: Transaction | None, taking: _Taking, sealer: Sealer) -> None:
+    her = taking.citizen_id
     await check_residence(
-        tx, sealer, her, hall=visit.hall, item=visit.item, directory=visit.directory
+        tx, sealer, her, hall=taking.hall, item=taking.item, directory=taking.directory
     )
 
 
