@@ -8,6 +8,7 @@ from sanic import Blueprint, HTTPResponse, Request
 
 from models import standing
 from models.database import transaction
+from models.sessions import PersonKind
 from scheduler.calendar import business_day
 from server.answers import Answer
 from server.auth import AT_THE_HALL, Principal
@@ -24,7 +25,14 @@ from server.services import services
 
 bp = Blueprint("printing", url_prefix="/api/v1")
 TEXT, BYTES = "text/plain", "application/octet-stream"
-_LOCKED = "SELECT id, day, ended_at FROM ticket WHERE id = $1 AND hall_id = $2 FOR NO KEY UPDATE"
+# $3: the kiosk that has to have given it out, if a kiosk asks.
+_LOCKED = """
+    SELECT id, day, ended_at FROM ticket WHERE id = $1 AND hall_id = $2
+      AND ($3::uuid IS NULL OR EXISTS (
+          SELECT 1 FROM ticket_event e
+          WHERE e.ticket_id = ticket.id AND e.move = 'issue' AND e.actor_id = $3))
+    FOR NO KEY UPDATE
+"""
 
 
 class PrintQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,7 +44,7 @@ class PrintQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @endpoint(
     bp,
-    "GET",
+    "POST",
     "/halls/<hall:str>/tickets/<ticket:str>/print",
     summary=("打印号票", "A ticket for the printer"),
     tag="tickets",
@@ -53,9 +61,10 @@ async def print_ticket(
     """The slip that she takes along: her number, what for, how many are ahead, and a QR code.
 
     The code opens the ticket live on any phone until the day ends; each printing makes a new one.
-    `ticket` is its id, or today's number. ESC/POS is for printers that take Chinese in GB18030.
+    `ticket` is its id, or today's number; a kiosk prints what it gave out itself. ESC/POS is for
+    printers that take Chinese in GB18030.
     """
-    slip = await _slip(request, hall, ticket)
+    slip = await _slip(request, who, hall, ticket)
     headers = {"Cache-Control": "no-store"}
     if query.format == "text":
         return Answer(
@@ -65,13 +74,15 @@ async def print_ticket(
     return Answer(printed, content_type=BYTES, headers=headers)
 
 
-async def _slip(request: Request, hall: str, ticket: str) -> Slip:
+async def _slip(request: Request, who: Principal, hall: str, ticket: str) -> Slip:
     """What is to be printed, with a new code. Raises NotFound, or WrongState once it is over."""
     room = services(request)
+    # Numbers are easily guessed, and nobody watches a machine: it opens nobody else's ticket.
+    giver = who.id if who.kind is PersonKind.KIOSK else None
     entry, now = room.directory.hall(hall), room.clock.now()
     async with transaction() as tx:
         ticket_id = await standing.find(tx, entry.id, business_day(now), ticket)
-        row = await tx.row(_LOCKED, ticket_id, entry.id) if ticket_id else None
+        row = await tx.row(_LOCKED, ticket_id, entry.id, giver) if ticket_id else None
         if row is None:
             raise NotFound(("该大厅没有这个号。", "There is no such number in this hall."))
         made, surplus = await code_for(tx, row, now=now)

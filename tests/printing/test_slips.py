@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -39,7 +40,7 @@ async def hall(api: Api) -> str:
 
 
 async def printed(who: Person, hall: str, ticket: str, **query: Any) -> httpx.Response:
-    return await who.get(f"/halls/{hall}/tickets/{ticket}/print", params=query)
+    return await who.post(f"/halls/{hall}/tickets/{ticket}/print?{urlencode(query)}")
 
 
 # --- on paper -------------------------------------------------------------------------------------
@@ -161,6 +162,25 @@ async def test_what_was_given_out_is_printed_with_a_code_that_opens_it(
 async def test_a_number_from_the_phone_is_printed_at_the_hall(api: Api, hall: str) -> None:
     _, ticket = await a_ticket(api, hall)
     assert (await printed(await api.clerk(hall), hall, ticket["number"])).status_code == 200
+
+
+async def test_a_kiosk_prints_only_what_it_gave_out_itself(api: Api, hall: str) -> None:
+    kiosk, other = await a_kiosk(api, hall), await a_kiosk(api, hall)
+    _, from_a_phone = await a_ticket(api, hall)
+    at_the_desk = await given(await api.clerk(hall), hall, api.item(hall, "E"))
+    its_own = await given(kiosk, hall, api.item(hall, "E"))
+    for ticket in (from_a_phone, at_the_desk):
+        for name in (ticket["id"], ticket["number"]):
+            assert code_of(await printed(kiosk, hall, name)) == (404, "not_found")
+    assert code_of(await printed(other, hall, its_own["number"])) == (404, "not_found")
+    assert (await printed(kiosk, hall, its_own["number"])).status_code == 200
+
+
+async def test_looking_prints_nothing(api: Api, hall: str) -> None:
+    clerk = await api.clerk(hall)
+    ticket = await given(clerk, hall, api.item(hall, "E"))
+    looked = await clerk.get(f"/halls/{hall}/tickets/{ticket['id']}/print")
+    assert looked.status_code == 405, looked.text
 
 
 async def test_what_is_over_or_none_is_not_printed(api: Api, hall: str) -> None:

@@ -71,7 +71,7 @@ class Desk:
         ticket: dict[str, Any] = answer.body
         if by_kiosk:
             path = f"{self._hall}/tickets/{ticket['id']}/print?format=escpos&width=32"
-            printed = await self._city.door.ask("GET", path, token=self._token)
+            printed = await self._city.door.ask("POST", path, token=self._token)
             figures.printed += printed.ok
         return ticket
 
