@@ -30,6 +30,7 @@ from server.live.reading import ticket_view
 from server.live.state import TicketView
 from server.tickets.arriving import arrive, check_day, with_number
 from server.tickets.refusals import AlreadyInLine
+from server.visits.coming_back import check_waited_for
 from server.visits.finishing import take_back
 
 UNDO_WITHIN: Final = timedelta(seconds=30)
@@ -148,7 +149,8 @@ async def undo(at: At, *, feed: Feed) -> TicketView:
     """Take back what the counter did last, within half a minute.
 
     Raises NotFound, NothingToUndo, AlreadyInLine where she has taken another number since, or
-    WrongState where something has happened to the ticket since, or the counter is closed.
+    WrongState where something has happened to the ticket or its visit since, or the counter is
+    closed.
     """
     with _conflicts():
         async with decisions.deciding_in(at.hall.id) as tx:
@@ -176,6 +178,8 @@ async def _undo(tx: Transaction, at: At, here: _Counter) -> tuple[asyncpg.Record
     actor, withdrawn = Actor("staff", at.who.id), None
     if last["move"] == Move.FINISH:
         withdrawn = await take_back(tx, held, events[-1], now=at.now, actor=actor)
+    elif last["move"] == Move.MISS:
+        await check_waited_for(tx, held)
     row = await standing.undo(tx, held, event, events, version=microseconds(), actor=actor)
     return row, withdrawn
 

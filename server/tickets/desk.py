@@ -22,6 +22,7 @@ from server.live.reading import ticket_view
 from server.live.state import TicketView
 from server.tickets.arriving import check_day, checked_in
 from server.tickets.refusals import AlreadyInLine, GraceOver, NoPriorityClaim
+from server.visits.coming_back import check_waited_for
 
 
 async def take_back(
@@ -30,15 +31,16 @@ async def take_back(
     """Let somebody who was missed wait again, from now and the hall's penalty later.
 
     `ticket` is its id, or today's number. Raises NotFound, GraceOver, AlreadyInLine where she has
-    taken another number since, or WrongState unless she was missed.
+    taken another number since, or WrongState unless she was missed and her visit waits for her.
     """
 
-    async def choose(_: Transaction, held: Held) -> Happened:
+    async def choose(tx: Transaction, held: Held) -> Happened:
         state = after(held.now.state, Move.RETURN)
         missed_at = held.now.ended_at
         today = held.day == business_day(now)
         if missed_at is None or not today or not may_return(missed_at, now, hall.rules):
             raise GraceOver
+        await check_waited_for(tx, held)
         rank_time = after_return(now, hall.rules)
         return Happened(Move.RETURN, state, now, hall.id, rank_time=rank_time, here=True)
 

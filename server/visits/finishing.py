@@ -12,6 +12,7 @@ from models.history import Happened
 from models.standing import Held
 from models.tickets import Actor, Move, TicketState, WrongState, after
 from models.visiting import NewVisit
+from models.visits import VisitState
 from server.again import until_done
 from server.auth import Principal
 from server.clock import microseconds
@@ -154,12 +155,15 @@ async def take_back(
     """Take back what a finish, about to be undone, did to the visit: the next number, if one.
 
     `held` is the finished ticket, `event` its finish. Raises WrongState when the next number does
-    not just wait where it was issued, for then somebody has begun with her there.
+    not just wait where it was issued, for then somebody has begun with her there, and when she has
+    given her visit up: what a finish ends is finished.
     """
     visit_id = held.now.visit_id
     visit = await visiting.hold(tx, visit_id) if visit_id else None
     if visit is None or visit_id is None:
         return None
+    if visit.state not in {VisitState.OPEN, VisitState.FINISHED}:
+        raise WrongState("she has given her visit up since")
     given = next((stop for stop in visit.stops if stop.given_after == held.id), None)
     change = None
     if given is not None:

@@ -135,10 +135,40 @@ async def test_who_was_missed_may_leave_that_stop_out(api: Api, hall: str, clerk
     await done(clerk, hall, counter, "call-next", "miss")
     now = await change(lin, visit, "skip", {"item": one})
     assert states(now) == {one: "left_out", two: "waiting"}
-    # She comes back to the first counter all the same: nothing is given twice.
-    assert (await clerk.post(f"/halls/{hall}/tickets/{visit['now']}/return")).status_code == 200
-    await done(clerk, hall, counter, "call-next", "start", "finish")
-    assert states(await seen(lin, visit)) == {one: "finished", two: "waiting"}
+    # She has one number at a time: the other is not open again, whoever wants it so.
+    for reply in (
+        await clerk.post(f"/halls/{hall}/tickets/{visit['now']}/return"),
+        await clerk.at(hall, counter, "undo"),
+    ):
+        assert code_of(reply) == (409, "wrong_state")
+    assert states(await seen(lin, visit)) == states(now)
+
+
+@pytest.mark.parametrize("how", ["return", "undo"])
+async def test_a_missed_number_is_not_open_again_once_she_gave_the_visit_up(
+    api: Api, hall: str, clerk: Person, how: str
+) -> None:
+    lin, visit, [one, two] = await a_visit(api, hall, "A", "B")
+    counter = await counter_for(clerk, hall, "A")
+    await done(clerk, hall, counter, "call-next", "miss")
+    over = await change(lin, visit, "cancel")
+    assert states(over) == {one: "missed", two: "left_out"}
+    if how == "return":
+        reply = await clerk.post(f"/halls/{hall}/tickets/{visit['now']}/return")
+    else:
+        reply = await clerk.at(hall, counter, "undo")
+    assert code_of(reply) == (409, "wrong_state")
+    after = await seen(lin, visit)
+    assert (after["state"], states(after)) == ("cancelled", states(over))
+
+
+async def test_a_miss_is_taken_back_while_her_visit_waits_for_her(
+    api: Api, hall: str, clerk: Person
+) -> None:
+    lin, visit, [one, two] = await a_visit(api, hall, "A", "B")
+    counter = await counter_for(clerk, hall, "A")
+    await done(clerk, hall, counter, "call-next", "miss", "undo")
+    assert states(await seen(lin, visit)) == {one: "called", two: "pending"}
 
 
 async def test_a_stop_left_out_while_she_is_missed_does_not_hurry_her(
@@ -360,6 +390,33 @@ async def test_a_last_finish_taken_back_opens_the_visit_again(
     assert (now["state"], states(now)) == ("open", {one: "finished", two: "serving"})
     await done(clerk, hall, counter, "finish")
     assert (await seen(lin, visit))["state"] == "finished"
+
+
+async def test_a_finish_taken_back_does_not_revive_a_visit_that_she_gave_up(
+    api: Api, hall: str, clerk: Person
+) -> None:
+    lin, visit, [one, two] = await a_visit(api, hall, "A", "B")
+    await pause(api, hall, "B")
+    counter, _ = await served(clerk, hall, "A")
+    await done(clerk, hall, counter, "finish")
+    over = await change(lin, visit, "cancel")
+    assert code_of(await clerk.at(hall, counter, "undo")) == (409, "wrong_state")
+    after = await seen(lin, visit)
+    assert (after["state"], states(after)) == ("cancelled", states(over))
+    assert (over["state"], states(over)) == ("cancelled", {one: "finished", two: "left_out"})
+
+
+async def test_a_finish_taken_back_leaves_out_what_she_left_out_meanwhile(
+    api: Api, hall: str, clerk: Person
+) -> None:
+    lin, visit, [one, two] = await a_visit(api, hall, "A", "B")
+    await pause(api, hall, "B")
+    counter, _ = await served(clerk, hall, "A")
+    await done(clerk, hall, counter, "finish")
+    assert (await change(lin, visit, "skip", {"item": two}))["state"] == "finished"
+    await done(clerk, hall, counter, "undo")
+    now = await seen(lin, visit)
+    assert (now["state"], states(now)) == ("open", {one: "serving", two: "left_out"})
 
 
 async def test_after_half_a_minute_nothing_is_taken_back(
