@@ -38,14 +38,22 @@ _COUNTERS = """
 """.replace("{serves}", SERVES.format(counter="c", at="$2"))
 
 
+# Within so long of an opening the clerks have come to their counters.
+COUNTERS_OPEN = timedelta(minutes=10)
+
+
 async def look_ahead(hall: HallEntry, *, now: datetime) -> Mapping[str, Outlook]:
     """What is known of the lines of a hall, by code; nothing while it is not open.
 
-    In a break the counters that are open say nothing of those that will be.
+    In a break, and while counters open one after the other, those that are open say nothing of
+    those that will be.
     """
     day = business_day(now)
     closes = last_close(hall.timetable, day)
-    if closes is None or state_at(hall.timetable, now).state != "open":
+    open_for_a_while = all(
+        state_at(hall.timetable, moment).state == "open" for moment in (now - COUNTERS_OPEN, now)
+    )
+    if closes is None or not open_for_a_while:
         return {}
     found = await rows(_LINES, hall.id, day, now - timedelta(hours=1))
     if not any(row["served"] for row in found):

@@ -1,5 +1,6 @@
 """Lines stop giving out numbers when the rest of the day is full, or their manager says so."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -128,6 +129,17 @@ async def test_the_manager_lets_a_full_line_go_on(api: Api, hall: str, manager: 
     await left_is(api, hall, 0)
     refused = await (await api.citizen()).take(hall, api.item(hall, "E"))
     assert code_of(refused) == (409, "line_full")
+
+
+async def test_while_counters_open_after_the_break_nothing_is_said(api: Api, hall: str) -> None:
+    await a_day_of_ten_minute_visits(api, hall)
+    hours = (await api.http.get(f"/api/v1/halls/{hall}/hours")).json()["data"][0]["open"]
+    opens = datetime.fromisoformat(hours[-1]["start"])
+    api.turn_clock((opens + timedelta(minutes=5)).isoformat())
+    await left_is(api, hall, None)
+    api.turn_clock((opens + timedelta(minutes=11)).isoformat())
+    await api.projector.look_ahead(hall)
+    await until(lambda: line_in_memory(api, hall).left_today is not None)
 
 
 async def test_the_manager_stops_a_line_for_the_day_at_once(
