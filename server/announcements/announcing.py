@@ -23,11 +23,13 @@ from server.live.reading import shown
 
 MOST_AT_ONCE: Final = 10
 LONGEST_DAYS: Final = 31
-# What could turn the direction of the board's other words, or break its lines.
-_UNFIT: Final = frozenset({"Cc", "Zl", "Zp"})
-_TURNS: Final = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# What could break the board's lines, turn the direction of its other words, or not be seen at all.
+_UNFIT: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
 _EMPTY: Final = ("不能为空。", "must say something")
-_ONE_LINE: Final = ("应为一行文字，不含控制字符。", "must be one line without control characters")
+_ONE_LINE: Final = (
+    "应为一行文字，不含控制字符和不可见字符。",
+    "must be one line without control characters or invisible ones",
+)
 _WHEN: Final = (
     f"应是今后 {LONGEST_DAYS} 天内的时刻，并带时区。",
     f"must be a moment of the next {LONGEST_DAYS} days, with an offset",
@@ -128,7 +130,7 @@ def _check(said: MakeAnnouncement, now: datetime) -> None:
 
 
 def _wrong_with(text: str) -> Sentence | None:
-    if any(unicodedata.category(letter) in _UNFIT or letter in _TURNS for letter in text):
+    if any(unicodedata.category(letter) in _UNFIT for letter in text):
         return _ONE_LINE
     return None if text.strip() else _EMPTY
 

@@ -89,6 +89,8 @@ async def test_it_leaves_the_board_when_its_time_is_over(api: Api, hall: str) ->
         ({"text": "一" * 201}, "/text"),
         ({"text": "两行\n公告"}, "/text"),
         ({"text": "x\u202eevil"}, "/text"),
+        ({"text": "x\u061cevil"}, "/text"),
+        ({"text": "\u200b"}, "/text"),
         ({"text": "x\u0000"}, "/text"),
         ({"text": 5}, "/text"),
         ({"text": TEXT, "text_en": "x" * 401}, "/text_en"),
