@@ -2,26 +2,24 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 from msgspec import UNSET
 
 from models import decisions
-from models.audit import Detail, Entry, record
 from models.database import Transaction
 from models.halls import LineState
-from models.tickets import Actor, WrongState
+from models.tickets import WrongState
 from scheduler.calendar import end_of_day
 from server.auth import Principal
 from server.errors import FieldFault, InvalidRequest
 from server.halls.directory import HallEntry, LineEntry
+from server.lines.changing import changed, check_later_today
 from server.lines.looking import one_line
 from server.lines.views import LineView, OpenOverflow, PauseLine, SetLimits
 from server.live.feed import Feed
 from server.live.memory import Change
 
 _NO_COUNTER = ("该大厅没有这个窗口。", "there is no such counter in this hall")
-_LATER_TODAY = ("应是今天稍后的时刻，并带时区。", "must be a moment later today, with an offset")
 
 
 async def pause(
@@ -46,7 +44,7 @@ async def pause(
             why.reason,
             why.reason_en,
         )
-        view = await _changed(tx, hall, line, who, "line.paused", now=now)
+        view = await changed(tx, hall, line, who, "line.paused", now=now)
     await feed.changed(Change(hall.code))
     return view
 
@@ -74,7 +72,7 @@ async def set_limits(
             given.get("waiting_limit", before.waiting_limit),
             given.get("help_after_min", before.help_after_min),
         )
-        view = await _changed(tx, hall, line, who, "line.limits_set", now=now, detail=given)
+        view = await changed(tx, hall, line, who, "line.limits_set", now=now, detail=given)
     await feed.changed(Change(hall.code))
     return view
 
@@ -94,15 +92,13 @@ async def open_overflow(
     InvalidRequest.
     """
     until = wanted.until or end_of_day(now)
-    is_today = until.tzinfo is not None and now < until <= end_of_day(now)
-    if not is_today:
-        raise InvalidRequest(errors=[FieldFault("/until", _LATER_TODAY)])
+    check_later_today(until, now)
     counters = sorted(set(wanted.counters))
     async with decisions.deciding_in(hall.id) as tx:
         await _check_counters(tx, hall, wanted.counters)
         await _set_overflow(tx, line, counters, until)
         detail = {"counters": counters, "until": until.isoformat()}
-        view = await _changed(tx, hall, line, who, "line.overflow_opened", now=now, detail=detail)
+        view = await changed(tx, hall, line, who, "line.overflow_opened", now=now, detail=detail)
     await feed.changed(Change(hall.code))
     return view
 
@@ -115,7 +111,7 @@ async def end_overflow(
         if not (await one_line(tx, line.id, now=now)).overflow:
             raise WrongState("no overflow is open")
         await _set_overflow(tx, line, [], None)
-        view = await _changed(tx, hall, line, who, "line.overflow_ended", now=now)
+        view = await changed(tx, hall, line, who, "line.overflow_ended", now=now)
     await feed.changed(Change(hall.code))
     return view
 
@@ -142,20 +138,3 @@ async def _check_counters(tx: Transaction, hall: HallEntry, codes: Collection[st
     ]
     if faults:
         raise InvalidRequest(errors=faults)
-
-
-async def _changed(
-    tx: Transaction,
-    hall: HallEntry,
-    line: LineEntry,
-    who: Principal,
-    action: str,
-    *,
-    now: datetime,
-    detail: Detail | None = None,
-) -> LineView:
-    """The line as it is now, and an entry in the audit log. Last before the commit."""
-    view = await one_line(tx, line.id, now=now)
-    told: dict[str, Any] = {"hall": hall.code, "line": line.code, **(detail or {})}
-    await record(tx, Entry(Actor("staff", who.id), action, "line", line.id, detail=told))
-    return view

@@ -8,7 +8,6 @@ from uuid import UUID
 import msgspec
 
 from models import decisions, standing
-from models.audit import Entry, record
 from models.database import Transaction
 from models.halls import LineState
 from models.history import Happened
@@ -19,6 +18,7 @@ from scheduler.residence import ANYWHERE
 from server.auth import Principal
 from server.clock import microseconds
 from server.halls.directory import HallEntry, LineEntry
+from server.lines.changing import changed
 from server.lines.looking import one_line
 from server.lines.views import LineView, StoppedLine
 from server.live.feed import Feed
@@ -75,10 +75,11 @@ async def stop(order: Stop, who: Principal, *, now: datetime, feed: Feed) -> Sto
         gone = {held.id for held, _ in sent}
         stay = [(held, _stays(order, held, now)) for held in waiting if held.id not in gone]
         versions = await standing.make_all(tx, [*sent, *stay], version=microseconds(), actor=actor)
-        view = await one_line(tx, order.line.id, now=now)
         to = order.to_line or order.to_hall
         detail = {"to": to.code if to else None, "sent": len(sent), "stayed": len(stay)}
-        await record(tx, Entry(actor, "line.stopped", "line", order.line.id, detail=detail))
+        view = await changed(
+            tx, order.hall, order.line, who, "line.stopped", now=now, detail=detail
+        )
     await feed.changed(
         *(Change(code) for code in {order.hall.code, order.there.code}),
         *(
@@ -98,8 +99,7 @@ async def open_again(
         if before.state is LineState.OPEN:
             raise WrongState("the line is open")
         await _set_state(tx, line.id, LineState.OPEN)
-        view = await one_line(tx, line.id, now=now)
-        await record(tx, Entry(Actor("staff", who.id), "line.opened", "line", line.id))
+        view = await changed(tx, hall, line, who, "line.opened", now=now)
     await feed.changed(Change(hall.code))
     return view
 

@@ -170,13 +170,18 @@ async def test_what_was_decided_until_a_moment_ends_then(
     assert (await lin.take(hall, api.item(hall, "E"))).status_code == 201
 
 
+async def test_midnight_is_still_a_moment_of_the_day(api: Api, hall: str, manager: Person) -> None:
+    set_so = await issuing(manager, hall, "stopped", until="2026-11-24T00:00:00+08:00")
+    assert set_so["issuing_until"] == "2026-11-24T00:00:00+08:00"
+
+
 @pytest.mark.parametrize(
     "body",
     [
         {},
         {"mode": "sometimes"},
         {"mode": "open", "until": "2026-11-23T09:00:00+08:00"},
-        {"mode": "open", "until": "2026-11-24T09:00:00+08:00"},
+        {"mode": "open", "until": "2026-11-24T00:00:01+08:00"},
         {"mode": "open", "until": "2026-11-23T10:00:00"},
         {"mode": "auto", "until": "2026-11-23T10:00:00+08:00"},
         {"mode": "open", "until": "tomorrow"},

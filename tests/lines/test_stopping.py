@@ -1,6 +1,7 @@
 """A line that is stopped in an emergency, and where those go who wait in it."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -312,7 +313,11 @@ async def test_stopping_and_opening_are_in_the_log(api: Api, hall: str, manager:
     found = await rows(
         "SELECT action, detail FROM audit_entry WHERE subject_id = $1 ORDER BY seq", str(line.id)
     )
-    assert [row["action"] for row in found][-2:] == ["line.stopped", "line.opened"]
+    stopped, opened = found[-2:]
+    assert (stopped["action"], opened["action"]) == ("line.stopped", "line.opened")
+    where = {"hall": hall, "line": "E"}
+    assert json.loads(stopped["detail"]) == where | {"to": "A", "sent": 0, "stayed": 0}
+    assert json.loads(opened["detail"]) == where
 
 
 async def test_people_sent_each_way_at_once_do_not_lock_each_other_out(
