@@ -16,6 +16,7 @@ from uuid import UUID
 from models.by_phone import taken_by_phone
 from models.database import Transaction, rows, transaction
 from models.halls import ISSUING_STOPPED, CounterState, LineState
+from models.joined import HER_ID
 from models.proving import counts_for
 from models.proxies import TAKEN_FOR
 from models.tickets import DAY_ENDED, NEXT_TICKET, TicketState
@@ -250,15 +251,19 @@ async def counter_facts(
 
 
 async def own(ticket_id: UUID, citizen_id: UUID, *, tx: Transaction | None = None) -> Own | None:
-    """A citizen's ticket, for her or taken by her; None when there is none, or it is another's."""
+    """A citizen's ticket, for her or taken by her; None when there is none, or it is another's.
+
+    Her id may be one that was joined into another a moment ago.
+    """
     found = await rows(
-        """
+        f"""
         SELECT hall_id, state, visit_id,
-               CASE WHEN acting_id = $2 THEN coalesce(citizen_id, proxy_id) END AS whose
-        FROM ticket WHERE id = $1 AND (citizen_id = $2 OR acting_id = $2)
+               CASE WHEN acting_id = her.id THEN coalesce(citizen_id, proxy_id) END AS whose
+        FROM ticket, (SELECT {HER_ID} AS id) her
+        WHERE ticket.id = $2 AND her.id IN (citizen_id, acting_id)
         """,
-        ticket_id,
         citizen_id,
+        ticket_id,
         tx=tx,
     )
     if not found:

@@ -7,6 +7,7 @@ level that was proven through it, and a sign-in counts for no more than its chan
 from uuid import UUID
 
 from models.database import Transaction
+from models.joined import HER_ID
 
 
 def counts_for(sign_in: str) -> str:
@@ -22,9 +23,12 @@ def counts_for(sign_in: str) -> str:
 
 
 async def counting(tx: Transaction, citizen_id: UUID, sign_in_id: UUID | None) -> int:
-    """The level that counts for a sign-in; 0 where there is no such citizen any more."""
+    """The level that counts for a sign-in; 0 where there is no such citizen any more.
+
+    Her id may be one that was joined into another a moment ago.
+    """
     row = await tx.row(
-        f"SELECT {counts_for('$2')} AS level FROM citizen WHERE id = $1",  # noqa: S608 ours
+        f"SELECT {counts_for('$2')} AS level FROM citizen WHERE id = {HER_ID}",  # noqa: S608 ours
         citizen_id,
         sign_in_id,
     )

@@ -71,14 +71,15 @@ async def lapse_after_closing(*, now: datetime, directory: Directory, feed: Feed
         list(_NOT_BEGUN),
     )
     known = (directory.halls.get(row["code"]) for row in found)
-    changes: list[Change] = []
+    ended = 0
     for hall in known:
         # Most halls are open: those are not locked.
         if hall and is_over(hall.timetable, now, staffed=False, rules=hall.rules):
-            changes += await _lapse_today(hall, now)
-    if changes:
-        await feed.changed(*changes)
-    return len(changes)
+            changes = await _lapse_today(hall, now)
+            if changes:  # told at once: a fault in the next hall takes no word from this one
+                await feed.changed(*changes)
+            ended += len(changes)
+    return ended
 
 
 async def _lapse_today(hall: HallEntry, now: datetime) -> list[Change]:

@@ -9,17 +9,16 @@ from models import decisions, steps
 from models.audit import Entry, record
 from models.database import Transaction, rows
 from models.decisions import VIEW_ONE, Own
-from models.joined import current_id
 from models.steps import Step
 from models.tickets import Actor, Move, WrongState
 from server.auth import Principal
 from server.clock import microseconds
-from server.errors import NotFound
 from server.halls.directory import Directory
 from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
+from server.tickets.own import own_ticket
 from server.visits.changing import give_up_ticket
 
 
@@ -31,10 +30,14 @@ async def cancel(
     Raises NotFound, or WrongState once somebody is being served.
     """
 
-    async def give_up(tx: Transaction | None) -> asyncpg.Record | None:
-        return await _give_up(ticket_id, await _own(ticket_id, who, tx), who, now, tx)
+    mine = await own_ticket(ticket_id, who)
 
-    mine = await _own(ticket_id, who, None)
+    async def give_up(tx: Transaction | None) -> asyncpg.Record | None:
+        now_mine = await own_ticket(ticket_id, who, tx)
+        if tx is not None:
+            _check_hall(now_mine, mine.hall_id)
+        return await _give_up(ticket_id, now_mine, who, now, tx)
+
     if mine.visit_id is not None:
         await give_up_ticket(mine.visit_id, ticket_id, who, now=now, directory=directory, feed=feed)
         [row] = await rows(VIEW_ONE, ticket_id)
@@ -69,10 +72,11 @@ async def _give_up_for(
 ) -> asyncpg.Record:
     """Give up a ticket that was taken for somebody else, and record it."""
     async with decisions.deciding_in(hall_id) as tx:
-        mine = await _own(ticket_id, who, tx)
+        mine = await own_ticket(ticket_id, who, tx)
+        _check_hall(mine, hall_id)
         row = await _give_up(ticket_id, mine, who, now, tx)
-        if row is None:  # her accounts were joined just now, or she was erased
-            raise WrongState("the ticket has moved")
+        if row is None:  # it came to be of a visit, or its accounts were joined, just now
+            raise WrongState("the ticket has changed")
         entry = Entry(
             Actor("citizen", who.id),
             "ticket.cancelled",
@@ -84,11 +88,7 @@ async def _give_up_for(
     return row
 
 
-async def _own(ticket_id: UUID, who: Principal, tx: Transaction | None) -> Own:
-    found = await decisions.own(ticket_id, who.id, tx=tx)
-    if found is None and (now_id := await current_id(who.id)) not in {None, who.id}:
-        # Her account was joined into another a moment ago, and her token does not know yet.
-        found = await decisions.own(ticket_id, now_id, tx=tx)
-    if found is None:
-        raise NotFound
-    return found
+def _check_hall(mine: Own, locked: UUID) -> None:
+    """Raise WrongState where it has moved: its hall must not be locked after another (by id)."""
+    if mine.hall_id != locked:
+        raise WrongState("it has moved to another hall")

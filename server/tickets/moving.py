@@ -19,7 +19,6 @@ from models.tickets import Actor, Move, WrongState, after
 from scheduler.discipline import behind
 from server.auth import Principal
 from server.clock import microseconds
-from server.errors import NotFound
 from server.halls.directory import Directory, HallEntry
 from server.live.feed import Feed
 from server.live.memory import Change
@@ -28,6 +27,7 @@ from server.live.state import TicketView
 from server.tickets import by_phone
 from server.tickets.arriving import arrive, check_day, checked_in
 from server.tickets.by_phone import Fix
+from server.tickets.own import own_ticket
 from server.tickets.refusals import AlreadyThere, NobodyBehind
 from server.tickets.residents import check_residence
 from server.visits.going_on import check_offered
@@ -58,7 +58,7 @@ async def move(
     cannot come there.
     """
     target = directory.hall(to)
-    mine = await _own(ticket_id, who, None)
+    mine = await own_ticket(ticket_id, who)
     left = directory.hall_by_id(mine.hall_id)
     if target.id == mine.hall_id:
         raise AlreadyThere
@@ -86,7 +86,7 @@ async def let_pass(
 
     Raises NotFound, NobodyBehind, or WrongState unless she waits.
     """
-    mine = await _own(ticket_id, who, None)
+    mine = await own_ticket(ticket_id, who)
     hall = directory.hall_by_id(mine.hall_id)
 
     async def step_back(tx: Transaction, held: Held) -> Happened:
@@ -110,7 +110,7 @@ async def check_in(
 
     Raises NotFound, NotAtHall, PlaceUnsure, AlreadyCheckedIn, or WrongState unless she waits.
     """
-    mine = await _own(ticket_id, who, None)
+    mine = await own_ticket(ticket_id, who)
     hall = directory.hall_by_id(mine.hall_id)
 
     async def come_in(_: Transaction, held: Held) -> Happened:
@@ -141,7 +141,7 @@ async def _decide(
     actor = Actor("citizen", who.id)
     async with decisions.deciding_in(*(hall.id for hall in halls)) as tx:
         held = await standing.hold(tx, ticket_id)
-        mine = await _own(ticket_id, who, tx)
+        mine = await own_ticket(ticket_id, who, tx)
         if held is None or mine.hall_id != seen.hall_id:
             raise WrongState("it has moved to another hall")
         event = await choose(tx, held)
@@ -164,10 +164,3 @@ async def _tell(row: asyncpg.Record, feed: Feed, *, left: HallEntry | None = Non
     also = [Change(left.code)] if left else []
     await feed.changed(Change(view.hall, view.id, view.version), *also)
     return view
-
-
-async def _own(ticket_id: UUID, who: Principal, tx: Transaction | None) -> Own:
-    found = await decisions.own(ticket_id, who.id, tx=tx)
-    if found is None:
-        raise NotFound
-    return found

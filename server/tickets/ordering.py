@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from models.database import rows
+from models.joined import HER_ID
 from scheduler.discipline import Place, Reason, Rules, why_ahead
 from server.auth import Principal
 from server.errors import NotFound
@@ -18,7 +19,8 @@ MOST_SHOWN = 50
 # Her ticket first, then those ahead of her in her line: of these a few, and how many there are.
 _ORDER = """
     WITH mine AS (
-        SELECT * FROM ticket WHERE id = $1 AND (citizen_id = $2 OR acting_id = $2)
+        SELECT ticket.* FROM ticket, (SELECT {her} AS id) her
+        WHERE ticket.id = $2 AND her.id IN (citizen_id, acting_id)
     ), ahead AS (
         SELECT o.* FROM mine
         CROSS JOIN LATERAL (
@@ -47,7 +49,7 @@ _ORDER = """
            NULL, NULL
     FROM ahead
     ORDER BY is_hers DESC, rank_time, id
-"""
+""".replace("{her}", HER_ID)
 
 
 class Ahead(msgspec.Struct, frozen=True):
@@ -85,7 +87,7 @@ async def order_of(
 
     Nobody is once she does not wait.
     """
-    found = await rows(_ORDER, ticket_id, who.id, MOST_SHOWN)
+    found = await rows(_ORDER, who.id, ticket_id, MOST_SHOWN)
     if not found:
         raise NotFound
     mine, *ahead = found

@@ -170,6 +170,27 @@ async def test_a_process_that_has_not_heard_knows_how_surely_she_is_known(api: A
     assert reply.status_code == 201, reply.text
 
 
+async def test_a_process_that_has_not_heard_does_with_her_number_whatever_she_asks(
+    api: Api,
+) -> None:
+    hall, other = await api.quiet_hall(), await api.quiet_hall()
+    _, by_alipay, persona = await one_person(api)
+    ticket = (await by_alipay.take(hall, api.item(hall, "E"))).json()["id"]
+    await (await api.citizen()).take(hall, api.item(hall, "E"))
+    await real_name(by_alipay, persona)
+    for method, action, body in (
+        ("GET", "order", None),
+        ("POST", "let-pass", {"people": 1}),
+        ("POST", "move", {"hall": other}),
+        ("POST", "cancel", None),
+    ):
+        api.services.tokens.joined = {}
+        reply = await api.http.request(
+            method, f"/api/v1/tickets/{ticket}/{action}", json=body, headers=by_alipay.headers
+        )
+        assert reply.status_code == 200, (action, reply.text)
+
+
 async def test_nothing_is_written_of_somebody_who_was_just_erased(api: Api) -> None:
     persona = await a_persona(api)
     lin = await through(api, "wechat", persona)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from models.database import rows
+from server.live.memory import Change
 from server.live.reading import live_hall
 from server.live.rows import read_whole
 from server.tickets.day_end import lapse_after_closing
@@ -112,6 +113,27 @@ async def test_phones_and_boards_are_told_at_once(api: Api, hall: str) -> None:
     live = live_hall(entry, found, None, now=now, version=1)
     [view] = [one.view for one in live.tickets if str(one.view.id) == ticket["id"]]
     assert (view.state, view.reason) == ("cancelled", "day_ended")
+
+
+async def test_a_hall_whose_numbers_end_is_told_before_the_next_hall_is_looked_at(
+    api: Api, hall: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = await api.quiet_hall()
+    mine = [await a_ticket(api, hall), await a_ticket(api, there)]
+
+    async def lost(*_: Change) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(api.services.feed, "changed", lost)
+    with pytest.raises(ConnectionError):
+        await end_the_day(api, JUST_CLOSED)
+    monkeypatch.undo()
+    left = await rows(
+        "SELECT 1 FROM ticket WHERE id = ANY($1) AND ended_at IS NULL",
+        [ticket["id"] for _, ticket in mine],
+    )
+    assert len(left) >= 1  # or one of them had ended, and nobody would hear of it
+    await end_the_day(api, JUST_CLOSED)
 
 
 async def test_two_workers_at_once_end_each_ticket_once(api: Api, hall: str) -> None:

@@ -208,3 +208,21 @@ async def test_who_acts_for_her_moves_her_place_and_it_is_in_the_log(
         "ticket.let_pass",
         "ticket.moved",
     ]
+
+
+async def test_a_number_given_up_while_it_moves_there_and_back_deadlocks_nobody(
+    api: Api, hall: str, other: str
+) -> None:
+    lin = await a_named_citizen(api)
+    child = await a_child_of(lin)
+    for _ in range(8):
+        mine = (await lin.take(hall, api.item(hall, "E"), **{"for": child["id"]})).json()
+        path = f"/tickets/{mine['id']}"
+        replies = await gather(
+            lin.post(f"{path}/move", {"hall": other}),
+            lin.post(f"{path}/cancel"),
+            lin.post(f"{path}/move", {"hall": hall}),
+        )
+        assert {reply.status_code for reply in replies} <= {200, 409}, [r.text for r in replies]
+        if (await lin.get(path)).json()["state"] != "cancelled":
+            assert (await lin.post(f"{path}/cancel")).status_code == 200
