@@ -12,8 +12,12 @@ TRIES = 5
 Done = TypeVar("Done")
 
 
+class Overtaken(Exception):
+    """What was looked at has changed before it was written: it is to be done again."""
+
+
 async def until_done(work: Callable[[Transaction], Awaitable[Done]]) -> Done:
-    """Do it in a transaction of its own, again when something came between.
+    """Do it in a transaction of its own, again when something came between (`Overtaken` says so).
 
     Raises Unavailable when that never stops, and whatever else the work raises.
     """
@@ -29,6 +33,7 @@ async def until_done(work: Callable[[Transaction], Awaitable[Done]]) -> Done:
             asyncpg.ForeignKeyViolationError,
             # Somebody waited for us as we did for her.
             asyncpg.DeadlockDetectedError,
+            Overtaken,
         ):
             continue
     raise Unavailable(1)

@@ -94,11 +94,13 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _tend_forever(feed: Feed, projector: Projector, clock: Clock) -> None:
-    """Let visits go on that wait for a line to open. Several workers may: each looks anew."""
+    """Let visits go on that wait for a line to open, in the halls that this worker holds."""
     while True:
         await asyncio.sleep(TEND_EVERY_S)
         try:
-            await tend_visits(now=clock.now(), directory=projector.directory, feed=feed)
+            # What was heard of last: the catalogue and the leases follow each other a little later.
+            held = projector.leases.held.intersection(projector.directory.codes)
+            await tend_visits(held, now=clock.now(), directory=projector.directory, feed=feed)
         except Exception as fault:
             if not is_store_fault(fault):
                 raise

@@ -1,7 +1,7 @@
 """The way of a visit from one stop to the next: whose turn it is, and the number she gets there.
 
 All of it happens under the lock of the hall where she is, in the transaction in which the stop
-before ended; so there is no moment at which a visit is nowhere.
+before ended; so a visit is nowhere only while nobody takes her (`tending`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from models.visiting import HeldStop, HeldVisit, StopFacts
 from models.visits import Left, VisitState
 from scheduler.discipline import CREDIT_OF_WALK_IN
 from scheduler.visits import LineNow, Stop, in_order, releases
+from server.again import Overtaken
 from server.clock import microseconds
 from server.halls.directory import Directory, HallEntry
 from server.live.memory import Change
@@ -63,7 +64,8 @@ async def go_on(
     goes on when one is opened (`tending`). A stop that this hall does not offer, or for which she
     has another number, is left out. `ended` is the ticket whose end this is, if not the last.
     `first` is the item that a clerk wants next: raises NotOffered, AlreadyInLine or LineClosed when
-    that cannot be. Answers the tickets that changed.
+    that cannot be, and Overtaken when she took a number of her own just now. Answers the tickets
+    that changed.
     """
     if visit.state is not VisitState.OPEN or visit.is_under_way:
         return []
@@ -195,7 +197,9 @@ async def _give_number(
     """A number of the line, whatever its limit: she has waited in it since she signed in."""
     here = _is_here(doing.hall, visit, just_served=ended is not None)
     issued = await issuing.issue(_new_ticket(visit, stop, line, doing, here), tx=tx)
-    assert issued is not None, "the line is open and she has no number, and both are held"
+    if issued is None:
+        # Only this hall is held: she has taken a number for the item at another one just now.
+        raise Overtaken
     hall, last, version, touched = doing.hall, visit.last, issued.version, []
     if last is not None and last.ticket_id is not None:
         ended = ended or last.ticket_id

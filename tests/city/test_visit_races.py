@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from tests.conftest import City
 from tests.people import Person, a_citizen, a_member_of_staff
 
 ROUNDS = 20
-HALL = "dg-11"
+HALL, ELSEWHERE = "dg-11", "dg-12"
 # The general line does these at every hall, for anybody who is signed in.
 ITEMS = ["birth-registration", "elder-card", "legal-aid"]
 OPEN = {"waiting", "called", "serving", "parked"}
@@ -113,6 +114,54 @@ async def test_she_gives_up_a_number_that_is_called(lin: Person, clerk: Person) 
         )
         assert sum(reply.status_code == 200 for reply in rest) == 1
         await in_one_place(lin, visit, called, *rest)
+        await leave(lin, clerk, visit, counters)
+
+
+async def test_she_takes_the_next_item_elsewhere_while_the_clerk_finishes(
+    lin: Person, clerk: Person
+) -> None:
+    counters = await two_counters(clerk)
+    for _ in range(ROUNDS):
+        visit = await come(lin)
+        for action in ("call-next", "start"):
+            assert (await clerk.at(HALL, counters[0], action)).status_code == 200
+        following = visit["stops"][1]["item"]
+        finished, taken = await gather(
+            clerk.at(HALL, counters[0], "finish"), lin.take(ELSEWHERE, following)
+        )
+        # Whoever was first has it: one number for the item, and the visit goes on with the next.
+        assert finished.status_code == 200, finished.text
+        assert taken.status_code in {201, 409}, taken.text
+        states = sorted(await in_one_place(lin, visit, finished))
+        if taken.status_code == 201:
+            assert states == ["finished", "left_out", "waiting"]
+            assert (await lin.post(f"/tickets/{taken.json()['id']}/cancel")).status_code == 200
+        else:
+            assert states == ["finished", "pending", "waiting"]
+        await leave(lin, clerk, visit, counters)
+
+
+@pytest.mark.parametrize("how", ["return", "undo"])
+async def test_a_miss_is_taken_back_while_she_goes_on_without_that_stop(
+    lin: Person, clerk: Person, how: str
+) -> None:
+    counters = await two_counters(clerk)
+    for _ in range(ROUNDS):
+        visit = await come(lin)
+        for action in ("call-next", "miss"):
+            assert (await clerk.at(HALL, counters[0], action)).status_code == 200
+        back, skipped = await gather(
+            clerk.post(f"/halls/{HALL}/tickets/{visit['now']}/return")
+            if how == "return"
+            else clerk.at(HALL, counters[0], "undo"),
+            lin.post(f"/visits/{visit['id']}/skip", {"item": visit["stops"][0]["item"]}),
+        )
+        assert skipped.status_code == 200, skipped.text
+        states = await in_one_place(lin, visit, back, skipped)
+        # Back first, she gave up a number that waited; else it was not open again.
+        assert states == ["left_out", "waiting", "pending"]
+        first = (await lin.get(f"/tickets/{visit['now']}")).json()
+        assert first["state"] == ("cancelled" if back.status_code == 200 else "missed"), back.text
         await leave(lin, clerk, visit, counters)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.database import rows
+from models.database import StatementCount, rows
 from server.tickets.day_end import lapse_past_days
 from server.visits.tending import tend_visits
 from tests.conftest import Api
@@ -27,7 +27,9 @@ async def clerk(api: Api, hall: str) -> Person:
 
 async def tend(api: Api) -> int:
     room = api.services
-    return await tend_visits(now=room.clock.now(), directory=room.directory, feed=room.feed)
+    return await tend_visits(
+        room.directory.codes, now=room.clock.now(), directory=room.directory, feed=room.feed
+    )
 
 
 async def pause(api: Api, hall: str, *lines: str, state: str = "paused") -> None:
@@ -274,6 +276,63 @@ async def test_where_every_line_is_paused_she_waits_and_goes_on_when_one_opens(
     assert states(now)[two] == "waiting"
     # Whoever still looks at the number that is over learns of the next.
     assert (await lin.get(f"/tickets/{over['id']}")).json()["next_ticket"] == now["now"]
+
+
+async def test_whom_nobody_takes_yet_costs_one_look_and_no_lock(
+    api: Api, hall: str, clerk: Person
+) -> None:
+    await pause(api, hall, "B")
+    for _ in range(3):
+        await a_visit(api, hall, "A", "B")
+    counter, _ = await served(clerk, hall, "A")
+    await done(clerk, hall, counter, "finish")
+    for _ in range(2):
+        await done(clerk, hall, counter, "call-next", "start", "finish")
+    spent = []
+    for _ in range(5):
+        before = StatementCount.total
+        assert await tend(api) == 0
+        spent.append(StatementCount.total - before)
+    assert min(spent) == 1
+    await pause(api, hall, "B", state="open")
+    assert await tend(api) == 3
+
+
+async def test_a_worker_looks_after_the_visits_of_its_own_halls(
+    api: Api, hall: str, clerk: Person
+) -> None:
+    lin, visit, [_, two] = await a_visit(api, hall, "A", "B")
+    await pause(api, hall, "B")
+    counter, _ = await served(clerk, hall, "A")
+    await done(clerk, hall, counter, "finish")
+    await pause(api, hall, "B", state="open")
+    room = api.services
+    others = set(room.directory.codes) - {hall}
+    for halls, moved in ((others, 0), ({hall}, 1)):
+        went_on = await tend_visits(
+            halls, now=room.clock.now(), directory=room.directory, feed=room.feed
+        )
+        assert went_on == moved
+    assert states(await seen(lin, visit))[two] == "waiting"
+
+
+async def test_what_must_come_after_a_stop_of_a_paused_line_waits_for_it(
+    api: Api, hall: str, clerk: Person
+) -> None:
+    lin, visit, [one, two, three] = await a_visit(api, hall, "A", "B", "E")
+    await rows(
+        "UPDATE visit_stop SET after = ARRAY[$3::uuid] WHERE visit_id = $1 AND item_id = $2",
+        visit["id"],
+        api.services.directory.item(three).id,
+        api.services.directory.item(two).id,
+    )
+    await pause(api, hall, "B")
+    counter, _ = await served(clerk, hall, "A")
+    await done(clerk, hall, counter, "finish")
+    assert await tend(api) == 0
+    await pause(api, hall, "B", state="open")
+    assert await tend(api) == 1
+    assert states(await seen(lin, visit)) == {one: "finished", two: "waiting", three: "pending"}
 
 
 async def test_a_line_that_gives_out_no_more_numbers_today_is_as_good_as_paused(
