@@ -66,8 +66,7 @@ async def stop_line(
     """The line takes nobody more. Those who wait go where `to` says, each with her place in time.
 
     A hall that they are sent to takes those whose items it offers; the others stay, and the board
-    and their tickets say why. A line that is stopped already may be stopped anew, to send on those
-    who are left.
+    says why. A line that is stopped already may be stopped anew, to send on those who are left.
     """
     room = services(request)
     entry = room.directory.hall(hall)
