@@ -130,6 +130,8 @@ async def to_counter(at: At, counter: str, *, feed: Feed) -> TicketView:
 async def to_hall(at: At, hall: HallEntry, *, feed: Feed) -> TicketView:
     """Send the person at the counter to another hall, where she gets a number and keeps her place.
 
+    The clerk has seen her papers: whether that hall takes her for what is for residents only is for
+    the clerk to say, of this item and of what is left of her visit.
     Raises NotFound, WrongState, and why she cannot come there.
     """
     if hall.id == at.hall.id:

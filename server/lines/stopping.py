@@ -159,7 +159,7 @@ async def _lines_there(
 
 
 async def _bound_here(tx: Transaction, order: Stop, waiting: Sequence[Held]) -> set[UUID]:
-    """The visits of which something is left that the other hall does not handle."""
+    """The visits of which something is left that the other hall does not do for everybody."""
     visits = {held.now.visit_id for held in waiting if held.now.visit_id}
     if order.to_hall is None or not visits:
         return set()
@@ -167,11 +167,12 @@ async def _bound_here(tx: Transaction, order: Stop, waiting: Sequence[Held]) -> 
         """
         SELECT DISTINCT s.visit_id FROM visit_stop s
         WHERE s.visit_id = ANY($1) AND s.ticket_id IS NULL AND s.left_out IS NULL
-          AND NOT EXISTS (SELECT 1 FROM offering o
-                          WHERE o.hall_id = $2 AND o.item_id = s.item_id)
+          AND NOT EXISTS (SELECT 1 FROM offering o JOIN item i ON i.id = o.item_id
+                          WHERE o.hall_id = $2 AND o.item_id = s.item_id AND i.residents_of = $3)
         """,
         list(visits),
         order.to_hall.id,
+        ANYWHERE,
     )
     return {row["visit_id"] for row in found}
 

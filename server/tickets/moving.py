@@ -30,7 +30,7 @@ from server.tickets.by_phone import Fix
 from server.tickets.own import own_ticket
 from server.tickets.refusals import AlreadyThere, NobodyBehind
 from server.tickets.residents import check_residence
-from server.visits.going_on import check_offered
+from server.visits.going_on import offered_rest
 
 # What is done for somebody else is in the audit log.
 _RECORDED_AS = {
@@ -53,9 +53,9 @@ async def move(
 ) -> TicketView:
     """Take her place in the order to another hall, where she gets a number of its line.
 
-    Her whole visit goes with her, so the hall must offer what is left of it; and what it asks of
-    phones holds for her. Raises NotFound, AlreadyThere, WrongState unless she waits, and why she
-    cannot come there.
+    Her whole visit goes with her, so the hall must offer what is left of it, and take her for all
+    of that; and what it asks of phones holds for her. Raises NotFound, AlreadyThere, WrongState
+    unless she waits, and why she cannot come there.
     """
     target = directory.hall(to)
     mine = await own_ticket(ticket_id, who)
@@ -65,14 +65,15 @@ async def move(
     by_phone.check_place(target, fix)
 
     async def come(tx: Transaction, held: Held) -> Happened:
+        items = [held.item_id]
         if held.now.visit_id is not None:
-            await check_offered(tx, held.now.visit_id, target)
+            items += await offered_rest(tx, held.now.visit_id, target)
         came = await arrive(tx, held, Move.MOVE, target, left=left, memory=feed.memory, now=now)
         await _check_level(tx, who, target)
-        item = directory.item_by_id(held.item_id)
-        await check_residence(
-            tx, sealer, held.citizen_id, hall=target, item=item, directory=directory
-        )
+        for item in map(directory.item_by_id, items):
+            await check_residence(
+                tx, sealer, held.citizen_id, hall=target, item=item, directory=directory
+            )
         return replace(came, here=by_phone.is_here(target, fix))
 
     row = await _decide(ticket_id, mine, who, come, halls=(left, target))

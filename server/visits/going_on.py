@@ -88,17 +88,18 @@ async def go_on(
     return []
 
 
-async def check_offered(tx: Transaction, visit_id: UUID, hall: HallEntry) -> None:
-    """Raise NotOffered where a hall does not handle all that is left of a visit."""
+async def offered_rest(tx: Transaction, visit_id: UUID, hall: HallEntry) -> list[UUID]:
+    """The items that are left of a visit. Raises NotOffered where a hall does not do them all."""
     left = await tx.rows(
         """
-        SELECT i.code FROM visit_stop s JOIN item i ON i.id = s.item_id
+        SELECT i.id, i.code FROM visit_stop s JOIN item i ON i.id = s.item_id
         WHERE s.visit_id = $1 AND s.ticket_id IS NULL AND s.left_out IS NULL
         """,
         visit_id,
     )
     if any(row["code"] not in hall.offers for row in left):
         raise NotOffered(_NOT_ALL_OFFERED)
+    return [row["id"] for row in left]
 
 
 class ToDo(Protocol):

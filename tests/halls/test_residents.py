@@ -131,6 +131,47 @@ async def test_a_visit_with_such_an_item_asks_for_it_too(api: Api, lin: Person) 
     assert code_of(await lin.post("/visits", body)) == (409, "residence_needed")
 
 
+async def relief_is_to_come(api: Api, lin: Person, hall: str) -> dict[str, Any]:
+    """Her visit at the hall of her town: a number of line A for anybody, the relief afterwards."""
+    line = api.services.directory.hall(hall).lines["E"].id
+    await lives(lin, hall)
+    await rows("UPDATE line SET state = 'paused' WHERE id = $1", line)
+    reply = await lin.post("/visits", {"hall": hall, "items": [RELIEF, api.item(hall, "A")]})
+    await rows("UPDATE line SET state = 'open' WHERE id = $1", line)
+    assert reply.status_code == 201, reply.text
+    visit: dict[str, Any] = reply.json()
+    assert {stop["item"]: stop["state"] for stop in visit["stops"]}[RELIEF] == "pending"
+    return visit
+
+
+async def test_a_visit_does_not_move_where_she_is_not_taken_for_the_rest(
+    api: Api, lin: Person
+) -> None:
+    hall, other = await api.quiet_hall(), await api.quiet_hall()
+    visit = await relief_is_to_come(api, lin, hall)
+    moved = await lin.post(f"/tickets/{visit['now']}/move", {"hall": other})
+    assert code_of(moved) == (409, "not_resident")
+    assert (await lin.get(f"/tickets/{visit['now']}")).json()["hall"] == hall
+    skipped = await lin.post(f"/visits/{visit['id']}/skip", {"item": RELIEF})
+    assert skipped.status_code == 200, skipped.text
+    moved = await lin.post(f"/tickets/{visit['now']}/move", {"hall": other})
+    assert moved.status_code == 200, moved.text
+
+
+async def test_a_visit_with_such_an_item_to_come_stays_when_its_line_stops(
+    api: Api, lin: Person
+) -> None:
+    hall, other = await api.quiet_hall(), await api.quiet_hall()
+    visit = await relief_is_to_come(api, lin, hall)
+    manager = await api.manager(hall)
+    reply = await manager.post(
+        f"/halls/{hall}/lines/A/stop", {"reason": "停电", "to": {"hall": other}}
+    )
+    assert reply.status_code == 200, reply.text
+    assert (reply.json()["sent"], reply.json()["stayed"]) == (0, 1)
+    assert (await lin.get(f"/tickets/{visit['now']}")).json()["hall"] == hall
+
+
 async def test_the_catalogue_and_the_list_of_halls_say_whose_residents_are_taken(
     api: Api,
 ) -> None:
