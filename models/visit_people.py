@@ -1,6 +1,6 @@
 """Visits of people whose accounts are joined, who are erased, or who ask what is kept of them.
 
-Whoever is joined or erased is locked before, and so are her tickets; halls are not.
+The halls where she has numbers are locked before, then she, then her tickets.
 """
 
 from datetime import datetime

@@ -1,8 +1,8 @@
 """Visits as they stand: read whole and locked, with what is known of the lines they lead through.
 
 Plain statements inside a transaction. Locks are taken in this order: the halls where the visit has
-numbers, its people (a ticket refers to them, and whoever is being joined or erased holds them
-first), its tickets, its own row.
+numbers, its people (a new ticket refers to them), its tickets, its own row; docs/decisions.md has
+the order of all.
 """
 
 from collections.abc import Collection, Sequence

@@ -6,6 +6,7 @@ from typing import TypeVar
 import asyncpg
 
 from models.database import Transaction, transaction
+from models.her_halls import OtherHalls
 from server.errors import Unavailable
 
 TRIES = 5
@@ -34,6 +35,8 @@ async def until_done(work: Callable[[Transaction], Awaitable[Done]]) -> Done:
             # Somebody waited for us as we did for her.
             asyncpg.DeadlockDetectedError,
             Overtaken,
+            # She took a number in another hall while we waited for those where she had some.
+            OtherHalls,
         ):
             continue
     raise Unavailable(1)

@@ -1,18 +1,19 @@
 """One person, one citizen: whoever proves the same id number through another channel is joined.
 
-Locks are taken in the order of docs/decisions.md: the id number (an advisory lock, so that a number
-nobody has yet is held too), then the citizen who came, then the one who had the number first. Only
-a citizen without a number is ever joined into one with it, so no two of these wait for each other.
+Locks are taken in the order of docs/decisions.md: the halls where either has numbers, the id number
+(an advisory lock, so that a number nobody has yet is held too), then the citizen who came, then the
+one who had the number first. Only a citizen without a number is ever joined into one with it, so no
+two of these wait for each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 
-from models import following, holders, proxies, sso_people, visit_people
+from models import following, her_halls, holders, proxies, sso_people, visit_people
 from models.audit import Detail, Entry, record
 from models.database import Transaction
 from models.identifiers import IdDocument
@@ -81,6 +82,7 @@ async def identify(
     """
     document = proven.document
     index = sealer.blind_index(document.id_type, document.number)
+    halls = await her_halls.lock(tx, citizen_id, index)
     await tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", index)
     me, known_by = await _held(tx, citizen_id)
     if known_by not in {None, index}:
@@ -89,7 +91,7 @@ async def identify(
     if first not in {None, me} and not proven.may_join:
         raise FaceCheckNeeded
     was, me = me, first or me
-    changes = await _gather(tx, was, index, into=me, now=now)
+    changes = await _gather(tx, was, index, into=me, halls=halls, now=now)
     if was != me:
         await _join(tx, sealer, was, into=me, level=proven.level)
     await remember_name_and_id(
@@ -133,13 +135,14 @@ async def _held(tx: Transaction, citizen_id: UUID) -> tuple[UUID, str | None]:
 
 
 async def _gather(
-    tx: Transaction, me: UUID, index: str, *, into: UUID, now: datetime
+    tx: Transaction, me: UUID, index: str, *, into: UUID, halls: Collection[UUID], now: datetime
 ) -> list[Change]:
     """Give her all tickets: those of her other account, and those others took for her number.
 
-    Answers what changed in the halls.
+    Answers what changed in the halls. Raises OtherHalls unless these are where she has numbers.
     """
     await proxies.hold(tx, me, into, id_index=index)
+    await her_halls.check(tx, halls, me, index)
     await proxies.adopt(tx, index, into)
     # Without another account her own tickets stay as they are.
     was, key = me if me != into else None, person_key(index)
@@ -251,8 +254,7 @@ async def _give_up_doubles(
 ) -> list[asyncpg.Record]:
     """One person waits once for one item: of two open tickets the one less far is given up.
 
-    A ticket is guarded by its own row here, not by its hall's. When it is called meanwhile, it
-    stays as it is, and the unique key on open tickets makes us begin again.
+    Their halls are locked, so nobody calls them meanwhile.
     """
     return await tx.rows(
         """

@@ -1,11 +1,11 @@
 """Leaving: one channel unlinked, or everything erased."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from models import following, proxies, sso_people, visit_people
+from models import following, her_halls, proxies, sso_people, visit_people
 from models.audit import Entry, record
 from models.database import Transaction
 from models.proving import door_of
@@ -63,14 +63,16 @@ async def erase(who: Principal, *, now: datetime) -> Left:
     """
 
     async def work(tx: Transaction) -> Left:
+        halls = await her_halls.lock(tx, who.id)
         me = await held_surely(tx, who, wholly=True)
-        return await _erase(tx, me, now)
+        return await _erase(tx, me, halls, now)
 
     return await until_done(work)
 
 
-async def _erase(tx: Transaction, me: UUID, now: datetime) -> Left:
+async def _erase(tx: Transaction, me: UUID, halls: Collection[UUID], now: datetime) -> Left:
     await proxies.hold(tx, me)
+    await her_halls.check(tx, halls, me)
     changes = await _give_tickets_up(tx, me, now)
     await visit_people.forget(tx, me, now)
     await tx.run("DELETE FROM channel_link WHERE citizen_id = $1", me)
@@ -124,7 +126,7 @@ async def _give_tickets_up(tx: Transaction, citizen_id: UUID, now: datetime) -> 
 
     Raises WrongState for somebody at a counter just now.
     """
-    # The rows are locked first, so that nobody calls them between the look and the end.
+    # Their halls are locked: nobody calls them between the look and the end.
     opened = await tx.rows(
         f"SELECT id, state FROM ticket WHERE {_HERS} AND ended_at IS NULL"  # noqa: S608 a text of ours
         " ORDER BY id FOR UPDATE",

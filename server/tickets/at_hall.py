@@ -126,6 +126,8 @@ async def _whole(taking: _Taking, once: Once, sealer: Sealer) -> TicketView:
     async with transaction() as tx:
         await once.claim(tx)
         _check(taking)
+        if taking.comer.document is not None:
+            await decisions.lock(tx, taking.hall.id)  # before people, as everywhere
         taking = await _looked_up(tx, taking, sealer)
         priority, is_proven = _priority(taking)
         issued = await issuing.issue(_new_ticket(taking), tx=tx)

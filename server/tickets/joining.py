@@ -155,6 +155,7 @@ async def _issue_for(taking: _Taking, proxy_id: UUID, once: Once, sealer: Sealer
     async with transaction() as tx:
         await once.claim(tx)
         _check(taking)
+        await decisions.lock(tx, taking.hall.id)  # before people, as everywhere
         acting = await acting_for(tx, sealer, proxy_id, taking.who, taking.now)
         who = replace(taking.who, id=acting.citizen_id)
         view = await _issue_in(tx, replace(taking, who=who, acting=acting), once, sealer)

@@ -75,7 +75,7 @@ async def _give_up_for(
         mine = await own_ticket(ticket_id, who, tx)
         _check_hall(mine, hall_id)
         row = await _give_up(ticket_id, mine, who, now, tx)
-        if row is None:  # it came to be of a visit, or its accounts were joined, just now
+        if row is None:  # it is one of a visit since
             raise WrongState("the ticket has changed")
         entry = Entry(
             Actor("citizen", who.id),

@@ -154,6 +154,7 @@ async def _begin(
     tx: Transaction, coming: _Coming, once: Once, sealer: Sealer, directory: Directory
 ) -> tuple[VisitView, TicketView]:
     acting, who = None, coming.who
+    await decisions.lock(tx, coming.hall.id)  # before people, as everywhere
     if coming.wish.proxy is not None:
         acting = await joining.acting_for(tx, sealer, coming.wish.proxy, who, coming.now)
         who = replace(who, id=acting.citizen_id)
@@ -162,7 +163,6 @@ async def _begin(
         await check_residence(
             tx, sealer, new.citizen_id, hall=coming.hall, item=item, directory=directory
         )
-    await decisions.lock(tx, coming.hall.id)
     lines = await visiting.lines_now(
         tx, coming.hall.id, [item.id for item in coming.items], new, now=coming.now, asked_by=who.id
     )
