@@ -42,14 +42,19 @@ async def somebody(api: Api, hall: str, line: str, *, waits_min: float, people: 
         """
         WITH next AS (
             UPDATE line SET last_sequence = last_sequence + $8 WHERE id = $2
-            RETURNING last_sequence - $8 AS before)
-        INSERT INTO ticket (id, hall_id, line_id, item_id, day, sequence, number, state,
-                            issued_at, rank_time, version)
-        SELECT one.id, $1, $2, $3, $4, before + nth, $5 || lpad((before + nth)::text, 3, '0'),
-               'waiting', since, since, 1
-        FROM next, unnest($7::uuid[]) WITH ORDINALITY AS one (id, nth),
-             LATERAL (SELECT $6::timestamptz - make_interval(secs => nth)) AS past (since)
-        RETURNING number
+            RETURNING last_sequence - $8 AS before),
+        crowd AS (
+            INSERT INTO ticket (id, hall_id, line_id, item_id, day, sequence, number, state,
+                                issued_at, rank_time, version)
+            SELECT one.id, $1, $2, $3, $4, before + nth, $5 || lpad((before + nth)::text, 3, '0'),
+                   'waiting', since, since, 1
+            FROM next, unnest($7::uuid[]) WITH ORDINALITY AS one (id, nth),
+                 LATERAL (SELECT $6::timestamptz - make_interval(secs => nth)) AS past (since)
+            RETURNING *)
+        INSERT INTO ticket_event (ticket_id, hall_id, at, move, state, actor_kind, line_id, number,
+                                  rank_time)
+        SELECT id, hall_id, issued_at, 'issue', state, 'system', line_id, number, rank_time
+        FROM crowd ORDER BY sequence RETURNING number
         """,
         entry.id,
         entry.lines[line].id,
