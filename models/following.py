@@ -4,7 +4,6 @@ Either a code, on paper or on her screen, for whoever has it; or that a citizen 
 Both are good on the ticket's day, and both end when its holder, or the hall, ends its following.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -66,11 +65,6 @@ class Grant:
     ticket_id: UUID
     day: date
     is_citizens: bool = False
-
-
-def digest_of(code: str) -> str:
-    """What is stored of a code."""
-    return hashlib.sha256(code.encode()).hexdigest()
 
 
 async def by_code(code_digest: str, *, tx: Transaction | None = None) -> tuple[Grant, bool] | None:

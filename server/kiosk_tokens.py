@@ -4,10 +4,10 @@ They are no JWTs: those cannot be taken back for longer than they are remembered
 kiosk's is remembered for a minute by each process, and forgotten by all as soon as it is revoked.
 """
 
-import hashlib
 import secrets
 
 from models import kiosks
+from models.digests import digest_of
 from models.sessions import PersonKind
 from server.auth import Principal, Tokens
 
@@ -21,11 +21,6 @@ _LONGEST = 100
 def new_token() -> str:
     """A token for a new kiosk."""
     return PREFIX + secrets.token_urlsafe(32)
-
-
-def digest_of(token: str) -> str:
-    """What is stored of it."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def names_kiosk(authorization: str) -> bool:

@@ -9,7 +9,7 @@ import asyncpg
 
 from models import following
 from models.database import Transaction, transaction
-from models.following import digest_of
+from models.digests import digest_of
 from models.joined import current_id
 from models.sessions import PersonKind
 from models.tickets import WrongState

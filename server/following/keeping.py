@@ -5,7 +5,8 @@ from uuid import UUID
 
 from models import following
 from models.database import Transaction, transaction
-from models.following import MOST_FOLLOWED, MOST_FOLLOWERS, digest_of
+from models.digests import digest_of
+from models.following import MOST_FOLLOWED, MOST_FOLLOWERS
 from models.joined import current_id, held
 from server.auth import Principal
 from server.errors import NotFound

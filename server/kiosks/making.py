@@ -10,11 +10,12 @@ from uuid_utils.compat import uuid7
 from models import decisions
 from models.audit import Entry, record
 from models.database import Transaction, rows, transaction
+from models.digests import digest_of
 from models.tickets import Actor
 from server.auth import Principal
 from server.errors import NotFound
 from server.halls.directory import HallEntry
-from server.kiosk_tokens import digest_of, new_token
+from server.kiosk_tokens import new_token
 from server.kiosks.refusals import KioskNameTaken, TooManyKiosks
 from server.live.feed import Feed
 

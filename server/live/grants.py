@@ -14,7 +14,8 @@ from typing import Final
 from uuid import UUID
 
 from models import following
-from models.following import Grant, digest_of
+from models.digests import digest_of
+from models.following import Grant
 from server.auth import ACCESS_TOKEN_S, Tokens
 from server.errors import Refusal
 from server.limits import FOLLOW_ADDRESS, Limits
