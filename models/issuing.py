@@ -185,7 +185,7 @@ async def issue(new: NewTicket, *, tx: Transaction | None = None) -> Issued | No
     open, whoever takes it not known surely enough, whom it is for already in line for the item or
     over a cap of what is taken by phone, or (`within_limit` false) the line limited: then
     `line_facts` says what holds. Of two at once for one person and item the slower violates
-    `ticket_open_once` or `ticket_open_once_for`; of two by phone one of `AT_ONCE`.
+    one of `OPEN_ONCE`; of two by phone one of `AT_ONCE`.
 
     Without a transaction it is committed when this returns, together with others of the moment.
     """

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from tortoise import fields
@@ -130,6 +131,10 @@ def after(state: TicketState, move: Move) -> TicketState:
         return TRANSITIONS[state, move]
     except KeyError:
         raise WrongState(f"{move} from {state}") from None
+
+
+# One ticket is open at a time for a person and item: the keys below that hold it.
+OPEN_ONCE: Final = frozenset({"ticket_open_once", "ticket_open_once_for"})
 
 
 class Ticket(Model):

@@ -17,7 +17,7 @@ from models.database import Transaction
 from models.halls import CounterState
 from models.history import Happened
 from models.standing import Held, LineAt
-from models.tickets import UNDOABLE, Actor, Move, TicketState, WrongState, after
+from models.tickets import OPEN_ONCE, UNDOABLE, Actor, Move, TicketState, WrongState, after
 from scheduler.discipline import may_recall
 from server.auth import Principal
 from server.clock import microseconds
@@ -31,7 +31,7 @@ from server.live.state import TicketView
 from server.tickets.arriving import arrive, check_day, with_number
 from server.tickets.refusals import AlreadyInLine
 from server.visits.coming_back import check_waited_for
-from server.visits.finishing import take_back
+from server.visits.finishing import undo_finish
 
 UNDO_WITHIN: Final = timedelta(seconds=30)
 
@@ -179,7 +179,7 @@ async def _undo(tx: Transaction, at: At, here: _Counter) -> tuple[asyncpg.Record
     event = Happened(Move.UNDO, TicketState.WAITING, at.now, at.hall.id, here.id, undoes=last["id"])
     actor, withdrawn = Actor("staff", at.who.id), None
     if last["move"] == Move.FINISH:
-        withdrawn = await take_back(tx, held, events[-1], now=at.now, actor=actor)
+        withdrawn = await undo_finish(tx, held, events[-1], now=at.now, actor=actor)
     elif last["move"] == Move.MISS:
         await check_waited_for(tx, held)
     row = await standing.undo(tx, held, event, events, version=microseconds(), actor=actor)
@@ -257,7 +257,7 @@ def _conflicts() -> Iterator[None]:
     except asyncpg.UniqueViolationError as taken:
         if taken.constraint_name == "ticket_at_counter_once":
             raise WrongState("somebody is at the counter") from None
-        if taken.constraint_name in {"ticket_open_once", "ticket_open_once_for"}:
+        if taken.constraint_name in OPEN_ONCE:
             raise AlreadyInLine from None
         raise
 

@@ -30,7 +30,7 @@ _FROM = {
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldCounter:
     """A counter whose hall this transaction holds."""
 
     id: UUID
@@ -135,7 +135,7 @@ async def _back_to_line(tx: Transaction, at: At, counter_id: UUID) -> asyncpg.Re
     )
 
 
-async def hold(tx: Transaction, at: At, wanted: CounterState | None = None) -> Held:
+async def hold(tx: Transaction, at: At, wanted: CounterState | None = None) -> HeldCounter:
     """The counter as it is now. Raises NotFound, or WrongState where `wanted` cannot follow."""
     row = await tx.row(
         """
@@ -151,7 +151,7 @@ async def hold(tx: Transaction, at: At, wanted: CounterState | None = None) -> H
     state = CounterState(row["state"])
     if wanted is not None and state not in _FROM[wanted]:
         raise WrongState(f"{wanted} from {state}")
-    return Held(row["id"], state, list(row["skills"]), row["staffed_by"], row["staff_name"])
+    return HeldCounter(row["id"], state, list(row["skills"]), row["staffed_by"], row["staff_name"])
 
 
 async def pause(tx: Transaction, counter_id: UUID, reason: str) -> None:

@@ -12,7 +12,7 @@ from models.tickets import WrongState
 from server.auth import CLERK, HALL_ADMIN, Principal
 from server.counters.attending import At
 from server.counters.looking import one_counter
-from server.counters.opening import Held, hold, pause, record_at
+from server.counters.opening import HeldCounter, hold, pause, record_at
 from server.counters.refusals import LineUnserved, SkillsChanged
 from server.counters.views import CounterView, ReassignSkills
 from server.errors import FieldFault, InvalidRequest
@@ -50,7 +50,7 @@ async def hand_over(at: At, to: str | None, *, feed: Feed) -> CounterView:
     return view
 
 
-async def _leave(tx: Transaction, counter: Held) -> None:
+async def _leave(tx: Transaction, counter: HeldCounter) -> None:
     if counter.state is CounterState.OPEN:
         await pause(tx, counter.id, HANDING_OVER)
     await tx.run(
@@ -58,7 +58,7 @@ async def _leave(tx: Transaction, counter: Held) -> None:
     )
 
 
-async def _give(tx: Transaction, at: At, counter: Held, username: str) -> None:
+async def _give(tx: Transaction, at: At, counter: HeldCounter, username: str) -> None:
     row = await tx.row(
         "SELECT id, role, halls, levels FROM staff WHERE username = $1 AND NOT disabled", username
     )

@@ -8,7 +8,7 @@ from server.errors import FieldFault, InvalidRequest, NotFound, WrongStateRefusa
 from server.halls.directory import Directory, HallEntry
 from server.lines import issuing, stopping
 from server.lines.looking import line_of
-from server.lines.stopping import Stop
+from server.lines.stopping import StopOrder
 from server.lines.views import LineView, SendTo, SetIssuing, StopLine, StoppedLine
 from server.services import services
 from server.tickets.refusals import HallClosed, LineClosed
@@ -93,20 +93,20 @@ async def open_line(request: Request, who: Principal, hall: str, line: str) -> L
     return await stopping.open_again(entry, line_of(entry, line), who, now=now, feed=feed)
 
 
-def _order(directory: Directory, hall: HallEntry, line: str, body: StopLine) -> Stop:
+def _order(directory: Directory, hall: HallEntry, line: str, body: StopLine) -> StopOrder:
     """What is to be done, once all that it names is found. Raises NotFound or InvalidRequest."""
     stopped = line_of(hall, line)
     match body.to:
         case None:
-            return Stop(hall, stopped, body.reason, body.reason_en)
+            return StopOrder(hall, stopped, body.reason, body.reason_en)
         case SendTo(line=str(code), hall=None):
             to_line = line_of(hall, code)
             if to_line.id == stopped.id:
                 raise InvalidRequest(errors=[FieldFault("/to/line", _ITSELF)])
-            return Stop(hall, stopped, body.reason, body.reason_en, to_line=to_line)
+            return StopOrder(hall, stopped, body.reason, body.reason_en, to_line=to_line)
         case SendTo(line=None, hall=str(code)):
             to_hall = directory.hall(code)
             if to_hall.id == hall.id:
                 raise InvalidRequest(errors=[FieldFault("/to/hall", _ITSELF)])
-            return Stop(hall, stopped, body.reason, body.reason_en, to_hall=to_hall)
+            return StopOrder(hall, stopped, body.reason, body.reason_en, to_hall=to_hall)
     raise InvalidRequest(errors=[FieldFault("/to", _ONE_OF)])

@@ -30,7 +30,7 @@ _MadeTo = list[tuple[Held, Happened]]
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class StopOrder:
     """A line of a hall that is to stop, why, and where those go who wait.
 
     `to_line` is another line of the hall, `to_hall` another hall; with neither they stay.
@@ -54,7 +54,7 @@ class Stop:
         return " | ".join(each for each in (self.reason, self.reason_en) if each)
 
 
-async def stop(order: Stop, who: Principal, *, now: datetime, feed: Feed) -> StoppedLine:
+async def stop(order: StopOrder, who: Principal, *, now: datetime, feed: Feed) -> StoppedLine:
     """Let a line take nobody more, and send on those who wait, each with her seniority.
 
     Whoever cannot go (her item, or another of her visit, is not offered there or is for residents
@@ -120,7 +120,9 @@ async def _set_state(
     )
 
 
-async def _sent(tx: Transaction, order: Stop, waiting: Sequence[Held], now: datetime) -> _MadeTo:
+async def _sent(
+    tx: Transaction, order: StopOrder, waiting: Sequence[Held], now: datetime
+) -> _MadeTo:
     """Those who go, each with the next number of the line that takes her, in their order."""
     takes = await _lines_there(tx, order, waiting)
     bound = await _bound_here(tx, order, waiting)
@@ -137,7 +139,7 @@ async def _sent(tx: Transaction, order: Stop, waiting: Sequence[Held], now: date
 
 
 async def _lines_there(
-    tx: Transaction, order: Stop, waiting: Sequence[Held]
+    tx: Transaction, order: StopOrder, waiting: Sequence[Held]
 ) -> Mapping[UUID, UUID]:
     """Which line takes each item there; those without one are not taken."""
     items = list({held.item_id for held in waiting})
@@ -158,7 +160,7 @@ async def _lines_there(
     return {row["item_id"]: row["line_id"] for row in found}
 
 
-async def _bound_here(tx: Transaction, order: Stop, waiting: Sequence[Held]) -> set[UUID]:
+async def _bound_here(tx: Transaction, order: StopOrder, waiting: Sequence[Held]) -> set[UUID]:
     """The visits of which something is left that the other hall does not do for everybody."""
     visits = {held.now.visit_id for held in waiting if held.now.visit_id}
     if order.to_hall is None or not visits:
@@ -177,7 +179,7 @@ async def _bound_here(tx: Transaction, order: Stop, waiting: Sequence[Held]) -> 
     return {row["visit_id"] for row in found}
 
 
-def _goes(order: Stop, held: Held, line_id: UUID, number: str, now: datetime) -> Happened:
+def _goes(order: StopOrder, held: Held, line_id: UUID, number: str, now: datetime) -> Happened:
     return Happened(
         Move.REROUTE,
         after(held.now.state, Move.REROUTE),
@@ -192,6 +194,6 @@ def _goes(order: Stop, held: Held, line_id: UUID, number: str, now: datetime) ->
     )
 
 
-def _stays(order: Stop, held: Held, now: datetime) -> Happened:
+def _stays(order: StopOrder, held: Held, now: datetime) -> Happened:
     state = after(held.now.state, Move.STAY)
     return Happened(Move.STAY, state, now, order.hall.id, detail=order.said)

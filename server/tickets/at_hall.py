@@ -20,7 +20,7 @@ from models.knowing import held_with_index
 from models.proxies import person_key
 from models.sealing import Sealer
 from models.sessions import PersonKind
-from models.tickets import Actor, Priority, TicketState
+from models.tickets import OPEN_ONCE, Actor, Priority, TicketState
 from scheduler.calendar import business_day
 from scheduler.discipline import CREDIT_OF_WALK_IN, ELDERLY_FROM_AGE
 from server.auth import Principal
@@ -95,7 +95,7 @@ async def give_number(
         view = await (_simply(taking) if _is_simple(comer, once) else _whole(taking, once, sealer))
     except asyncpg.UniqueViolationError as taken:
         # On her phone at this very moment: each look found nothing, the key sees both.
-        if taken.constraint_name in {"ticket_open_once", "ticket_open_once_for"}:
+        if taken.constraint_name in OPEN_ONCE:
             raise AlreadyInLine from None
         raise
     await feed.changed(Change(hall.code, view.id, view.version))

@@ -9,7 +9,7 @@ from models import decisions, standing
 from models.database import Transaction
 from models.history import Happened
 from models.standing import Held
-from models.tickets import Actor, Move, after
+from models.tickets import OPEN_ONCE, Actor, Move, after
 from scheduler.calendar import business_day
 from scheduler.discipline import after_return, may_return, with_credit
 from server.auth import Principal
@@ -25,7 +25,7 @@ from server.tickets.refusals import AlreadyInLine, GraceOver, NoPriorityClaim
 from server.visits.coming_back import check_waited_for
 
 
-async def take_back(
+async def let_return(
     hall: HallEntry, ticket: str, who: Principal, *, now: datetime, feed: Feed
 ) -> TicketView:
     """Let somebody who was missed wait again, from now and the hall's penalty later.
@@ -47,7 +47,7 @@ async def take_back(
     try:
         return await _decide(hall, ticket, who, choose, now=now, feed=feed)
     except asyncpg.UniqueViolationError as taken:
-        if taken.constraint_name in {"ticket_open_once", "ticket_open_once_for"}:
+        if taken.constraint_name in OPEN_ONCE:
             raise AlreadyInLine from None
         raise
 

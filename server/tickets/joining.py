@@ -16,7 +16,7 @@ from models.issuing import Issued, NewTicket
 from models.joined import current_id
 from models.proxies import Acting, ProxyState
 from models.sealing import Sealer
-from models.tickets import Actor, Priority, TicketState
+from models.tickets import OPEN_ONCE, Actor, Priority, TicketState
 from scheduler.calendar import business_day
 from scheduler.discipline import CREDIT_OF_WALK_IN
 from server.auth import Principal
@@ -124,7 +124,7 @@ async def _taken(taking: _Taking, once: Once, sealer: Sealer) -> TicketView:
         return await counted_anew(take)
     except asyncpg.UniqueViolationError as taken:
         # She asked twice at once: each look found nothing, the key sees both.
-        if taken.constraint_name in {"ticket_open_once", "ticket_open_once_for"}:
+        if taken.constraint_name in OPEN_ONCE:
             hers = taking.wish.proxy is None
             find = decisions.open_ticket_of(taking.who.id, taking.item.id) if hers else None
             raise AlreadyInLine(await find if find else None) from None

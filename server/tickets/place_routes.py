@@ -180,14 +180,14 @@ async def check_somebody_in(request: Request, who: Principal, hall: str, ticket:
     returns=TicketView,
     refuses=[NotFound, WrongStateRefusal, GraceOver, AlreadyInLine],
 )
-async def take_back(request: Request, who: Principal, hall: str, ticket: str) -> TicketView:
+async def let_return(request: Request, who: Principal, hall: str, ticket: str) -> TicketView:
     """Somebody who was missed has come: she waits again, from now and the hall's penalty later.
 
     `ticket` is its id, or today's number.
     """
     room = services(request)
     entry = room.directory.hall(hall)
-    return await desk.take_back(entry, ticket, who, now=room.clock.now(), feed=room.feed)
+    return await desk.let_return(entry, ticket, who, now=room.clock.now(), feed=room.feed)
 
 
 @endpoint(

@@ -149,7 +149,7 @@ async def _begin_with(tx: Transaction, held: Held, hall: HallEntry) -> UUID:
     return visit_id
 
 
-async def take_back(
+async def undo_finish(
     tx: Transaction, held: Held, event: Happened, *, now: datetime, actor: Actor
 ) -> Change | None:
     """Take back what a finish, about to be undone, did to the visit: the next number, if one.

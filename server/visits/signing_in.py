@@ -14,7 +14,7 @@ from models.database import Transaction, transaction
 from models.joined import current_id
 from models.proxies import Acting
 from models.sealing import Sealer
-from models.tickets import Actor, Priority
+from models.tickets import OPEN_ONCE, Actor, Priority
 from models.visiting import NewVisit, StopFacts
 from scheduler.calendar import business_day
 from server.auth import Principal
@@ -145,7 +145,7 @@ async def _begun(
         return await counted_anew(begin)
     except asyncpg.UniqueViolationError as taken:
         # At another hall at the same moment: each look found nothing, the key sees both.
-        if taken.constraint_name in {"ticket_open_once", "ticket_open_once_for"}:
+        if taken.constraint_name in OPEN_ONCE:
             raise AlreadyInLine from None
         raise
 

@@ -251,7 +251,7 @@ class City:
 
     # --- what staff do with a ticket -------------------------------------------------------
 
-    def take_back(self, ticket: Ticket) -> str | None:
+    def let_return(self, ticket: Ticket) -> str | None:
         """Somebody who was missed has come."""
         if ticket.state != "missed":
             return "wrong_state"

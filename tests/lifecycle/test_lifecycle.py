@@ -193,8 +193,8 @@ class Days(RuleBasedStateMachine):
                 )
                 self._agree(lambda: self.city.let_pass(ticket, people), work)
             case "comes_back":
-                work = desk.take_back(here, named, clerk, now=now, feed=real.feed)
-                self._agree(lambda: self.city.take_back(ticket), work)
+                work = desk.let_return(here, named, clerk, now=now, feed=real.feed)
+                self._agree(lambda: self.city.let_return(ticket), work)
             case "is_confirmed":
                 work = desk.confirm_priority(here, named, clerk, now=now, feed=real.feed)
                 self._agree(lambda: self.city.confirm(ticket), work)

@@ -81,13 +81,13 @@ class Desk:
 
     def expect_back(self, ticket_id: str) -> None:
         """Somebody was missed, and will ask at the desk."""
-        self._later(self._dice.uniform(0.5, 12) * 60, lambda: self._take_back(ticket_id))
+        self._later(self._dice.uniform(0.5, 12) * 60, lambda: self._let_return(ticket_id))
 
     async def _confirm(self, ticket_id: str) -> None:
         confirmed = await self._about(ticket_id, "confirm-priority")
         self._city.figures.confirmed += confirmed.ok
 
-    async def _take_back(self, ticket_id: str) -> None:
+    async def _let_return(self, ticket_id: str) -> None:
         if (await self._about(ticket_id, "return")).ok:
             self._city.figures.returned += 1
         else:
