@@ -110,5 +110,7 @@ async def rows(sql: str, *args: Any, tx: Transaction | None = None) -> list[asyn
         try:
             return await Transaction(connection).rows(sql, *args)
         except TimeoutError:
-            await _finish(connection, "")
+            # Nothing to take back, but the connection must answer before it is used again. No empty
+            # statement: asyncpg stumbles over the answer to one.
+            await _finish(connection, "SELECT 1")
             raise

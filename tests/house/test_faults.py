@@ -7,7 +7,7 @@ import time
 import asyncpg
 import pytest
 
-from models.database import transaction
+from models.database import rows, transaction
 from server.endpoint import as_refusal
 from tests.conftest import Api
 
@@ -56,3 +56,11 @@ async def test_a_transaction_of_a_database_that_hangs_is_over_soon_after_its_sta
     assert time.monotonic() - began < 4
     async with transaction() as tx:
         assert await tx.row("SELECT 1") is not None
+
+
+async def test_a_statement_that_runs_out_of_time_says_so_and_its_connection_goes_on(
+    api: Api,
+) -> None:
+    with pytest.raises(TimeoutError):
+        await rows("SELECT pg_sleep(60)")
+    assert await rows("SELECT 1")
