@@ -56,7 +56,7 @@ class Move(StrEnum):
 
 _S = TicketState
 OPEN_STATES = (_S.WAITING, _S.CALLED, _S.SERVING, _S.PARKED)
-# (state, move) -> next state. What is not in here cannot happen; docs/tickets.md draws it.
+# (state, move) -> next state. What is not in here cannot happen; docs/lifecycle.md draws it.
 TRANSITIONS: dict[tuple[TicketState, Move], TicketState] = {
     (_S.WAITING, Move.CLAIM): _S.WAITING,
     (_S.WAITING, Move.CONFIRM): _S.WAITING,

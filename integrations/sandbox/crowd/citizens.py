@@ -42,7 +42,7 @@ class Citizens:
         self._strangers = strangers
         self._waiting = waiting
         self._in_line = in_line
-        self._dice = Random(f"{plan.seed}/citizens")  # noqa: S311
+        self._dice = Random(f"{plan.seed}/citizens")
         self._born = 0
 
     async def come(

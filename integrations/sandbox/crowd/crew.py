@@ -107,7 +107,7 @@ class Crew:
 
     async def _bring(self, counter: str, lines: list[str], *, take_over: bool) -> None:
         own = f"{self._city.plan.seed}/clerk/{self._hall.code}.{counter}/{next(self._brought)}"
-        at = At(self._city, self._hall, counter, self.session(counter), Random(own))  # noqa: S311
+        at = At(self._city, self._hall, counter, self.session(counter), Random(own))
         clerk = Clerk(at, lines)
         if not await clerk.open(take_over=take_over):
             # A human opened it in this moment, or has it handed to her.

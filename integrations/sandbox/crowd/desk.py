@@ -26,7 +26,7 @@ class Desk:
         self._wants_kiosk = habits.has_kiosk(counters)
         self._kiosk: str | None = None
         self._token: str | None = None
-        self._dice = Random(f"{city.plan.seed}/desk/{hall}")  # noqa: S311
+        self._dice = Random(f"{city.plan.seed}/desk/{hall}")
 
     async def put_up_kiosk(self) -> None:
         """Make the hall's kiosk, where it has one.

@@ -63,7 +63,7 @@ class Door:
         self._gate = gate
         self._figures = figures
         self._quiet_until = 0.0
-        self._dice = Random()  # noqa: S311 spreads retries; not part of what a seed decides
+        self._dice = Random()  # spreads retries; not part of what a seed decides
 
     @property
     def crowded(self) -> bool:

@@ -51,7 +51,7 @@ class Hall:
         self.opened = asyncio.Event()
         self.size = 1.0
         self._city = city
-        self._dice = Random(f"{city.plan.seed}/hall/{code}")  # noqa: S311
+        self._dice = Random(f"{city.plan.seed}/hall/{code}")
         self._catalogue = catalogue
         self._easy = list(catalogue.easy)
         self._weights = catalogue.weights(catalogue.easy)

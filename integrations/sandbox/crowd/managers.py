@@ -44,7 +44,7 @@ class Manager:
         self._city = city
         self._hall = hall
         self._session = session
-        self._dice = Random(f"{city.plan.seed}/manager/{hall.code}")  # noqa: S311
+        self._dice = Random(f"{city.plan.seed}/manager/{hall.code}")
         self._closed: str | None = None
         rates = city.plan.rates
         self._acts: list[tuple[float, Act]] = [

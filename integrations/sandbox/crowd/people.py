@@ -40,7 +40,7 @@ def invent(seed: int, serial: int) -> Person:
     """
     if not 0 <= serial < MOST_PEOPLE:
         raise ValueError(f"there are people 0 to {MOST_PEOPLE - 1}")
-    dice = Random(f"{seed}/person/{serial}")  # noqa: S311 nothing here is secret
+    dice = Random(f"{seed}/person/{serial}")
     born = _ELDEST + timedelta(days=(serial * _STRIDE + seed) % _BIRTHDAYS)
     given = "".join(dice.choices(_GIVEN, k=dice.choice((1, 2, 2))))
     return Person(

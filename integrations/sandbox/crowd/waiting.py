@@ -32,7 +32,7 @@ class Waiting:
         self._in_line = in_line
         self._neighbours = neighbours
         self._rates: Rates = plan.rates
-        self._dice = Random(f"{plan.seed}/waiting")  # noqa: S311
+        self._dice = Random(f"{plan.seed}/waiting")
         self._family: Session | None = None
 
     def begins(self, ticket_id: str) -> None:
