@@ -9,6 +9,7 @@ from models.database import rows
 from scheduler.discipline import Rules
 from tests.conftest import Api
 from tests.counters.halls import a_ticket, code_of, done, open_counters
+from tests.crowds import people_before
 from tests.identity.families import CHILD_BORN, a_child_of, a_named_citizen, add
 from tests.people import Person, an_id_number
 
@@ -172,21 +173,10 @@ async def test_the_order_is_for_her_and_who_acts_for_her_alone(api: Api, hall: s
 
 async def test_a_long_line_is_told_in_part_and_counted_whole(api: Api, hall: str) -> None:
     lin, mine = await a_ticket(api, hall)
-    entry = api.services.directory.hall(hall)
-    await rows(
-        """
-        INSERT INTO ticket (id, hall_id, line_id, item_id, day, sequence, number, state, issued_at,
-                            rank_time, version)
-        SELECT gen_random_uuid(), hall_id, line_id, item_id, day, 500 + n, 'E' || 500 + n, state,
-               issued_at, rank_time - n * interval '1 s', 1
-        FROM ticket, generate_series(1, 60) n WHERE id = $1
-        """,
-        mine["id"],
-    )
-    reply = (await lin.get(f"/tickets/{mine['id']}/order")).json()
+    async with people_before(mine, 60):
+        reply = (await lin.get(f"/tickets/{mine['id']}/order")).json()
     assert (len(reply["ahead"]), reply["total"]) == (50, 60)
     assert reply["ahead"][0]["number"] == "E560"
-    await rows("DELETE FROM ticket WHERE hall_id = $1 AND sequence > 500", entry.id)
 
 
 async def test_nobody_is_ahead_of_who_does_not_wait(api: Api, hall: str) -> None:
