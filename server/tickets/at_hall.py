@@ -7,33 +7,33 @@ say who she is, but for an item that asks for a real name.
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
-from models import decisions, holders, issuing
+from models import decisions, holders
 from models.audit import Entry, record
 from models.database import Transaction, rows, transaction
+from models.decisions import LineFacts
 from models.identifiers import IdDocument, age_on
-from models.issuing import Issued, NewTicket
 from models.knowing import held_with_index
 from models.proxies import person_key
 from models.sealing import Sealer
 from models.sessions import PersonKind
-from models.tickets import OPEN_ONCE, Actor, Priority, TicketState
+from models.tickets import OPEN_ONCE, Actor, Priority
 from scheduler.calendar import business_day
-from scheduler.discipline import CREDIT_OF_WALK_IN, ELDERLY_FROM_AGE
+from scheduler.discipline import ELDERLY_FROM_AGE
 from server.auth import Principal
-from server.clock import microseconds
-from server.halls.directory import Directory, HallEntry, ItemEntry, LineEntry
+from server.halls.directory import Directory, HallEntry
 from server.idempotency import Once
 from server.live.feed import Feed
-from server.live.memory import Change, Memory
-from server.live.reading import shown, ticket_view
+from server.live.memory import Change
+from server.live.reading import ticket_view
 from server.live.state import TicketView
 from server.tickets import priorities
-from server.tickets.arriving import check_left, check_open
-from server.tickets.joining import decide, line_for
+from server.tickets.giving import Giving, check_hall, decide, give, line_for, new_ticket
 from server.tickets.refusals import AlreadyInLine, ClaimNotTrue, IdNumberRequired
 
 # From this level on an item asks who somebody is.
@@ -53,14 +53,9 @@ class Comer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Taking:
-    hall: HallEntry
-    item: ItemEntry
-    line: LineEntry
+class _Taking(Giving):
     comer: Comer
     who: Principal
-    now: datetime
-    memory: Memory
     # Once she is looked up: her account, or what tells her apart without one.
     citizen_id: UUID | None = None
     person_key: UUID | None = None
@@ -88,7 +83,7 @@ async def give_number(
     after one, nothing has changed.
     """
     entry = directory.item(item)
-    taking = _Taking(hall, entry, line_for(hall, entry), comer, who, now, feed.memory)
+    taking = _Taking(hall, entry, line_for(hall, entry), now, feed.memory, comer, who)
     if comer.document is None and entry.level_required >= REAL_NAME:
         raise IdNumberRequired
     try:
@@ -106,36 +101,24 @@ def _is_simple(comer: Comer, once: Once) -> bool:
     return comer == Comer() and not once.has_key
 
 
-def _check(taking: _Taking) -> None:
-    check_open(taking.hall, taking.now)
-    check_left(taking.hall, taking.line.code, taking.memory, taking.now)
-
-
 async def _simply(taking: _Taking) -> TicketView:
     """A number for nobody in particular, in one statement."""
-    _check(taking)
-    issued = await issuing.issue(_new_ticket(taking))
-    if issued is None:
-        async with transaction() as tx:
-            issued = await _issue_under_lock(tx, taking)
-    return _view(taking, issued)
+    check_hall(taking)
+    return await _issued(None, taking)
 
 
 async def _whole(taking: _Taking, once: Once, sealer: Sealer) -> TicketView:
     """A number for somebody who said something of herself. Locks as docs/decisions.md says."""
     async with transaction() as tx:
         await once.claim(tx)
-        _check(taking)
+        check_hall(taking)
         if taking.comer.document is not None:
             await decisions.lock(tx, taking.hall.id)  # before people, as everywhere
         taking = await _looked_up(tx, taking, sealer)
         priority, is_proven = _priority(taking)
-        issued = await issuing.issue(_new_ticket(taking), tx=tx)
-        if issued is None:
-            issued = await _issue_under_lock(tx, taking)
-        view = await _keep_name(tx, taking, sealer, issued)
+        view = await _keep_name(tx, taking, sealer, await _issued(tx, taking))
         if priority is not None:
-            row = await _claim(tx, taking, issued, priority, is_proven=is_proven)
+            row = await _claim(tx, taking, view.id, priority, is_proven=is_proven)
             view = ticket_view(row, hall=taking.hall.code, ahead=row["ahead"])
         await once.keep(tx, view, status=201)
         await _record(tx, taking, view.id)
@@ -178,12 +161,12 @@ def _is_elderly(taking: _Taking) -> bool | None:
 
 
 async def _claim(
-    tx: Transaction, taking: _Taking, issued: Issued, priority: Priority, *, is_proven: bool
+    tx: Transaction, taking: _Taking, ticket_id: UUID, priority: Priority, *, is_proven: bool
 ) -> asyncpg.Record:
     by_number = priority is Priority.ELDERLY and _is_elderly(taking)
     return await priorities.make_claim(
         tx,
-        issued.id,
+        ticket_id,
         priority,
         taking.hall,
         is_proven=is_proven,
@@ -192,26 +175,22 @@ async def _claim(
     )
 
 
-async def _issue_under_lock(tx: Transaction, taking: _Taking) -> Issued:
-    """Find what stands against the ticket, where nothing moves; a limited line is counted here."""
-    await decisions.lock(tx, taking.hall.id)
-    facts = await decisions.line_facts(
-        tx,
-        line_id=taking.line.id,
-        item_id=taking.item.id,
-        taker_id=None,
+async def _issued(tx: Transaction | None, taking: _Taking) -> TicketView:
+    new = new_ticket(
+        taking,
+        taking.actor,
         citizen_id=taking.citizen_id,
         person_key=taking.person_key,
-        now=taking.now,
+        level_required=0,  # she is here
+        here=True,
     )
+    return await give(taking, new, partial(_check_facts, taking), tx=tx)
+
+
+async def _check_facts(taking: _Taking, tx: Transaction, facts: LineFacts) -> None:
     if facts.has_open_ticket:
         raise AlreadyInLine(await _open_here(tx, taking))
     decide(replace(facts, level=FACE_TO_FACE), taking.item.level_required)
-    issued = await issuing.issue(replace(_new_ticket(taking), within_limit=True), tx=tx)
-    if issued is None:
-        # Only what happens in other halls can have moved.
-        raise AlreadyInLine
-    return issued
 
 
 async def _open_here(tx: Transaction, taking: _Taking) -> UUID | None:
@@ -234,14 +213,14 @@ async def _open_here(tx: Transaction, taking: _Taking) -> UUID | None:
 
 
 async def _keep_name(
-    tx: Transaction, taking: _Taking, sealer: Sealer, issued: Issued
+    tx: Transaction, taking: _Taking, sealer: Sealer, view: TicketView
 ) -> TicketView:
     """Keep what she said of herself, unless her account knows better."""
-    comer, view = taking.comer, _view(taking, issued)
+    comer = taking.comer
     if taking.citizen_id is not None or (comer.name is None and comer.phone is None):
         return view
-    shown_as = await holders.keep(tx, sealer, issued.id, name=comer.name, phone=comer.phone)
-    return _view(taking, issued, name=shown_as)
+    shown_as = await holders.keep(tx, sealer, view.id, name=comer.name, phone=comer.phone)
+    return msgspec.structs.replace(view, name=shown_as)
 
 
 async def _record(tx: Transaction, taking: _Taking, ticket_id: UUID) -> None:
@@ -260,40 +239,4 @@ async def _record(tx: Transaction, taking: _Taking, ticket_id: UUID) -> None:
         Entry(
             taking.actor, "ticket.given", "ticket", ticket_id, on_behalf_of=behalf, detail=detail
         ),
-    )
-
-
-def _new_ticket(taking: _Taking) -> NewTicket:
-    return NewTicket(
-        hall_id=taking.hall.id,
-        line_id=taking.line.id,
-        item_id=taking.item.id,
-        citizen_id=taking.citizen_id,
-        day=business_day(taking.now),
-        asked_at=taking.now,
-        credit=CREDIT_OF_WALK_IN,
-        version=microseconds(),
-        level_required=0,  # she is here
-        actor=taking.actor,
-        person_key=taking.person_key,
-        here=True,
-    )
-
-
-def _view(taking: _Taking, issued: Issued, *, name: str | None = None) -> TicketView:
-    return TicketView(
-        id=issued.id,
-        number=issued.number,
-        state=TicketState.WAITING,
-        hall=taking.hall.code,
-        line=taking.line.code,
-        item=taking.item.code,
-        issued_at=shown(issued.issued_at),
-        called_at=None,
-        ahead=issued.ahead,
-        wait=None,
-        counter=None,
-        version=issued.version,
-        name=name,
-        checked_in_at=shown(issued.issued_at),
     )

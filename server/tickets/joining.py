@@ -2,42 +2,35 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import asyncpg
 
-from models import decisions, issuing, proxies
+from models import decisions
 from models.audit import Entry, record
 from models.by_phone import ByPhone
 from models.database import Transaction, transaction
 from models.decisions import LineFacts
-from models.halls import LineState
-from models.issuing import Issued, NewTicket
+from models.issuing import NewTicket
 from models.joined import current_id
-from models.proxies import Acting, ProxyState
+from models.proxies import Acting
 from models.sealing import Sealer
-from models.tickets import OPEN_ONCE, Actor, Priority, TicketState
-from scheduler.calendar import business_day
-from scheduler.discipline import CREDIT_OF_WALK_IN
+from models.tickets import OPEN_ONCE, Actor, Priority
 from server.auth import Principal
-from server.clock import microseconds
-from server.errors import LevelTooLow, NotFound, NotSignedIn
-from server.halls.directory import Directory, HallEntry, ItemEntry, LineEntry
+from server.errors import LevelTooLow, NotSignedIn
+from server.halls.directory import Directory
 from server.idempotency import Once
 from server.live.feed import Feed
 from server.live.memory import Change, Memory
-from server.live.reading import shown, ticket_view
+from server.live.reading import ticket_view
 from server.live.state import TakenFor, TicketView
 from server.tickets import by_phone, priorities
-from server.tickets.arriving import check_left, check_open
+from server.tickets.acting import acting_for
 from server.tickets.by_phone import Fix, counted_anew
+from server.tickets.giving import Giving, check_hall, decide, give, line_for, new_ticket
 from server.tickets.refusals import (
-    NO_MORE_TODAY,
     AlreadyInLine,
-    LineClosed,
-    LineFull,
-    NotOffered,
-    ProxyNotActive,
 )
 from server.tickets.residents import check_residence
 
@@ -75,7 +68,7 @@ async def take_number(
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
     most = by_phone.caps(hall) if capped else ByPhone(None, None)
     line, memory = line_for(hall, item), feed.memory
-    taking = _Taking(hall, item, line, wish, who, now, memory, most, directory)
+    taking = _Taking(hall, item, line, now, memory, wish, who, most, directory)
     try:
         view = await _taken(taking, once, sealer)
     except (asyncpg.ForeignKeyViolationError, LevelTooLow):
@@ -91,14 +84,9 @@ async def take_number(
 
 
 @dataclass(frozen=True, slots=True)
-class _Taking:
-    hall: HallEntry
-    item: ItemEntry
-    line: LineEntry
+class _Taking(Giving):
     wish: Wish
     who: Principal
-    now: datetime
-    memory: Memory
     most: ByPhone
     directory: Directory
     acting: Acting | None = None
@@ -135,11 +123,7 @@ async def _issue(taking: _Taking, sealer: Sealer) -> TicketView:
     """Issue the ticket in one statement, which refuses by writing nothing."""
     _check(taking)
     await _check_residence(None, taking, sealer)
-    issued = await issuing.issue(_new_ticket(taking))
-    if issued is None:
-        async with transaction() as tx:
-            issued = await _issue_under_lock(tx, taking)
-    return _view(taking, issued)
+    return await _issued(None, taking)
 
 
 async def _issue_once(taking: _Taking, once: Once, sealer: Sealer) -> TicketView:
@@ -171,21 +155,6 @@ async def _issue_for(taking: _Taking, proxy_id: UUID, once: Once, sealer: Sealer
     return view
 
 
-async def acting_for(
-    tx: Transaction, sealer: Sealer, proxy_id: UUID, who: Principal, now: datetime
-) -> Acting:
-    """Whom she acts for through a proxy, which holds until the transaction ends.
-
-    Raises NotFound, or ProxyNotActive.
-    """
-    acting = await proxies.acting(tx, sealer, proxy_id, who.id, today=business_day(now))
-    if acting is None:
-        raise NotFound
-    if acting.state is not ProxyState.ACTIVE or acting.outgrown:
-        raise ProxyNotActive
-    return acting
-
-
 async def _issue_in(tx: Transaction, taking: _Taking, once: Once, sealer: Sealer) -> TicketView:
     view = await _give(tx, taking, sealer)
     await once.keep(tx, view, status=201)
@@ -213,7 +182,7 @@ async def take_first(
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
     line = line_for(hall, item)
     most = by_phone.caps(hall) if capped else ByPhone(None, None)
-    first = _Taking(hall, item, line, wish, who, now, memory, most, directory, acting)
+    first = _Taking(hall, item, line, now, memory, wish, who, most, directory, acting)
     taking = replace(first, part_of=part_of, level_required=level_required)
     _check(taking)
     return await _give(tx, taking, sealer)
@@ -231,59 +200,42 @@ async def _give(tx: Transaction, taking: _Taking, sealer: Sealer) -> TicketView:
             acting=taking.acting,
             now=taking.now,
         )
-    issued = await issuing.issue(_new_ticket(taking), tx=tx)
-    if issued is None:
-        issued = await _issue_under_lock(tx, taking)
-    view = _view(taking, issued)
+    view = await _issued(tx, taking)
     if claim is not None:
         actor = Actor("citizen", taking.who.id)
         row = await priorities.make_claim(
-            tx, issued.id, claim, taking.hall, is_proven=is_proven, actor=actor
+            tx, view.id, claim, taking.hall, is_proven=is_proven, actor=actor
         )
         view = ticket_view(row, hall=taking.hall.code, ahead=row["ahead"])
     return view
 
 
-async def _issue_under_lock(tx: Transaction, taking: _Taking) -> Issued:
-    """Find what stands against the ticket, where nothing moves; a limited line is counted here."""
-    await decisions.lock(tx, taking.hall.id)
-    facts = await decisions.line_facts(
-        tx,
-        line_id=taking.line.id,
-        item_id=taking.item.id,
-        taker_id=taking.who.id,
-        citizen_id=taking.citizen_id,
-        person_key=taking.acting.person_key if taking.acting else None,
-        sign_in_id=taking.who.sign_in_id,
-        now=taking.now,
-    )
+async def _issued(tx: Transaction | None, taking: _Taking) -> TicketView:
+    new, check, acting = _new_ticket(taking), partial(_check_facts, taking), taking.acting
+    taken_for = TakenFor(acting.proxy_id, acting.shown_as, acting.kind) if acting else None
+    return await give(taking, new, check, tx=tx, taker_id=taking.who.id, taken_for=taken_for)
+
+
+async def _check_facts(taking: _Taking, _: Transaction, facts: LineFacts) -> None:
     by_phone.check_level(facts.level, taking.hall)
     decide(facts, _level_of(taking))
     by_phone.check_caps(taking.most, in_line=facts.taken_in_line, in_hall=facts.taken_in_hall)
-    issued = await issuing.issue(replace(_new_ticket(taking), within_limit=True), tx=tx)
-    if issued is None:
-        # Only what happens in other halls can have moved.
-        raise AlreadyInLine
-    return issued
 
 
 def _new_ticket(taking: _Taking) -> NewTicket:
-    return NewTicket(
-        hall_id=taking.hall.id,
-        line_id=taking.line.id,
-        item_id=taking.item.id,
+    new = new_ticket(
+        taking,
+        Actor("citizen", taking.who.id),
         citizen_id=taking.citizen_id,
-        day=business_day(taking.now),
-        asked_at=taking.now,
-        credit=CREDIT_OF_WALK_IN,
-        version=microseconds(),
+        person_key=taking.acting.person_key if taking.acting else None,
         level_required=max(_level_of(taking), taking.hall.rules.remote_level),
-        actor=Actor("citizen", taking.who.id),
+        here=by_phone.is_here(taking.hall, taking.wish.fix),
+    )
+    return replace(
+        new,
         sign_in_id=taking.who.sign_in_id,
         acting=taking.acting,
-        person_key=taking.acting.person_key if taking.acting else None,
         visit_id=taking.part_of,
-        here=by_phone.is_here(taking.hall, taking.wish.fix),
         by_phone=taking.most,
     )
 
@@ -293,44 +245,9 @@ def _level_of(taking: _Taking) -> int:
     return taking.item.level_required if level is None else level
 
 
-def _view(taking: _Taking, issued: Issued) -> TicketView:
-    here = by_phone.is_here(taking.hall, taking.wish.fix)
-    return TicketView(
-        id=issued.id,
-        number=issued.number,
-        state=TicketState.WAITING,
-        hall=taking.hall.code,
-        line=taking.line.code,
-        item=taking.item.code,
-        issued_at=shown(issued.issued_at),
-        called_at=None,
-        ahead=issued.ahead,
-        wait=None,
-        counter=None,
-        version=issued.version,
-        taken_for=_taken_for(taking.acting) if taking.acting else None,
-        visit=taking.part_of,
-        checked_in_at=shown(issued.issued_at) if here else None,
-        check_in_required=here is False,
-    )
-
-
-def _taken_for(acting: Acting) -> TakenFor:
-    return TakenFor(acting.proxy_id, acting.shown_as, acting.kind)
-
-
-def line_for(hall: HallEntry, item: ItemEntry) -> LineEntry:
-    """The line of a hall that serves an item. Raises NotOffered."""
-    code = hall.offers.get(item.code)
-    if code is None:
-        raise NotOffered
-    return hall.lines[code]
-
-
 def _check(taking: _Taking) -> None:
     """What needs no database: the hall is open, its day not full, and she is near enough."""
-    check_open(taking.hall, taking.now)
-    check_left(taking.hall, taking.line.code, taking.memory, taking.now)
+    check_hall(taking)
     by_phone.check_place(taking.hall, taking.wish.fix)
 
 
@@ -339,17 +256,3 @@ async def _check_residence(tx: Transaction | None, taking: _Taking, sealer: Seal
     await check_residence(
         tx, sealer, her, hall=taking.hall, item=taking.item, directory=taking.directory
     )
-
-
-def decide(facts: LineFacts, level_required: int) -> None:
-    """Raise why nobody may join the line, or why she may not; nothing where she may."""
-    if facts.level < level_required:
-        raise LevelTooLow
-    if facts.has_open_ticket:
-        raise AlreadyInLine(facts.open_ticket_id)
-    if facts.state is not LineState.OPEN:
-        raise LineClosed.because(*facts.reason)
-    if facts.stopped:
-        raise LineClosed(NO_MORE_TODAY)
-    if facts.waiting_limit is not None and facts.waiting >= facts.waiting_limit:
-        raise LineFull

@@ -25,6 +25,7 @@ from server.live.feed import Feed
 from server.live.memory import Change, Memory
 from server.live.state import TicketView
 from server.tickets import joining
+from server.tickets.acting import acting_for
 from server.tickets.arriving import check_left
 from server.tickets.by_phone import Fix, counted_anew
 from server.tickets.refusals import AlreadyInLine, LineFull, NotOffered
@@ -156,7 +157,7 @@ async def _begin(
     acting, who = None, coming.who
     await decisions.lock(tx, coming.hall.id)  # before people, as everywhere
     if coming.wish.proxy is not None:
-        acting = await joining.acting_for(tx, sealer, coming.wish.proxy, who, coming.now)
+        acting = await acting_for(tx, sealer, coming.wish.proxy, who, coming.now)
         who = replace(who, id=acting.citizen_id)
     new = _new_visit(coming, acting, who, sealer)
     for item in coming.items:
