@@ -9,8 +9,9 @@ import structlog
 from server.alerts.looking import open_alerts
 from server.clock import microseconds
 from server.faults import is_store_fault
-from server.live.feed import Feed, Watcher
+from server.live.feed import Feed
 from server.live.state import encode, frame
+from server.live.topics import Watcher
 
 log = structlog.get_logger()
 
@@ -44,7 +45,7 @@ class AlertWatch:
     async def watch(self, hall: str, watcher: Watcher) -> None:
         """Show the watcher what is open now, and every change from now on."""
         # Watch first, then read, so that no change slips between.
-        self._feed.watch(staff_topic(hall), watcher)
+        self._feed.topics.watch(staff_topic(hall), watcher)
         self._watched.add(hall)
         await self._show([hall], newcomer=watcher)
 
@@ -77,13 +78,13 @@ class AlertWatch:
                 message = frame(topic, version, body)
                 if self._shown.get(hall) != body:
                     self._shown[hall] = body
-                    self._feed.show(topic, version, message)
+                    self._feed.topics.show(topic, version, message)
                 # She may have been signed out while we looked.
-                elif newcomer is not None and self._feed.is_watched(topic, by=newcomer):
+                elif newcomer is not None and self._feed.topics.is_watched(topic, by=newcomer):
                     newcomer.show(topic, version, message)
 
     def _is_watched(self, hall: str) -> bool:
-        return self._feed.is_watched(staff_topic(hall))
+        return self._feed.topics.is_watched(staff_topic(hall))
 
     def _next_version(self) -> int:
         self._version = max(microseconds(), self._version + 1)

@@ -11,6 +11,7 @@ from models import decisions, standing
 from models.database import Transaction
 from models.halls import LineState
 from models.history import Happened
+from models.numbers import next_numbers
 from models.standing import Held
 from models.tickets import Actor, Move, WrongState, after
 from scheduler.calendar import business_day
@@ -130,7 +131,7 @@ async def _sent(
     sent: _MadeTo = []
     for line_id in set(takes.values()):
         going = [held for held in waiting if takes.get(held.item_id) == line_id]
-        numbers = await standing.next_numbers(tx, line_id, len(going), business_day(now), now)
+        numbers = await next_numbers(tx, line_id, len(going), business_day(now), now)
         if numbers is None and order.to_line is not None:
             raise LineClosed
         for held, number in zip(going, numbers or (), strict=False):

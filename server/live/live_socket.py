@@ -19,7 +19,8 @@ from server.errors import (
     NotAllowed,
     Refusal,
 )
-from server.live.feed import Feed, ticket_topic
+from server.live.feed import Feed
+from server.live.topics import ticket_topic
 
 SEND_TIMEOUT_S = 30.0
 IDLE_S = 60.0
@@ -60,7 +61,7 @@ class TooSlow(Exception):
 
 
 class LiveSocket:
-    """One connected socket; a `Watcher` of the feed."""
+    """One connected socket; a `Watcher` of the feed's topics."""
 
     def __init__(self, ws: WebsocketImplProtocol, *, address: str, english: bool) -> None:
         self._ws = ws
@@ -108,7 +109,7 @@ class LiveSocket:
 
     def unwatch(self, topic: str, feed: Feed) -> None:
         """Stop watching a topic."""
-        feed.unwatch(topic, self)
+        feed.topics.unwatch(topic, self)
         self.topics.discard(topic)
         self.grants.pop(topic, None)
         self.forget(topic)

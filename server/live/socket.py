@@ -93,7 +93,7 @@ async def live(request: Request, ws: WebsocketImplProtocol) -> None:
             await _end_both(sender, reader)
         finally:  # also when this handler is cancelled meanwhile
             for topic in socket.topics:
-                room.feed.unwatch(topic, socket)
+                room.feed.topics.unwatch(topic, socket)
             sockets.discard(socket)
 
 

@@ -13,9 +13,10 @@ from server.errors import (
     NotFound,
     NotSignedIn,
 )
-from server.live.feed import TICKET_FRAMES, Feed, ticket_topic
+from server.live.feed import Feed
 from server.live.live_socket import LiveSocket, SignedIn
 from server.live.state import LiveTicket
+from server.live.topics import TICKET_FRAMES, ticket_topic
 from server.services import Services
 
 MOST_TOPICS = 20
@@ -40,7 +41,7 @@ async def watch(topic: str, socket: LiveSocket, room: Services, find: FindTicket
         room.directory.hall(name)
         # Watch first, then read, so that no change slips between.
         _add(topic, socket)
-        room.feed.watch_hall(name, socket)
+        room.feed.topics.watch_hall(name, socket)
         if kept := room.feed.memory.halls.get(name):
             socket.show(topic, kept.board.version, kept.board_frame)
     elif kind == "ticket":
@@ -105,7 +106,7 @@ async def _show_ticket(
     _add(topic, socket)
     if grant is not None:
         socket.grants[topic] = grant
-    room.feed.watch_ticket(found.view, socket, as_holder=grant is None)
+    room.feed.topics.watch_ticket(found.view, socket, as_holder=grant is None)
     now = await find(room.feed, found.view.id) or found
     if grant is not None:
         # What ended while we looked ends like what ends later.

@@ -7,6 +7,7 @@ from models import standing
 from models.database import Transaction
 from models.halls import Issuing
 from models.history import Happened
+from models.numbers import next_number
 from models.standing import Held
 from models.tickets import Move, WrongState, after
 from scheduler.calendar import SHANGHAI, business_day, next_open
@@ -111,7 +112,7 @@ async def with_number(
     tx: Transaction, held: Held, event: Happened, line: standing.LineAt
 ) -> Happened:
     """The same, with the next number of a line. Raises LineClosed when it gives out none now."""
-    number = await standing.next_number(tx, line.id, held.day, event.at)
+    number = await next_number(tx, line.id, held.day, event.at)
     if number is None:
         raise LineClosed
     return replace(event, line_id=line.id, number=number, rank_time=held.now.rank_time)

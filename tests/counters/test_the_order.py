@@ -10,6 +10,7 @@ import pytest
 from models import decisions, standing
 from models.database import rows
 from models.history import Happened
+from models.numbers import next_number
 from models.tickets import SYSTEM, Move, TicketState
 from scheduler.discipline import next_up
 from server.clock import microseconds
@@ -75,7 +76,7 @@ async def test_whoever_was_sent_on_while_a_counter_waited_its_turn_is_not_called
     async with decisions.deciding_in(entry.id) as tx:
         call = asyncio.create_task(clerk.at(hall, counter, "call-next"))
         await asyncio.sleep(0.4)  # it waits for the hall by now, and has looked before that
-        number = await standing.next_number(tx, line, now.date(), now)
+        number = await next_number(tx, line, now.date(), now)
         for event in (
             Happened(Move.CALL, TicketState.CALLED, now, entry.id, by),
             Happened(
