@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import asyncpg
@@ -12,9 +13,19 @@ FINISH_WITHIN_S = 1.0
 
 
 class StatementCount:
-    """How many statements this process has sent, `BEGIN` and `COMMIT` included."""
+    """How many statements this process has sent, `BEGIN` and `COMMIT` included.
+
+    Where `apart` is set, in a task and those that it starts, they are not counted.
+    """
 
     total = 0
+    apart: ContextVar[bool] = ContextVar("apart", default=False)
+
+    @classmethod
+    def add(cls, statements: int) -> None:
+        """Count so many more."""
+        if not cls.apart.get():
+            cls.total += statements
 
 
 class CountingConnection(asyncpg.Connection):  # type: ignore[misc]
@@ -22,23 +33,23 @@ class CountingConnection(asyncpg.Connection):  # type: ignore[misc]
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """Run a statement without rows, or several without parameters."""
-        StatementCount.total += 1 + query.count("; ")
+        StatementCount.add(1 + query.count("; "))
         return str(await super().execute(query, *args, timeout=timeout))
 
     async def fetch(self, query: str, *args: Any, **options: Any) -> list[asyncpg.Record]:
         """Run a statement and return its rows."""
-        StatementCount.total += 1
+        StatementCount.add(1)
         rows: list[asyncpg.Record] = await super().fetch(query, *args, **options)
         return rows
 
     async def fetchrow(self, query: str, *args: Any, **options: Any) -> asyncpg.Record | None:
         """Run a statement and return its first row."""
-        StatementCount.total += 1
+        StatementCount.add(1)
         return await super().fetchrow(query, *args, **options)
 
     async def executemany(self, command: str, args: Any, *, timeout: float | None = None) -> None:
         """Run one statement for many argument rows."""
-        StatementCount.total += 1
+        StatementCount.add(1)
         await super().executemany(command, args, timeout=timeout)
 
 

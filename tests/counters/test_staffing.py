@@ -9,7 +9,7 @@ import pytest
 from models.database import rows
 from tests.conftest import Api, until
 from tests.counters.halls import a_ticket, code_of, done, open_counters
-from tests.people import Person, a_member_of_staff
+from tests.people import Person
 
 
 @pytest.fixture
@@ -18,12 +18,11 @@ async def hall(api: Api) -> str:
 
 
 async def named(api: Api, username: str) -> Person:
-    """A member of staff, signed in once, with the name that colleagues see."""
-    if username not in api.clerks:
-        api.clerks[username] = await a_member_of_staff(api.http, username)
-        [row] = await rows("SELECT name FROM staff WHERE username = $1", username)
-        api.clerks[username].session["name"] = row["name"]
-    return api.clerks[username]
+    """A member of staff, with the name that colleagues see."""
+    who = await api.colleague(username)
+    [row] = await rows("SELECT name FROM staff WHERE username = $1", username)
+    who.session["name"] = row["name"]
+    return who
 
 
 @pytest.fixture

@@ -23,6 +23,10 @@ class Office:
         self.together: list[list[int]] = []
         self.locked: set[int] = set()
         self.given_back = asyncio.Event()
+        self.has_begun = asyncio.Event()
+        # What has begun is not over before this is set.
+        self.may_end = asyncio.Event()
+        self.may_end.set()
         self.wishes = Together(
             self._make_all,
             hall=lambda wish: HALLS[wish % 10],
@@ -36,13 +40,22 @@ class Office:
         if held and patience is Patience.ENDLESS:
             await self.given_back.wait()
         self.together.append(list(wishes))
-        await asyncio.sleep(0.01)
+        self.has_begun.set()
+        await self.may_end.wait()
         if any(wish < 0 for wish in wishes):
             raise asyncpg.UniqueViolationError("one of them is impossible")
         if 404 in wishes:
             raise ConnectionResetError
         left_out = held if patience is Patience.NONE else set()
         return [BUSY if wish in left_out else f"made {wish}" for wish in wishes]
+
+
+async def begun(office: Office) -> "asyncio.Future[str]":
+    """The wish 1, which has begun and goes on until it may end."""
+    office.may_end.clear()
+    first = asyncio.ensure_future(office.wishes.make(1))
+    await asyncio.wait_for(office.has_begun.wait(), 5)
+    return first
 
 
 async def test_a_lone_wish_is_made_at_once() -> None:
@@ -53,10 +66,11 @@ async def test_a_lone_wish_is_made_at_once() -> None:
 
 async def test_what_comes_in_meanwhile_is_made_together_and_answered_each() -> None:
     office = Office()
-    first = asyncio.ensure_future(office.wishes.make(1))
-    await asyncio.sleep(0.001)
-    made = await gather(*(office.wishes.make(wish) for wish in (2, 3, 4)), first)
-    assert made == ["made 2", "made 3", "made 4", "made 1"]
+    first = await begun(office)
+    others = gather(*(office.wishes.make(wish) for wish in (2, 3, 4)))
+    await asyncio.sleep(0)
+    office.may_end.set()
+    assert [*await others, await first] == ["made 2", "made 3", "made 4", "made 1"]
     assert office.together == [[1], [2, 3, 4]]
 
 
@@ -83,12 +97,13 @@ async def test_a_lost_store_fails_all_that_were_under_way_and_none_after() -> No
 
 async def test_whoever_leaves_before_it_begins_is_forgotten() -> None:
     office = Office()
-    first = asyncio.ensure_future(office.wishes.make(1))
-    await asyncio.sleep(0.001)
+    first = await begun(office)
     leaving = asyncio.ensure_future(office.wishes.make(2))
     staying = asyncio.ensure_future(office.wishes.make(3))
-    await asyncio.sleep(0.001)
+    await asyncio.sleep(0)
     leaving.cancel()
+    await asyncio.sleep(0)
+    office.may_end.set()
     assert list(await gather(first, staying)) == ["made 1", "made 3"]
     with pytest.raises(asyncio.CancelledError):
         await leaving
@@ -97,9 +112,10 @@ async def test_whoever_leaves_before_it_begins_is_forgotten() -> None:
 
 async def test_whoever_leaves_after_it_began_is_told_what_came_of_it() -> None:
     office = Office()
-    leaving = asyncio.ensure_future(office.wishes.make(1))
-    await asyncio.sleep(0.005)
+    leaving = await begun(office)
     leaving.cancel()
+    await asyncio.sleep(0)
+    office.may_end.set()
     assert await leaving == "made 1"
 
 
