@@ -2,16 +2,18 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import IO, Any, Protocol
 
 import typer
 import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from integrations.processes import Supervisor
 from server.settings import Settings, read_settings
 
 console = Console()
@@ -29,12 +31,40 @@ class Stores(Protocol):
         """Valkey's."""
 
 
+class StoresIn(Protocol):
+    """Stores of our own, with their data in one directory."""
+
+    @property
+    def urls(self) -> Stores:
+        """Where they answer, once they run."""
+
+    async def start(self, supervisor: Supervisor) -> Stores:
+        """Start them, to be stopped with all that the supervisor runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The world outside as the demo and the bench have it: all of it on this machine.
+
+    `hold_alone` is the right to run stores in a data directory, until the file is closed, and
+    `wipe` removes one. `make_keys` makes in a folder what our accounts with the platforms need;
+    `accounts` is the environment that names them, given the sandbox's address, ours, and the keys.
+    """
+
+    stores_in: Callable[[Path], StoresIn]
+    hold_alone: Callable[[Path], IO[str]]
+    wipe: Callable[[Path], None]
+    make_keys: Callable[[Path], None]
+    accounts: Callable[[str, str, Path], Mapping[str, str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Ground:
     """`plainly` turns what is wrong with the surroundings into a sentence and an exit code."""
 
     plainly: Callable[[], AbstractContextManager[None]]
     stores: Callable[[Settings], AbstractAsyncContextManager[Stores]]
+    outside: Outside
 
     def run(self, main: Coroutine[Any, Any, None], *, faster: bool = False) -> None:
         """Run a command's own loop, plainly; the `faster` one starts no process as another user."""

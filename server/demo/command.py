@@ -1,0 +1,118 @@
+"""`demo`: the whole city on one machine."""
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from integrations.processes import Supervisor, listen, until_answers, until_signalled, url_of
+from server.commands.ground import Outside, console, ground_of
+from server.commands.options import Crowd, Port, Workers
+from server.commands.serving import child, start_api
+from server.demo.city import announce, prepare_demo_city
+from server.demo.clock import demo_clock, keep_clock, touch_clock
+from server.settings import Settings
+
+
+def demo(
+    context: typer.Context,
+    *,
+    port: Port = 8000,
+    sandbox_port: Annotated[
+        int, typer.Option(help="Port of the platform sandbox.", min=1, max=65535)
+    ] = 8001,
+    data_dir: Annotated[
+        Path, typer.Option("--data-dir", help="Where the embedded stores keep data.")
+    ] = Path(".yiting"),
+    crowd: Crowd = 1_000,
+    no_crowd: Annotated[bool, typer.Option("--no-crowd", help="The city alone.")] = False,
+    clock: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S%z"],
+            metavar="TIME",
+            help="Where business time starts, as above.",
+        ),
+    ] = None,
+    speed: Annotated[float, typer.Option(help="How fast it runs.", min=0.01, max=3600)] = 1.0,
+    workers: Workers = 2,
+    rate_limits: Annotated[bool, typer.Option(help="Limit requests per person.")] = True,
+) -> None:
+    """Run the demo city: stores, sandbox, 34 halls and a crowd.
+
+    A busy morning, quickly: demo --clock 2026-11-23T09:30:00+08:00 --speed 60 --crowd 3000
+    """
+    ground = ground_of(context)
+    settings = ground.settings(
+        mode="demo",
+        data_dir=data_dir,
+        port=port,
+        workers=workers,
+        rate_limits=rate_limits,
+        sandbox_url=f"http://127.0.0.1:{sandbox_port}",
+        clock_speed=speed,
+        token_keys_file=data_dir / "keys" / "token-keys.json",
+        personal_keys_file=data_dir / "keys" / "personal-keys.json",
+        sso_keys_file=data_dir / "keys" / "sso-keys.json",
+    )
+    people = 0 if no_crowd else crowd
+    ground.run(run_demo(settings, ground.outside, clock_given=clock, crowd=people))
+
+
+async def run_demo(
+    settings: Settings, outside: Outside, *, clock_given: datetime | None, crowd: int
+) -> None:
+    """Start everything in order, wait for Ctrl-C, stop everything in reverse order."""
+    data_dir = settings.data_dir
+    kept = data_dir / "clock.json"
+    supervisor = Supervisor(data_dir / "logs")
+    assert settings.sandbox_url
+    sandbox_url = settings.sandbox_url
+    alone = outside.hold_alone(data_dir)
+    try:
+        # Before the work of starting: a port that is taken is told at once.
+        listening = listen(settings.host, settings.port)
+        sandbox_listening = listen("127.0.0.1", int(sandbox_url.rpartition(":")[2]))
+        # The sandbox needs no stores, so it gets ready while they do.
+        fd = sandbox_listening.fileno()
+        keys_dir = data_dir / "keys"
+        outside.make_keys(keys_dir)
+        told = ("--fd", str(fd), "--keys", str(keys_dir))
+        await supervisor.start(child("sandbox", "sandbox", *told, settings=settings, pass_fds=[fd]))
+        urls = await outside.stores_in(data_dir).start(supervisor)
+        settings = settings.at(urls.database, urls.redis)
+        city_hall = await prepare_demo_city(settings)
+        clock = demo_clock(kept, city_hall.timetable, given=clock_given, speed=settings.clock_speed)
+        keep_clock(kept, clock)
+        url = url_of(listening)
+        settings = settings.model_copy(
+            update={
+                "clock_start": clock.start,
+                "clock_anchor": clock.anchor,
+                "public_url": settings.public_url or url,
+            }
+        )
+        await supervisor.start(child("worker", "work", settings=settings))
+        accounts = outside.accounts(sandbox_url, url, keys_dir)
+        await start_api(supervisor, settings, listening, env=accounts)
+        await until_answers(f"{url}/readyz")
+        await until_answers(f"{sandbox_url}/healthz")
+        if crowd:
+            simulated = ("simulate", url, sandbox_url, "--crowd", str(crowd))
+            await supervisor.start(child("crowd", *simulated, settings=settings))
+        announce(url, settings, crowd=crowd)
+        await until_signalled_touching(kept)
+        console.print("正在停止… Stopping…")
+    finally:
+        await supervisor.stop_all()
+        alone.close()
+
+
+async def until_signalled_touching(kept: Path) -> None:
+    """Wait for Ctrl-C, noting now and then that the clock still runs."""
+    told = asyncio.create_task(until_signalled())
+    while not told.done():
+        touch_clock(kept)
+        await asyncio.wait({told}, timeout=5)
