@@ -33,11 +33,10 @@ from integrations.sandbox.accounts import make_keys, our_accounts, sandbox_setti
 from integrations.stores import StoreUrls, embedded_stores, wipe
 from models.database import StatementCount, transaction
 from models.opening import migrate_database, open_database
-from server.admin.city_files import read_city
+from server.admin.city_files import CITY_FILES, read_city
 from server.admin.seeding import seed_city, seed_demo_staff
 from server.application import create_app
 from server.clock import Clock
-from server.demo.city import CITY_FILES
 from server.live.memory import Change
 from server.live.projection import Projector
 from server.privacy.key_file import write_personal_keys

@@ -35,6 +35,7 @@ from server.admin.city_tables import CityFilesError, Problem, read_table
 
 __all__ = [
     "AUDIENCES",
+    "CITY_FILES",
     "BundleFile",
     "City",
     "CityFilesError",
@@ -51,6 +52,8 @@ __all__ = [
     "read_city",
 ]
 
+# The demo city's.
+CITY_FILES = Path(__file__).resolve().parent / "city" / "dongguan"
 COLUMNS = {
     "halls.csv": "code,name,name_en,level,parent,address,phone,lat,lng,datum,remote_radius_m",
     "lines.csv": "hall,code,name,name_en",

@@ -14,7 +14,7 @@ from models.tickets import Actor, WrongState
 from server.alerts.looking import one_alert
 from server.alerts.views import AlertView
 from server.auth import Principal
-from server.counters.attending import At
+from server.counters.at import At
 from server.counters.opening import hold, pause
 from server.errors import NotFound
 from server.halls.directory import HallEntry

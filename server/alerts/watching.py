@@ -11,17 +11,12 @@ from server.clock import microseconds
 from server.faults import is_store_fault
 from server.live.feed import Feed
 from server.live.state import encode, frame
-from server.live.topics import Watcher
+from server.live.topics import Watcher, staff_topic
 
 log = structlog.get_logger()
 
 # Word may get lost; a cry for help must not.
 LOOK_EVERY_S: Final = 2.0
-
-
-def staff_topic(hall: str) -> str:
-    """The topic of what concerns a hall's managers."""
-    return f"staff:{hall}"
 
 
 class AlertWatch:

@@ -7,10 +7,9 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from models.opening import migrate_database, open_database
-from server.admin.city_files import City, read_city
+from server.admin.city_files import CITY_FILES, City, read_city
 from server.admin.seeding import seed_city
 from server.commands.ground import console, ground_of
-from server.demo.city import CITY_FILES
 from server.settings import WrongSettings
 
 

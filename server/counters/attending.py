@@ -6,7 +6,7 @@ Each is decided under the hall's lock; a clerk does so too seldom for one statem
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -19,8 +19,8 @@ from models.history import Happened
 from models.standing import Held, LineAt
 from models.tickets import OPEN_ONCE, UNDOABLE, Actor, Move, TicketState, WrongState, after
 from scheduler.discipline import may_recall
-from server.auth import Principal
 from server.clock import microseconds
+from server.counters.at import At
 from server.counters.refusals import NobodyParked, NothingToUndo, RecallLimit
 from server.errors import NotFound
 from server.halls.directory import HallEntry
@@ -28,22 +28,12 @@ from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
-from server.tickets.arriving import arrive, check_day, with_number
-from server.tickets.refusals import AlreadyInLine
+from server.numbers.arriving import arrive, check_day, with_number
+from server.numbers.refusals import AlreadyInLine
 from server.visits.coming_back import check_waited_for
 from server.visits.finishing import undo_finish
 
 UNDO_WITHIN: Final = timedelta(seconds=30)
-
-
-@dataclass(frozen=True, slots=True)
-class At:
-    """A counter at which somebody of staff does something, and when."""
-
-    hall: HallEntry
-    counter: str
-    who: Principal
-    now: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from server.counters.views import Resume, TransferTo
 from server.endpoint import endpoint
 from server.errors import InvalidRequest, NotFound, WrongStateRefusal
 from server.live.state import TicketView
+from server.numbers.refusals import AlreadyInLine, HallClosed, LineClosed, LineFull, NotOffered
 from server.services import services
-from server.tickets.refusals import AlreadyInLine, HallClosed, LineClosed, LineFull, NotOffered
 
 bp = Blueprint("attending", url_prefix="/api/v1")
 

@@ -14,7 +14,7 @@ from models.history import Happened
 from models.tickets import Actor, Move, TicketState, WrongState
 from scheduler.calendar import business_day
 from server.clock import microseconds
-from server.counters.attending import At
+from server.counters.at import At
 from server.counters.looking import no_counter, one_counter
 from server.counters.refusals import LineNotServed, StaffedByAnother
 from server.counters.views import CounterView

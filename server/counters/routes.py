@@ -5,15 +5,15 @@ from sanic import Blueprint, Request
 from models.tickets import Move
 from server.auth import CLERK, STAFF, Principal
 from server.counters import calling, opening
-from server.counters.attending import At
+from server.counters.at import At
 from server.counters.looking import counters_of
 from server.counters.refusals import LineNotServed, NobodyWaiting, StaffedByAnother
 from server.counters.views import CounterList, CounterView, Finish, OpenCounter, PauseCounter
 from server.endpoint import endpoint
 from server.errors import NotFound, WrongStateRefusal
 from server.live.state import TicketView
+from server.numbers.refusals import AlreadyInLine, LineClosed, NotOffered
 from server.services import services
-from server.tickets.refusals import AlreadyInLine, LineClosed, NotOffered
 from server.visits.finishing import finish
 
 bp = Blueprint("counters", url_prefix="/api/v1")

@@ -10,7 +10,7 @@ from models.sessions import PersonKind
 from models.staff import Role
 from models.tickets import WrongState
 from server.auth import CLERK, HALL_ADMIN, Principal
-from server.counters.attending import At
+from server.counters.at import At
 from server.counters.looking import one_counter
 from server.counters.opening import HeldCounter, hold, pause, record_at
 from server.counters.refusals import LineUnserved, SkillsChanged

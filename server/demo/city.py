@@ -1,10 +1,8 @@
 """Makes the demo city on its first start, and says where everything is."""
 
-from pathlib import Path
-
 from models.opening import migrate_database, open_database
 from scheduler.calendar import SHANGHAI
-from server.admin.city_files import read_city
+from server.admin.city_files import CITY_FILES, read_city
 from server.admin.seeding import is_seeded, seed_city, seed_demo_staff
 from server.commands.ground import console
 from server.halls.directory import HallEntry, read_directory
@@ -18,8 +16,6 @@ from server.settings import (
 )
 from server.sso.keys import write_signing_keys
 from server.token_keys import write_token_keys
-
-CITY_FILES = Path(__file__).resolve().parents[1] / "admin" / "city" / "dongguan"
 
 
 async def prepare_demo_city(settings: Settings) -> HallEntry:

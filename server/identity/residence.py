@@ -15,8 +15,8 @@ from server.endpoint import endpoint
 from server.errors import LevelTooLow
 from server.halls.listing import check_home
 from server.identity.sure import held_surely
+from server.identity.views import CitizenView, citizen_view
 from server.services import services
-from server.sessions.routes import CitizenView, citizen_view
 
 bp = Blueprint("residence", url_prefix="/api/v1")
 

@@ -24,9 +24,9 @@ from server.identity.refusals import (
     ProofRefused,
     SmsCodeWrong,
 )
+from server.identity.views import CitizenView, citizen_view
 from server.limits import EXPORT, IDENTITY
 from server.services import Services, services
-from server.sessions.routes import CitizenView, citizen_view
 
 EXPORTED = {
     "id": "019ab1c2-3d4e-7f50-8a9b-0c1d2e3f4a5b",

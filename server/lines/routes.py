@@ -10,8 +10,8 @@ from server.lines import issuing, stopping
 from server.lines.looking import line_of
 from server.lines.stopping import StopOrder
 from server.lines.views import LineView, SendTo, SetIssuing, StopLine, StoppedLine
+from server.numbers.refusals import HallClosed, LineClosed
 from server.services import services
-from server.tickets.refusals import HallClosed, LineClosed
 
 bp = Blueprint("lines", url_prefix="/api/v1")
 LINE = "/halls/<hall:str>/lines/<line:str>"

@@ -24,8 +24,8 @@ from server.lines.looking import one_line
 from server.lines.views import LineView, StoppedLine
 from server.live.feed import Feed
 from server.live.memory import Change
-from server.tickets.arriving import check_open
-from server.tickets.refusals import LineClosed
+from server.numbers.arriving import check_open
+from server.numbers.refusals import LineClosed
 
 _MadeTo = list[tuple[Held, Happened]]
 

@@ -118,6 +118,11 @@ def follower_topic(ticket_id: UUID) -> str:
     return f"follower:{ticket_id}"
 
 
+def staff_topic(hall: str) -> str:
+    """The topic of what concerns a hall's managers."""
+    return f"staff:{hall}"
+
+
 def ticket_frame(view: TicketView) -> bytes:
     """A ticket as a message on the socket."""
     return frame(ticket_topic(view.id), view.version, encode(view))

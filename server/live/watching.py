@@ -6,7 +6,6 @@ from uuid import UUID
 from models.following import Grant
 from models.sessions import PersonKind
 from scheduler.calendar import business_day
-from server.alerts.watching import staff_topic
 from server.auth import WATCHES_HALL
 from server.errors import (
     InvalidRequest,
@@ -16,7 +15,7 @@ from server.errors import (
 from server.live.feed import Feed
 from server.live.live_socket import LiveSocket, SignedIn
 from server.live.state import LiveTicket
-from server.live.topics import TICKET_FRAMES, ticket_topic
+from server.live.topics import TICKET_FRAMES, staff_topic, ticket_topic
 from server.services import Services
 
 MOST_TOPICS = 20

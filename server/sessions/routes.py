@@ -1,21 +1,15 @@
 """Sign-ins over HTTP."""
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 import msgspec
 from sanic import Blueprint, Request
 
-from models.database import rows
-from models.identifiers import mask_id, mask_name, mask_phone
-from models.joined import HER_ID
-from models.knowing import KNOWN_COLUMNS, read_known
-from models.proving import counts_for
-from models.sealing import Sealer
 from server.auth import ACCESS_TOKEN_S, CITIZEN, SIGNED_IN_AT_ALL, Principal
 from server.endpoint import endpoint
-from server.errors import NotSignedIn, TooManyRequests, Unavailable
+from server.errors import TooManyRequests, Unavailable
 from server.identity.refusals import NotAvailable
+from server.identity.views import CitizenView, citizen_view
 from server.services import services
 from server.sessions import citizens, province
 from server.sessions import tokens as token_pairs
@@ -27,22 +21,6 @@ from server.sessions.refusals import (
 )
 
 bp = Blueprint("sessions", url_prefix="/api/v1")
-
-
-class CitizenView(msgspec.Struct, frozen=True):
-    """Me. Name, id number and phone are masked; null until they are known.
-
-    `residence` is the code of the hall of the town or village where I said that I live.
-    `assurance_level` is what counts for this sign-in: what its own channel has proven.
-    """
-
-    id: UUID
-    name: str | None
-    id_number: str | None
-    phone: str | None
-    assurance_level: int
-    channels: list[str]
-    residence: str | None = None
 
 
 class TokenPair(msgspec.Struct, frozen=True):
@@ -219,36 +197,6 @@ async def show_me(request: Request, who: Principal) -> CitizenView:
 def pair_fields(pair: token_pairs.Pair) -> tuple[str, Literal["Bearer"], int, str]:
     """What a TokenPair begins with."""
     return pair.access_token, "Bearer", ACCESS_TOKEN_S, pair.refresh_token
-
-
-async def citizen_view(who: Principal, sealer: Sealer) -> CitizenView:
-    """A citizen as she may see herself, also by an id that was joined into hers.
-
-    The level is that which counts for this sign-in.
-    """
-    found = await rows(
-        f"""
-        SELECT {KNOWN_COLUMNS}, array(
-            SELECT DISTINCT platform FROM channel_link WHERE citizen_id = citizen.id ORDER BY 1
-        ) AS channels, {counts_for("$2")} AS counts
-        FROM citizen WHERE id = {HER_ID}
-        """,  # noqa: S608 the columns are constants
-        who.id,
-        who.sign_in_id,
-    )
-    if not found:
-        raise NotSignedIn  # she is gone, and her token is not yet
-    row = found[0]
-    her = read_known(sealer, row)
-    return CitizenView(
-        id=row["id"],
-        name=mask_name(her.name) if her.name else None,
-        id_number=mask_id(her.id_number) if her.id_number else None,
-        phone=mask_phone(her.phone) if her.phone else None,
-        assurance_level=row["counts"],
-        channels=list(row["channels"]),
-        residence=her.residence,
-    )
 
 
 def device_of(request: Request) -> str:

@@ -20,8 +20,8 @@ from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
-from server.tickets.arriving import check_day, checked_in
-from server.tickets.refusals import AlreadyInLine, GraceOver, NoPriorityClaim
+from server.numbers.arriving import check_day, checked_in
+from server.numbers.refusals import AlreadyInLine, GraceOver, NoPriorityClaim
 from server.visits.coming_back import check_waited_for
 
 

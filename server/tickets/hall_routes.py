@@ -15,9 +15,8 @@ from server.errors import FieldFault, IdempotencyKeyReused, InvalidRequest, NotF
 from server.idempotency import once
 from server.identity.refusals import EMPTY, NOT_A_NUMBER
 from server.live.state import TicketView
-from server.services import services
-from server.tickets.at_hall import Comer, give_number
-from server.tickets.refusals import (
+from server.numbers.at_hall import Comer, give_number
+from server.numbers.refusals import (
     AlreadyInLine,
     ClaimNotTrue,
     HallClosed,
@@ -26,6 +25,7 @@ from server.tickets.refusals import (
     LineFull,
     NotOffered,
 )
+from server.services import services
 
 bp = Blueprint("at-hall", url_prefix="/api/v1")
 _TYPE_OF_NOTHING = ("没有证件号码时请不要填写。", "leave it out where there is no id number")

@@ -24,12 +24,12 @@ from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
-from server.tickets import by_phone
-from server.tickets.arriving import arrive, check_day, checked_in
-from server.tickets.by_phone import Fix
+from server.numbers import by_phone
+from server.numbers.arriving import arrive, check_day, checked_in
+from server.numbers.by_phone import Fix
+from server.numbers.refusals import AlreadyThere, NobodyBehind
+from server.numbers.residents import check_residence
 from server.tickets.own import own_ticket
-from server.tickets.refusals import AlreadyThere, NobodyBehind
-from server.tickets.residents import check_residence
 from server.visits.going_on import offered_rest
 
 # What is done for somebody else is in the audit log.

@@ -9,10 +9,8 @@ from server.auth import CITIZEN, CLERK, Principal, own_id
 from server.endpoint import endpoint
 from server.errors import LevelTooLow, NotFound, WrongStateRefusal
 from server.live.state import TicketView
-from server.services import services
-from server.tickets import desk, moving
-from server.tickets.place_given import PlaceGiven
-from server.tickets.refusals import (
+from server.numbers.place_given import PlaceGiven
+from server.numbers.refusals import (
     AlreadyCheckedIn,
     AlreadyInLine,
     AlreadyThere,
@@ -30,6 +28,8 @@ from server.tickets.refusals import (
     ResidenceNeeded,
     TooFar,
 )
+from server.services import services
+from server.tickets import desk, moving
 
 bp = Blueprint("places", url_prefix="/api/v1")
 TICKET_OF_HALL = "/halls/<hall:str>/tickets/<ticket:str>"

@@ -23,11 +23,9 @@ from server.errors import (
 from server.idempotency import once
 from server.live.current import current, current_ticket
 from server.live.state import TicketView
-from server.services import services
-from server.tickets import joining, leaving
-from server.tickets.ordering import Order, order_of
-from server.tickets.place_given import PlaceGiven
-from server.tickets.refusals import (
+from server.numbers import joining
+from server.numbers.place_given import PlaceGiven
+from server.numbers.refusals import (
     AlreadyInLine,
     ClaimNotTrue,
     DailyCapReached,
@@ -41,6 +39,10 @@ from server.tickets.refusals import (
     ResidenceNeeded,
     TooFar,
 )
+from server.paging import PageQuery
+from server.services import services
+from server.tickets import leaving
+from server.tickets.ordering import Order, order_of
 
 bp = Blueprint("tickets", url_prefix="/api/v1")
 
@@ -64,13 +66,6 @@ class TicketPage(msgspec.Struct, frozen=True):
 
     data: list[TicketView]
     next_cursor: str | None
-
-
-class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which page."""
-
-    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 20
-    cursor: UUID | None = None
 
 
 @endpoint(

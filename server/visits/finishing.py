@@ -22,8 +22,8 @@ from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
-from server.tickets.arriving import check_day
-from server.tickets.refusals import NotOffered
+from server.numbers.arriving import check_day
+from server.numbers.refusals import NotOffered
 from server.visits.going_on import Doing, go_on
 
 

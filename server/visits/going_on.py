@@ -22,8 +22,8 @@ from server.again import Overtaken
 from server.clock import microseconds
 from server.halls.directory import Directory, HallEntry
 from server.live.memory import Change
-from server.tickets import priorities
-from server.tickets.refusals import AlreadyInLine, LineClosed, NotOffered
+from server.numbers import priorities
+from server.numbers.refusals import AlreadyInLine, LineClosed, NotOffered
 
 _NOT_ALL_OFFERED = (
     "该大厅不能办理本次联办的全部事项，可先跳过不能办理的事项。",

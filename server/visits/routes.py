@@ -10,7 +10,6 @@ from models.audit import Entry, record
 from models.database import transaction
 from models.tickets import Actor, Priority
 from server.auth import CITIZEN, CLERK, Principal, own_id
-from server.counters.routes import COUNTER
 from server.endpoint import endpoint
 from server.errors import (
     FieldFault,
@@ -21,9 +20,8 @@ from server.errors import (
     WrongStateRefusal,
 )
 from server.idempotency import once
-from server.services import services
-from server.tickets.place_given import PlaceGiven
-from server.tickets.refusals import (
+from server.numbers.place_given import PlaceGiven
+from server.numbers.refusals import (
     AlreadyInLine,
     ClaimNotTrue,
     DailyCapReached,
@@ -37,7 +35,8 @@ from server.tickets.refusals import (
     ResidenceNeeded,
     TooFar,
 )
-from server.tickets.routes import PageQuery
+from server.paging import PageQuery
+from server.services import services
 from server.visits import changing, signing_in
 from server.visits.refusals import NotInVisit
 from server.visits.views import (
@@ -212,7 +211,7 @@ async def skip_stop(request: Request, who: Principal, visit: str, body: Skip) ->
 @endpoint(
     bp,
     "GET",
-    COUNTER + "/visit",
+    "/halls/<hall:str>/counters/<counter:str>/visit",
     summary=("窗口当前联办", "The visit at a counter"),
     tag="visits",
     guard=CLERK,

@@ -24,12 +24,12 @@ from server.idempotency import Once
 from server.live.feed import Feed
 from server.live.memory import Change, Memory
 from server.live.state import TicketView
-from server.tickets import joining
-from server.tickets.acting import acting_for
-from server.tickets.arriving import check_left
-from server.tickets.by_phone import Fix, counted_anew
-from server.tickets.refusals import AlreadyInLine, LineFull, NotOffered
-from server.tickets.residents import check_residence
+from server.numbers import joining
+from server.numbers.acting import acting_for
+from server.numbers.arriving import check_left
+from server.numbers.by_phone import Fix, counted_anew
+from server.numbers.refusals import AlreadyInLine, LineFull, NotOffered
+from server.numbers.residents import check_residence
 from server.visits.forms import read_form
 from server.visits.going_on import ordered, ready
 from server.visits.views import VisitView, seal_form, visit_detail, without_form

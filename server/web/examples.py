@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from server.errors import PROBLEM_PAGE, FieldError, InvalidRequest, Problem, Refusal
-from server.tickets.refusals import AlreadyInLine
+from server.numbers.refusals import AlreadyInLine
 from server.web.example_values import VALUES
 
 Schema = dict[str, Any]

@@ -9,9 +9,8 @@ import pytest
 
 from models.database import Transaction
 from server import application
-from server.admin.city_files import City, read_city
+from server.admin.city_files import CITY_FILES, City, read_city
 from server.admin.seeding import seed_city
-from server.demo.city import CITY_FILES
 from server.halls import directory as directory_module
 from server.halls.directory import newer_directory, read_directory
 from server.live import projection

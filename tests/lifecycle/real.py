@@ -33,8 +33,8 @@ from server.halls.directory import Directory, read_directory
 from server.idempotency import Once
 from server.live.feed import Feed
 from server.live.memory import Change
-from server.tickets import joining
-from server.tickets.joining import Wish
+from server.numbers import joining
+from server.numbers.joining import Wish
 from tests.lifecycle.model import HELP_AFTER, City, Counter, Line
 
 HALLS = ("dg-23", "dg-24")

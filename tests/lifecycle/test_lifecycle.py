@@ -27,7 +27,7 @@ from integrations.stores import StoreUrls
 from models.tickets import Move
 from scheduler.calendar import is_open
 from server.counters import attending, calling, opening
-from server.counters.attending import At
+from server.counters.at import At
 from server.tickets import desk, leaving, moving
 from server.tickets.day_end import lapse_past_days
 from tests.lifecycle import counters

@@ -25,14 +25,14 @@ from server.live.feed import Feed
 from server.live.memory import Change, Memory
 from server.live.reading import ticket_view
 from server.live.state import TakenFor, TicketView
-from server.tickets import by_phone, priorities
-from server.tickets.acting import acting_for
-from server.tickets.by_phone import Fix, counted_anew
-from server.tickets.giving import Giving, check_hall, decide, give, line_for, new_ticket
-from server.tickets.refusals import (
+from server.numbers import by_phone, priorities
+from server.numbers.acting import acting_for
+from server.numbers.by_phone import Fix, counted_anew
+from server.numbers.giving import Giving, check_hall, decide, give, line_for, new_ticket
+from server.numbers.refusals import (
     AlreadyInLine,
 )
-from server.tickets.residents import check_residence
+from server.numbers.residents import check_residence
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from scheduler.calendar import SHANGHAI, business_day, next_open
 from scheduler.closing import gives_numbers
 from server.halls.directory import HallEntry
 from server.live.memory import STALE_AFTER_S, Memory
-from server.tickets.refusals import (
+from server.numbers.refusals import (
     FULL_TODAY,
     NO_MORE_TODAY,
     AlreadyCheckedIn,

@@ -6,7 +6,7 @@ import msgspec
 
 from scheduler.places import Datum
 from server.halls.listing import wgs84
-from server.tickets.by_phone import Fix
+from server.numbers.by_phone import Fix
 
 
 class PlaceGiven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

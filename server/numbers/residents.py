@@ -8,7 +8,7 @@ from models.knowing import known
 from models.sealing import Sealer
 from scheduler.residence import ANYWHERE
 from server.halls.directory import Directory, HallEntry, ItemEntry
-from server.tickets.refusals import NotResident, ResidenceNeeded
+from server.numbers.refusals import NotResident, ResidenceNeeded
 
 MOST_NAMED = 3
 

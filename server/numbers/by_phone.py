@@ -11,7 +11,7 @@ from scheduler.places import Place, geodesic_m, presence
 from scheduler.ranking import travel_times_s
 from server.errors import LevelTooLow, Unavailable
 from server.halls.directory import HallEntry
-from server.tickets.refusals import (
+from server.numbers.refusals import (
     DailyCapReached,
     NotAtHall,
     PlaceRequired,

@@ -10,7 +10,7 @@ from models.sealing import Sealer
 from scheduler.calendar import business_day
 from server.auth import Principal
 from server.errors import NotFound
-from server.tickets.refusals import ProxyNotActive
+from server.numbers.refusals import ProxyNotActive
 
 
 async def acting_for(

@@ -19,8 +19,8 @@ from server.halls.directory import HallEntry, ItemEntry, LineEntry
 from server.live.memory import Memory
 from server.live.reading import shown
 from server.live.state import TakenFor, TicketView
-from server.tickets.arriving import check_left, check_open
-from server.tickets.refusals import (
+from server.numbers.arriving import check_left, check_open
+from server.numbers.refusals import (
     NO_MORE_TODAY,
     AlreadyInLine,
     LineClosed,

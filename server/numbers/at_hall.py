@@ -32,9 +32,9 @@ from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
-from server.tickets import priorities
-from server.tickets.giving import Giving, check_hall, decide, give, line_for, new_ticket
-from server.tickets.refusals import AlreadyInLine, ClaimNotTrue, IdNumberRequired
+from server.numbers import priorities
+from server.numbers.giving import Giving, check_hall, decide, give, line_for, new_ticket
+from server.numbers.refusals import AlreadyInLine, ClaimNotTrue, IdNumberRequired
 
 # From this level on an item asks who somebody is.
 REAL_NAME = 2

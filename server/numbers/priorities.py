@@ -18,7 +18,7 @@ from scheduler.calendar import business_day
 from scheduler.discipline import ELDERLY_FROM_AGE, with_credit
 from server.clock import microseconds
 from server.halls.directory import HallEntry
-from server.tickets.refusals import ClaimNotTrue
+from server.numbers.refusals import ClaimNotTrue
 
 
 async def proven(
