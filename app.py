@@ -44,7 +44,6 @@ from server.admin.seeding import has_demo_staff
 from server.application import create_app
 from server.bench.bench import BenchFailed
 from server.bench.command import bench
-from server.collecting import collect_seldom
 from server.commands.audit import audit
 from server.commands.city import migrate, seed
 from server.commands.ground import Ground, Outside, console, fail
@@ -56,10 +55,14 @@ from server.commands.staff import staff
 from server.commands.verify import verify_database
 from server.demo.command import demo
 from server.faults import is_store_fault
-from server.health import require_migrated
-from server.logs import configure_logs
+from server.keys.token_keys import (
+    WrongKeys,
+)
 from server.privacy.chain import NotNoted
 from server.privacy.resealing import StillSealed
+from server.running.collecting import collect_seldom
+from server.running.health import require_migrated
+from server.running.logs import configure_logs
 from server.settings import (
     DEMO_PASSWORD,
     Settings,
@@ -68,9 +71,6 @@ from server.settings import (
     read_settings,
     require_personal_keys,
     require_production,
-)
-from server.token_keys import (
-    WrongKeys,
 )
 from server.worker import work as do_work
 

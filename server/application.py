@@ -18,7 +18,6 @@ from tortoise import Tortoise
 from integrations.ports import Platforms
 from models import orm_config
 from models.sealing import Sealer
-from server import health
 from server.admin import routes as admin
 from server.alerts import routes as alerts
 from server.announcements import routes as announcements
@@ -33,22 +32,25 @@ from server.halls import items
 from server.halls import routes as halls
 from server.halls.directory import LOOK_EVERY_S, Directory, newer_directory, read_directory
 from server.halls.listing import HallLists
+from server.http.incoming import Incoming
+from server.http.limits import Limits
+from server.http.unrouted import answer_fault
 from server.identity import proxy_routes as proxies
 from server.identity import residence
 from server.identity import routes as identity
-from server.incoming import Incoming
+from server.keys.token_keys import KeyFile
 from server.kiosks import routes as kiosks
-from server.limits import Limits
 from server.lines import arranging_routes as arranging
 from server.lines import routes as lines
 from server.live import socket
 from server.live.current import current_ticket
 from server.live.feed import Feed
 from server.live.sockets import Sockets, admit
-from server.metrics import carry_over_forever
 from server.printing import routes as printing
 from server.privacy import routes as privacy
 from server.privacy.key_file import FollowedKeys
+from server.running import health
+from server.running.metrics import carry_over_forever
 from server.services import Services
 from server.sessions import device_routes as devices
 from server.sessions import routes as sessions
@@ -63,8 +65,6 @@ from server.tickets import hall_routes as at_hall
 from server.tickets import place_routes as places
 from server.tickets import routes as tickets
 from server.tickets.day_end import lapse_past_days
-from server.token_keys import KeyFile
-from server.unrouted import answer_fault
 from server.visits import bundles
 from server.visits import routes as visits
 from server.web import docs, pages

@@ -21,7 +21,7 @@ from server.errors import (
     Refusal,
     TotpEnrolmentRequired,
 )
-from server.token_keys import Seldom, TokenKeys
+from server.keys.token_keys import Seldom, TokenKeys
 
 ACCESS_TOKEN_S = 15 * 60
 AUDIENCE = "yiting-api"

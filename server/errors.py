@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from sanic.response import HTTPResponse
 
-from server.answers import Answer
+from server.http.answers import Answer
 
 PROBLEM_PAGE = "/docs/problems"
 

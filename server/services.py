@@ -12,7 +12,7 @@ from server.alerts.watching import AlertWatch
 from server.auth import Tokens
 from server.clock import Clock
 from server.halls.directory import Directory
-from server.limits import Limits
+from server.http.limits import Limits
 from server.live.feed import Feed
 from server.live.grants import Grants
 from server.settings import Settings

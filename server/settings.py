@@ -10,9 +10,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
 from models import orm_config
+from server.keys.token_keys import NO_KEYS, TokenKeys
 from server.privacy.key_file import read_key_file
 from server.sso.keys import SigningKeys
-from server.token_keys import NO_KEYS, TokenKeys
 
 DEMO_PASSWORD = "yiting-demo"  # noqa: S105 printed at every start of the demo, refused by `serve`
 

@@ -15,11 +15,11 @@ from server.application import clock_of
 from server.clock import Clock
 from server.faults import is_store_fault
 from server.halls.directory import read_directory
-from server.health import require_migrated
 from server.live.feed import Feed
 from server.live.projection import Projector
 from server.privacy.chain import Notary
 from server.privacy.key_file import FollowedKeys
+from server.running.health import require_migrated
 from server.sessions.purging import purge
 from server.settings import Settings
 from server.sso.grants import purge as purge_grants

@@ -37,13 +37,13 @@ from server.admin.city_files import CITY_FILES, read_city
 from server.admin.seeding import seed_city, seed_demo_staff
 from server.application import create_app
 from server.clock import Clock
+from server.keys.token_keys import write_token_keys
 from server.live.memory import Change
 from server.live.projection import Projector
 from server.privacy.key_file import write_personal_keys
 from server.services import Services
 from server.settings import Settings, read_as, read_settings
 from server.sso.keys import write_signing_keys
-from server.token_keys import write_token_keys
 from tests.leaks import LEAKS, OVERHEARING
 from tests.people import PASSWORD, Person, a_citizen, a_member_of_staff
 from tests.rebuilding import not_told

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from server import metrics
+from server.running import metrics
 
 # An id number or a phone is looked for inside every run of digits that could hold one.
 _DIGITS = re.compile(r"[0-9]{10,}[0-9Xx]")

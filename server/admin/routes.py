@@ -15,8 +15,8 @@ from server.admin import staff
 from server.admin.refusals import OwnAccount, UsernameTaken
 from server.admin.staff import USERNAME
 from server.auth import ACCOUNTS_ADMIN, Principal
-from server.endpoint import endpoint
 from server.errors import FieldFault, InvalidRequest, NotFound
+from server.http.endpoint import endpoint
 from server.services import services
 
 bp = Blueprint("admin", url_prefix="/api/v1/admin")

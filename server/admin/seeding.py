@@ -13,7 +13,7 @@ from models.database import Transaction, rows, transaction
 from models.staff import Role
 from scheduler.places import Datum, Place, to_wgs84
 from server.admin.city_files import BundleFile, City, HallFile, ItemFile
-from server.passwords import HASHER
+from server.sessions.passwords import HASHER
 
 DAY_MINUTES = 24 * 60
 Progress = Callable[[str], None]

@@ -17,11 +17,10 @@ from models.audit import Entry, record
 from models.database import Transaction, rows, transaction
 from models.staff import Role
 from models.tickets import Actor
-from server import passwords
 from server.admin.refusals import OwnAccount, UsernameTaken
 from server.errors import NotFound
 from server.live.feed import Feed
-from server.sessions import lockout, totp
+from server.sessions import lockout, passwords, totp
 from server.sessions import tokens as token_pairs
 
 # What a sign-in depends on.

@@ -6,8 +6,8 @@ from server.alerts import looking, raising
 from server.alerts.views import AlertPage, AlertsQuery, AlertView, CallForHelp
 from server.auth import CLERK, HALL_ADMIN, Principal, own_id
 from server.counters.routes import COUNTER, at_counter
-from server.endpoint import endpoint
 from server.errors import NotFound, WrongStateRefusal
+from server.http.endpoint import endpoint
 from server.services import services
 
 bp = Blueprint("alerts", url_prefix="/api/v1")

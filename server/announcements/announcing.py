@@ -16,7 +16,7 @@ from server.announcements.views import AnnouncementView, MakeAnnouncement
 from server.auth import Principal
 from server.errors import FieldFault, InvalidRequest, NotFound, Refusal, Sentence
 from server.halls.directory import HallEntry
-from server.idempotency import Once
+from server.http.idempotency import Once
 from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import shown

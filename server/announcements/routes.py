@@ -6,9 +6,9 @@ from server.announcements import announcing
 from server.announcements.announcing import TooManyAnnouncements
 from server.announcements.views import AnnouncementList, AnnouncementView, MakeAnnouncement
 from server.auth import HALL_ADMIN, STAFF, Principal, own_id
-from server.endpoint import endpoint
 from server.errors import IdempotencyKeyReused, InvalidRequest, NotFound
-from server.idempotency import once
+from server.http.endpoint import endpoint
+from server.http.idempotency import once
 from server.services import services
 
 bp = Blueprint("announcements", url_prefix="/api/v1")

@@ -17,9 +17,9 @@ from sanic.response import HTTPResponse, empty
 from server.application import ISSUER
 from server.auth import SIGNED_IN, Tokens
 from server.bench.empty import create_empty
-from server.endpoint import admit
-from server.limits import Limits
-from server.token_keys import TokenKeys
+from server.http.endpoint import admit
+from server.http.limits import Limits
+from server.keys.token_keys import TokenKeys
 
 
 def serve(fd: int, keys: Path) -> None:

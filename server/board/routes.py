@@ -3,11 +3,11 @@
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from server.answers import Answer
-from server.conditional import is_known
-from server.endpoint import endpoint
 from server.errors import NotFound, Unavailable
 from server.halls.routes import live_hall
+from server.http.answers import Answer
+from server.http.conditional import is_known
+from server.http.endpoint import endpoint
 from server.live.state import Board
 from server.services import services
 

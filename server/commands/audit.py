@@ -8,10 +8,10 @@ import typer
 from models.opening import open_database
 from models.sealing import Sealer
 from server.commands.ground import console, counting, fail, ground_of
-from server.health import require_migrated
 from server.privacy.chain import read_noted, verify
 from server.privacy.key_file import FollowedKeys
 from server.privacy.showing import entries_about, line_of
+from server.running.health import require_migrated
 from server.settings import require_personal_keys
 
 audit = typer.Typer(no_args_is_help=True, help="The log of who looked at what is personal.")

@@ -8,9 +8,9 @@ import typer
 from typer.core import TyperGroup
 
 from server.commands.ground import console, ground_of
+from server.keys.token_keys import drop_token_key, key_names, rotate_token_keys, write_token_keys
 from server.settings import require_sso_keys
 from server.sso.keys import rotate_signing_keys, write_signing_keys
-from server.token_keys import drop_token_key, key_names, rotate_token_keys, write_token_keys
 
 
 class KeysGroup(TyperGroup):

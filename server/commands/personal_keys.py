@@ -14,7 +14,6 @@ from models.opening import open_database
 from models.sealing import KeyMissing, KeyRing, Sealer
 from models.tickets import SYSTEM
 from server.commands.ground import console, counting, fail, ground_of
-from server.health import require_migrated
 from server.privacy.key_file import (
     LOOK_EVERY_S,
     FollowedKeys,
@@ -26,6 +25,7 @@ from server.privacy.key_file import (
     write_personal_keys,
 )
 from server.privacy.resealing import require_unused, reseal
+from server.running.health import require_migrated
 from server.settings import WrongSettings, require_personal_keys
 
 personal_keys = typer.Typer(

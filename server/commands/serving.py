@@ -11,7 +11,7 @@ from typing import Any
 from sanic import Sanic
 
 from integrations.processes import Program, Supervisor
-from server.metrics import forget_process
+from server.running.metrics import forget_process
 from server.settings import Settings
 
 APP = Path(__file__).resolve().parents[2] / "app.py"

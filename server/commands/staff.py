@@ -12,8 +12,8 @@ from server.admin.refusals import UsernameTaken
 from server.admin.staff import USERNAME, NewAccount, create_account, rescue_account
 from server.commands.ground import console, ground_of
 from server.errors import NotFound
-from server.health import require_migrated
 from server.live.feed import Feed
+from server.running.health import require_migrated
 from server.settings import WrongSettings
 
 

@@ -12,7 +12,7 @@ from models.faults import WORDS, Fault
 from models.opening import open_database
 from models.verifying import Scope, Verdict, verify
 from server.commands.ground import console, counting, fail, ground_of
-from server.health import require_migrated
+from server.running.health import require_migrated
 from server.settings import WrongSettings
 
 

@@ -7,8 +7,8 @@ from server.counters import attending
 from server.counters.refusals import NobodyParked, NothingToUndo, RecallLimit
 from server.counters.routes import AT_COUNTER, COUNTER, at_counter
 from server.counters.views import Resume, TransferTo
-from server.endpoint import endpoint
 from server.errors import InvalidRequest, NotFound, WrongStateRefusal
+from server.http.endpoint import endpoint
 from server.live.state import TicketView
 from server.numbers.refusals import AlreadyInLine, HallClosed, LineClosed, LineFull, NotOffered
 from server.services import services

@@ -9,8 +9,8 @@ from server.counters.at import At
 from server.counters.looking import counters_of
 from server.counters.refusals import LineNotServed, NobodyWaiting, StaffedByAnother
 from server.counters.views import CounterList, CounterView, Finish, OpenCounter, PauseCounter
-from server.endpoint import endpoint
 from server.errors import NotFound, WrongStateRefusal
+from server.http.endpoint import endpoint
 from server.live.state import TicketView
 from server.numbers.refusals import AlreadyInLine, LineClosed, NotOffered
 from server.services import services

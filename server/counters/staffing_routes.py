@@ -7,8 +7,8 @@ from server.counters import staffing
 from server.counters.refusals import LineUnserved, SkillsChanged, StaffedByAnother
 from server.counters.routes import COUNTER, at_counter
 from server.counters.views import CounterView, HandOver, ReassignSkills
-from server.endpoint import endpoint
 from server.errors import InvalidRequest, NotFound, WrongStateRefusal
+from server.http.endpoint import endpoint
 from server.services import services
 
 bp = Blueprint("staffing", url_prefix="/api/v1")

@@ -6,6 +6,7 @@ from server.admin.city_files import CITY_FILES, read_city
 from server.admin.seeding import is_seeded, seed_city, seed_demo_staff
 from server.commands.ground import console
 from server.halls.directory import HallEntry, read_directory
+from server.keys.token_keys import write_token_keys
 from server.privacy.key_file import write_personal_keys
 from server.settings import (
     DEMO_PASSWORD,
@@ -15,7 +16,6 @@ from server.settings import (
     require_token_keys,
 )
 from server.sso.keys import write_signing_keys
-from server.token_keys import write_token_keys
 
 
 async def prepare_demo_city(settings: Settings) -> HallEntry:

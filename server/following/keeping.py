@@ -12,8 +12,8 @@ from server.auth import Principal
 from server.errors import NotFound
 from server.following.refusals import OwnTicket, TooManyFollowed, TooManyFollowers
 from server.following.views import FollowView, Viewer
-from server.idempotency import Once
-from server.limits import Limits
+from server.http.idempotency import Once
+from server.http.limits import Limits
 from server.live.feed import Feed
 from server.live.grants import FollowCodeUnknown, FollowOver, guessing
 

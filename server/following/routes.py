@@ -8,13 +8,13 @@ from sanic import Blueprint, Request
 
 from scheduler.calendar import business_day
 from server.auth import CITIZEN, SIGNED_IN, Principal, own_id
-from server.endpoint import address_of, endpoint
 from server.errors import IdempotencyKeyReused, NotFound, TooManyRequests, WrongStateRefusal
 from server.following import codes, keeping
 from server.following.address import follow_page
 from server.following.refusals import OwnTicket, TooManyFollowed, TooManyFollowers
 from server.following.views import FollowCode, FollowList, FollowView, Viewer
-from server.idempotency import once
+from server.http.endpoint import address_of, endpoint
+from server.http.idempotency import once
 from server.live.grants import FollowCodeUnknown, FollowOver
 from server.services import Services, services
 

@@ -4,12 +4,12 @@ from typing import Any
 
 from sanic import Blueprint, Request
 
-from server.endpoint import endpoint
 from server.errors import FieldFault, InvalidRequest, NotFound
 from server.halls.directory import Directory, ItemEntry
 from server.halls.views import ItemDetail, ItemPage, ItemQuery, ItemSummary, MaterialView
+from server.http.endpoint import endpoint
+from server.http.wording import one_of
 from server.services import services
-from server.wording import one_of
 
 bp = Blueprint("items", url_prefix="/api/v1")
 _NOT_OURS = ("请原样使用上一页给出的 next_cursor。", "must be a `next_cursor` as it was given")

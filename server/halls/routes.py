@@ -6,8 +6,6 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from scheduler.calendar import business_day, closes_at, hours_between, next_open
-from server.answers import Answer
-from server.endpoint import endpoint
 from server.errors import FieldFault, InvalidRequest, NotFound, Unavailable
 from server.halls.listing import HallLists, links, place_view
 from server.halls.views import (
@@ -20,6 +18,8 @@ from server.halls.views import (
     NearQuery,
     SpanView,
 )
+from server.http.answers import Answer
+from server.http.endpoint import endpoint
 from server.live.state import Kept
 from server.services import Services, services
 

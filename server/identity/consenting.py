@@ -20,11 +20,11 @@ from models.sealing import Sealer
 from models.tickets import Actor, WrongState
 from server.auth import Principal
 from server.errors import NotFound, TooManyRequests
+from server.http.limits import CONSENT_AGAIN, CONSENT_PHONE
 from server.identity.otp import OneTimeCodes, Sms
 from server.identity.real_names import Claim
 from server.identity.refusals import PhoneRefused, SmsCodeWrong
 from server.identity.sure import held_surely
-from server.limits import CONSENT_AGAIN, CONSENT_PHONE
 
 log = structlog.get_logger()
 TEMPLATE = "family_consent"

@@ -11,8 +11,7 @@ import redis.asyncio as aioredis
 
 from integrations.ports import PlatformRefused, PlatformUnavailable, SmsSender
 from server.errors import TooManyRequests
-from server.identity.refusals import NotAvailable, PhoneRefused, SmsCodeWrong
-from server.limits import (
+from server.http.limits import (
     OTP_ADDRESS,
     OTP_AGAIN,
     OTP_PERSON,
@@ -21,6 +20,7 @@ from server.limits import (
     Limits,
     Tries,
 )
+from server.identity.refusals import NotAvailable, PhoneRefused, SmsCodeWrong
 from server.services import Services
 
 LIVES_S = 300

@@ -25,7 +25,7 @@ from models.sealing import Sealer
 from models.tickets import Actor
 from server.auth import Principal
 from server.errors import FieldFault, InvalidRequest, LevelTooLow, NotFound
-from server.idempotency import Once
+from server.http.idempotency import Once
 from server.identity.proxy_views import ProxyView, Side
 from server.identity.real_names import Claim
 from server.identity.refusals import (

@@ -5,7 +5,6 @@ from sanic import Blueprint, Request
 from models.proxies import Proof, ProxyKind, ProxyState
 from scheduler.calendar import business_day
 from server.auth import CITIZEN, Principal, own_id
-from server.endpoint import address_of, endpoint
 from server.errors import (
     IdempotencyKeyReused,
     LevelTooLow,
@@ -13,7 +12,9 @@ from server.errors import (
     TooManyRequests,
     WrongStateRefusal,
 )
-from server.idempotency import once
+from server.http.endpoint import address_of, endpoint
+from server.http.idempotency import once
+from server.http.limits import CONSENT_PERSON, IDENTITY
 from server.identity import consenting, proxies, real_names
 from server.identity.otp import one_time_codes
 from server.identity.proxy_views import Company, ConsentCode, FamilyMember, ProxyList, ProxyView
@@ -26,7 +27,6 @@ from server.identity.refusals import (
     SmsCodeWrong,
     TooManyDeclared,
 )
-from server.limits import CONSENT_PERSON, IDENTITY
 from server.services import services
 
 bp = Blueprint("family", url_prefix="/api/v1")

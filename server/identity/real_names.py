@@ -21,6 +21,14 @@ from models.joined import HER_ID
 from models.knowing import citizen_with_id, known
 from models.sealing import Sealer
 from server.errors import FieldFault, InvalidRequest, TooManyRequests
+from server.http.limits import (
+    FACES_PERSON,
+    NAMING_ADDRESS,
+    NAMING_NUMBER,
+    NAMING_PERSON,
+    Limits,
+    Tries,
+)
 from server.identity.joining import Proven
 from server.identity.refusals import (
     EMPTY,
@@ -30,7 +38,6 @@ from server.identity.refusals import (
     IdentityMismatch,
     NotAvailable,
 )
-from server.limits import FACES_PERSON, NAMING_ADDRESS, NAMING_NUMBER, NAMING_PERSON, Limits, Tries
 from server.services import Services
 
 FACE_CHECK_LIVES_S = 23 * 3600

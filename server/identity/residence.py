@@ -11,9 +11,9 @@ from models.database import transaction
 from models.knowing import remember_residence
 from models.tickets import Actor
 from server.auth import CITIZEN, Principal
-from server.endpoint import endpoint
 from server.errors import LevelTooLow
 from server.halls.listing import check_home
+from server.http.endpoint import endpoint
 from server.identity.sure import held_surely
 from server.identity.views import CitizenView, citizen_view
 from server.services import services

@@ -8,8 +8,9 @@ from sanic import Blueprint, Request
 from models.identifiers import IdType
 from scheduler.calendar import business_day
 from server.auth import CITIZEN, Principal
-from server.endpoint import address_of, endpoint
 from server.errors import LevelTooLow, NotFound, TooManyRequests, Unavailable, WrongStateRefusal
+from server.http.endpoint import address_of, endpoint
+from server.http.limits import EXPORT, IDENTITY
 from server.identity import leaving, phones, real_names, telling
 from server.identity.joining import settle
 from server.identity.otp import Sms, asked_openly, one_time_codes
@@ -25,7 +26,6 @@ from server.identity.refusals import (
     SmsCodeWrong,
 )
 from server.identity.views import CitizenView, citizen_view
-from server.limits import EXPORT, IDENTITY
 from server.services import Services, services
 
 EXPORTED = {

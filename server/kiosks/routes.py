@@ -10,8 +10,8 @@ from sanic import Blueprint, Request
 
 from models.identifiers import read_name
 from server.auth import HALL_ADMIN, Principal, own_id
-from server.endpoint import endpoint
 from server.errors import FieldFault, InvalidRequest, NotFound
+from server.http.endpoint import endpoint
 from server.kiosks.making import make_kiosk, page_of_kiosks, revoke_kiosk
 from server.kiosks.refusals import KioskNameTaken, TooManyKiosks
 from server.live.reading import shown

@@ -4,8 +4,8 @@ from sanic import Blueprint, Request
 
 from models.database import transaction
 from server.auth import HALL_ADMIN, STAFF, Principal
-from server.endpoint import endpoint
 from server.errors import InvalidRequest, NotFound, WrongStateRefusal
+from server.http.endpoint import endpoint
 from server.lines import arranging
 from server.lines.looking import line_of, one_line
 from server.lines.routes import LINE

@@ -3,9 +3,9 @@
 from sanic import Blueprint, Request
 
 from server.auth import HALL_ADMIN, Principal
-from server.endpoint import endpoint
 from server.errors import FieldFault, InvalidRequest, NotFound, WrongStateRefusal
 from server.halls.directory import Directory, HallEntry
+from server.http.endpoint import endpoint
 from server.lines import issuing, stopping
 from server.lines.looking import line_of
 from server.lines.stopping import StopOrder

@@ -18,7 +18,7 @@ from models.digests import digest_of
 from models.following import Grant
 from server.auth import ACCESS_TOKEN_S, Tokens
 from server.errors import Refusal
-from server.limits import FOLLOW_ADDRESS, Limits
+from server.http.limits import FOLLOW_ADDRESS, Limits
 
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]{16}")
 _MOST_REMEMBERED: Final = 50_000

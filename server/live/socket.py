@@ -15,12 +15,12 @@ from sanic.exceptions import WebsocketClosed
 from sanic.server.websockets.impl import WebsocketImplProtocol
 from websockets.protocol import State
 
-from server.endpoint import address_of, as_refusal
 from server.errors import (
     InvalidRequest,
     wants_english,
 )
-from server.limits import ADDRESS
+from server.http.endpoint import address_of, as_refusal
+from server.http.limits import ADDRESS
 from server.live.live_socket import LiveSocket, SignedIn, TooSlow
 from server.live.sockets import Sockets
 from server.live.watching import FindTicket, follow, plain, watch

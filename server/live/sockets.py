@@ -10,12 +10,12 @@ from uuid import UUID
 
 from sanic import Request
 
-from server import metrics
 from server.auth import Tokens
-from server.endpoint import address_of
 from server.errors import TooManyRequests, Unavailable
-from server.limits import ADDRESS
+from server.http.endpoint import address_of
+from server.http.limits import ADDRESS
 from server.live.feed import Feed
+from server.running import metrics
 from server.services import services
 
 RETRY_AFTER_S = 5

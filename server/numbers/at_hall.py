@@ -27,7 +27,7 @@ from scheduler.calendar import business_day
 from scheduler.discipline import ELDERLY_FROM_AGE
 from server.auth import Principal
 from server.halls.directory import Directory, HallEntry
-from server.idempotency import Once
+from server.http.idempotency import Once
 from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view

@@ -20,7 +20,7 @@ from models.tickets import OPEN_ONCE, Actor, Priority
 from server.auth import Principal
 from server.errors import LevelTooLow, NotSignedIn
 from server.halls.directory import Directory
-from server.idempotency import Once
+from server.http.idempotency import Once
 from server.live.feed import Feed
 from server.live.memory import Change, Memory
 from server.live.reading import ticket_view

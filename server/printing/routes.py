@@ -10,13 +10,13 @@ from models import standing
 from models.database import transaction
 from models.sessions import PersonKind
 from scheduler.calendar import business_day
-from server.answers import Answer
 from server.auth import AT_THE_HALL, Principal
-from server.endpoint import Also, endpoint
 from server.errors import NotFound, WrongStateRefusal
 from server.following.address import follow_page
 from server.following.codes import code_for
 from server.following.views import Viewer
+from server.http.answers import Answer
+from server.http.endpoint import Also, endpoint
 from server.live.current import current_ticket
 from server.printing.slip import Slip
 from server.printing.text import as_text

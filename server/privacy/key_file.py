@@ -14,7 +14,7 @@ from models.sealing import (
     with_waiting,
     write_ring,
 )
-from server.whole_files import alone_with, replace, write_new
+from server.keys.whole_files import alone_with, replace, write_new
 
 log = structlog.get_logger()
 LOOK_EVERY_S = 1.0

@@ -11,7 +11,7 @@ from models.database import transaction
 from models.staff import Role
 from models.tickets import Actor
 from server.auth import Principal, staff
-from server.endpoint import endpoint
+from server.http.endpoint import endpoint
 from server.privacy.showing import AuditView, entries_about
 
 bp = Blueprint("privacy", url_prefix="/api/v1/admin")

@@ -9,11 +9,10 @@ from models.audit import Entry, record
 from models.database import Transaction, rows, transaction
 from models.sealing import Sealer
 from models.tickets import Actor
-from server import passwords
 from server.auth import Principal
 from server.errors import NotFound, Refusal
 from server.live.feed import Feed
-from server.sessions import lockout, totp
+from server.sessions import lockout, passwords, totp
 from server.sessions import tokens as token_pairs
 from server.sessions.refusals import (
     NoEnrolmentBegun,

@@ -4,8 +4,8 @@ import msgspec
 from sanic import Blueprint, Request
 
 from server.auth import SIGNED_IN, Principal, own_id
-from server.endpoint import endpoint
 from server.errors import LevelTooLow, NotFound
+from server.http.endpoint import endpoint
 from server.services import services
 from server.sessions import devices
 from server.sessions.devices import Device

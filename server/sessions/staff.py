@@ -7,10 +7,9 @@ import asyncpg
 
 from models.database import Transaction, transaction
 from models.sealing import Sealer
-from server import passwords
 from server.auth import Tokens
 from server.errors import Refusal
-from server.sessions import lockout, totp
+from server.sessions import lockout, passwords, totp
 from server.sessions import tokens as token_pairs
 from server.sessions.refusals import OtpRequired, OtpWrong, WrongPassword
 

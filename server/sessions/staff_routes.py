@@ -8,9 +8,9 @@ from sanic import Blueprint, Request
 
 from models.staff import Role
 from server.auth import STAFF_AT_ALL, Duty, Principal
-from server.endpoint import endpoint
 from server.errors import TooManyRequests
-from server.limits import PASSWORD
+from server.http.endpoint import endpoint
+from server.http.limits import PASSWORD
 from server.services import services
 from server.sessions import accounts, staff
 from server.sessions import tokens as token_pairs

@@ -12,8 +12,8 @@ from sanic import Blueprint, Request
 
 from models.staff import Role
 from server.auth import Principal, staff
-from server.endpoint import endpoint
 from server.errors import NotFound
+from server.http.endpoint import endpoint
 from server.live.reading import shown
 from server.services import services
 from server.sso import registration

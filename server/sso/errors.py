@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 from sanic.response import HTTPResponse
 
-from server.answers import JSON, Answer
+from server.http.answers import JSON, Answer
 
 ErrorCode = Literal[
     "invalid_request",

@@ -21,7 +21,7 @@ from jwt.algorithms import ECAlgorithm
 from jwt.exceptions import InvalidKeyError
 from uuid_utils.compat import uuid7
 
-from server.whole_files import alone_with, replace, write_new
+from server.keys.whole_files import alone_with, replace, write_new
 
 ALGORITHM = "ES256"
 SALT_BYTES = 32

@@ -14,8 +14,8 @@ from models.identifiers import mask_name, mask_phone
 from models.joined import NoSuchCitizen
 from models.knowing import known
 from models.sso import Fact
-from server.answers import JSON, Answer
-from server.endpoint import Also, endpoint
+from server.http.answers import JSON, Answer
+from server.http.endpoint import Also, endpoint
 from server.services import services
 from server.sso import browsers, consents, grants, pages, pending, phones
 from server.sso.asking import LONGEST_QUERY, NOT_TO_BE_TRUSTED, Asked, answer_url, read_asked

@@ -6,10 +6,10 @@ import msgspec
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from server.answers import JSON, Answer
-from server.endpoint import Also, address_of, endpoint
 from server.errors import NotFound
-from server.limits import Rate
+from server.http.answers import JSON, Answer
+from server.http.endpoint import Also, address_of, endpoint
+from server.http.limits import Rate
 from server.services import services
 from server.sso import grants
 from server.sso.asking import LEVELS, read_form

@@ -8,7 +8,7 @@ import msgspec
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from server.endpoint import Also, endpoint
+from server.http.endpoint import Also, endpoint
 from server.services import services
 from server.sso import browsers, pages
 from server.sso.asking import LONGEST_STATE, NOT_TO_BE_TRUSTED

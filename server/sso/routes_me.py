@@ -10,9 +10,9 @@ from sanic import Blueprint, Request
 
 from models.sso import Fact
 from server.auth import CITIZEN, Principal
-from server.endpoint import endpoint
 from server.errors import NotFound
-from server.limits import Rate
+from server.http.endpoint import endpoint
+from server.http.limits import Rate
 from server.live.reading import shown
 from server.services import services
 from server.sso import browsers, consents, phones

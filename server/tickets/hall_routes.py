@@ -10,9 +10,9 @@ from models.identifiers import IdType, NotAnIdentifier, read_id, read_mobile, re
 from models.tickets import Priority
 from scheduler.calendar import business_day
 from server.auth import AT_THE_HALL, Principal
-from server.endpoint import endpoint
 from server.errors import FieldFault, IdempotencyKeyReused, InvalidRequest, NotFound
-from server.idempotency import once
+from server.http.endpoint import endpoint
+from server.http.idempotency import once
 from server.identity.refusals import EMPTY, NOT_A_NUMBER
 from server.live.state import TicketView
 from server.numbers.at_hall import Comer, give_number

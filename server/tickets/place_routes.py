@@ -6,8 +6,8 @@ import msgspec
 from sanic import Blueprint, Request
 
 from server.auth import CITIZEN, CLERK, Principal, own_id
-from server.endpoint import endpoint
 from server.errors import LevelTooLow, NotFound, WrongStateRefusal
+from server.http.endpoint import endpoint
 from server.live.state import TicketView
 from server.numbers.place_given import PlaceGiven
 from server.numbers.refusals import (

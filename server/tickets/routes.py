@@ -10,9 +10,7 @@ from models.database import rows
 from models.decisions import VIEW_OF_CITIZEN
 from models.tickets import Priority
 from scheduler.calendar import business_day
-from server.answers import JSON, Answer
 from server.auth import CITIZEN, Principal, own_id
-from server.endpoint import endpoint
 from server.errors import (
     IdempotencyKeyReused,
     LevelTooLow,
@@ -20,7 +18,10 @@ from server.errors import (
     WrongStateRefusal,
     wants_english,
 )
-from server.idempotency import once
+from server.http.answers import JSON, Answer
+from server.http.endpoint import endpoint
+from server.http.idempotency import once
+from server.http.paging import PageQuery
 from server.live.current import current, current_ticket
 from server.live.state import TicketView
 from server.numbers import joining
@@ -39,7 +40,6 @@ from server.numbers.refusals import (
     ResidenceNeeded,
     TooFar,
 )
-from server.paging import PageQuery
 from server.services import services
 from server.tickets import leaving
 from server.tickets.ordering import Order, order_of

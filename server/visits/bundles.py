@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 import msgspec
 from sanic import Blueprint, Request
 
-from server.endpoint import endpoint
 from server.errors import FieldFault, InvalidRequest, NotFound
 from server.halls.directory import (
     BundleEntry,
@@ -15,6 +14,7 @@ from server.halls.directory import (
     ItemEntry,
     MaterialEntry,
 )
+from server.http.endpoint import endpoint
 from server.services import services
 
 bp = Blueprint("bundles", url_prefix="/api/v1")

@@ -6,7 +6,7 @@ from datetime import date
 from models.identifiers import NotAnIdentifier, read_id, read_mobile
 from server.errors import FieldFault, InvalidRequest, Sentence
 from server.halls.directory import FormField
-from server.wording import one_of, pointer
+from server.http.wording import one_of, pointer
 
 _MISSING: Sentence = ("请填写此项。", "must be filled in")
 _UNKNOWN: Sentence = ("表单中没有此项。", "is no field of this form")

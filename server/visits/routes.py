@@ -10,7 +10,6 @@ from models.audit import Entry, record
 from models.database import transaction
 from models.tickets import Actor, Priority
 from server.auth import CITIZEN, CLERK, Principal, own_id
-from server.endpoint import endpoint
 from server.errors import (
     FieldFault,
     IdempotencyKeyReused,
@@ -19,7 +18,9 @@ from server.errors import (
     NotFound,
     WrongStateRefusal,
 )
-from server.idempotency import once
+from server.http.endpoint import endpoint
+from server.http.idempotency import once
+from server.http.paging import PageQuery
 from server.numbers.place_given import PlaceGiven
 from server.numbers.refusals import (
     AlreadyInLine,
@@ -35,7 +36,6 @@ from server.numbers.refusals import (
     ResidenceNeeded,
     TooFar,
 )
-from server.paging import PageQuery
 from server.services import services
 from server.visits import changing, signing_in
 from server.visits.refusals import NotInVisit

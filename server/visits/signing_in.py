@@ -20,7 +20,7 @@ from scheduler.calendar import business_day
 from server.auth import Principal
 from server.errors import FieldFault, InvalidRequest, LevelTooLow, NotSignedIn
 from server.halls.directory import Directory, HallEntry, ItemEntry
-from server.idempotency import Once
+from server.http.idempotency import Once
 from server.live.feed import Feed
 from server.live.memory import Change, Memory
 from server.live.state import TicketView

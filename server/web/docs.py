@@ -10,9 +10,9 @@ import msgspec
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, html
 
-from server.addresses import check_address
-from server.answers import Answer
 from server.errors import Refusal
+from server.http.addresses import check_address
+from server.http.answers import Answer
 from server.web.files import POLICY, page, serve_file
 from server.web.openapi import document
 from server.web.pages import STATIC

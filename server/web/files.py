@@ -9,11 +9,11 @@ from pathlib import Path
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
-from server.addresses import check_address
-from server.answers import Answer
-from server.conditional import is_known
-from server.endpoint import READS, Handler
 from server.errors import NotFound
+from server.http.addresses import check_address
+from server.http.answers import Answer
+from server.http.conditional import is_known
+from server.http.endpoint import READS, Handler
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

@@ -10,7 +10,7 @@ import server.application  # noqa: F401 declares every route
 from models.sessions import PersonKind
 from models.staff import Role
 from server.auth import Guard
-from server.endpoint import DECLARED, Endpoint
+from server.http.endpoint import DECLARED, Endpoint
 
 HEAD = """\
 # Who may do what

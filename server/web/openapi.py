@@ -11,8 +11,6 @@ from typing import Any
 import msgspec
 
 from models.sessions import PersonKind
-from server.answers import JSON
-from server.endpoint import DECLARED, Endpoint
 from server.errors import (
     FieldError,
     InvalidRequest,
@@ -29,7 +27,9 @@ from server.errors import (
     UnsupportedMediaType,
     UriTooLong,
 )
-from server.idempotency import HEADER
+from server.http.answers import JSON
+from server.http.endpoint import DECLARED, Endpoint
+from server.http.idempotency import HEADER
 from server.web.example_values import VALUES
 from server.web.examples import NoExample, example_of, refusal_shown, with_examples
 

@@ -8,8 +8,8 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from scheduler.calendar import SHANGHAI
-from server.endpoint import endpoint
 from server.errors import NotFound
+from server.http.endpoint import endpoint
 from server.services import services
 from server.web.files import file_answer, page, serve_file
 

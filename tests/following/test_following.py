@@ -10,7 +10,7 @@ import pytest
 
 from models.database import rows
 from models.following import MOST_CODES
-from server.limits import Limits, Rate
+from server.http.limits import Limits, Rate
 from server.sessions.tokens import ended_recently
 from tests.conftest import Api, until
 from tests.counters.halls import a_ticket, code_of, done, open_counters

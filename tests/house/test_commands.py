@@ -19,10 +19,10 @@ from typer.testing import CliRunner
 import app as yiting
 from integrations.processes import listen
 from integrations.stores import StoreUrls, embedded_stores, hold_data_dir, wipe
+from server.keys.token_keys import write_token_keys
 from server.live.feed import Feed
 from server.live.memory import Change
 from server.privacy.key_file import write_personal_keys
-from server.token_keys import write_token_keys
 from tests.conftest import free_port
 from tests.people import PASSWORD
 

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from models.database import rows, transaction
-from server.endpoint import as_refusal
+from server.http.endpoint import as_refusal
 from tests.conftest import Api
 
 

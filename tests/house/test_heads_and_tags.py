@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.endpoint import DECLARED
+from server.http.endpoint import DECLARED
 from tests.conftest import Api
 
 BOARD = "/api/v1/halls/dg-01/board"

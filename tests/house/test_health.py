@@ -17,8 +17,8 @@ import redis.asyncio as aioredis
 
 import app as yiting
 from models.database import rows, transaction
-from server.health import MIGRATIONS, unapplied_migrations
-from server.metrics import carry_over_forever
+from server.running.health import MIGRATIONS, unapplied_migrations
+from server.running.metrics import carry_over_forever
 from tests.conftest import Api, free_port, until
 
 

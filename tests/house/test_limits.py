@@ -10,10 +10,10 @@ import pytest
 import redis.asyncio as aioredis
 
 from integrations.stores import StoreUrls
-from server import endpoint as endpoints
-from server import limits as limits_module
 from server.errors import TooManyRequests
-from server.limits import Limits, Rate
+from server.http import endpoint as endpoints
+from server.http import limits as limits_module
+from server.http.limits import Limits, Rate
 from tests.conftest import Api, free_port
 
 _serial = itertools.count()
@@ -71,7 +71,7 @@ def test_the_next_window_begins_anew(
     valkey: aioredis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_000_000_000.0
-    monkeypatch.setattr("server.limits.time.time", lambda: now)
+    monkeypatch.setattr("server.http.limits.time.time", lambda: now)
     limits, rate = Limits(valkey, enabled=True), a_rate(most=3, window_s=10)
     assert allowed(limits, rate) == 3
     now += 9.999
@@ -111,7 +111,7 @@ async def test_counts_of_past_windows_are_forgotten(
     valkey: aioredis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 2_000_000_000.0
-    monkeypatch.setattr("server.limits.time.time", lambda: now)
+    monkeypatch.setattr("server.http.limits.time.time", lambda: now)
     limits, rate = Limits(valkey, enabled=True), a_rate(window_s=10)
     for number in range(100):
         limits.check(rate, str(number))
@@ -183,7 +183,7 @@ async def test_pages_count_against_the_address(
     api: Api, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr(api.services, "limits", Limits(api.services.valkey, enabled=True))
-    monkeypatch.setattr("server.addresses.ADDRESS", a_rate(most=2))
+    monkeypatch.setattr("server.http.addresses.ADDRESS", a_rate(most=2))
     replies = [await api.http.get(path, follow_redirects=True) for _ in range(3)]
     assert [reply.status_code == 429 for reply in replies] == [False, False, True]
     assert replies[-1].json()["code"] == "too_many_requests"
@@ -194,7 +194,7 @@ async def test_unknown_addresses_and_methods_count_together(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api.services, "limits", Limits(api.services.valkey, enabled=True))
-    monkeypatch.setattr("server.addresses.ADDRESS", a_rate(most=3))
+    monkeypatch.setattr("server.http.addresses.ADDRESS", a_rate(most=3))
     asked = [("GET", "/admin.php"), ("GET", "/api/v1/nothing"), ("DELETE", "/api/v1/halls")]
     statuses = [(await api.http.request(*each)).status_code for each in asked * 2]
     assert statuses == [404, 404, 405, 429, 429, 429]

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from integrations.sandbox import SandboxSettings
 from models.database import rows
-from server.logs import configure_logs
+from server.running.logs import configure_logs
 from tests.conftest import Api, City
 from tests.people import PASSWORD, Person, an_id_number
 

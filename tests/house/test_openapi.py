@@ -11,8 +11,8 @@ import schemathesis
 from schemathesis.core.result import Err
 
 import server.application  # noqa: F401 declares every route
-from server.endpoint import DECLARED, Endpoint
 from server.errors import Refusal
+from server.http.endpoint import DECLARED, Endpoint
 from server.web.examples import example_of
 from server.web.openapi import document
 from tests.conftest import Api

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 import server.application  # noqa: F401 declares every route
-from server.endpoint import DECLARED
 from server.errors import FieldFault, InvalidRequest
-from server.reading import read_query
-from server.wording import field_fault
+from server.http.endpoint import DECLARED
+from server.http.reading import read_query
+from server.http.wording import field_fault
 
 
 def names_of(shape: type) -> tuple[str, ...]:

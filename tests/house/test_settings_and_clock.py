@@ -12,9 +12,9 @@ from scheduler.calendar import Opening, Timetable
 from server.application import clock_of
 from server.clock import Clock, microseconds
 from server.demo.clock import demo_clock, keep_clock, touch_clock
+from server.keys.token_keys import write_token_keys
 from server.privacy.key_file import write_personal_keys
 from server.settings import Settings, WrongSettings, read_settings, require_production
-from server.token_keys import write_token_keys
 
 START = datetime.fromisoformat("2026-11-23T09:30:00+08:00")
 

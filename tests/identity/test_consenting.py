@@ -8,8 +8,8 @@ import pytest
 
 from models.database import rows, transaction
 from models.knowing import citizen_with_id
+from server.http.limits import Limits, Rate
 from server.identity import consenting
-from server.limits import Limits, Rate
 from server.sessions.purging import purge
 from tests.conftest import Api
 from tests.identity.families import (

@@ -10,8 +10,7 @@ import pytest
 import redis.asyncio as aioredis
 
 from server.errors import TooManyRequests
-from server.identity import otp, real_names
-from server.limits import (
+from server.http.limits import (
     CONSENT_PERSON,
     FACES_PERSON,
     NAMING_NUMBER,
@@ -20,6 +19,7 @@ from server.limits import (
     Limits,
     Rate,
 )
+from server.identity import otp, real_names
 from tests.conftest import Api, free_port
 from tests.identity.families import (
     a_named_citizen,

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import redis.asyncio as aioredis
 
+from server.http.limits import Limits, Rate
 from server.identity import otp as otp_module
-from server.limits import Limits, Rate
 from tests.conftest import Api, free_port
 from tests.identity.people import a_persona, sandbox, through
 from tests.people import Person

@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 
 from models.database import rows
 from server.auth import Tokens
-from server.limits import Limits, Rate
+from server.http.limits import Limits, Rate
 from server.sessions.tokens import ended_recently
 from tests.city.test_revocation import a_connection_to_each
 from tests.conftest import Api, City
@@ -186,8 +186,8 @@ async def test_a_kiosk_has_a_limit_of_its_own(
 ) -> None:
     kiosk, other = await a_kiosk(api, hall), await a_kiosk(api, hall)
     monkeypatch.setattr(api.services, "limits", Limits(api.services.valkey, enabled=True))
-    monkeypatch.setattr("server.endpoint.KIOSK", Rate(f"kiosk-{hall}", 3, 3600))
-    monkeypatch.setattr("server.endpoint.PERSON", Rate(f"person-{hall}", 1, 3600))
+    monkeypatch.setattr("server.http.endpoint.KIOSK", Rate(f"kiosk-{hall}", 3, 3600))
+    monkeypatch.setattr("server.http.endpoint.PERSON", Rate(f"person-{hall}", 1, 3600))
     replies = [await give(kiosk, hall, api.item(hall, "E")) for _ in range(4)]
     assert [reply.status_code for reply in replies] == [201, 201, 201, 429]
     assert (await give(other, hall, api.item(hall, "E"))).status_code == 201

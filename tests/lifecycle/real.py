@@ -30,7 +30,7 @@ from models.verifying import verify
 from server.auth import Principal
 from server.errors import Refusal
 from server.halls.directory import Directory, read_directory
-from server.idempotency import Once
+from server.http.idempotency import Once
 from server.live.feed import Feed
 from server.live.memory import Change
 from server.numbers import joining

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from models.database import rows
-from server.limits import ADDRESS, Limits
+from server.http.limits import ADDRESS, Limits
 from server.live import live_socket as socket_module
 from server.live.memory import Change
 from tests.conftest import Api, until

@@ -19,7 +19,7 @@ from models.sessions import PersonKind
 from models.staff import Role
 from server.auth import Principal, Tokens
 from server.errors import NotSignedIn
-from server.token_keys import TokenKeys, write_token_keys
+from server.keys.token_keys import TokenKeys, write_token_keys
 from tests.conftest import Api
 from tests.people import Person
 
@@ -270,7 +270,7 @@ def test_a_key_file_is_there_whole_or_not_at_all(
 
     path = tmp_path / "keys.json"
     with monkeypatch.context() as during:
-        during.setattr("server.whole_files.os.fsync", power_cut)
+        during.setattr("server.keys.whole_files.os.fsync", power_cut)
         with pytest.raises(OSError, match="power cut"):
             write_token_keys(path)
     assert list(tmp_path.iterdir()) == []

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from server.limits import Limits
+from server.http.limits import Limits
 from tests.conftest import Api
 from tests.people import PASSWORD, a_member_of_staff
 

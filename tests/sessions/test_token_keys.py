@@ -15,7 +15,7 @@ import app as yiting
 from models.sessions import PersonKind
 from server.auth import Principal, Tokens
 from server.errors import NotSignedIn
-from server.token_keys import (
+from server.keys.token_keys import (
     KeyFile,
     Seldom,
     TokenKeys,
@@ -108,7 +108,7 @@ def test_keys_nobody_has_cause_one_look_a_second_at_most(
         jwt.encode({}, "x" * 32, headers={"kid": f"k{nth}", "typ": "at+jwt"}) for nth in range(50)
     ]
     now = time.monotonic()
-    monkeypatch.setattr("server.token_keys.time.monotonic", lambda: now)
+    monkeypatch.setattr("server.keys.token_keys.time.monotonic", lambda: now)
     for _ in range(3):
         for token in forged:
             with pytest.raises(NotSignedIn):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.limits import Limits
+from server.http.limits import Limits
 from tests.conftest import Api
 from tests.people import Person
 from tests.sso.departments import (

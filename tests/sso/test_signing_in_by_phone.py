@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from models.database import rows
-from server.limits import Limits
+from server.http.limits import Limits
 from tests.conftest import Api
 from tests.people import Person
 from tests.sso.departments import (

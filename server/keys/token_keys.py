@@ -13,7 +13,7 @@ from jwt.algorithms import OKPAlgorithm
 from uuid_utils.compat import uuid7
 
 from server.errors import NotSignedIn
-from server.whole_files import alone_with, replace, write_new
+from server.keys.whole_files import alone_with, replace, write_new
 
 log = structlog.get_logger()
 

@@ -2,8 +2,8 @@
 
 from sanic import Request
 
-from server.endpoint import address_of
-from server.limits import ADDRESS
+from server.http.endpoint import address_of
+from server.http.limits import ADDRESS
 from server.services import services
 
 

@@ -15,9 +15,9 @@ from sanic.exceptions import (
 from sanic.response import HTTPResponse
 
 from server import errors
-from server.addresses import check_address
-from server.endpoint import finish, refused
-from server.metrics import RouteTally
+from server.http.addresses import check_address
+from server.http.endpoint import finish, refused
+from server.running.metrics import RouteTally
 from server.web.pages import page_for
 
 MOST_SWALLOWED = 16 * 1024 * 1024

@@ -15,7 +15,7 @@ from server.errors import (
     UnsupportedMediaType,
     UriTooLong,
 )
-from server.wording import field_fault, pointer
+from server.http.wording import field_fault, pointer
 
 LONGEST_QUERY = 2_000
 MOST_PARAMETERS = 50

@@ -9,15 +9,15 @@ from sanic.response import HTTPResponse
 
 from models.database import rows
 from models.opening import DatabaseUnusable
-from server import metrics
-from server.answers import Answer
-from server.endpoint import Also, endpoint
 from server.faults import is_store_fault
+from server.http.answers import Answer
+from server.http.endpoint import Also, endpoint
 from server.live.memory import STALE_AFTER_S
+from server.running import metrics
 from server.services import services
 
 bp = Blueprint("operations")
-MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 CHECK_TIMEOUT_S = 2.0
 NOT_READY = {"status": "not_ready", "checks": {"postgres": "not reachable", "valkey": "ok"}}
 

@@ -24,8 +24,6 @@ from integrations.ports import PlatformUnavailable
 from models.joined import NoSuchCitizen
 from models.sessions import PersonKind
 from models.tickets import WrongState
-from server import metrics
-from server.answers import JSON, REQUEST_ID, Answer
 from server.auth import PUBLIC, Guard, Principal
 from server.errors import (
     InternalError,
@@ -38,10 +36,12 @@ from server.errors import (
     wants_english,
 )
 from server.faults import is_store_fault
-from server.idempotency import AlreadyAnswered
+from server.http.answers import JSON, REQUEST_ID, Answer
+from server.http.idempotency import AlreadyAnswered
+from server.http.limits import ADDRESS, KIOSK, PERSON
+from server.http.reading import NoQuery, read_body, read_query
 from server.kiosk_tokens import known_kiosk, names_kiosk
-from server.limits import ADDRESS, KIOSK, PERSON
-from server.reading import NoQuery, read_body, read_query
+from server.running import metrics
 from server.services import services
 
 log = structlog.get_logger()

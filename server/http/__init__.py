@@ -1,0 +1,1 @@
+"""HTTP itself: how routes are declared, what is read of a request, and how answers go out."""
