@@ -18,7 +18,6 @@ from uuid import UUID
 import redis.asyncio as aioredis
 import structlog
 
-from scheduler.calendar import SHANGHAI
 from server.clock import Clock, microseconds
 from server.faults import is_store_fault
 from server.halls.directory import LOOK_EVERY_S, Directory, newer_directory
@@ -35,7 +34,7 @@ from server.live.leases import Leases, lease_key
 from server.live.lines import Outlook
 from server.live.memory import Change
 from server.live.outlook import look_ahead
-from server.live.reading import live_hall
+from server.live.reading import live_hall, next_edge
 from server.live.rows import HallRows, catch_up, read_whole
 from server.live.state import UNREADABLE, LiveHall, above_rows, decode_hall, encode_hall
 
@@ -185,6 +184,13 @@ class Projector:
             raise
         for code in codes:
             self._finished[code] = time.monotonic()
+            self._come_back_at_edge(code)
+
+    def _come_back_at_edge(self, code: str) -> None:
+        now, hall = self._clock.now(), self._last.get(code)
+        if hall and (edge := next_edge(hall.board, now)):
+            at = time.monotonic() + (edge - now).total_seconds() / self._clock.speed
+            self._due[code] = min(at, self._due.get(code, math.inf))
 
     async def _sleep_until_due(self) -> None:
         self._wake.clear()
@@ -237,7 +243,6 @@ class Projector:
 
     async def _read(self, codes: Sequence[str], now: datetime) -> dict[str, HallRows]:
         """The halls' rows: what has happened since we read them, or the whole after a while."""
-        midnight = now.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
         ids = {code: self._directory.hall(code).id for code in codes}
         whole = [code for code in codes if self._must_be_read_whole(code)]
         # Before reading: what is said meanwhile counts for the next time.
@@ -246,13 +251,13 @@ class Projector:
         found: dict[str, HallRows] = {}
         if known := {ids[code]: self._rows[code] for code in codes if code not in whole}:
             tickets = set().union(*named.values())
-            caught_up = await catch_up(known, tickets, now=now, midnight=midnight)
+            caught_up = await catch_up(known, tickets, now=now)
             found.update((code, caught_up[ids[code]]) for code in codes if ids[code] in known)
         for code in whole:
             # Not all at once, though they were first read together.
             rest = AT_LEAST_EVERY_S * uniform(0.6, 1)  # noqa: S311 nothing to guess
             self._whole_again_at[code] = time.monotonic() + rest
-            found[code] = await read_whole(ids[code], now=now, midnight=midnight)
+            found[code] = await read_whole(ids[code], now=now)
         return found
 
     def _must_be_read_whole(self, code: str) -> bool:

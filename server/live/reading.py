@@ -1,9 +1,9 @@
 """Makes a hall's live state of its rows, and a ticket's view of its row."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from scheduler.calendar import SHANGHAI
 from scheduler.closing import state_at
 from server.halls.directory import HallEntry
 from server.live.lines import Outlook, live_line
-from server.live.rows import CallRow, HallRows, TicketRow
+from server.live.rows import HallRows, TicketRow
 from server.live.state import (
     Board,
     Call,
@@ -24,7 +24,7 @@ from server.live.state import (
     TicketView,
 )
 
-CALLS_SHOWN = 10
+AT_COUNTER: Final = (TicketState.CALLED, TicketState.SERVING)
 _decode_taken_for = msgspec.json.Decoder(TakenFor).decode
 
 
@@ -57,7 +57,7 @@ def live_hall(
         version=version,
         as_of=local,
         counters=found.counters,
-        called=tuple(_newest(found.calls)),
+        called=_called(tickets),
         lines=tuple(
             live_line(line, waiting[line.code], away[line.code], outlook=outlook or {}, now=now)
             for line in found.lines
@@ -157,14 +157,21 @@ def _priority(kind: str | None, since: datetime | None) -> PriorityView | None:
     return PriorityView(Priority(kind), since is not None) if kind else None
 
 
-def _newest(calls: Iterable[CallRow]) -> list[Call]:
-    """The newest calls, each number at a counter once, however often it was called again."""
-    once: dict[tuple[str, str], Call] = {}
-    for call in calls:
-        once.setdefault(
-            (call.number, call.counter), Call(call.number, call.counter, shown(call.at))
-        )
-    return list(once.values())[:CALLS_SHOWN]
+def _called(tickets: Sequence[TicketRow]) -> tuple[Call, ...]:
+    """Who is to come to a counter, newest first, then who is being served; nobody else."""
+    found = [
+        (at, row.id, Call(row.number, row.counter, shown(at), row.state is TicketState.SERVING))
+        for row in tickets
+        if row.state in AT_COUNTER and row.counter and (at := row.recalled_at or row.called_at)
+    ]
+    newest = [call for _, _, call in sorted(found, key=lambda each: each[:2], reverse=True)]
+    return tuple(sorted(newest, key=lambda call: call.serving))
+
+
+def next_edge(board: Board, now: datetime) -> datetime | None:
+    """When the board looks different though nothing happens: what is told ends, a break is over."""
+    edges = [*(one.until for one in board.announcements), board.resumes_at]
+    return min((at for at in edges if at and at > now), default=None)
 
 
 def shown(at: datetime) -> datetime:

@@ -18,8 +18,6 @@ from models.tickets import DAY_ENDED, NEXT_TICKET, Priority, TicketState
 from server.live.lines import LINE_COLUMNS, LineRow
 from server.live.state import BoardAnnouncement, BoardCounter, TakenFor
 
-# Who is called again is shown once: kept are as many as may be the same people's.
-CALLS_KEPT = 30
 # Phones that still look at a ticket that is over find it here for a while.
 ENDED_SHOWN_FOR = timedelta(minutes=15)
 ENDED_SHOWN = 50
@@ -51,27 +49,18 @@ class TicketRow(msgspec.Struct, frozen=True):
     next_ticket: UUID | None
     checked_in_at: datetime | None
     away: bool
-
-
-class CallRow(msgspec.Struct, frozen=True):
-    """That a number was called, or called again; `id` is the event's."""
-
-    id: int
-    ticket: UUID
-    number: str
-    counter: str
-    at: datetime
+    # When she was called again, if she was, and is still at the counter.
+    recalled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HallRows:
-    """A hall's rows at one moment: `seen` is the last event in them, calls are newest first."""
+    """A hall's rows at one moment: `seen` is the last event in them."""
 
     lines: tuple[LineRow, ...]
     counters: tuple[BoardCounter, ...]
     announcements: tuple[BoardAnnouncement, ...]
     tickets: Mapping[UUID, TicketRow]
-    calls: tuple[CallRow, ...]
     seen: int
 
 
@@ -93,13 +82,18 @@ _COUNTERS = """(SELECT coalesce(json_agg(r ORDER BY r.code), '[]') FROM (
 _ANNOUNCEMENTS = """(SELECT coalesce(json_agg(r ORDER BY r.id), '[]') FROM (
         SELECT id, text, text_en, zone, until FROM announcement
         WHERE hall_id = hall.id AND until > {now}) r) AS announcements"""
+# Few are called again, so few are looked up; none of those who are over.
+_RECALLED_AT = """CASE WHEN t.recalls > 0 AND t.state IN ('called', 'serving') THEN (
+                   SELECT e.at FROM ticket_event e
+                   WHERE e.ticket_id = t.id AND e.move = 'recall'
+                   ORDER BY e.id DESC LIMIT 1) END AS recalled_at"""
 _TICKETS = (
     """(SELECT coalesce(json_agg(r), '[]') FROM (
         SELECT {day_ended},
                t.id, t.number, t.state, l.code AS line, i.code AS item, t.citizen_id, t.issued_at,
                t.called_at, t.ended_at, c.code AS counter, t.version, t.rank_time, t.acting_id,
                t.recalls, t.priority, t.priority_at, t.shown_as, t.visit_id, {next_ticket},
-               t.checked_in_at, t.away,
+               t.checked_in_at, t.away, {recalled_at},
                {taken_for}
         FROM {source} t
         JOIN line l ON l.id = t.line_id
@@ -109,20 +103,8 @@ _TICKETS = (
     )
     .replace("{taken_for}", TAKEN_FOR)
     .replace("{next_ticket}", NEXT_TICKET)
+    .replace("{recalled_at}", _RECALLED_AT)
 )
-# The number is the one that she had then: whoever is sent to another line gets another.
-_CALLS = """(SELECT coalesce(json_agg(r ORDER BY r.at DESC, r.id DESC), '[]') FROM (
-        SELECT coalesce((
-                   SELECT b.number FROM ticket_event b
-                   WHERE b.ticket_id = e.ticket_id AND b.id < e.id AND b.number IS NOT NULL
-                   ORDER BY b.id DESC LIMIT 1), '') AS number,
-               c.code AS counter, e.at, e.id, e.ticket_id AS ticket
-        FROM {source} e
-        JOIN counter c ON c.id = e.counter_id
-        WHERE NOT EXISTS (SELECT 1 FROM ticket_event u
-                          WHERE u.ticket_id = e.ticket_id
-                          AND (u.undoes = e.id OR u.move = 'return_to_line' AND u.id > e.id)
-                          OFFSET 0)) r) AS calls"""
 
 
 _OPEN_OR_JUST_OVER = """(
@@ -131,18 +113,11 @@ _OPEN_OR_JUST_OVER = """(
           SELECT * FROM ticket WHERE hall_id = hall.id AND ended_at > $2
           ORDER BY ended_at DESC LIMIT $3))"""
 _CHANGED = "(SELECT * FROM ticket WHERE id = ANY(news.changed) AND hall_id = hall.id)"
-_CALLS_OF_TODAY = """(
-        SELECT * FROM ticket_event WHERE hall_id = hall.id AND move IN ('call', 'recall')
-        AND at >= $4 ORDER BY at DESC, id DESC LIMIT $5)"""
-_CALLS_SINCE = """(
-        SELECT * FROM ticket_event
-        WHERE hall_id = hall.id AND id > hall.seen AND move IN ('call', 'recall'))"""
 
 
-def _statement(sql: str, *, tickets: str, calls: str, now: str) -> str:
+def _statement(sql: str, *, tickets: str, now: str) -> str:
     for name, part in (
         ("{tickets}", _TICKETS.replace("{source}", tickets)),
-        ("{calls}", _CALLS.replace("{source}", calls)),
         ("{lines}", _LINES),
         ("{counters}", _COUNTERS),
         ("{announcements}", _ANNOUNCEMENTS),
@@ -155,29 +130,25 @@ def _statement(sql: str, *, tickets: str, calls: str, now: str) -> str:
 # Each is one statement, so one snapshot and one round trip; its parts come as JSON of typed rows.
 WHOLE = _statement(
     """
-    SELECT {lines}, {counters}, {announcements}, {tickets}, {calls},
+    SELECT {lines}, {counters}, {announcements}, {tickets},
            coalesce((SELECT max(id) FROM ticket_event WHERE hall_id = hall.id), 0) AS seen
     FROM (SELECT $1::uuid AS id) hall
     """,
     tickets=_OPEN_OR_JUST_OVER,
-    calls=_CALLS_OF_TODAY,
-    now="$6",
+    now="$4",
 )
 _SINCE = _statement(
     """
-    SELECT hall.id, {lines}, {counters}, {announcements}, {tickets}, {calls},
-           news.changed, news.undone, news.returned, coalesce(news.seen, hall.seen) AS seen
+    SELECT hall.id, {lines}, {counters}, {announcements}, {tickets},
+           news.changed, coalesce(news.seen, hall.seen) AS seen
     FROM unnest($1::uuid[], $2::bigint[]) AS hall (id, seen)
     CROSS JOIN LATERAL (
         SELECT array_agg(DISTINCT ticket_id) || $3::uuid[] AS changed,
-               array_agg(undoes) FILTER (WHERE undoes IS NOT NULL) AS undone,
-               array_agg(ticket_id) FILTER (WHERE move = 'return_to_line') AS returned,
                max(event.id) AS seen
         FROM ticket_event event WHERE event.hall_id = hall.id AND event.id > hall.seen
     ) news
     """,
     tickets=_CHANGED,
-    calls=_CALLS_SINCE,
     now="$4::timestamptz",
 )
 
@@ -185,26 +156,22 @@ _decode_lines = msgspec.json.Decoder(tuple[LineRow, ...]).decode
 _decode_counters = msgspec.json.Decoder(tuple[BoardCounter, ...]).decode
 _decode_announcements = msgspec.json.Decoder(tuple[BoardAnnouncement, ...]).decode
 _decode_tickets = msgspec.json.Decoder(list[TicketRow]).decode
-_decode_calls = msgspec.json.Decoder(tuple[CallRow, ...]).decode
 
 
-async def read_whole(hall_id: UUID, *, now: datetime, midnight: datetime) -> HallRows:
-    """All rows of a hall that can be seen; its calls are those since midnight."""
-    [row] = await rows(
-        WHOLE, hall_id, now - ENDED_SHOWN_FOR, ENDED_SHOWN, midnight, CALLS_KEPT, now
-    )
+async def read_whole(hall_id: UUID, *, now: datetime) -> HallRows:
+    """All rows of a hall that can be seen."""
+    [row] = await rows(WHOLE, hall_id, now - ENDED_SHOWN_FOR, ENDED_SHOWN, now)
     return HallRows(
         lines=_decode_lines(row["lines"]),
         counters=_decode_counters(row["counters"]),
         announcements=_decode_announcements(row["announcements"]),
         tickets={ticket.id: ticket for ticket in _decode_tickets(row["tickets"])},
-        calls=_decode_calls(row["calls"]),
         seen=row["seen"],
     )
 
 
 async def catch_up(
-    known: Mapping[UUID, HallRows], named: Iterable[UUID], *, now: datetime, midnight: datetime
+    known: Mapping[UUID, HallRows], named: Iterable[UUID], *, now: datetime
 ) -> dict[UUID, HallRows]:
     """The halls' rows as they are now, by what happened since, in one statement.
 
@@ -220,17 +187,11 @@ async def catch_up(
         for ticket_id in row["changed"]:
             tickets.pop(ticket_id, None)  # it may have gone to another hall
         tickets.update((ticket.id, ticket) for ticket in _decode_tickets(row["tickets"]))
-        taken_back = {*(row["undone"] or ()), *(row["returned"] or ())}
-        calls = (
-            *_decode_calls(row["calls"]),
-            *(call for call in before.calls if taken_back.isdisjoint((call.id, call.ticket))),
-        )
         caught_up[row["id"]] = HallRows(
             lines=_decode_lines(row["lines"]),
             counters=_decode_counters(row["counters"]),
             announcements=_decode_announcements(row["announcements"]),
             tickets=_shown_at(now, tickets),
-            calls=tuple(call for call in calls if call.at >= midnight)[:CALLS_KEPT],
             seen=row["seen"],
         )
     return caught_up

@@ -158,15 +158,20 @@ class BoardAnnouncement(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A number that was called to a counter."""
+    """A number at a counter, and when she was called there, or called again.
+
+    `serving`: she has come, and nobody need be told any more.
+    """
 
     number: str
     counter: str
     at: datetime
+    serving: bool = False
 
 
 class Board(msgspec.Struct, frozen=True):
-    """What the wall shows. `called` is newest first.
+    """What the wall shows. `called` is who is at a counter: newest first, after them those
+    who are being served, nobody else.
 
     `state` tells whether the hall is open, in a break until `resumes_at`, or closed.
     """

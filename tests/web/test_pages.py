@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -143,7 +143,7 @@ async def test_a_number_called_is_on_the_wall_within_a_second(
 
     newest = page.locator("#calls li").first
     await expect(newest.locator(".number")).to_have_text(called["number"], timeout=1000)
-    await expect(newest).to_have_class("here fresh", timeout=1000)
+    await expect(newest).to_have_class("fresh", timeout=1000)
     await expect(newest.locator(".to .en")).to_have_text(f"Counter {int(counter.code)}")
 
 
@@ -219,6 +219,89 @@ async def test_names_are_shown_as_text_and_waits_only_where_they_are_known(
     await expect(page.locator("#lines .note").nth(1)).to_have_text("")
     assert await page.locator("main img:not(.arrow), main script, h1 *").count() == 0
     assert watched.complaints == []
+
+
+async def test_who_is_being_served_stands_apart_from_who_is_called(city: City, page: Page) -> None:
+    socket = await play_server(page, city, "dg-04")
+    board = await board_of(city, "dg-04") | {"version": 2**52}
+    calls = [a_call(board, 1), a_call(board, 0)]
+
+    await socket.show(board | {"called": calls})
+    await expect(page.locator("#calls .number")).to_have_text(["A002", "A001"])
+    await expect(page.locator("#served")).to_be_hidden()
+    calls[0] |= {"serving": True}
+    await socket.show(board | {"version": 2**52 + 1, "called": calls[::-1]})
+
+    await expect(page.locator("#calls .number")).to_have_text(["A001"])
+    await expect(page.locator("#serving .number")).to_have_text(["A002"])
+    await socket.show(board | {"version": 2**52 + 2, "called": []})
+    await expect(page.locator("#served")).to_be_hidden()
+    await expect(page.locator("#no-calls")).to_be_visible()
+
+
+async def test_an_announcement_goes_at_its_end_and_a_new_one_is_told_at_once(
+    city: City, page: Page
+) -> None:
+    socket = await play_server(page, city, "dg-04")
+    board = await board_of(city, "dg-04") | {"version": 2**52}
+    now = await now_in(page, city)
+    ends = now + timedelta(seconds=4)
+    soon = {"id": "1", "text": "很快", "text_en": "Soon", "zone": "A区", "until": ends.isoformat()}
+    stays = {**soon, "id": "2", "text": "长留", "until": (now + timedelta(hours=1)).isoformat()}
+    text = page.locator("#announcement .zh")
+
+    await socket.show(board | {"announcements": [stays]})
+    await expect(text).to_have_text("长留")
+    await socket.show(board | {"version": 2**52 + 1, "announcements": [stays, soon]})
+    await expect(text).to_have_text("很快", timeout=1000)
+    await expect(page.locator("#announcement .turn")).to_have_text("2/2")
+
+    await expect(text).to_have_text("长留", timeout=6000)
+    assert timedelta(0) <= await now_in(page, city) - ends < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (3840, 2160), (1080, 1920)])
+async def test_a_busy_hall_stands_on_the_wall_whole(
+    city: City, page: Page, size: tuple[int, int]
+) -> None:
+    await page.set_viewport_size(ViewportSize(width=size[0], height=size[1]))
+    socket = await play_server(page, city, "dg-00")
+    board = await board_of(city, "dg-00") | {"version": 2**52}
+    line = board["lines"][0] | {"state": "stopped", "waiting": 128, "name_en": "Construction"}
+    line |= {"name": "工程建设项目审批", "reason": "系统故障", "reason_en": "System failure"}
+    long = {"id": "1", "text": "请" * 200, "text_en": "please " * 57, "zone": "二楼不动产登记区"}
+    await socket.show(
+        board
+        | {"lines": [line | {"code": code} for code in "ABCDEFGH"]}
+        | {"called": [a_call(board, nth) | {"serving": nth > 11} for nth in range(20)]}
+        | {"announcements": [long | {"until": "2030-01-01T00:00:00+08:00"}]}
+    )
+    await expect(page.locator("#calls li")).to_have_count(12)
+    await expect(page.locator("#serving li")).to_have_count(4)
+
+    assert await page.evaluate(CLIPPED) == []
+
+
+# Whose text reaches over the card that it stands on, or over the screen.
+CLIPPED = """() => [...document.querySelectorAll('main span, header *, #announcement span')]
+    .filter((one) => one.textContent && one.getClientRects().length)
+    .filter((one) => {
+        const box = one.getBoundingClientRect(), card = one.closest('li') ?? document.body;
+        const room = card.getBoundingClientRect();
+        return box.right > room.right + 1 || box.left < room.left - 1
+            || box.bottom > room.bottom + 1 || box.top < room.top - 1;
+    })
+    .map((one) => `${one.className} ${one.textContent}`)"""
+
+
+async def now_in(page: Page, city: City) -> datetime:
+    about = await page.request.get(f"{city.url}/about.json")
+    return datetime.fromisoformat((await about.json())["now"])
+
+
+def a_call(board: dict[str, Any], nth: int) -> dict[str, Any]:
+    counter = board["counters"][nth % len(board["counters"])]["code"]
+    return {"number": f"A{nth + 1:03d}", "counter": counter, "at": board["as_of"]}
 
 
 async def test_a_quiet_hall_says_that_nobody_is_called(city: City, page: Page) -> None:

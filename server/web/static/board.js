@@ -6,10 +6,13 @@ import { BoardFeed } from "/assets/live.js";
 import { ago, counterNames, lineNote } from "/assets/words.js";
 
 const FRESH_MS = 12_000;
-const CALLS_SHOWN = 6;
+// One large, the others beside each other; those being served as far as there is room.
+const CALLS_SHOWN = 13;
+const SERVING_SHOWN = 8;
+const SERVING_SHOWN_BESIDE_MANY = 4;
+const MANY_CALLS = 5;
 const ASK_EVERY_MS = 60_000;
-const ANNOUNCEMENTS_SHOWN = 3;
-const TURN_EVERY_MS = 8_000;
+const TURN_MS = 8_000;
 // The state is renewed every 15 s even when nothing happens; much older means something is stuck.
 const STALE_AFTER_S = 60;
 
@@ -33,6 +36,9 @@ let link = "connecting";
 let hours = null;
 // The calls seen so far; null until the first state, whose calls are not news.
 let seen = null;
+// Announcements that have had their turn, and whose turn it is until when.
+const told = new Set();
+let turn = { id: null, ends: 0 };
 
 // --- the state ------------------------------------------------------------------------------
 
@@ -49,66 +55,93 @@ function show(next) {
   tick();
 }
 
-/** A few at a time, in turns, and none whose time is over. */
+/** One at a time, in turns, the new one at once, and none whose time is over. */
 function showAnnouncements() {
   const now = clock.now();
   const standing = (board.announcements ?? []).filter(
     ({ until }) => !now || Date.parse(until) > now.getTime(),
   );
-  const turns = Math.ceil(standing.length / ANNOUNCEMENTS_SHOWN);
-  const first = (Math.floor(performance.now() / TURN_EVERY_MS) % turns) * ANNOUNCEMENTS_SHOWN || 0;
-  const list = byId("announcements");
-  list.hidden = standing.length === 0;
-  document.body.classList.toggle("announced", standing.length > 0);
-  showList(list, standing.slice(first, first + ANNOUNCEMENTS_SHOWN), ({ id }) => id, newAnnouncement, (element, { text, text_en, zone }) => {
-    say(element.querySelector(".zone"), zone ?? "");
-    say(element.querySelector(".zh"), text);
-    say(element.querySelector(".en"), text_en ?? "");
-  });
+  const place = byId("announcement");
+  place.hidden = standing.length === 0;
+  if (place.hidden) return told.clear();
+  const news = standing.findLast(({ id }) => !told.has(id));
+  const at = standing.findIndex(({ id }) => id === turn.id);
+  if (news || at < 0 || performance.now() > turn.ends) {
+    turn = { id: (news ?? standing[(at + 1) % standing.length]).id, ends: performance.now() + TURN_MS };
+  }
+  
+  told.add(turn.id);
+  const shown = standing.findIndex(({ id }) => id === turn.id);
+  const { text, text_en, zone } = standing[shown];
+  place.dataset.length = lengthOf(text, text_en);
+  say(place.querySelector(".zone"), zone ?? "");
+  say(place.querySelector(".zh"), text);
+  say(place.querySelector(".en"), text_en ?? "");
+  say(place.querySelector(".turn"), standing.length > 1 ? `${shown + 1}/${standing.length}` : "");
 }
 
-function newAnnouncement() {
-  return make(
-    "li",
-    {},
-    make("span", { className: "zone" }),
-    make("span", { className: "zh" }),
-    make("span", { className: "en", lang: "en" }),
-  );
+/** How small a text must be written to stand there whole. */
+function lengthOf(text, textEn) {
+  if (text.length > 90 || (textEn?.length ?? 0) > 220) return "long";
+  return text.length > 42 || (textEn?.length ?? 0) > 110 ? "medium" : "short";
 }
 
 const keyOfCall = (call) => `${call.number} ${call.counter} ${call.at}`;
 
 function showCalls() {
   const names = new Map(board.counters.map((counter) => [counter.code, counter.name]));
-  const atCounter = new Set(board.counters.map(({ code, number }) => `${number} ${code}`));
-  const calls = board.called.slice(0, CALLS_SHOWN);
+  const calls = board.called.filter(({ serving }) => !serving);
   const news = seen ? calls.filter((call) => !seen.has(keyOfCall(call))) : [];
   seen = new Set(board.called.map(keyOfCall));
-  showList(byId("calls"), calls, keyOfCall, newCall, (element, call, isNew) => {
-    const counter = counterNames(call.counter, names.get(call.counter) ?? call.counter);
-    say(element.querySelector(".number"), call.number);
-    say(element.querySelector(".to .zh"), counter.short);
-    say(element.querySelector(".to .en"), counter.english);
-    element.classList.toggle("here", atCounter.has(`${call.number} ${call.counter}`));
+  byId("calls").dataset.columns = calls.length > 7 ? "3" : calls.length > MANY_CALLS ? "2" : "1";
+  showList(byId("calls"), calls.slice(0, CALLS_SHOWN), keyOfCall, newCall, (element, call, isNew) => {
+    fillCall(element, call, names);
     if (isNew && news.includes(call)) highlight(element);
   });
   if (news.length > 0) speak(news, names);
   byId("no-calls").hidden = calls.length > 0;
+  const most = calls.length > MANY_CALLS ? SERVING_SHOWN_BESIDE_MANY : SERVING_SHOWN;
+  const served = board.called.filter(({ serving }) => serving).slice(0, most);
+  byId("served").hidden = served.length === 0;
+  showList(byId("serving"), served, keyOfCall, newServed, (element, call) => {
+    fillCall(element, call, names);
+  });
+}
+
+function fillCall(element, call, names) {
+  const counter = counterNames(call.counter, names.get(call.counter) ?? call.counter);
+  // Longer ones are written smaller, so that each stands there whole.
+  element.style.setProperty("--letters", Math.max(4, call.number.length));
+  element.style.setProperty("--words", Math.max(4, counter.short.length));
+  say(element.querySelector(".number"), call.number);
+  say(element.querySelector(".to .zh"), counter.short);
+  say(element.querySelector(".to .en"), counter.english);
 }
 
 function newCall() {
   return make(
     "li",
     {},
-    make("span", { className: "number" }),
-    make("img", { className: "arrow", src: "/assets/arrow.svg", alt: "请到 to" }),
     make(
-      "span",
-      { className: "to" },
-      make("span", { className: "zh" }),
-      make("span", { className: "en", lang: "en" }),
+      "div",
+      { className: "card" },
+      make("span", { className: "number" }),
+      make("img", { className: "arrow", src: "/assets/arrow.svg", alt: "请到 to" }),
+      newPlace(),
     ),
+  );
+}
+
+function newServed() {
+  return make("li", {}, make("span", { className: "number" }), newPlace());
+}
+
+function newPlace() {
+  return make(
+    "span",
+    { className: "to" },
+    make("span", { className: "zh" }),
+    make("span", { className: "en", lang: "en" }),
   );
 }
 
@@ -126,44 +159,51 @@ function speak(news, names) {
 
 function showCounters() {
   const list = byId("counters");
-  list.dataset.many = board.counters.length > 24 ? "3" : board.counters.length > 10 ? "2" : "1";
+  const many = board.counters.length;
+  list.dataset.columns = many > 24 ? "4" : many > 8 ? "3" : "2";
+  const served = new Set(board.called.filter((call) => call.serving).map((call) => call.counter));
   showList(list, board.counters, (counter) => counter.code, newCounter, (element, counter) => {
     const names = counterNames(counter.code, counter.name);
-    const state = [...(COUNTER_STATES[counter.state] ?? [counter.state, counter.state])];
-    if (counter.reason) state[0] = `${state[0]} · ${counter.reason}`;
+    const state = COUNTER_STATES[counter.state] ?? [counter.state, counter.state];
+    const here = counter.number !== null;
     element.dataset.state = counter.state;
-    element.classList.toggle("busy", counter.number !== null);
+    element.classList.toggle("busy", here);
+    element.classList.toggle("serves-now", here && served.has(counter.code));
     say(element.querySelector(".name .zh"), names.short);
     say(element.querySelector(".name .en"), names.english);
     say(element.querySelector(".serves"), names.serves);
-    say(element.querySelector(".now"), counter.number ?? state[0]);
-    // Somebody may still be served at a counter that is paused.
-    const beneath = counter.number === null || counter.state === "open" ? state[1] : state.join(" ");
-    say(element.querySelector(".state"), counter.number && counter.state === "open" ? "" : beneath);
+    say(element.querySelector(".now"), here ? counter.number : state[0]);
+    say(element.querySelector(".state"), stateBeneath(counter, state, served));
   });
 }
 
+/** What stands beneath a counter's number, or beneath its state. */
+function stateBeneath(counter, [zh, en], served) {
+  if (counter.number === null) return counter.reason ?? en;
+  // Somebody may still be served at a counter that is paused.
+  if (counter.state !== "open") return counter.reason ? `${zh} · ${counter.reason}` : `${zh} ${en}`;
+  return served.has(counter.code) ? "办理中 Serving" : "请前往 Called";
+}
+
 function newCounter() {
-  return make(
-    "li",
-    {},
-    make(
-      "div",
-      { className: "name" },
-      make("span", { className: "zh" }),
-      make("span", { className: "en", lang: "en" }),
-      make("span", { className: "serves" }),
-    ),
-    make(
-      "div",
-      { className: "what" },
-      make("span", { className: "now" }),
-      make("span", { className: "state" }),
-    ),
+  const name = make(
+    "div",
+    { className: "name" },
+    make("span", { className: "zh" }),
+    make("span", { className: "en", lang: "en" }),
+    make("span", { className: "serves" }),
   );
+  const what = make(
+    "div",
+    { className: "what" },
+    make("span", { className: "now" }),
+    make("span", { className: "state" }),
+  );
+  return make("li", {}, make("div", { className: "card" }, name, what));
 }
 
 function showLines() {
+  byId("lines").dataset.rows = board.lines.length > 5 ? "2" : "1";
   showList(byId("lines"), board.lines, (line) => line.code, newLine, (element, line) => {
     element.dataset.state = line.state;
     element.classList.toggle("empty", line.waiting === 0);
@@ -171,7 +211,9 @@ function showLines() {
     say(element.querySelector(".name .zh"), line.name);
     say(element.querySelector(".name .en"), line.name_en);
     say(element.querySelector(".count"), `${line.waiting}`);
-    say(element.querySelector(".note"), lineNote(line));
+    const [note, noteEn] = lineNote(line);
+    say(element.querySelector(".note .zh"), note);
+    say(element.querySelector(".note .en"), noteEn);
   });
 }
 
@@ -192,7 +234,12 @@ function newLine() {
       make("span", { className: "count" }),
       make("span", { className: "unit" }, "人"),
     ),
-    make("span", { className: "note" }),
+    make(
+      "div",
+      { className: "note" },
+      make("span", { className: "zh" }),
+      make("span", { className: "en", lang: "en" }),
+    ),
   );
 }
 
@@ -257,7 +304,7 @@ function showHours() {
   const shut = board?.state === "break" ? breakUntil(board.resumes_at) : closed;
   byId("hours").replaceChildren(...both(hours.open ? open : shut));
   byId("hours").dataset.open = hours.open;
-  const [zh, en] = hours.open ? ["暂无叫号", "No calls yet"] : shut;
+  const [zh, en] = hours.open ? ["暂无叫号", "No calls now"] : shut;
   say(byId("no-calls-zh"), zh);
   say(byId("no-calls-en"), en);
 }

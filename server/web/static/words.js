@@ -12,19 +12,24 @@ export function waitRange(wait) {
 }
 
 const FEW_LEFT = 20;
+const LINE_STATES = {
+  paused: ["暂停取号", "No new numbers"],
+  stopped: ["停办", "Stopped"],
+};
 
-/** What is to be known of a line besides how many wait in it. */
+/** What is to be known of a line besides how many wait in it, in Chinese and English. */
 export function lineNote(line) {
   if (line.state !== "open") {
-    const what = line.state === "stopped" ? "停办 Stopped" : "暂停取号 No new numbers";
-    return [what, line.reason, line.reason_en].filter(Boolean).join(" · ");
+    const [what, whatEn] = LINE_STATES[line.state] ?? [line.state, line.state];
+    return [[what, line.reason], [whatEn, line.reason_en]].map((part) => part.filter(Boolean).join(" · "));
   }
   const left = line.left_today ?? Infinity;
-  if (left === 0) return "今日号已放完 No more numbers today";
-  if (left > FEW_LEFT) return waitRange(line.wait);
-  const few = `今日余 ${left} 号 left today`;
-  if (!line.stops_at) return few;
-  return `${few} · 约 ${shortTimeOf(Date.parse(line.stops_at))} 放完`;
+  if (left === 0) return ["今日号已放完", "No more numbers today"];
+  if (left > FEW_LEFT) return [waitRange(line.wait), ""];
+  const until = line.stops_at && shortTimeOf(Date.parse(line.stops_at));
+  return until
+    ? [`今日余 ${left} 号 · 约 ${until} 放完`, `${left} left today, until about ${until}`]
+    : [`今日余 ${left} 号`, `${left} left today`];
 }
 
 /** A distance as people say it. */
