@@ -67,3 +67,23 @@ async def forget_of(tx: Transaction, person_key: UUID) -> None:
         """,
         person_key,
     )
+
+
+async def carry(tx: Transaction, ticket_id: UUID, following: UUID) -> None:
+    """Show her name with the following number of her visit, too, and forget it when the first is.
+
+    What was sealed stays with the first number alone.
+    """
+    await tx.run(
+        """
+        WITH kept AS (
+            INSERT INTO ticket_holder (id, kept_at)
+            SELECT $2, kept_at FROM ticket_holder WHERE id = $1
+            RETURNING id
+        )
+        UPDATE ticket SET shown_as = before.shown_as FROM kept, ticket before
+        WHERE ticket.id = kept.id AND before.id = $1
+        """,
+        ticket_id,
+        following,
+    )

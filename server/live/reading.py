@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -24,7 +24,10 @@ from server.live.state import (
     TicketView,
 )
 
-AT_COUNTER: Final = (TicketState.CALLED, TicketState.SERVING)
+AT_COUNTER: Final[Mapping[TicketState, Literal["called", "serving"]]] = {
+    TicketState.CALLED: "called",
+    TicketState.SERVING: "serving",
+}
 _decode_taken_for = msgspec.json.Decoder(TakenFor).decode
 
 
@@ -113,7 +116,7 @@ def _view(row: TicketRow, hall: str, ahead: int | None, version: int) -> TicketV
         taken_for=row.taken_for,
         reason="day_ended" if row.day_ended else None,
         recalls=row.recalls,
-        priority=_priority(row.priority, row.priority_at),
+        priority=priority_view(row.priority, row.priority_at),
         name=row.shown_as,
         visit=row.visit_id,
         next_ticket=row.next_ticket,
@@ -144,7 +147,7 @@ def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
         taken_for=_decode_taken_for(row["taken_for"]) if row["taken_for"] else None,
         reason="day_ended" if row.get("day_ended") else None,
         recalls=row["recalls"],
-        priority=_priority(row["priority"], row["priority_at"]),
+        priority=priority_view(row["priority"], row["priority_at"]),
         name=row["shown_as"],
         visit=row["visit_id"],
         next_ticket=row.get("next_ticket"),
@@ -153,19 +156,20 @@ def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
     )
 
 
-def _priority(kind: str | None, since: datetime | None) -> PriorityView | None:
+def priority_view(kind: str | None, since: datetime | None) -> PriorityView | None:
+    """A priority as it is shown; `since` is when it was confirmed."""
     return PriorityView(Priority(kind), since is not None) if kind else None
 
 
 def _called(tickets: Sequence[TicketRow]) -> tuple[Call, ...]:
     """Who is to come to a counter, newest first, then who is being served; nobody else."""
     found = [
-        (at, row.id, Call(row.number, row.counter, shown(at), row.state is TicketState.SERVING))
+        (at, row.id, Call(row.number, row.counter, shown(at), AT_COUNTER[row.state]))
         for row in tickets
         if row.state in AT_COUNTER and row.counter and (at := row.recalled_at or row.called_at)
     ]
     newest = [call for _, _, call in sorted(found, key=lambda each: each[:2], reverse=True)]
-    return tuple(sorted(newest, key=lambda call: call.serving))
+    return tuple(sorted(newest, key=lambda call: call.state == "serving"))
 
 
 def next_edge(board: Board, now: datetime) -> datetime | None:

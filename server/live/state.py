@@ -160,13 +160,13 @@ class BoardAnnouncement(msgspec.Struct, frozen=True):
 class Call(msgspec.Struct, frozen=True):
     """A number at a counter, and when she was called there, or called again.
 
-    `serving`: she has come, and nobody need be told any more.
+    `serving` once she has come: nobody need be told any more.
     """
 
     number: str
     counter: str
     at: datetime
-    serving: bool = False
+    state: Literal["called", "serving"] = "called"
 
 
 class Board(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from models import issuing, visit_steps, visiting
+from models import holders, issuing, visit_steps, visiting
 from models.database import Transaction
 from models.issuing import NewTicket
 from models.tickets import Actor, TicketState
@@ -205,6 +205,8 @@ async def _give_number(
     if last is not None and last.ticket_id is not None:
         ended = ended or last.ticket_id
         touched.append(await visit_steps.touch(tx, ended, microseconds()))
+        if visit.citizen_id is None:
+            await holders.carry(tx, ended, issued.id)
     await visit_steps.take_turn(tx, visit.id, stop.id, issued.id, given_after=ended)
     if hall.id != visit.hall_id:
         await visit_steps.be_in(tx, visit.id, hall.id)

@@ -10,11 +10,11 @@ import msgspec
 from models.database import Transaction, rows
 from models.proxies import TAKEN_FOR
 from models.sealing import Sealer
-from models.tickets import TicketState
+from models.tickets import Priority, TicketState
 from models.visits import FORM, Left, VisitState
 from server.halls.directory import Directory
-from server.live.reading import shown
-from server.live.state import TakenFor
+from server.live.reading import priority_view, shown
+from server.live.state import PriorityView, TakenFor
 from server.visits.bundles import Needed, needed_for
 
 StopState = Literal[
@@ -54,6 +54,8 @@ class VisitSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     `now` is the open number, if she has one. Where she has none in an open visit, `waiting_for`
     says why: all lines she could join are paused, or she was missed and may come back.
+    `priority` is what she claimed when she signed in, with each of her numbers: a clerk confirms it
+    with one of them for all that follow.
     """
 
     id: UUID
@@ -65,6 +67,7 @@ class VisitSummary(msgspec.Struct, frozen=True, kw_only=True):
     taken_for: TakenFor | None = msgspec.field(name="for")
     now: UUID | None
     waiting_for: Literal["line_open", "return"] | None
+    priority: PriorityView | None
     stops: list[StopView]
 
 
@@ -97,6 +100,8 @@ class _StopRow(msgspec.Struct, frozen=True):
     hall: str | None
     line: str | None
     counter: str | None
+    priority: Priority | None
+    priority_at: datetime | None
 
 
 _decode_stops = msgspec.json.Decoder(list[_StopRow]).decode
@@ -110,7 +115,8 @@ _VIEW = f"""
            t.citizen_id, t.acting_id, t.proxy_id,
            (SELECT json_agg(r ORDER BY r.turn NULLS LAST, r.place) FROM (
                SELECT i.code AS item, s.after, s.left_out, s.turn, s.place, k.id AS ticket,
-                      k.number, k.state, kh.code AS hall, l.code AS line, c.code AS counter
+                      k.number, k.state, k.priority, k.priority_at,
+                      kh.code AS hall, l.code AS line, c.code AS counter
                FROM visit_stop s
                JOIN item i ON i.id = s.item_id
                LEFT JOIN ticket k ON k.id = s.ticket_id
@@ -182,7 +188,9 @@ async def visits_of(
 
 
 def _summary(row: Any, directory: Directory) -> VisitSummary:
-    stops = [_stop(each, directory) for each in _decode_stops(row["stops"] or "[]")]
+    found = _decode_stops(row["stops"] or "[]")
+    stops = [_stop(each, directory) for each in found]
+    last = next((each for each in reversed(found) if each.ticket is not None), None)
     now = next((stop.ticket for stop in reversed(stops) if stop.state in _OPEN), None)
     state = VisitState(row["state"])
     return VisitSummary(
@@ -195,6 +203,7 @@ def _summary(row: Any, directory: Directory) -> VisitSummary:
         taken_for=_decode_taken_for(row["taken_for"]) if row["taken_for"] else None,
         now=now,
         waiting_for=_waiting_for(stops) if state is VisitState.OPEN and now is None else None,
+        priority=priority_view(last.priority, last.priority_at) if last else None,
         stops=stops,
     )
 

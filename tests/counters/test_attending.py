@@ -85,33 +85,34 @@ async def test_the_board_lists_who_is_at_a_counter_and_nobody_who_has_left(
     tickets = [await a_ticket(api, hall) for _ in range(5)]
     numbers = [ticket["number"] for _, ticket in tickets]
 
-    async def shows(*expected: tuple[int, bool]) -> None:
-        halls, wanted = api.services.feed.memory.halls, [(numbers[n], on) for n, on in expected]
-        await until(
-            lambda: [(one.number, one.serving) for one in halls[hall].board.called] == wanted
+    async def shows(*expected: tuple[int, str]) -> None:
+        halls, wanted = (
+            api.services.feed.memory.halls,
+            [(numbers[n], state) for n, state in expected],
         )
+        await until(lambda: [(one.number, one.state) for one in halls[hall].board.called] == wanted)
 
     for counter in counters:
         await done(clerk, hall, counter, "call-next")
         later(api, 1)
-    await shows((2, False), (1, False), (0, False))
+    await shows((2, "called"), (1, "called"), (0, "called"))
     await done(clerk, hall, counters[2], "start")
-    await shows((1, False), (0, False), (2, True))
+    await shows((1, "called"), (0, "called"), (2, "serving"))
     await done(clerk, hall, counters[2], "finish")
-    await shows((1, False), (0, False))
+    await shows((1, "called"), (0, "called"))
     await done(clerk, hall, counters[1], "miss")
-    await shows((0, False))
+    await shows((0, "called"))
     await done(clerk, hall, counters[0], "start", "park")
     await shows()
     await done(clerk, hall, counters[0], "resume")
-    await shows((0, True))
+    await shows((0, "serving"))
     await done(clerk, hall, counters[1], "call-next")
-    await shows((3, False), (0, True))
+    await shows((3, "called"), (0, "serving"))
     assert (await tickets[3][0].post(f"/tickets/{tickets[3][1]['id']}/cancel")).status_code == 200
-    await shows((0, True))
+    await shows((0, "serving"))
     await done(clerk, hall, counters[1], "call-next")
     assert (await clerk.at(hall, counters[1], "transfer", {"line": "A"})).status_code == 200
-    await shows((0, True))
+    await shows((0, "serving"))
 
 
 # --- parking

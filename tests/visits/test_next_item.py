@@ -1,10 +1,12 @@
 """A clerk sends somebody on to another item of the hall: the next stop of one visit."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from models.database import rows
+from models.database import rows, transaction
+from server.sessions.purging import purge
 from tests.conftest import Api
 from tests.counters.halls import a_ticket, code_of, done
 from tests.people import Person
@@ -153,3 +155,28 @@ async def test_somebody_without_a_name_is_sent_on_too(api: Api, hall: str, clerk
     assert (called["id"], called["visit"]) == (over["next_ticket"], over["visit"])
     shown = (await clerk.get(f"/halls/{hall}/counters/{counter}/visit")).json()
     assert [stop["state"] for stop in shown["stops"]] == ["finished", "serving"]
+
+
+async def test_the_name_given_at_the_desk_is_shown_with_every_number_that_follows(
+    api: Api, hall: str, clerk: Person
+) -> None:
+    given = {"item": api.item(hall, "A"), "name": "欧阳小花"}
+    first = (await clerk.post(f"/halls/{hall}/tickets", given)).json()
+    assert first["name"] == "欧**"
+    counter, _ = await served(clerk, hall, "A")
+    sent = await clerk.at(hall, counter, "transfer", {"line": "E"})
+    assert sent.json()["name"] == first["name"]
+    counter, called = await served(clerk, hall, "E")
+    assert (called["id"], called["name"]) == (first["id"], first["name"])
+    for line in ("B", "D"):
+        over = await finish(clerk, hall, counter, next_item=api.item(hall, line))
+        counter, called = await served(clerk, hall, line)
+        assert (called["id"], called["name"]) == (over["next_ticket"], first["name"])
+    [row] = await rows("SELECT shown_as FROM ticket WHERE id = $1", called["id"])
+    assert row["shown_as"] == first["name"]
+    async with transaction() as tx:
+        past = datetime.now(UTC) - timedelta(days=8)
+        await tx.run("UPDATE ticket_holder SET kept_at = $2 WHERE id = $1", called["id"], past)
+    await purge()
+    [row] = await rows("SELECT shown_as FROM ticket WHERE id = $1", called["id"])
+    assert row["shown_as"] is None

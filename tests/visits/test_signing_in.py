@@ -304,6 +304,8 @@ async def test_a_priority_counts_at_every_stop(api: Api, hall: str, clerk: Perso
     assert ticket["priority"] == {"kind": "pregnant", "confirmed": False}
     confirmed = await clerk.post(f"/halls/{hall}/tickets/{ticket['number']}/confirm-priority")
     assert confirmed.status_code == 200
+    assert visit["priority"] == {"kind": "pregnant", "confirmed": False}
+    assert (await seen(lin, visit))["priority"] == {"kind": "pregnant", "confirmed": True}
     for line in ("A", "B"):
         counter, _ = await served(clerk, hall, line)
         over = await done(clerk, hall, counter, "finish")

@@ -229,7 +229,7 @@ async def test_who_is_being_served_stands_apart_from_who_is_called(city: City, p
     await socket.show(board | {"called": calls})
     await expect(page.locator("#calls .number")).to_have_text(["A002", "A001"])
     await expect(page.locator("#served")).to_be_hidden()
-    calls[0] |= {"serving": True}
+    calls[0] |= {"state": "serving"}
     await socket.show(board | {"version": 2**52 + 1, "called": calls[::-1]})
 
     await expect(page.locator("#calls .number")).to_have_text(["A001"])
@@ -273,7 +273,12 @@ async def test_a_busy_hall_stands_on_the_wall_whole(
     await socket.show(
         board
         | {"lines": [line | {"code": code} for code in "ABCDEFGH"]}
-        | {"called": [a_call(board, nth) | {"serving": nth > 11} for nth in range(20)]}
+        | {
+            "called": [
+                a_call(board, nth) | {"state": "serving" if nth > 11 else "called"}
+                for nth in range(20)
+            ]
+        }
         | {"announcements": [long | {"until": "2030-01-01T00:00:00+08:00"}]}
     )
     await expect(page.locator("#calls li")).to_have_count(12)

@@ -90,7 +90,7 @@ const keyOfCall = (call) => `${call.number} ${call.counter} ${call.at}`;
 
 function showCalls() {
   const names = new Map(board.counters.map((counter) => [counter.code, counter.name]));
-  const calls = board.called.filter(({ serving }) => !serving);
+  const calls = board.called.filter(({ state }) => state !== "serving");
   const news = seen ? calls.filter((call) => !seen.has(keyOfCall(call))) : [];
   seen = new Set(board.called.map(keyOfCall));
   byId("calls").dataset.columns = calls.length > 7 ? "3" : calls.length > MANY_CALLS ? "2" : "1";
@@ -101,7 +101,7 @@ function showCalls() {
   if (news.length > 0) speak(news, names);
   byId("no-calls").hidden = calls.length > 0;
   const most = calls.length > MANY_CALLS ? SERVING_SHOWN_BESIDE_MANY : SERVING_SHOWN;
-  const served = board.called.filter(({ serving }) => serving).slice(0, most);
+  const served = board.called.filter(({ state }) => state === "serving").slice(0, most);
   byId("served").hidden = served.length === 0;
   showList(byId("serving"), served, keyOfCall, newServed, (element, call) => {
     fillCall(element, call, names);
@@ -161,7 +161,7 @@ function showCounters() {
   const list = byId("counters");
   const many = board.counters.length;
   list.dataset.columns = many > 24 ? "4" : many > 8 ? "3" : "2";
-  const served = new Set(board.called.filter((call) => call.serving).map((call) => call.counter));
+  const served = new Set(board.called.filter(({ state }) => state === "serving").map((call) => call.counter));
   showList(list, board.counters, (counter) => counter.code, newCounter, (element, counter) => {
     const names = counterNames(counter.code, counter.name);
     const state = COUNTER_STATES[counter.state] ?? [counter.state, counter.state];
