@@ -290,7 +290,7 @@ async def test_a_worker_that_fails_gives_its_halls_away_at_once(city: Surroundin
     async def leases() -> int:
         return len(await valkey.keys("yiting:lease:*"))
 
-    async with asyncio.timeout(30), running(city, "work") as worker:
+    async with asyncio.timeout(60), running(city, "work") as worker:
         while await leases() < 34:  # noqa: ASYNC110 another process takes them
             await asyncio.sleep(0.05)
         # A fault that is no store's absence: nothing to wait for, so the worker ends.
