@@ -47,7 +47,7 @@ def taken_by_phone(*, citizen: str, person: str, day: str, hall: str, line: str)
             CROSS JOIN LATERAL (
               SELECT first.hall_id, first.line_id FROM ticket_event first
               WHERE first.ticket_id = took.id ORDER BY first.id LIMIT 1) e
-            WHERE e.hall_id = {hall}"""  # noqa: S608 a text of ours
+            WHERE e.hall_id = {hall}"""
 
 
 # Whether a wish `w` is within both its caps. Where she took fewer anywhere, `today.taken`, than
@@ -63,4 +63,4 @@ WITHIN_CAPS: Final = f"""((today.taken < least(w.most_in_line, w.most_in_hall)) 
         hall="w.hall_id",
         line="w.line_id",
     )
-}) counted))"""  # noqa: S608 a text of ours
+}) counted))"""

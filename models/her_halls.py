@@ -10,10 +10,10 @@ from models.database import Transaction
 from models.joined import HER_ID
 
 # Hers, those that she took, and those for her number, whether somebody's account has it or none.
-_IDS = f"ANY(ARRAY[{HER_ID}, (SELECT id FROM citizen WHERE id_index = $2::text)])"  # noqa: S608
+_IDS = f"ANY(ARRAY[{HER_ID}, (SELECT id FROM citizen WHERE id_index = $2::text)])"
 _OF_HER = f"""
     SELECT hall_id FROM ticket WHERE ended_at IS NULL
-      AND (citizen_id = {_IDS} OR acting_id = {_IDS} OR person_key = left($2::text, 32)::uuid)"""  # noqa: S608 a text of ours
+      AND (citizen_id = {_IDS} OR acting_id = {_IDS} OR person_key = left($2::text, 32)::uuid)"""
 
 
 class OtherHalls(Exception):
@@ -23,7 +23,7 @@ class OtherHalls(Exception):
 async def lock(tx: Transaction, citizen_id: UUID, id_index: str | None = None) -> set[UUID]:
     """Lock them in the order of their ids: hers, and those of whoever has this number."""
     found = await tx.rows(
-        f"SELECT id FROM hall WHERE id IN ({_OF_HER}) ORDER BY id FOR UPDATE",  # noqa: S608 ours
+        f"SELECT id FROM hall WHERE id IN ({_OF_HER}) ORDER BY id FOR UPDATE",
         citizen_id,
         id_index,
     )

@@ -40,7 +40,7 @@ async def held(tx: Transaction, citizen_id: UUID, *, wholly: bool = False) -> UU
 
 
 async def _locked(tx: Transaction, citizen_id: UUID, lock: str) -> UUID | None:
-    found = await tx.rows(f"SELECT 1 FROM citizen WHERE id = $1 {lock}", citizen_id)  # noqa: S608
+    found = await tx.rows(f"SELECT 1 FROM citizen WHERE id = $1 {lock}", citizen_id)
     return citizen_id if found else None
 
 
@@ -51,7 +51,7 @@ async def _locked_by_alias(tx: Transaction, old_id: UUID, lock: str) -> UUID | N
 
 async def current_id(citizen_id: UUID, *, tx: Transaction | None = None) -> UUID | None:
     """The id under which a citizen is known now; None when there is no such citizen any more."""
-    found = await rows(f"SELECT id FROM citizen WHERE id = {HER_ID}", citizen_id, tx=tx)  # noqa: S608
+    found = await rows(f"SELECT id FROM citizen WHERE id = {HER_ID}", citizen_id, tx=tx)
     return found[0]["id"] if found else None
 
 

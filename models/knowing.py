@@ -71,7 +71,7 @@ async def known(tx: Transaction | None, sealer: Sealer, citizen_id: UUID) -> Kno
     Raises NoSuchCitizen, NotOpened.
     """
     found = await rows(
-        f"SELECT {KNOWN_COLUMNS} FROM citizen WHERE id = {HER_ID}",  # noqa: S608 both are constants
+        f"SELECT {KNOWN_COLUMNS} FROM citizen WHERE id = {HER_ID}",
         citizen_id,
         tx=tx,
     )

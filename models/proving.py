@@ -19,7 +19,7 @@ def counts_for(sign_in: str) -> str:
     return f"""LEAST(citizen.level, GREATEST(
         CASE WHEN citizen.phone IS NULL THEN 0 ELSE 1 END,
         (SELECT door.level FROM sign_in came JOIN channel_link door ON door.id = came.link_id
-         WHERE came.id = {sign_in})))"""  # noqa: S608 a text of ours
+         WHERE came.id = {sign_in})))"""
 
 
 async def counting(tx: Transaction, citizen_id: UUID, sign_in_id: UUID | None) -> int:
@@ -28,7 +28,7 @@ async def counting(tx: Transaction, citizen_id: UUID, sign_in_id: UUID | None) -
     Her id may be one that was joined into another a moment ago.
     """
     row = await tx.row(
-        f"SELECT {counts_for('$2')} AS level FROM citizen WHERE id = {HER_ID}",  # noqa: S608 ours
+        f"SELECT {counts_for('$2')} AS level FROM citizen WHERE id = {HER_ID}",
         citizen_id,
         sign_in_id,
     )
@@ -38,7 +38,7 @@ async def counting(tx: Transaction, citizen_id: UUID, sign_in_id: UUID | None) -
 async def is_as_sure(tx: Transaction, citizen_id: UUID, sign_in_id: UUID) -> bool:
     """Whether a sign-in's own channel has proven as much as is known of the citizen."""
     row = await tx.row(
-        f"SELECT {counts_for('$2')} >= level AS sure FROM citizen WHERE id = $1",  # noqa: S608
+        f"SELECT {counts_for('$2')} >= level AS sure FROM citizen WHERE id = $1",
         citizen_id,
         sign_in_id,
     )
