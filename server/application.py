@@ -58,7 +58,7 @@ from server.sessions import staff_routes as staff
 from server.sessions.tokens import ended_recently, joined_recently
 from server.settings import Settings
 from server.sso import admin as sso_admin
-from server.sso import routes_browser, routes_client, routes_logout, routes_me
+from server.sso import routes_browser, routes_client, routes_consent, routes_logout, routes_me
 from server.sso.keys import SigningKeys
 from server.sso.provider import Provider
 from server.tickets import hall_routes as at_hall
@@ -111,6 +111,7 @@ BLUEPRINTS = (
     socket.bp,
     routes_client.bp,
     routes_browser.bp,
+    routes_consent.bp,
     routes_logout.bp,
     routes_me.bp,
     sso_admin.bp,

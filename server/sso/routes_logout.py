@@ -16,7 +16,8 @@ from server.sso.browsers import SignedIn
 from server.sso.clients import Client, find_client
 from server.sso.errors import PageError
 from server.sso.rooms import form_of, in_browser, provider_of, query_of, send_to
-from server.sso.routes_browser import OVER, WRONG_PAGE, RequestQuery
+from server.sso.routes_consent import RequestQuery
+from server.sso.steps import OVER, WRONG_PAGE
 
 bp = Blueprint("sso_logout")
 TAG = "single_sign_on"
