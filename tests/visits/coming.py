@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from models.database import rows
+from server.visits.tending import tend_visits
 from tests.conftest import Api
 from tests.counters.halls import done, open_counters
 from tests.people import Person
@@ -56,4 +58,42 @@ async def served(clerk: Person, hall: str, line: str) -> tuple[str, dict[str, An
     return counter, await done(clerk, hall, counter, "call-next", "start")
 
 
-__all__ = ["a_visit", "counter_for", "done", "items", "open_counters", "seen", "served", "states"]
+async def tend(api: Api) -> int:
+    """What the worker does now and then; how many visits went on."""
+    room = api.services
+    return await tend_visits(
+        room.directory.codes, now=room.clock.now(), directory=room.directory, feed=room.feed
+    )
+
+
+async def pause(api: Api, hall: str, *lines: str, state: str = "paused") -> None:
+    """Let lines of a hall give out no numbers."""
+    await rows(
+        "UPDATE line SET state = $3 WHERE hall_id = $1 AND code = ANY($2)",
+        api.services.directory.hall(hall).id,
+        list(lines),
+        state,
+    )
+
+
+async def change(lin: Person, visit: dict[str, Any], action: str, body: Any = None) -> Any:
+    """What she does with her visit, and how it is then."""
+    reply = await lin.post(f"/visits/{visit['id']}/{action}", body)
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+__all__ = [
+    "a_visit",
+    "change",
+    "counter_for",
+    "done",
+    "items",
+    "open_counters",
+    "pause",
+    "seen",
+    "served",
+    "states",
+    "stop_of",
+    "tend",
+]
