@@ -68,9 +68,9 @@ _TW_PERMIT: Final = re.compile(r"[0-9]{8}|[0-9]{10}[A-Z]?")
 _PASSPORT: Final = re.compile(r"(?=[A-Z]*[0-9])[A-Z0-9]{5,9}")
 _MOBILE: Final = re.compile(r"1[3-9][0-9]{9}")
 
-_USCC_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+USCC_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100: no I, O, S, V, Z
 _USCC: Final = re.compile(r"[1-79ANY][0-9A-HJ-NP-RTUWXY][0-9]{6}[0-9A-HJ-NP-RTUWXY]{10}")
-_USCC_VALUES: Final = {letter: value for value, letter in enumerate(_USCC_ALPHABET)}
+_USCC_VALUES: Final = {letter: value for value, letter in enumerate(USCC_ALPHABET)}
 _USCC_WEIGHTS: Final = tuple(pow(3, place, 31) for place in range(17))
 _ORGANISATION_WEIGHTS: Final = (3, 7, 9, 10, 5, 8, 4, 2)
 
@@ -158,7 +158,7 @@ def read_uscc(text: str) -> str:
     code = normalise(text)
     if not _USCC.fullmatch(code):
         raise NotAnIdentifier("shape")
-    if code[16] != _organisation_check(code[8:16]) or code[17] != _uscc_check(code[:17]):
+    if code[16] != _organisation_check(code[8:16]) or code[17] != uscc_check(code[:17]):
         raise NotAnIdentifier("check_digit")
     return code
 
@@ -294,6 +294,7 @@ def _organisation_check(body: str) -> str:
     return "0123456789X0"[11 - sum(int(letter, 36) * weight for letter, weight in pairs) % 11]
 
 
-def _uscc_check(body: str) -> str:
+def uscc_check(body: str) -> str:
+    """Return the check character of GB 32100 for the first seventeen of a credit code."""
     pairs = zip(body, _USCC_WEIGHTS, strict=True)
-    return _USCC_ALPHABET[-sum(_USCC_VALUES[letter] * weight for letter, weight in pairs) % 31]
+    return USCC_ALPHABET[-sum(_USCC_VALUES[letter] * weight for letter, weight in pairs) % 31]

@@ -185,13 +185,3 @@ async def held_with_index(tx: Transaction, id_index: str) -> UUID | None:
     """The citizen who has this number; she does not erase herself before the transaction ends."""
     row = await tx.row("SELECT id FROM citizen WHERE id_index = $1 FOR KEY SHARE", id_index)
     return row["id"] if row else None
-
-
-async def citizens_with_phone(tx: Transaction | None, sealer: Sealer, phone: str) -> list[UUID]:
-    """Citizens who verified this number, whoever did so last first."""
-    found = await rows(
-        "SELECT id FROM citizen WHERE phone_index = $1 ORDER BY phone_verified_at DESC",
-        sealer.blind_index("phone", phone),
-        tx=tx,
-    )
-    return [row["id"] for row in found]

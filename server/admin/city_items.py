@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from models.identifiers import USCC_ALPHABET, uscc_check
 from scheduler.residence import ANYWHERE, LEVELS, LIMITS
 from server.admin.city_halls import LINE_CODE, Lines
 from server.admin.city_tables import Row, Shape, Table
@@ -35,7 +36,6 @@ SLUG = Shape(
     "小写字母、数字和短横，如 id-card-renewal",
     "like id-card-renewal",
 )
-USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100: no I, O, S, V, Z
 USCC = Shape(
     re.compile(f"[{USCC_ALPHABET}]{{18}}"),
     "18位统一社会信用代码（数字和大写字母，不含 I、O、S、V、Z）",
@@ -104,14 +104,6 @@ class ItemFile:
     materials: tuple[MaterialFile, ...]
 
 
-def check_digit(uscc17: str) -> str:
-    """The last character of a unified social credit code, after GB 32100."""
-    total = sum(
-        USCC_ALPHABET.index(character) * pow(3, place, 31) for place, character in enumerate(uscc17)
-    )
-    return USCC_ALPHABET[-total % 31]
-
-
 def read_departments(table: Table) -> tuple[DepartmentFile, ...]:
     """The departments, each with a right unified social credit code."""
     codes: dict[str, int] = {}
@@ -121,8 +113,8 @@ def read_departments(table: Table) -> tuple[DepartmentFile, ...]:
         code, uscc = row.code("code", SLUG, 16), row.code("uscc", USCC)
         row.once(codes, code, "code")
         row.once(usccs, uscc, "uscc")
-        if USCC.pattern.fullmatch(uscc) and uscc[17] != check_digit(uscc[:17]):
-            right = check_digit(uscc[:17])
+        if USCC.pattern.fullmatch(uscc) and uscc[17] != uscc_check(uscc[:17]):
+            right = uscc_check(uscc[:17])
             row.wrong(
                 "uscc",
                 f"校验码不对，按前17位末位应为“{right}”，请核对全码",

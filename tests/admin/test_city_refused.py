@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.identifiers import USCC_ALPHABET, uscc_check
 from server.admin.city_files import CITY_FILES, COLUMNS, CityFilesError, Problem, read_city
-from server.admin.city_items import USCC_ALPHABET, check_digit
 from tests.admin.city_folder import add, edit, problems_of, replace, row_of
 
 
@@ -96,7 +96,7 @@ def test_items_of_a_bundle_that_wait_for_each_other_are_told(folder: Path) -> No
 
 def test_check_digits_agree_with_published_codes() -> None:
     for known in ("91350100M000100Y43", "9144030071526726XG"):
-        assert check_digit(known[:17]) == known[17]
+        assert uscc_check(known[:17]) == known[17]
 
 
 @given(st.text(USCC_ALPHABET, min_size=17, max_size=17), st.data())
@@ -105,7 +105,7 @@ def test_one_mistyped_character_of_a_credit_code_is_always_noticed(
 ) -> None:
     place = data.draw(st.integers(0, 16))
     other = data.draw(st.sampled_from(USCC_ALPHABET.replace(code[place], "")))
-    assert check_digit(code[:place] + other + code[place + 1 :]) != check_digit(code)
+    assert uscc_check(code[:place] + other + code[place + 1 :]) != uscc_check(code)
 
 
 @settings(deadline=None, max_examples=60)  # each example copies a folder

@@ -63,7 +63,7 @@ def usccs(draw: st.DrawFn) -> str:
     organisation = draw(st.text(letters, min_size=8, max_size=8))
     head = draw(st.sampled_from(["11", "52", "91", "92", "N1"])) + "990001" + organisation
     head += identifiers._organisation_check(organisation)
-    return head + identifiers._uscc_check(head)
+    return head + identifiers.uscc_check(head)
 
 
 # --- the published vectors ---
@@ -263,7 +263,7 @@ def test_two_swapped_characters_of_a_company_code_are_always_noticed(code: str, 
 
 def test_the_organisations_own_check_counts_too() -> None:
     head = "91350100M000100Y5"
-    assert not is_uscc(head + identifiers._uscc_check(head))
+    assert not is_uscc(head + identifiers.uscc_check(head))
     assert is_uscc("91350100M000100Y43")
 
 
