@@ -30,8 +30,9 @@ from server.counters import staffing_routes as staffing
 from server.following import routes as following
 from server.halls import items
 from server.halls import routes as halls
-from server.halls.directory import LOOK_EVERY_S, Directory, newer_directory, read_directory
+from server.halls.directory import Directory
 from server.halls.listing import HallLists
+from server.halls.reading import LOOK_EVERY_S, newer_directory, read_directory
 from server.http.incoming import Incoming
 from server.http.limits import Limits
 from server.http.unrouted import answer_fault

@@ -14,7 +14,7 @@ from scheduler.jobs import Timed, run_jobs
 from server.application import clock_of
 from server.clock import Clock
 from server.faults import is_store_fault
-from server.halls.directory import read_directory
+from server.halls.reading import read_directory
 from server.live.feed import Feed
 from server.live.projection import Projector
 from server.privacy.chain import Notary

@@ -5,7 +5,8 @@ from scheduler.calendar import SHANGHAI
 from server.admin.city_files import CITY_FILES, read_city
 from server.admin.seeding import is_seeded, seed_city, seed_demo_staff
 from server.commands.ground import console
-from server.halls.directory import HallEntry, read_directory
+from server.halls.directory import HallEntry
+from server.halls.reading import read_directory
 from server.keys.token_keys import write_token_keys
 from server.privacy.key_file import write_personal_keys
 from server.settings import (

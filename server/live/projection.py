@@ -20,7 +20,8 @@ import structlog
 
 from server.clock import Clock, microseconds
 from server.faults import is_store_fault
-from server.halls.directory import LOOK_EVERY_S, Directory, newer_directory
+from server.halls.directory import Directory
+from server.halls.reading import LOOK_EVERY_S, newer_directory
 from server.live.feed import (
     CHANGED,
     LIVE,

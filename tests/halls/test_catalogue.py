@@ -11,8 +11,8 @@ from models.database import Transaction
 from server import application
 from server.admin.city_files import CITY_FILES, City, read_city
 from server.admin.seeding import seed_city
-from server.halls import directory as directory_module
-from server.halls.directory import newer_directory, read_directory
+from server.halls import reading as reading_module
+from server.halls.reading import newer_directory, read_directory
 from server.live import projection
 from tests.conftest import Api, until
 
@@ -74,7 +74,7 @@ async def test_what_was_not_written_anew_is_not_read_anew(api: Api, files: City)
 async def test_the_catalogue_is_read_as_it_was_at_one_moment(
     api: Api, files: City, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mark = directory_module._mark
+    mark = reading_module._mark
 
     async def seeded_meanwhile(tx: Transaction | None = None) -> str:
         before = await mark(tx)
@@ -82,7 +82,7 @@ async def test_the_catalogue_is_read_as_it_was_at_one_moment(
         return before
 
     before = (await read_directory()).hall("dg-00").name
-    monkeypatch.setattr(directory_module, "_mark", seeded_meanwhile)
+    monkeypatch.setattr(reading_module, "_mark", seeded_meanwhile)
     assert (await read_directory()).hall("dg-00").name == before
     monkeypatch.undo()
     assert (await read_directory()).hall("dg-00").name == "新市民服务中心"

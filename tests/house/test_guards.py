@@ -10,7 +10,7 @@ from models.sessions import PersonKind
 from models.staff import Role
 from server.auth import ACCOUNTS_ADMIN, CITIZEN, CLERK, SIGNED_IN, STAFF, Duty, Guard, Principal
 from server.errors import NotAllowed, PasswordChangeRequired, TotpEnrolmentRequired
-from server.halls.directory import _above
+from server.halls.reading import _above
 from server.web.guards import guards_page
 
 

@@ -29,7 +29,8 @@ from models.tickets import Priority, WrongState
 from models.verifying import verify
 from server.auth import Principal
 from server.errors import Refusal
-from server.halls.directory import Directory, read_directory
+from server.halls.directory import Directory
+from server.halls.reading import read_directory
 from server.http.idempotency import Once
 from server.live.feed import Feed
 from server.live.memory import Change
