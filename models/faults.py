@@ -26,6 +26,12 @@ Kind = Literal[
     "no_counter",
     "two_for_one_item",
     "out_of_turn",
+    "stop_without_ticket",
+    "stop_of_another",
+    "ticket_of_no_stop",
+    "two_stops_at_once",
+    "visit_end",
+    "stop_turns",
     "answer_without_effect",
 ]
 WORDS: Final[Mapping[Kind, tuple[str, str]]] = {
@@ -43,6 +49,12 @@ WORDS: Final[Mapping[Kind, tuple[str, str]]] = {
     "no_counter": ("被叫的号不在营业窗口", "who is called or served is at no counter that serves"),
     "two_for_one_item": ("同一人同一事项有多个号", "one person holds two tickets for one item"),
     "out_of_turn": ("未按次序叫号", "somebody was called before a person ahead of her"),
+    "stop_without_ticket": ("联办事项的号票不存在", "a stop's ticket does not exist"),
+    "stop_of_another": ("联办事项的号票属于别处", "a stop's ticket is of another item or person"),
+    "ticket_of_no_stop": ("号票不在其联办之中", "a ticket of a visit is none of its stops"),
+    "two_stops_at_once": ("一次联办同时有多个号", "a visit has several numbers at once"),
+    "visit_end": ("联办的结束与其事项不符", "a visit's end does not fit its stops"),
+    "stop_turns": ("联办事项的次序不连续", "the turns of a visit's stops are not 1, 2, 3"),
     "answer_without_effect": ("已答复的请求没有结果", "a kept answer tells of what does not exist"),
 }
 # Requests of one moment are decided in any order, and machines' clocks differ a little.

@@ -267,9 +267,11 @@ def _end_sign_in(app: Sanic[Any, Any], sign_in_id: UUID) -> None:
 
 
 async def _until_hearing(feed: Feed) -> None:
-    """Wait until words of other processes are heard, but not for a Valkey that is away."""
+    """Wait until words of other processes are heard and what was said before is read: who takes a
+    number from us finds her board here, too. But not for a Valkey that is away.
+    """
     give_up = time.monotonic() + HEARING_WITHIN_S
-    while feed.hears_by is None and time.monotonic() < give_up:  # noqa: ASYNC110 seen at start only
+    while not feed.has_read and time.monotonic() < give_up:  # noqa: ASYNC110 seen at start only
         await asyncio.sleep(0.005)
 
 

@@ -46,7 +46,7 @@ from server.settings import Settings, read_as, read_settings
 from server.sso.keys import write_signing_keys
 from tests.leaks import LEAKS, OVERHEARING
 from tests.people import PASSWORD, Person, a_citizen, a_member_of_staff
-from tests.rebuilding import not_told
+from tests.rebuilding import ill_visits, not_told
 
 # Well before a token's quarter of an hour is over, however slow a machine is.
 SIGN_IN_AGAIN_S = 300.0
@@ -234,6 +234,7 @@ async def api(
             with suppress(asyncio.CancelledError):
                 await worker
             assert await not_told() == []
+            assert await ill_visits() == []
 
 
 async def _beside(worker: Coroutine[Any, Any, None]) -> None:

@@ -1,7 +1,8 @@
-"""Tickets rebuilt from their events, to see that the events tell all."""
+"""Tickets rebuilt from their events, to see that the events tell all; visits that hold together."""
 
 from uuid import UUID
 
+from models.agreeing import BROKEN
 from models.database import transaction
 from models.faults import faults_of_ticket
 from models.verifying import SNAPSHOT, Scope, with_events
@@ -25,3 +26,18 @@ async def not_told(hall_id: UUID | None = None) -> list[str]:
                 if kind != _NO_MATTER
             ]
     return wrong
+
+
+async def ill_visits() -> list[str]:
+    """Visits whose stops do not fit each other, or their tickets.
+
+    Tests take away what was in a hall, so nothing is asked of tickets that are not there.
+    """
+    asked = {"stop_of_another", "two_stops_at_once", "visit_end", "stop_turns"}
+    async with transaction(SNAPSHOT) as tx:
+        return [
+            f"{kind}: {row['what']} {row['detail']}"
+            for kind, sql in BROKEN
+            if kind in asked
+            for row in await tx.rows(sql, None, None)
+        ]

@@ -56,7 +56,7 @@ __all__ = [
 CITY_FILES = Path(__file__).resolve().parent / "city" / "dongguan"
 COLUMNS = {
     "halls.csv": "code,name,name_en,level,parent,address,phone,lat,lng,datum,remote_radius_m",
-    "lines.csv": "hall,code,name,name_en",
+    "lines.csv": "hall,code,name,name_en,help_after_min",
     "counters.csv": "hall,code,name,lines",
     "hours.csv": "hall,days,from,to,note",
     "days.csv": "hall,date,from,to,reason",

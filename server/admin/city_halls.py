@@ -24,16 +24,22 @@ HALL_CODE = Shape(
 LINE_CODE = Shape(re.compile(r"[A-Z]"), "一个大写字母，如 A", "one capital letter")
 # A spreadsheet saves 01 as 1, so both are read as 01.
 COUNTER_CODE = Shape(re.compile(r"0?[1-9]|[1-9][0-9]"), "01 到 99 的窗口号", "from 01 to 99")
+MOST_HELP_AFTER_MIN = 240
 PHONE = Shape(re.compile(r"\+?[0-9][0-9-]{4,19}"), "电话号码，如 0769-12345", "a phone number")
 
 
 @dataclass(frozen=True, slots=True)
 class LineFile:
-    """One line of a hall, such as A 社保."""
+    """One line of a hall, such as A 社保.
+
+    Whoever has waited longer than `help_after_min` minutes is called by counters that only help it
+    as by its own; None: nobody said, so what a manager has set stands.
+    """
 
     code: str
     name: str
     name_en: str
+    help_after_min: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +87,14 @@ def read_lines(table: Table, halls: Sequence[str] | None) -> Lines:
         hall = row.refer("hall", halls, "halls.csv")
         code = row.code("code", LINE_CODE)
         row.once(seen, (hall, code), "code")
-        found[hall][code] = LineFile(code, row.text("name", 80), row.text("name_en"))
+        name, name_en = row.text("name", 80), row.text("name_en")
+        found[hall][code] = LineFile(code, name, name_en, _help_after(row))
     return found
+
+
+def _help_after(row: Row) -> int | None:
+    told = bool(row.cells["help_after_min"])
+    return row.whole("help_after_min", 0, MOST_HELP_AFTER_MIN) if told else None
 
 
 def read_counters(

@@ -13,6 +13,7 @@ from models.database import Transaction, rows, transaction
 from models.staff import Role
 from scheduler.places import Datum, Place, to_wgs84
 from server.admin.city_files import BundleFile, City, HallFile, ItemFile
+from server.admin.city_halls import LineFile
 from server.sessions.passwords import HASHER
 
 DAY_MINUTES = 24 * 60
@@ -124,6 +125,11 @@ async def _hall(tx: Transaction, hall: HallFile) -> UUID:
     )
 
 
+def _limits(line: LineFile) -> dict[str, int]:
+    """What the files say of a line's limits; where they say nothing, what a manager set stands."""
+    return {} if line.help_after_min is None else {"help_after_min": line.help_after_min}
+
+
 async def _hall_parts(
     tx: Transaction, hall: HallFile, hall_id: UUID
 ) -> dict[tuple[str, str], UUID]:
@@ -132,7 +138,7 @@ async def _hall_parts(
             tx,
             "line",
             {"hall_id": hall_id, "code": line.code},
-            {"name": line.name, "name_en": line.name_en},
+            {"name": line.name, "name_en": line.name_en, **_limits(line)},
             first={"state": "open", "last_sequence": 0},
         )
         for line in hall.lines

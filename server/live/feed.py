@@ -116,6 +116,8 @@ class Feed:
         self.on_alerted: Callable[[str], None] = lambda _: None
         # Which subscription we hear by, another number each time; None while we hear nothing.
         self.hears_by: int | None = None
+        # Whether all that was stored when we began to listen is in memory.
+        self.has_read = False
         self._subscriptions = itertools.count(1)
 
     # --- telling ---------------------------------------------------------------------------
@@ -264,13 +266,14 @@ class Feed:
             await asyncio.sleep(GATHER_S)
             self._woken.clear()
             spoken_of, self._news = self._news, set()
-            codes = sorted(spoken_of.union(self.codes) if self._all_due else spoken_of)
-            self._all_due = False
+            all_due, self._all_due = self._all_due, False
+            codes = sorted(spoken_of.union(self.codes) if all_due else spoken_of)
             keys = [live_key(code) for code in codes]
             found = await self._valkey.mget(keys) if keys else []
             for code, stored in zip(codes, found, strict=True):
                 if isinstance(stored, bytes) and self._take(code, stored) and code in spoken_of:
                     self.memory.heard(code)
+            self.has_read = self.has_read or all_due
 
     def _take(self, code: str, stored: bytes) -> bool:
         """Keep a stored state and show what is news in it; False when it cannot be read."""

@@ -12,6 +12,7 @@ from models.opening import DatabaseUnusable
 from server.faults import is_store_fault
 from server.http.answers import Answer
 from server.http.endpoint import Also, endpoint
+from server.live.feed import Feed
 from server.live.memory import STALE_AFTER_S
 from server.running import metrics
 from server.services import services
@@ -55,7 +56,7 @@ async def healthz(request: Request) -> Health:
     from_memory=True,
 )
 async def readyz(request: Request) -> HTTPResponse:
-    """Stores reachable, migrated, and halls in memory; else 503 and which of them is not.
+    """Stores reachable, migrated, all halls' boards in memory; else 503 and which of them is not.
 
     `degraded`, with 200: no word of a hall's projection for a minute, so boards stand still with
     their `as_of`. Numbers are still given and called, and another process would know no more: to
@@ -65,7 +66,7 @@ async def readyz(request: Request) -> HTTPResponse:
     needed = {
         "postgres": await _check_postgres(),
         "valkey": await _check_valkey(request),
-        "halls": "ok" if room.feed.memory.halls else "no live state yet: is a worker running?",
+        "halls": _check_halls(room.feed),
     }
     ready = all(word == "ok" for word in needed.values())
     live = _check_live(room.feed.live_age_s())
@@ -93,6 +94,13 @@ async def show_metrics(request: Request) -> HTTPResponse:
     metrics.LIVE_AGE.set(services(request).feed.live_age_s())
     body, content_type = await asyncio.to_thread(metrics.exposition)
     return Answer(body, content_type=content_type)
+
+
+def _check_halls(feed: Feed) -> str:
+    missing = [code for code in feed.codes if code not in feed.memory.halls]
+    if not missing:
+        return "ok"
+    return f"no live state yet of {len(missing)} of {len(feed.codes)}: is a worker running?"
 
 
 def _check_live(age_s: float) -> str:

@@ -24,6 +24,18 @@ BROKEN: dict[str, tuple[str, str, str, Edit]] = {
     "no name": ("halls.csv", "dg-24,", "name", replace("虎门镇政务服务中心,", ",")),
     "a hidden character": ("halls.csv", "dg-24,", "name", replace("虎门镇政", "虎门镇\u200b政")),
     "a line of no hall": ("lines.csv", "dg-77,", "hall", add("dg-77,A,社保,Social insurance")),
+    "a wait that is no number": (
+        "lines.csv",
+        "dg-12,A,",
+        "help_after_min",
+        replace("dg-12,A,社保,Social insurance,", "dg-12,A,社保,Social insurance,半小时"),
+    ),
+    "a wait of a day": (
+        "lines.csv",
+        "dg-12,A,",
+        "help_after_min",
+        replace("dg-12,A,社保,Social insurance,", "dg-12,A,社保,Social insurance,1440"),
+    ),
     "a line twice": ("lines.csv", "dg-12,A,又", "code", add("dg-12,A,又,Again")),
     "a line nobody serves": ("lines.csv", "dg-12,C,", "code", add("dg-12,C,税务,Tax")),
     "a counter of an absent line": ("counters.csv", "dg-12,05,", "lines", add("dg-12,05,五,E+D")),

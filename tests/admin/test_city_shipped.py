@@ -9,6 +9,16 @@ from server.admin.city_files import COLUMNS, City, read_city
 from tests.admin.city_folder import add, edit, hall_of, replace
 
 
+def test_a_line_tells_after_how_long_others_help_it_or_leaves_it_to_its_manager(
+    dongguan: City,
+) -> None:
+    limits = {line.code: line.help_after_min for line in hall_of(dongguan, "dg-00").lines}
+    assert limits == {"A": 20, "B": 20, "C": 30, "D": 30, "E": None}
+    helping = [counter.helps for counter in hall_of(dongguan, "dg-00").counters if counter.helps]
+    assert helping == [("A", "B", "C", "D")] * 2
+    assert {line.help_after_min for line in hall_of(dongguan, "dg-12").lines} == {None}
+
+
 def test_dongguan_has_its_city_hall_and_thirty_three_towns(dongguan: City) -> None:
     assert [hall.code for hall in dongguan.halls] == [f"dg-{n:02d}" for n in range(34)]
     assert [hall.level for hall in dongguan.halls] == ["city", *["town"] * 33]
@@ -82,10 +92,10 @@ def test_a_closing_of_all_halls_reaches_each_hall(dongguan: City) -> None:
 
 
 def test_the_lines_that_a_counter_only_helps_stand_apart(folder: Path) -> None:
-    edit(folder, "counters.csv", replace(",E+A+B+C+D\n", ",E>A+B\n"))
+    edit(folder, "counters.csv", replace(",E>A+B+C+D\n", ",E>A+B\n"))
     [hall, *_] = read_city(folder).halls
     helping = [counter for counter in hall.counters if counter.helps]
-    assert [(one.lines, one.helps) for one in helping] == [(("E", "A", "B"), ("A", "B"))]
+    assert (helping[0].lines, helping[0].helps) == (("E", "A", "B"), ("A", "B"))
 
 
 def test_a_halls_own_rule_stands_in_place_of_what_is_for_all(dongguan: City) -> None:

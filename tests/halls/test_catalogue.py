@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from models.database import Transaction
+from models.database import Transaction, rows, transaction
 from server import application
 from server.admin.city_files import CITY_FILES, City, read_city
 from server.admin.seeding import seed_city
@@ -86,3 +86,22 @@ async def test_the_catalogue_is_read_as_it_was_at_one_moment(
     assert (await read_directory()).hall("dg-00").name == before
     monkeypatch.undo()
     assert (await read_directory()).hall("dg-00").name == "新市民服务中心"
+
+
+async def test_a_lines_limit_is_seeded_where_the_files_tell_one(api: Api, files: City) -> None:
+    hall_id = api.services.directory.hall("dg-00").id
+
+    async def limits() -> dict[str, int | None]:
+        found = await rows("SELECT code, help_after_min FROM line WHERE hall_id = $1", hall_id)
+        return {row["code"]: row["help_after_min"] for row in found}
+
+    told = {"A": 20, "B": 20, "C": 30, "D": 30, "E": None}
+    assert await limits() == told
+    async with transaction() as tx:
+        await tx.run("UPDATE line SET help_after_min = 7 WHERE hall_id = $1", hall_id)
+    await seed_city(files)
+    assert await limits() == told | {"E": 7}
+    async with transaction() as tx:
+        await tx.run(
+            "UPDATE line SET help_after_min = NULL WHERE hall_id = $1 AND code = 'E'", hall_id
+        )

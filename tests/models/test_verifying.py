@@ -14,6 +14,8 @@ from models.faults import WORDS, Kind
 from models.verifying import EVERYTHING, Scope, Verdict, verify, verify_in
 from tests.conftest import Api
 from tests.counters.halls import a_ticket, done, open_counters
+from tests.people import Person
+from tests.visits.coming import a_visit, seen, served
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class Morning:
     first: str
     second: str
     third: str
+    # Of two items: the first is done, the second waits; of two others: both are done.
+    visit: str
+    done: str
+    waits: str
+    over: str
 
     def named_in(self, sql: str) -> str:
         """The statement with the ids that it names by `:name`."""
@@ -45,8 +52,21 @@ async def morning(api: Api) -> Morning:
     sent = await clerk.at(hall, other, "transfer", {"line": "A"})
     assert sent.status_code == 200, sent.text
     served, sent_on, first, second, third = [ticket["id"] for ticket in tickets]
+    visits = [await two_items(api, hall, clerk, finished=many) for many in (2, 1)]
+    (over, _), (visit, [one, two]) = visits
     hall_id = api.services.directory.hall(hall).id
-    return Morning(hall, hall_id, served, sent_on, first, second, third)
+    return Morning(hall, hall_id, served, sent_on, first, second, third, visit, one, two, over)
+
+
+async def two_items(api: Api, hall: str, clerk: Person, *, finished: int) -> tuple[str, list[str]]:
+    """A visit of two items of which so many are done; its id and those of its numbers."""
+    lin, visit, _ = await a_visit(api, hall, "B", "B")
+    for _ in range(finished):
+        counter, called = await served(clerk, hall, "B")
+        assert called["visit"] == visit["id"]
+        await done(clerk, hall, counter, "finish")
+    stops = (await seen(lin, visit))["stops"]
+    return visit["id"], [stop["ticket"] for stop in stops]
 
 
 class _Back(Exception):
@@ -193,6 +213,94 @@ DAMAGE: list[tuple[Kind, list[str], set[Kind]]] = [
         ],
         {"untold"},
     ),
+    (
+        "stop_without_ticket",
+        ["UPDATE visit_stop SET ticket_id = gen_random_uuid() WHERE ticket_id = :done"],
+        {"ticket_of_no_stop"},
+    ),
+    (
+        "stop_of_another",
+        ["UPDATE visit_stop SET item_id = gen_random_uuid() WHERE ticket_id = :done"],
+        set(),
+    ),
+    (
+        "stop_of_another",
+        [
+            "UPDATE visit SET person_key = gen_random_uuid() WHERE id = :visit",
+        ],
+        set(),
+    ),
+    (
+        "stop_of_another",
+        [
+            "UPDATE ticket SET visit_id = :over WHERE id = :waits",
+            "UPDATE ticket_event SET visit_id = :over WHERE ticket_id = :waits"
+            " AND visit_id IS NOT NULL",
+        ],
+        set(),
+    ),
+    (
+        "ticket_of_no_stop",
+        [
+            "UPDATE visit_stop SET ticket_id = NULL, turn = NULL WHERE ticket_id = :waits",
+        ],
+        set(),
+    ),
+    (
+        "ticket_of_no_stop",
+        ["DELETE FROM visit WHERE id = :over"],
+        set(),
+    ),
+    (
+        "two_stops_at_once",
+        [
+            FREE,
+            "UPDATE ticket SET state = 'waiting', ended_at = NULL WHERE id = :done",
+        ],
+        {"untold"},
+    ),
+    (
+        "visit_end",
+        ["UPDATE visit SET state = 'finished', ended_at = begun_at WHERE id = :visit"],
+        set(),
+    ),
+    (
+        "visit_end",
+        ["UPDATE visit SET ended_at = NULL WHERE id = :over"],
+        set(),
+    ),
+    (
+        "visit_end",
+        [
+            """INSERT INTO visit_stop (id, visit_id, item_id, place, after) VALUES
+               (gen_random_uuid(), :over, gen_random_uuid(), 3, '{}')"""
+        ],
+        set(),
+    ),
+    (
+        "visit_end",
+        [
+            "UPDATE ticket SET visit_id = NULL WHERE visit_id = :over",
+            "UPDATE ticket_event SET visit_id = NULL WHERE visit_id = :over",
+            "DELETE FROM visit_stop WHERE visit_id = :over",
+        ],
+        set(),
+    ),
+    (
+        "stop_turns",
+        ["UPDATE visit_stop SET turn = 3 WHERE ticket_id = :waits"],
+        set(),
+    ),
+    (
+        "stop_turns",
+        ["UPDATE visit_stop SET turn = 1 WHERE ticket_id = :waits"],
+        set(),
+    ),
+    (
+        "stop_turns",
+        ["UPDATE visit_stop SET turn = NULL WHERE ticket_id = :waits"],
+        set(),
+    ),
 ]
 
 
@@ -234,7 +342,7 @@ async def test_a_hall_and_a_day_are_looked_at_alone(api: Api, morning: Morning) 
         await tx.run("UPDATE ticket SET recalls = 7 WHERE id = $1", UUID(morning.first))
         monday = api.services.clock.now().date()
         there = await verify_in(tx, Scope(morning.hall_id, monday))
-        assert (there.tickets, kinds(there)) == (5, {"untold"})
+        assert (there.tickets, kinds(there)) == (9, {"untold"})
         sunday = monday.replace(day=monday.day - 1)
         assert (await verify_in(tx, Scope(morning.hall_id, sunday))).tickets == 0
 
