@@ -76,6 +76,8 @@ class CounterFacts:
     ticket_state: TicketState | None
     # The visit that this ticket is a stop of.
     visit_id: UUID | None
+    staffed_by: UUID | None
+    staff_name: str | None
     heads: tuple[Head, ...]
 
 
@@ -204,9 +206,10 @@ async def counter_facts(
     found = await rows(
         """
         SELECT c.id, c.state, busy.id AS ticket_id, busy.state AS ticket_state,
-               busy.visit_id, head.id AS head_id, head.line, head.rank_time, head.own,
-               head.help_after
+               busy.visit_id, c.staffed_by, staff.name AS staff_name,
+               head.id AS head_id, head.line, head.rank_time, head.own, head.help_after
         FROM counter c
+        LEFT JOIN staff ON staff.id = c.staffed_by
         LEFT JOIN ticket busy ON busy.counter_id = c.id AND busy.state IN ('called', 'serving')
         LEFT JOIN LATERAL (
             SELECT ticket.id, line.code AS line, ticket.rank_time,
@@ -242,6 +245,8 @@ async def counter_facts(
         ticket_id=row["ticket_id"],
         ticket_state=TicketState(row["ticket_state"]) if row["ticket_state"] else None,
         visit_id=row["visit_id"],
+        staffed_by=row["staffed_by"],
+        staff_name=row["staff_name"],
         heads=tuple(
             Head(each["head_id"], each["line"], each["rank_time"], each["own"], each["help_after"])
             for each in found
@@ -277,6 +282,8 @@ _VIEW = """
            t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item, t.issued_at,
            t.called_at, c.code AS counter, t.version, t.citizen_id,
            t.acting_id, t.recalls, t.priority, t.priority_at, t.shown_as, t.checked_in_at, t.away,
+           t.sent_from, CASE WHEN l.state = 'stopped' THEN
+               json_build_array(l.reason, l.reason_en) END AS line_stopped,
            {taken_for},
            CASE WHEN t.state = 'waiting' THEN
                (SELECT count(*) FROM ticket o WHERE o.line_id = t.line_id AND o.state = 'waiting'

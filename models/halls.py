@@ -149,6 +149,8 @@ class Alert(Model):
     hall: fields.ForeignKeyRelation[Hall] = fields.ForeignKeyField("models.Hall", "alerts")
     counter: fields.ForeignKeyRelation[Counter] = fields.ForeignKeyField("models.Counter", "alerts")
     note = fields.CharField(max_length=200, null=True)
+    # What was said when it called again, oldest first.
+    later_notes = ArrayField(element_type="text", db_default=[])
     raised_at = fields.DatetimeField()
     raised_by = fields.UUIDField()
     # How often the counter has called since; each time managers are told again.

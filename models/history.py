@@ -49,6 +49,7 @@ class Standing:
     priority_at: datetime | None = None
     returned_at: datetime | None = None
     lapsed: bool = False
+    sent_from: str | None = None
     visit_id: UUID | None = None
     checked_in_at: datetime | None = None
     away: bool = False
@@ -116,9 +117,17 @@ def _back_in_line(before: Standing, event: Happened) -> dict[str, Any]:
         "started_at": None,
         "recalls": 0,
         "lapsed": False,
+        "sent_from": _sent_from(before, event),
         "returned_at": event.at if event.move is Move.RETURN else before.returned_at,
         **(_presence(event) if is_told_anew(event.here, event.hall_id, before.hall_id) else {}),
     }
+
+
+def _sent_from(before: Standing, event: Happened) -> str | None:
+    """Where she was before staff gave her another number; she herself knows why she goes."""
+    if event.move in {Move.TRANSFER, Move.REROUTE} and event.line_id is not None:
+        return event.detail
+    return None if event.move is Move.MOVE else before.sent_from
 
 
 def _issued(event: Happened) -> Standing:

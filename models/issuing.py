@@ -6,11 +6,13 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+import asyncpg
 from uuid_utils.compat import uuid7
 
 from models.by_phone import TAKEN_TODAY, WITHIN_CAPS, ByPhone
 from models.database import Transaction, rows
 from models.halls import ISSUING_STOPPED
+from models.identifiers import IdType
 from models.proving import counts_for
 from models.tickets import Actor
 from models.together import BUSY, LOCKED, Busy, Patience, Together
@@ -66,14 +68,27 @@ class NewTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class Papers:
+    """The verified number of the citizen whom a ticket is for, sealed (`models.knowing`)."""
+
+    citizen_id: UUID
+    id_type: IdType
+    id_number: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Issued:
-    """What a new ticket got: its number, when, and how many wait before it (None: not known)."""
+    """What a new ticket got: its number, when, and how many wait before it (None: not known).
+
+    `papers` of a ticket taken by phone, where her number is verified.
+    """
 
     id: UUID
     number: str
     issued_at: datetime
     ahead: int | None
     version: int
+    papers: Papers | None = None
 
 
 # `OFFSET 0` keeps a look-up a look-up, row by row: open tickets are few at night, and a plan made
@@ -157,10 +172,14 @@ _ISSUE = {
                line_id, number, coalesce(rank_time, issued_at - credit), visit_id, here
         FROM numbered
     )
-    SELECT wish.nth, locked.id IS NULL AS busy, number, issued_at
+    SELECT wish.nth, locked.id IS NULL AS busy, number, issued_at, her.*
     FROM wish
     LEFT JOIN locked ON locked.id = wish.hall_id
     LEFT JOIN numbered USING (nth)
+    LEFT JOIN LATERAL (
+        SELECT citizen.id AS her_id, id_type, id_number FROM citizen
+        WHERE citizen.id = numbered.citizen_id AND numbered.by_phone AND id_number IS NOT NULL
+        OFFSET 0) her ON true
 """.replace("{locked}", locked)
     .replace("{counts}", counts_for("w.sign_in_id"))
     .replace("{stopped}", ISSUING_STOPPED.format(now="able.asked_last"))
@@ -242,8 +261,13 @@ async def _issue_all(
                 row["issued_at"],
                 ahead.get(ids[at]),
                 wishes[at].version,
+                _papers(row),
             )
     return issued
+
+
+def _papers(row: asyncpg.Record) -> Papers | None:
+    return Papers(row["her_id"], row["id_type"], row["id_number"]) if row["her_id"] else None
 
 
 async def _ahead_of(ids: Sequence[UUID], tx: Transaction | None) -> dict[UUID, int]:

@@ -29,7 +29,7 @@ TELLS = {
     Move.FINISH: "she is done",
     Move.MISS: "she has not come",
     Move.RETURN: "she comes back within the hall's grace; she waits from now and a penalty later",
-    Move.TRANSFER: "a clerk sends her to another line or counter, or to a hall: that is not undone",
+    Move.TRANSFER: "a clerk sends her to another line, counter or hall",
     Move.RETURN_TO_LINE: "the counter closes before she has come; she waits in her place as before",
     Move.MOVE: "she goes to another hall; her rank time stays",
     Move.REROUTE: "her line is stopped and another takes her; her rank time stays",

@@ -246,6 +246,7 @@ def standing(row: Any) -> Standing:
         priority_at=row["priority_at"],
         returned_at=row["returned_at"],
         lapsed=row["lapsed"],
+        sent_from=row["sent_from"],
         visit_id=row["visit_id"],
         checked_in_at=row["checked_in_at"],
         away=row["away"],

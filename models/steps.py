@@ -31,7 +31,8 @@ class Step:
 
 # What every step writes, once `target` has found its ticket (and the counter it happens at). What
 # a counter found before it got the hall's lock counts only where nothing has happened to it since:
-# she may wait again by now, elsewhere, or be at another counter.
+# she may wait again by now, elsewhere, or be at another counter. The counter's own row is looked at
+# anew (`FOR UPDATE`): somebody else may have taken it over.
 _STEP = """
     WITH step AS MATERIALIZED (
         SELECT * FROM unnest(
@@ -72,7 +73,7 @@ _STEP = """
            t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
            t.issued_at, t.called_at, c.code AS counter, t.version, t.citizen_id,
            t.acting_id, t.recalls, t.priority, t.priority_at, t.shown_as, t.visit_id,
-           t.checked_in_at, t.away,
+           t.checked_in_at, t.away, t.sent_from,
            {taken_for}
     FROM step
     LEFT JOIN locked ON locked.id = step.hall_id
@@ -84,8 +85,13 @@ _STEP = """
 """
 
 
+# Whether whoever makes a step works at the counter, or nobody does.
+_STAFFED = "coalesce(counter.staffed_by = step.actor_id, true)"
+
+
 def _statements(key: str, target: str) -> dict[Patience, str]:
     """The statement for each patience."""
+    target = target.replace("{staffed}", _STAFFED)
     return {
         patience: _STEP.format(key=key, target=target, locked=locked, taken_for=TAKEN_FOR)
         for patience, locked in LOCKED.items()
@@ -109,7 +115,7 @@ _CALL_FIRST = _statements(
         FROM step
         JOIN locked ON locked.id = step.hall_id
         JOIN counter ON counter.hall_id = step.hall_id AND counter.code = step.key
-        WHERE counter.state = 'open'
+        WHERE counter.state = 'open' AND {staffed}
           AND NOT EXISTS (SELECT 1 FROM ticket WHERE ticket.counter_id = counter.id
                           AND ticket.state IN ('called', 'serving') OFFSET 0)
         FOR UPDATE OF counter
@@ -141,14 +147,19 @@ _CALL_FIRST = _statements(
 )
 _AT_COUNTER = _statements(
     key="text",
-    target="""target AS (
-        SELECT step.nth, busy.id, counter.id AS counter_id, busy.version
+    target="""place AS (
+        SELECT step.nth, counter.id
         FROM step
         JOIN locked ON locked.id = step.hall_id
         JOIN counter ON counter.hall_id = step.hall_id AND counter.code = step.key
+        WHERE {staffed}
+        FOR UPDATE OF counter
+    ), target AS (
+        SELECT place.nth, busy.id, place.id AS counter_id, busy.version
+        FROM place
         CROSS JOIN LATERAL (
             SELECT id, version FROM ticket
-            WHERE ticket.counter_id = counter.id AND ticket.state IN ('called', 'serving') LIMIT 1
+            WHERE ticket.counter_id = place.id AND ticket.state IN ('called', 'serving') LIMIT 1
         ) busy
     )""",
 )
@@ -230,7 +241,8 @@ async def call_first(
 ) -> asyncpg.Record | None:
     """Call whom `scheduler.discipline.next_up` names, of all lines that an open counter serves.
 
-    None when there is nobody, the counter is not open and free, or another call was faster. Of two
+    None when there is nobody, the counter is not open and free, staffed by another than the step's
+    actor, or another call was faster. Of two
     calls at once for one counter the slower violates `ticket_at_counter_once`. Without a
     transaction it is committed when this returns.
     """
@@ -242,8 +254,8 @@ async def move_at(
 ) -> asyncpg.Record | None:
     """Make one step of the ticket at a counter; None when none there is in that state.
 
-    None, too, for the finish of one of a visit, which goes on with its next stop. Raises WrongState
-    when the move is impossible from `before`. Without a transaction it is committed when this
-    returns.
+    None, too, where another than the step's actor staffs it, and for the finish of one of a visit,
+    which goes on with its next stop. Raises WrongState when the move is impossible from `before`.
+    Without a transaction it is committed when this returns.
     """
     return await _at_counter.make(counter, step, tx)

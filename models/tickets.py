@@ -122,7 +122,18 @@ NEXT_TICKET = """
 
 
 class WrongState(Exception):
-    """The ticket or counter is not in a state in which this can happen."""
+    """Something is not in a state in which this can happen.
+
+    `state` is the one it is in: of a ticket, a counter, a line, a visit, a proxy. `told` says in
+    Chinese and English what else stands against it.
+    """
+
+    def __init__(
+        self, why: str, state: StrEnum | None = None, *, told: tuple[str, str] | None = None
+    ) -> None:
+        super().__init__(why)
+        self.state = state
+        self.told = told
 
 
 def after(state: TicketState, move: Move) -> TicketState:
@@ -130,7 +141,7 @@ def after(state: TicketState, move: Move) -> TicketState:
     try:
         return TRANSITIONS[state, move]
     except KeyError:
-        raise WrongState(f"{move} from {state}") from None
+        raise WrongState(f"{move} from {state}", state) from None
 
 
 # One ticket is open at a time for a person and item: the keys below that hold it.
@@ -186,6 +197,8 @@ class Ticket(Model):
     returned_at = fields.DatetimeField(null=True)
     # The day's end ended it, no person.
     lapsed = fields.BooleanField(db_default=False)
+    # The number and hall from which staff sent her on, and why: `models.history.SentFrom` reads it.
+    sent_from = fields.CharField(max_length=200, null=True)
     # The visit of several items that it is a stop of.
     visit_id = fields.UUIDField(null=True)
     # Since when she is known to be at the hall; and that she must check in before she is called.

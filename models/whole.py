@@ -41,6 +41,7 @@ _ROW: Final[Mapping[str, tuple[str, Callable[[Standing], Any]]]] = {
     "priority_at": ("timestamptz", lambda now: now.priority_at),
     "returned_at": ("timestamptz", lambda now: now.returned_at),
     "lapsed": ("bool", lambda now: now.lapsed),
+    "sent_from": ("text", lambda now: now.sent_from),
     "visit_id": ("uuid", lambda now: now.visit_id),
     "checked_in_at": ("timestamptz", lambda now: now.checked_in_at),
     "away": ("bool", lambda now: now.away),

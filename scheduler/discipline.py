@@ -29,7 +29,9 @@ from uuid import UUID
 CREDIT_OF_WALK_IN = timedelta(0)
 ELDERLY_FROM_AGE: Final = 70
 
-Reason = Literal["earlier", "priority", "returned"]
+Reason = Literal["earlier", "priority", "returned", "let_pass", "moved", "transferred", "visit"]
+# How somebody came into a line other than by taking a number of it.
+Came = Literal["moved", "transferred"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +129,18 @@ class First(Ranked, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the line, and how it came about."""
+    """A place in the line, and how it came about.
+
+    `stood_at` is the rank time that she had before she let people pass, if she did.
+    """
 
     id: UUID
     rank_time: datetime
     issued_at: datetime
     priority_at: datetime | None = None
     returned_at: datetime | None = None
+    came: Came | None = None
+    stood_at: datetime | None = None
 
 
 Waiting = TypeVar("Waiting", bound=Ranked)
@@ -194,9 +201,18 @@ def may_recall(recalls: int, rules: Rules) -> bool:
 
 
 def why_ahead(her: Place, me: Place) -> Reason:
-    """Why somebody who is ahead of me is."""
+    """Why somebody who is ahead of me is.
+
+    `let_pass`: I let her pass. `returned`: she was missed and came back, or I was and did.
+    `earlier`, and only that, says that her number was issued before mine; `moved` and `transferred`
+    that it was, elsewhere. `visit`: she waits for one of several items since before I came.
+    """
+    if me.stood_at is not None and (her.rank_time, her.id) > (me.stood_at, me.id):
+        return "let_pass"
     if her.returned_at is not None:
         return "returned"
-    if her.priority_at is not None and (her.issued_at, her.id) > (me.rank_time, me.id):
+    if (her.issued_at, her.id) < (me.issued_at, me.id):
+        return her.came or "earlier"
+    if her.priority_at is not None:
         return "priority"
-    return "earlier"
+    return "returned" if me.returned_at is not None else "visit"

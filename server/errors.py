@@ -39,7 +39,8 @@ class FieldFault:
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """`application/problem+json`, RFC 9457. `errors` are the faults of single fields.
 
-    `ticket_id` is the ticket that stands in the way, with `already_in_line`.
+    `ticket_id` is the ticket that stands in the way, with `already_in_line`; `state` that in which
+    the thing is (the ticket, the counter, the line), with `wrong_state`.
     """
 
     type: str
@@ -50,6 +51,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     instance: str
     errors: list[FieldError] = []
     ticket_id: UUID | None = None
+    state: str | None = None
 
 
 class Refusal(Exception):
@@ -63,6 +65,7 @@ class Refusal(Exception):
     sentence: ClassVar[Sentence] = ("请求被拒绝。", "The request was refused.")
     known: ClassVar[dict[str, type["Refusal"]]] = {}
     ticket_id: UUID | None = None
+    state: str | None = None
 
     def __init_subclass__(cls) -> None:
         Refusal.known[cls.code] = cls
@@ -209,7 +212,7 @@ class IdempotencyKeyReused(Refusal):
 
 
 class WrongStateRefusal(Refusal):
-    """The thing is not in a state in which this can be done."""
+    """The thing is not in a state in which this can be done; `state` and `detail` say in which."""
 
     status, code = 409, "wrong_state"
     sentence = ("当前状态不允许此操作。", "This cannot be done in the present state.")
@@ -281,6 +284,7 @@ def problem_response(refusal: Refusal, *, instance: str, english: bool) -> HTTPR
         instance=instance,
         errors=[FieldError(fault.pointer, fault.detail[english]) for fault in refusal.errors],
         ticket_id=refusal.ticket_id,
+        state=refusal.state,
     )
     return Answer(
         _encode(problem),

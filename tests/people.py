@@ -18,9 +18,12 @@ _serial = itertools.count(random.SystemRandom().randrange(10**8))
 
 
 def an_id_number(born: date | None = None) -> str:
-    """A resident id number nobody else in this run has, with a right check digit (GB 11643)."""
+    """A resident id number nobody else in this run has, with a right check digit (GB 11643).
+
+    Of somebody grown up and under 70, for whom nothing is done unasked, unless `born` says when.
+    """
     serial = next(_serial)
-    head = f"441900{1950 + serial // 1000 % 55}0{1 + serial // 100000 % 9}{10 + serial % 18}"
+    head = f"441900{1960 + serial // 1000 % 46}0{1 + serial // 100000 % 9}{10 + serial % 18}"
     if born is not None:
         head = f"441900{born:%Y%m%d}"
     body = head + f"{serial % 1000:03d}"

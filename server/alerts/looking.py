@@ -56,6 +56,7 @@ def _view(row: Any) -> AlertView:
         id=row["id"],
         counter=row["counter"],
         note=row["note"],
+        later_notes=list(row["later_notes"]),
         raised_at=shown(row["raised_at"]),
         raised_by=row["raised_by_name"],
         calls=row["calls"],

@@ -3,6 +3,7 @@
 from sanic import Blueprint, Request
 
 from server.alerts import looking, raising
+from server.alerts.refusals import CounterClosed
 from server.alerts.views import AlertPage, AlertsQuery, AlertView, CallForHelp
 from server.auth import CLERK, HALL_ADMIN, Principal, own_id
 from server.counters.routes import COUNTER, at_counter
@@ -24,14 +25,15 @@ ALERTS = "/halls/<hall:str>/alerts"
     body=CallForHelp,
     returns=AlertView,
     status=201,
-    refuses=[NotFound],
+    refuses=[NotFound, CounterClosed],
 )
 async def call_for_help(
     request: Request, who: Principal, hall: str, counter: str, body: CallForHelp
 ) -> AlertView:
     """Call who manages the hall to this counter, at once; the public board does not say so.
 
-    Calling again until somebody acknowledges it is the same call, and tells them anew.
+    Any clerk of the hall may, for a colleague too. Calling again until somebody acknowledges it is
+    the same call, and tells them anew: what is said then is added to it.
     """
     at = at_counter(request, who, hall, counter)
     return await raising.raise_alert(

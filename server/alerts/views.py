@@ -15,11 +15,15 @@ class CallForHelp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AlertView(msgspec.Struct, frozen=True, kw_only=True):
-    """An emergency call. `calls` is how often the counter has called until it was acknowledged."""
+    """An emergency call. `calls` is how often the counter has called until it was acknowledged.
+
+    `note` is what was said first, `later_notes` what was said with later calls, the newest last.
+    """
 
     id: UUID
     counter: str
     note: str | None
+    later_notes: list[str]
     raised_at: datetime
     raised_by: str | None
     calls: int

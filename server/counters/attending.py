@@ -1,12 +1,11 @@
-"""What a counter does with a ticket beyond the plain visit: call again, resume, send on, undo.
+"""What a counter does with a ticket beyond the plain visit: call again, resume, send on.
 
 Each is decided under the hall's lock; a clerk does so too seldom for one statement to be worth it.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -17,11 +16,14 @@ from models.database import Transaction
 from models.halls import CounterState
 from models.history import Happened
 from models.standing import Held, LineAt
-from models.tickets import OPEN_ONCE, UNDOABLE, Actor, Move, TicketState, WrongState, after
+from models.tickets import OPEN_ONCE, Actor, Move, TicketState, WrongState, after
 from scheduler.discipline import may_recall
 from server.clock import microseconds
 from server.counters.at import At
-from server.counters.refusals import NobodyParked, NothingToUndo, RecallLimit
+from server.counters.refusals import (
+    NobodyParked,
+    RecallLimit,
+)
 from server.errors import NotFound
 from server.halls.directory import HallEntry
 from server.live.feed import Feed
@@ -30,18 +32,11 @@ from server.live.reading import ticket_view
 from server.live.state import TicketView
 from server.numbers.arriving import arrive, check_day, with_number
 from server.numbers.refusals import AlreadyInLine
-from server.visits.coming_back import check_waited_for
-from server.visits.finishing import undo_finish
+from server.own_counter import NOBODY_AT_COUNTER, CounterNow, counter_at, own_counter
 
-UNDO_WITHIN: Final = timedelta(seconds=30)
-
-
-@dataclass(frozen=True, slots=True)
-class _Counter:
-    id: UUID
-    code: str
-    state: CounterState
-    serving: Sequence[str]
+_IN_THAT_LINE: Final = ("她已在该队列", "she is of that line already")
+_AT_THAT_HALL: Final = ("她已在该大厅", "she is at that hall already")
+_NOT_THERE: Final = ("不能转到该窗口", "nobody can be sent to that counter")
 
 
 async def recall(at: At, *, feed: Feed) -> TicketView:
@@ -50,7 +45,7 @@ async def recall(at: At, *, feed: Feed) -> TicketView:
     Raises NotFound, RecallLimit, or WrongState unless somebody is called.
     """
 
-    async def choose(tx: Transaction, here: _Counter) -> tuple[Held, Happened]:
+    async def choose(tx: Transaction, here: CounterNow) -> tuple[Held, Happened]:
         held = await _present(tx, here)
         state = after(held.now.state, Move.RECALL)
         if not may_recall(held.now.recalls, at.hall.rules):
@@ -66,9 +61,11 @@ async def resume(at: At, number: str | None, *, feed: Feed) -> TicketView:
     Raises NotFound, NobodyParked, or WrongState unless the counter is open and free.
     """
 
-    async def choose(tx: Transaction, here: _Counter) -> tuple[Held, Happened]:
-        if here.state is not CounterState.OPEN or await standing.hold_at(tx, here.id):
-            raise WrongState("the counter is not open and free")
+    async def choose(tx: Transaction, here: CounterNow) -> tuple[Held, Happened]:
+        if there := await standing.hold_at(tx, here.id):
+            raise WrongState("somebody is at the counter", there.now.state)
+        if here.state is not CounterState.OPEN:
+            raise WrongState("the counter is not open", here.state)
         held = await standing.hold_parked(tx, at.hall.id, here.id, number)
         if held is None:
             raise NobodyParked
@@ -87,10 +84,10 @@ async def to_line(at: At, line: str, *, feed: Feed) -> TicketView:
     if entry is None:
         raise NotFound(("该大厅没有这个队列。", "There is no such line in this hall."))
 
-    async def choose(tx: Transaction, here: _Counter) -> tuple[Held, Happened]:
+    async def choose(tx: Transaction, here: CounterNow) -> tuple[Held, Happened]:
         held, sent = await _sent(tx, at, here)
         if held.now.line_id == entry.id:
-            raise WrongState("she is of that line")
+            raise WrongState("she is of that line", held.now.state, told=_IN_THAT_LINE)
         return held, await with_number(tx, held, sent, LineAt(entry.id, full=False))
 
     return await _decide(at, choose, feed=feed)
@@ -103,11 +100,11 @@ async def to_counter(at: At, counter: str, *, feed: Feed) -> TicketView:
     Raises NotFound, LineClosed, or WrongState: nobody is here, or that counter is not open.
     """
 
-    async def choose(tx: Transaction, here: _Counter) -> tuple[Held, Happened]:
-        there = await _counter(tx, at.hall, counter)
+    async def choose(tx: Transaction, here: CounterNow) -> tuple[Held, Happened]:
+        there = await counter_at(tx, at.hall, counter)
         held, sent = await _sent(tx, at, here, held_for=there.id)
         if there.id == here.id or there.state is not CounterState.OPEN or not there.serving:
-            raise WrongState("the other counter is not open")
+            raise WrongState("the other counter is not open", there.state, told=_NOT_THERE)
         lines = {entry.id: code for code, entry in at.hall.lines.items()}
         if lines[held.now.line_id] in there.serving:
             return held, sent
@@ -124,11 +121,11 @@ async def to_hall(at: At, hall: HallEntry, *, feed: Feed) -> TicketView:
     the clerk to say, of this item and of what is left of her visit.
     Raises NotFound, WrongState, and why she cannot come there.
     """
-    if hall.id == at.hall.id:
-        raise WrongState("she is at that hall")
 
-    async def choose(tx: Transaction, here: _Counter) -> tuple[Held, Happened]:
+    async def choose(tx: Transaction, here: CounterNow) -> tuple[Held, Happened]:
         held = await _present(tx, here)
+        if hall.id == at.hall.id:
+            raise WrongState("she is at that hall", held.now.state, told=_AT_THAT_HALL)
         came = await arrive(
             tx, held, Move.TRANSFER, hall, left=at.hall, memory=feed.memory, now=at.now
         )
@@ -137,56 +134,30 @@ async def to_hall(at: At, hall: HallEntry, *, feed: Feed) -> TicketView:
     return await _decide(at, choose, feed=feed, also=hall)
 
 
-async def undo(at: At, *, feed: Feed) -> TicketView:
-    """Take back what the counter did last, within half a minute.
-
-    Raises NotFound, NothingToUndo, AlreadyInLine where she has taken another number since, or
-    WrongState where something has happened to the ticket or its visit since, or the counter is
-    closed.
-    """
-    with _conflicts():
-        async with decisions.deciding_in(at.hall.id) as tx:
-            here = await _counter(tx, at.hall, at.counter)
-            row, withdrawn = await _undo(tx, at, here)
-    if withdrawn is not None:
-        await feed.changed(withdrawn)
-    return await _tell(row, feed)
-
-
-async def _undo(tx: Transaction, at: At, here: _Counter) -> tuple[asyncpg.Record, Change | None]:
-    last = await tx.row(
-        "SELECT * FROM ticket_event WHERE counter_id = $1 ORDER BY id DESC LIMIT 1", here.id
-    )
-    if last is None or last["move"] not in UNDOABLE or at.now - last["at"] > UNDO_WITHIN:
-        raise NothingToUndo
-    held = await standing.hold(tx, last["ticket_id"])
-    # Whoever was sent to another hall is in that hall's hands.
-    if held is None or held.now.hall_id != at.hall.id:
-        raise NothingToUndo
-    events = await standing.history(tx, held.id)
-    if events[-1].id != last["id"] or here.state is CounterState.CLOSED:
-        raise WrongState("it has gone on since")
-    event = Happened(Move.UNDO, TicketState.WAITING, at.now, at.hall.id, here.id, undoes=last["id"])
-    actor, withdrawn = Actor("staff", at.who.id), None
-    if last["move"] == Move.FINISH:
-        withdrawn = await undo_finish(tx, held, events[-1], now=at.now, actor=actor)
-    elif last["move"] == Move.MISS:
-        await check_waited_for(tx, held)
-    row = await standing.undo(tx, held, event, events, version=microseconds(), actor=actor)
-    return row, withdrawn
+@contextmanager
+def conflicts() -> Iterator[None]:
+    """Turn a unique key that does not allow it into the refusal that says why."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as taken:
+        if taken.constraint_name == "ticket_at_counter_once":
+            raise WrongState("somebody is at the counter", TicketState.CALLED) from None
+        if taken.constraint_name in OPEN_ONCE:
+            raise AlreadyInLine from None
+        raise
 
 
 async def _decide(
     at: At,
-    choose: Callable[[Transaction, _Counter], Awaitable[tuple[Held, Happened]]],
+    choose: Callable[[Transaction, CounterNow], Awaitable[tuple[Held, Happened]]],
     *,
     feed: Feed,
     also: HallEntry | None = None,
 ) -> TicketView:
     halls = [at.hall.id, also.id] if also else [at.hall.id]
-    with _conflicts():
+    with conflicts():
         async with decisions.deciding_in(*halls) as tx:
-            here = await _counter(tx, at.hall, at.counter)
+            here = await own_counter(tx, at.hall, at.counter, at.who)
             held, event = await choose(tx, here)
             row = await standing.make(
                 tx,
@@ -200,7 +171,7 @@ async def _decide(
 
 
 async def _sent(
-    tx: Transaction, at: At, here: _Counter, *, held_for: UUID | None = None
+    tx: Transaction, at: At, here: CounterNow, *, held_for: UUID | None = None
 ) -> tuple[Held, Happened]:
     """The person at a counter, and that she is sent on within the hall, her place kept."""
     held = await _present(tx, here)
@@ -221,35 +192,11 @@ async def _sent(
     return held, sent
 
 
-async def _present(tx: Transaction, here: _Counter) -> Held:
+async def _present(tx: Transaction, here: CounterNow) -> Held:
     held = await standing.hold_at(tx, here.id)
     if held is None:
-        raise WrongState("nobody is at the counter")
+        raise WrongState("nobody is at the counter", here.state, told=NOBODY_AT_COUNTER)
     return held
-
-
-async def _counter(tx: Transaction, hall: HallEntry, code: str) -> _Counter:
-    row = await tx.row(
-        "SELECT id, code, state, serving FROM counter WHERE hall_id = $1 AND code = $2",
-        hall.id,
-        code,
-    )
-    if row is None:
-        raise NotFound(("没有这个窗口。", "There is no such counter."))
-    return _Counter(row["id"], row["code"], CounterState(row["state"]), row["serving"])
-
-
-@contextmanager
-def _conflicts() -> Iterator[None]:
-    """Turn a unique key that does not allow it into the refusal that says why."""
-    try:
-        yield
-    except asyncpg.UniqueViolationError as taken:
-        if taken.constraint_name == "ticket_at_counter_once":
-            raise WrongState("somebody is at the counter") from None
-        if taken.constraint_name in OPEN_ONCE:
-            raise AlreadyInLine from None
-        raise
 
 
 async def _tell(row: asyncpg.Record, feed: Feed, *, left: HallEntry | None = None) -> TicketView:

@@ -15,12 +15,12 @@ from scheduler.discipline import next_up
 from server.auth import Principal
 from server.clock import microseconds
 from server.counters.refusals import NOBODY_HERE, NobodyWaiting
-from server.errors import NotFound
 from server.halls.directory import Directory, HallEntry
 from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
+from server.own_counter import NOBODY_AT_COUNTER, check_staffed_by, no_counter
 from server.visits.finishing import finish
 
 
@@ -33,7 +33,8 @@ async def call_next(
 ) -> TicketView:
     """Call the first person of the lines this counter serves, as the published rule has it.
 
-    Raises NotFound, NobodyWaiting, or WrongState when the counter is not open or not free.
+    Raises NotFound, NobodyWaiting, StaffedByAnother, or WrongState when the counter is not open or
+    not free.
     """
 
     step = _step(hall, Move.CALL, TicketState.WAITING, who=who, now=now)
@@ -41,9 +42,11 @@ async def call_next(
     async def call(tx: Transaction | None) -> asyncpg.Record | None:
         if row := await steps.call_first(counter, step, tx=tx):
             return row
-        facts = await _counter(hall, counter, tx, now)
-        if facts.state is not CounterState.OPEN or facts.ticket_id is not None:
-            raise WrongState("the counter is not open and free")
+        facts = await _own_counter(hall, counter, who, tx, now)
+        if facts.ticket_state is not None:
+            raise WrongState("somebody is at the counter", facts.ticket_state)
+        if facts.state is not CounterState.OPEN:
+            raise WrongState("the counter is not open", facts.state)
         if next_up(facts.heads, now) is None:
             raise NobodyWaiting(NOBODY_HERE if hall.rules.check_in_required else None)
         return None
@@ -64,7 +67,8 @@ async def move_current(
 ) -> TicketView:
     """Make a transition of the ticket at this counter: start, finish, miss or park.
 
-    Raises NotFound, or WrongState when nobody is at the counter or she is not at that point.
+    Raises NotFound, StaffedByAnother, or WrongState when nobody is at the counter or she is not at
+    that point.
     """
 
     step = _step(hall, move, _STATE_BEFORE[move], who=who, now=now, outcome=outcome)
@@ -72,9 +76,9 @@ async def move_current(
     async def act(tx: Transaction | None) -> asyncpg.Record | None:
         if row := await steps.move_at(counter, step, tx=tx):
             return row
-        facts = await _counter(hall, counter, tx, now)
+        facts = await _own_counter(hall, counter, who, tx, now)
         if facts.ticket_state is not step.before:
-            raise WrongState("nobody at the counter is at that point")
+            raise _not_at_that_point(facts)
         if move is Move.FINISH and facts.visit_id is not None:
             raise _OfVisit
         return None
@@ -93,6 +97,13 @@ async def move_current(
             feed=feed,
         )
     return await _tell(row, hall, feed)
+
+
+def _not_at_that_point(facts: CounterFacts) -> WrongState:
+    why = "nobody at the counter is at that point"
+    if facts.ticket_state is None:
+        return WrongState(why, facts.state, told=NOBODY_AT_COUNTER)
+    return WrongState(why, facts.ticket_state)
 
 
 # Each of these follows on one state only.
@@ -126,7 +137,7 @@ async def _decided(
         return await decisions.decide(hall.id, work)
     except asyncpg.UniqueViolationError as taken:
         if taken.constraint_name == "ticket_at_counter_once":
-            raise WrongState(f"somebody is at counter {counter}") from None
+            raise WrongState(f"somebody is at counter {counter}", TicketState.CALLED) from None
         raise
 
 
@@ -136,10 +147,12 @@ async def _tell(row: asyncpg.Record, hall: HallEntry, feed: Feed) -> TicketView:
     return view
 
 
-async def _counter(
-    hall: HallEntry, code: str, tx: Transaction | None, now: datetime
+async def _own_counter(
+    hall: HallEntry, code: str, who: Principal, tx: Transaction | None, now: datetime
 ) -> CounterFacts:
+    """The counter at which she works, or nobody. Raises NotFound or StaffedByAnother."""
     facts = await decisions.counter_facts(hall.id, code, now=now, tx=tx)
     if facts is None:
-        raise NotFound(("没有这个窗口。", "There is no such counter."))
+        raise no_counter()
+    check_staffed_by(who, facts.staffed_by, facts.staff_name)
     return facts

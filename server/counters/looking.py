@@ -6,8 +6,8 @@ from uuid import UUID
 
 from models.database import Transaction, rows
 from server.counters.views import CounterView
-from server.errors import NotFound
 from server.live.reading import shown
+from server.own_counter import no_counter
 
 _COUNTERS = """
     SELECT c.code, c.name, c.state, c.skills, c.helps, c.serving, c.pause_reason,
@@ -34,11 +34,6 @@ async def one_counter(tx: Transaction, hall_id: UUID, code: str, *, now: datetim
     if row is None:
         raise no_counter()
     return _view(row)
-
-
-def no_counter() -> NotFound:
-    """What to say where a hall has no counter of that code."""
-    return NotFound(("没有这个窗口。", "There is no such counter."))
 
 
 def _view(row: Any) -> CounterView:

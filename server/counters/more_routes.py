@@ -3,7 +3,7 @@
 from sanic import Blueprint, Request
 
 from server.auth import CLERK, Principal
-from server.counters import attending
+from server.counters import attending, undoing
 from server.counters.refusals import NobodyParked, NothingToUndo, RecallLimit
 from server.counters.routes import AT_COUNTER, COUNTER, at_counter
 from server.counters.views import Resume, TransferTo
@@ -111,6 +111,4 @@ async def transfer(
 )
 async def undo(request: Request, who: Principal, hall: str, counter: str) -> TicketView:
     """Take back what the counter did last, within 30 seconds: all stands as it did before."""
-    return await attending.undo(
-        at_counter(request, who, hall, counter), feed=services(request).feed
-    )
+    return await undoing.undo(at_counter(request, who, hall, counter), feed=services(request).feed)

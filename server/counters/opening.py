@@ -15,11 +15,12 @@ from models.tickets import Actor, Move, TicketState, WrongState
 from scheduler.calendar import business_day
 from server.clock import microseconds
 from server.counters.at import At
-from server.counters.looking import no_counter, one_counter
-from server.counters.refusals import LineNotServed, StaffedByAnother
+from server.counters.looking import one_counter
+from server.counters.refusals import LineNotServed
 from server.counters.views import CounterView
 from server.live.feed import Feed
 from server.live.memory import Change
+from server.own_counter import check_in_charge, check_staffed_by, no_counter
 
 # The states from which each state can be reached.
 _FROM = {
@@ -39,14 +40,6 @@ class HeldCounter:
     staffed_by: UUID | None
     staff_name: str | None
 
-    def check_staffed_by(self, who: UUID) -> None:
-        """Raise StaffedByAnother where somebody else works at it."""
-        if self.staffed_by not in (None, who):
-            name = self.staff_name or ""
-            raise StaffedByAnother(
-                (f"该窗口现由{name}值守。", f"{name} is working at this counter.")
-            )
-
 
 async def open_counter(
     at: At, *, lines: Sequence[str] | None, take_over: bool, feed: Feed
@@ -59,7 +52,7 @@ async def open_counter(
         counter = await hold(tx, at, CounterState.OPEN)
         taken = counter.staffed_by not in (None, at.who.id)
         if not take_over:
-            counter.check_staffed_by(at.who.id)
+            check_staffed_by(at.who, counter.staffed_by, counter.staff_name)
         await tx.run(
             """
             UPDATE counter SET state = 'open', serving = $2, pause_reason = NULL, opened_on = $3,
@@ -81,9 +74,13 @@ async def open_counter(
 
 
 async def pause_counter(at: At, reason: str, *, feed: Feed) -> CounterView:
-    """Pause and say why. Whoever is at it is still served. Raises NotFound or WrongState."""
+    """Pause and say why. Whoever is at it is still served.
+
+    She who staffs it does so, or who manages the hall. Raises NotFound, StaffedByAnother or
+    WrongState.
+    """
     async with decisions.deciding_in(at.hall.id) as tx:
-        counter = await hold(tx, at, CounterState.PAUSED)
+        counter = await _hold_in_charge(tx, at, CounterState.PAUSED)
         await pause(tx, counter.id, reason)
         view = await one_counter(tx, at.hall.id, at.counter, now=at.now)
     await feed.changed(Change(at.hall.code))
@@ -91,13 +88,14 @@ async def pause_counter(at: At, reason: str, *, feed: Feed) -> CounterView:
 
 
 async def close_counter(at: At, *, feed: Feed) -> CounterView:
-    """Close it to everybody new. Raises NotFound, or WrongState when it is closed.
+    """Close it to everybody new: she who staffs it, or who manages the hall.
 
+    Raises NotFound, StaffedByAnother, or WrongState when it is closed.
     Who was called and has not come waits again, in her place; who is being served is served to the
     end: start, finish, park and sending on do not ask whether the counter is open.
     """
     async with decisions.deciding_in(at.hall.id) as tx:
-        counter = await hold(tx, at, CounterState.CLOSED)
+        counter = await _hold_in_charge(tx, at, CounterState.CLOSED)
         returned = await _back_to_line(tx, at, counter.id)
         await tx.run(
             """
@@ -135,6 +133,14 @@ async def _back_to_line(tx: Transaction, at: At, counter_id: UUID) -> asyncpg.Re
     )
 
 
+async def _hold_in_charge(tx: Transaction, at: At, wanted: CounterState) -> HeldCounter:
+    """The same as `hold`, for her who staffs it or manages the hall. Raises StaffedByAnother."""
+    counter = await hold(tx, at)
+    check_in_charge(at.who, counter.staffed_by, counter.staff_name)
+    _check_follows(counter.state, wanted)
+    return counter
+
+
 async def hold(tx: Transaction, at: At, wanted: CounterState | None = None) -> HeldCounter:
     """The counter as it is now. Raises NotFound, or WrongState where `wanted` cannot follow."""
     row = await tx.row(
@@ -149,9 +155,14 @@ async def hold(tx: Transaction, at: At, wanted: CounterState | None = None) -> H
     if row is None:
         raise no_counter()
     state = CounterState(row["state"])
-    if wanted is not None and state not in _FROM[wanted]:
-        raise WrongState(f"{wanted} from {state}")
+    if wanted is not None:
+        _check_follows(state, wanted)
     return HeldCounter(row["id"], state, list(row["skills"]), row["staffed_by"], row["staff_name"])
+
+
+def _check_follows(state: CounterState, wanted: CounterState) -> None:
+    if state not in _FROM[wanted]:
+        raise WrongState(f"{wanted} from {state}", state)
 
 
 async def pause(tx: Transaction, counter_id: UUID, reason: str) -> None:

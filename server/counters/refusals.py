@@ -10,7 +10,7 @@ class NobodyWaiting(Refusal):
     sentence = ("没有人在等候。", "Nobody is waiting.")
 
 
-# The same where only people who have checked in are called.
+# Why nobody is called where only people who have checked in are called.
 NOBODY_HERE: Sentence = (
     "没有已签到的人在等候；未到厅签到的人先不叫号。",
     "Nobody who has checked in is waiting; whoever has not is not called yet.",
@@ -43,13 +43,6 @@ class LineNotServed(Refusal):
 
     status, code = 422, "line_not_served"
     sentence = ("该窗口不能办理此队列。", "This counter cannot serve that line.")
-
-
-class StaffedByAnother(Refusal):
-    """Somebody else works at this counter: she hands it over, or it is taken over knowingly."""
-
-    status, code = 409, "staffed_by_another"
-    sentence = ("该窗口已有其他工作人员值守。", "Somebody else is working at this counter.")
 
 
 class SkillsChanged(Refusal):

@@ -7,12 +7,13 @@ from server.auth import CLERK, STAFF, Principal
 from server.counters import calling, opening
 from server.counters.at import At
 from server.counters.looking import counters_of
-from server.counters.refusals import LineNotServed, NobodyWaiting, StaffedByAnother
+from server.counters.refusals import LineNotServed, NobodyWaiting
 from server.counters.views import CounterList, CounterView, Finish, OpenCounter, PauseCounter
 from server.errors import NotFound, WrongStateRefusal
 from server.http.endpoint import endpoint
 from server.live.state import TicketView
 from server.numbers.refusals import AlreadyInLine, LineClosed, NotOffered
+from server.own_counter import StaffedByAnother
 from server.services import services
 from server.visits.finishing import finish
 

@@ -9,7 +9,7 @@ from models.halls import CounterState
 from models.sessions import PersonKind
 from models.staff import Role
 from models.tickets import WrongState
-from server.auth import CLERK, HALL_ADMIN, Principal
+from server.auth import CLERK, Principal
 from server.counters.at import At
 from server.counters.looking import one_counter
 from server.counters.opening import HeldCounter, hold, pause, record_at
@@ -19,6 +19,7 @@ from server.errors import FieldFault, InvalidRequest
 from server.halls.directory import HallEntry
 from server.live.feed import Feed
 from server.live.memory import Change
+from server.own_counter import check_in_charge
 
 # Shown on the board until the next clerk opens the counter.
 HANDING_OVER = "交接班"
@@ -37,9 +38,8 @@ async def hand_over(at: At, to: str | None, *, feed: Feed) -> CounterView:
     async with decisions.deciding_in(at.hall.id) as tx:
         counter = await hold(tx, at)
         if counter.state is CounterState.CLOSED:
-            raise WrongState("nobody works at a closed counter")
-        if at.who.role not in HALL_ADMIN.roles:
-            counter.check_staffed_by(at.who.id)
+            raise WrongState("nobody works at a closed counter", counter.state)
+        check_in_charge(at.who, counter.staffed_by, counter.staff_name)
         if to is None:
             await _leave(tx, counter)
         else:

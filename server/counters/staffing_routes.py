@@ -4,11 +4,12 @@ from sanic import Blueprint, Request
 
 from server.auth import CLERK, HALL_ADMIN, Principal
 from server.counters import staffing
-from server.counters.refusals import LineUnserved, SkillsChanged, StaffedByAnother
+from server.counters.refusals import LineUnserved, SkillsChanged
 from server.counters.routes import COUNTER, at_counter
 from server.counters.views import CounterView, HandOver, ReassignSkills
 from server.errors import InvalidRequest, NotFound, WrongStateRefusal
 from server.http.endpoint import endpoint
+from server.own_counter import StaffedByAnother
 from server.services import services
 
 bp = Blueprint("staffing", url_prefix="/api/v1")

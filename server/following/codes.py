@@ -12,7 +12,7 @@ from models.database import Transaction, transaction
 from models.digests import digest_of
 from models.joined import current_id
 from models.sessions import PersonKind
-from models.tickets import WrongState
+from models.tickets import TicketState, WrongState
 from scheduler.calendar import SHANGHAI, business_day
 from server.auth import CLERK, Principal
 from server.errors import NotFound
@@ -22,7 +22,7 @@ from server.live.feed import Feed
 # 96 bits, in 16 characters that an address may hold.
 _BYTES = 12
 _LOCKED = """
-    SELECT t.id, t.day, t.ended_at, t.citizen_id, t.acting_id, h.code AS hall
+    SELECT t.id, t.day, t.state, t.ended_at, t.citizen_id, t.acting_id, h.code AS hall
     FROM ticket t JOIN hall h ON h.id = t.hall_id WHERE t.id = $1 FOR NO KEY UPDATE OF t
 """
 
@@ -53,12 +53,12 @@ async def make_code(
 async def code_for(
     tx: Transaction, row: asyncpg.Record, *, now: datetime
 ) -> tuple[NewCode, list[UUID]]:
-    """A code of a ticket whose row (`id`, `day`, `ended_at`) is locked, and the codes that end.
+    """A code of a ticket whose row is locked, and the codes that end.
 
-    Raises WrongState for a ticket that is over.
+    Of the row `id`, `day`, `state` and `ended_at` are read. Raises WrongState for one that is over.
     """
     if row["ended_at"] is not None or row["day"] != business_day(now):
-        raise WrongState("there is nothing to follow any more")
+        raise WrongState("there is nothing to follow any more", TicketState(row["state"]))
     code = secrets.token_urlsafe(_BYTES)
     surplus = await following.add_code(tx, row["id"], row["day"], digest_of(code))
     followers = await following.followers(tx, row["id"])

@@ -31,7 +31,6 @@ from server.errors import (
     NotSignedIn,
     Refusal,
     Unavailable,
-    WrongStateRefusal,
     problem_response,
     wants_english,
 )
@@ -43,6 +42,7 @@ from server.http.reading import NoQuery, read_body, read_query
 from server.kiosk_tokens import known_kiosk, names_kiosk
 from server.running import metrics
 from server.services import services
+from server.state_words import wrong_state
 
 log = structlog.get_logger()
 
@@ -309,7 +309,7 @@ def as_refusal(fault: Exception) -> Refusal:
     if isinstance(fault, Refusal):
         return fault
     if isinstance(fault, WrongState):
-        return WrongStateRefusal()
+        return wrong_state(fault)
     if isinstance(fault, NoSuchCitizen):
         return NotSignedIn()  # she is gone, and her token is not yet
     if isinstance(fault, PlatformUnavailable):

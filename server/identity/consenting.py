@@ -115,4 +115,4 @@ async def _person(tx: Transaction, sealer: Sealer, proxy_id: UUID, index: str) -
 
 def _require_asked(state: str | None) -> None:
     if state != ProxyState.ASKED:
-        raise WrongState("no consent is asked for")
+        raise WrongState("no consent is asked for", ProxyState(state) if state else None)

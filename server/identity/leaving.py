@@ -9,7 +9,7 @@ from models import following, her_halls, proxies, sso_people, visit_people
 from models.audit import Entry, record
 from models.database import Transaction
 from models.proving import door_of
-from models.tickets import Actor, WrongState
+from models.tickets import Actor, TicketState, WrongState
 from server.again import until_done
 from server.auth import Principal
 from server.clock import microseconds
@@ -133,7 +133,7 @@ async def _give_tickets_up(tx: Transaction, citizen_id: UUID, now: datetime) -> 
         citizen_id,
     )
     if any(row["state"] == "serving" for row in opened):
-        raise WrongState("she is being served")
+        raise WrongState("she is being served", TicketState.SERVING)
     ended = await tx.rows(
         f"""
         WITH ended AS (

@@ -19,6 +19,7 @@ from server.lines.views import LineView, OpenOverflow, PauseLine, SetLimits
 from server.live.feed import Feed
 from server.live.memory import Change
 
+_NO_OVERFLOW = ("没有开放的支援窗口", "no other counter helps it out")
 _NO_COUNTER = ("该大厅没有这个窗口。", "there is no such counter in this hall")
 
 
@@ -36,8 +37,9 @@ async def pause(
     Raises WrongState for one that is not open.
     """
     async with decisions.deciding_in(hall.id) as tx:
-        if (await one_line(tx, line.id, now=now)).state is not LineState.OPEN:
-            raise WrongState("the line is not open")
+        before = await one_line(tx, line.id, now=now)
+        if before.state is not LineState.OPEN:
+            raise WrongState("the line is not open", before.state)
         await tx.run(
             "UPDATE line SET state = 'paused', reason = $2, reason_en = $3 WHERE id = $1",
             line.id,
@@ -108,8 +110,9 @@ async def end_overflow(
 ) -> LineView:
     """Let nobody else serve the line any more. Raises WrongState where nobody does."""
     async with decisions.deciding_in(hall.id) as tx:
-        if not (await one_line(tx, line.id, now=now)).overflow:
-            raise WrongState("no overflow is open")
+        before = await one_line(tx, line.id, now=now)
+        if not before.overflow:
+            raise WrongState("no overflow is open", before.state, told=_NO_OVERFLOW)
         await _set_overflow(tx, line, [], None)
         view = await changed(tx, hall, line, who, "line.overflow_ended", now=now)
     await feed.changed(Change(hall.code))

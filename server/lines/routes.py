@@ -66,7 +66,9 @@ async def stop_line(
     """The line takes nobody more. Those who wait go where `to` says, each with her place in time.
 
     A hall that they are sent to takes those whose items it offers; the others stay, and the board
-    says why. A line that is stopped already may be stopped anew, to send on those who are left.
+    and their tickets say why. Whoever stays can be served: counters go on calling a stopped line
+    until nobody waits in it. Close them where that must not be. A line that is stopped already may
+    be stopped anew, to send on those who are left.
     """
     room = services(request)
     entry = room.directory.hall(hall)

@@ -98,7 +98,7 @@ async def open_again(
     async with decisions.deciding_in(hall.id) as tx:
         before = await one_line(tx, line.id, now=now)
         if before.state is LineState.OPEN:
-            raise WrongState("the line is open")
+            raise WrongState("the line is open", before.state)
         await _set_state(tx, line.id, LineState.OPEN)
         view = await changed(tx, hall, line, who, "line.opened", now=now)
     await feed.changed(Change(hall.code))

@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
+from models.halls import LineState
 from models.tickets import Priority, TicketState
 from scheduler.calendar import SHANGHAI
 from scheduler.closing import state_at
 from server.halls.directory import HallEntry
 from server.live.lines import Outlook, live_line
+from server.live.reasons import Words, line_stopped, told
 from server.live.rows import HallRows, TicketRow
 from server.live.state import (
     Board,
@@ -71,14 +73,26 @@ def live_hall(
             replace(one, until=one.until.astimezone(SHANGHAI)) for one in found.announcements
         ),
     )
-    live = LiveHall(board, _tickets(hall.code, tickets, last, version))
+    stopped = {
+        line.code: (line.reason, line.reason_en)
+        for line in found.lines
+        if line.state == LineState.STOPPED
+    }
+    live = LiveHall(board, _tickets(hall.code, tickets, last, version, stopped))
     return live if last is None or _differs(live, last) else _as_of(last, local)
 
 
 def _tickets(
-    hall: str, found: Sequence[TicketRow], last: LiveHall | None, version: int
+    hall: str,
+    found: Sequence[TicketRow],
+    last: LiveHall | None,
+    version: int,
+    stopped: Mapping[str, Words],
 ) -> tuple[LiveTicket, ...]:
-    """Tickets in rank order; a view that looks as it did keeps its version."""
+    """Tickets in rank order; a view that looks as it did keeps its version.
+
+    `stopped` are the words of the lines that are.
+    """
     known = {ticket.view.id: ticket for ticket in last.tickets} if last else {}
     ahead: Counter[str] = Counter()
     live = []
@@ -87,20 +101,38 @@ def _tickets(
         place = ahead[row.line] if waits else None
         ahead[row.line] += waits and not row.away
         before = known.get(row.id)
-        if before and before.row_version == row.version:
+        words = stopped.get(row.line) if waits else None
+        if before and before.row_version == row.version and _tells(before.view, words):
             if before.view.ahead != place:
                 # Only others have moved: most of a long line, at each call.
                 moved = replace(before.view, ahead=place, version=version)
                 before = LiveTicket(moved, before.citizen, before.row_version, before.acting)
             live.append(before)
         else:
-            view = _view(row, hall, place, version)
+            view = _view(row, hall, place, version, words)
             live.append(LiveTicket(view, row.citizen_id, row.version, row.acting_id))
     return tuple(live)
 
 
-def _view(row: TicketRow, hall: str, ahead: int | None, version: int) -> TicketView:
+def _tells(view: TicketView, stopped: Words | None) -> bool:
+    """Whether a view tells that its line is stopped as it is now, or not stopped."""
+    if stopped is None:
+        return view.reason != "line_stopped"
+    return (view.reason, view.reason_text, view.reason_text_en) == ("line_stopped", *stopped)
+
+
+def _view(
+    row: TicketRow, hall: str, ahead: int | None, version: int, stopped: Words | None
+) -> TicketView:
+    why = told(
+        row.state,
+        hall,
+        day_ended=bool(row.day_ended),
+        stopped=stopped,
+        sent_from=row.sent_from,
+    )
     return TicketView(
+        **asdict(why),
         id=row.id,
         number=row.number,
         state=row.state,
@@ -114,7 +146,6 @@ def _view(row: TicketRow, hall: str, ahead: int | None, version: int) -> TicketV
         counter=row.counter,
         version=version,
         taken_for=row.taken_for,
-        reason="day_ended" if row.day_ended else None,
         recalls=row.recalls,
         priority=priority_view(row.priority, row.priority_at),
         name=row.shown_as,
@@ -131,7 +162,15 @@ def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
     A step that somebody has just made tells no `day_ended`, nor what came after: neither has been.
     """
     called_at, checked_in_at = row["called_at"], row["checked_in_at"]
+    why = told(
+        TicketState(row["state"]),
+        hall,
+        day_ended=bool(row.get("day_ended")),
+        stopped=line_stopped(row),
+        sent_from=row["sent_from"],
+    )
     return TicketView(
+        **asdict(why),
         id=row["id"],
         number=row["number"],
         state=TicketState(row["state"]),
@@ -145,7 +184,6 @@ def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
         counter=row["counter"],
         version=row["version"],
         taken_for=_decode_taken_for(row["taken_for"]) if row["taken_for"] else None,
-        reason="day_ended" if row.get("day_ended") else None,
         recalls=row["recalls"],
         priority=priority_view(row["priority"], row["priority_at"]),
         name=row["shown_as"],

@@ -49,6 +49,7 @@ class TicketRow(msgspec.Struct, frozen=True):
     next_ticket: UUID | None
     checked_in_at: datetime | None
     away: bool
+    sent_from: str | None
     # When she was called again, if she was, and is still at the counter.
     recalled_at: datetime | None = None
 
@@ -93,7 +94,7 @@ _TICKETS = (
                t.id, t.number, t.state, l.code AS line, i.code AS item, t.citizen_id, t.issued_at,
                t.called_at, t.ended_at, c.code AS counter, t.version, t.rank_time, t.acting_id,
                t.recalls, t.priority, t.priority_at, t.shown_as, t.visit_id, {next_ticket},
-               t.checked_in_at, t.away, {recalled_at},
+               t.checked_in_at, t.away, t.sent_from, {recalled_at},
                {taken_for}
         FROM {source} t
         JOIN line l ON l.id = t.line_id

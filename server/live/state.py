@@ -35,6 +35,14 @@ class TakenFor(msgspec.Struct, frozen=True):
     relation: ProxyKind
 
 
+class SentFrom(msgspec.Struct, frozen=True):
+    """The hall, line and number with which she waited before staff sent her on."""
+
+    hall: str
+    line: str
+    number: str
+
+
 class PriorityView(msgspec.Struct, frozen=True):
     """A priority that she claimed; it counts once it is confirmed."""
 
@@ -54,7 +62,10 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     `for` says for whom it was taken, where that is not whoever took it.
     `visit` is the visit of several items that it belongs to, and `next_ticket` the number that she
     was given there when this one was over.
-    `reason` is why it ended where no person ended it: `day_ended`, at the end of its day.
+    `reason` is what else she must know of it: `day_ended`, it was ended by the end of its day;
+    `line_stopped`, her line gives out no more numbers, and who waits in it is still called;
+    `sent_on`, staff gave her another number, and she was at `sent_from` before. The words of staff
+    for that, if they gave some, are `reason_text` and, in English, `reason_text_en`.
     `name` is what was given at the hall by somebody without an account, masked.
     """
 
@@ -71,7 +82,10 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     counter: str | None
     version: int
     taken_for: TakenFor | None = msgspec.field(name="for", default=None)
-    reason: Literal["day_ended"] | None = None
+    reason: Literal["day_ended", "line_stopped", "sent_on"] | None = None
+    reason_text: str | None = None
+    reason_text_en: str | None = None
+    sent_from: SentFrom | None = None
     recalls: int = 0
     priority: PriorityView | None = None
     checked_in_at: datetime | None = None

@@ -24,6 +24,8 @@ from server.numbers.refusals import (
     NotOffered,
 )
 
+_DAY_OVER = ("它是前一天的号", "it is of an earlier day")
+
 
 def check_open(hall: HallEntry, now: datetime) -> None:
     """Raise HallClosed, saying when it opens, unless the hall gives numbers now."""
@@ -60,7 +62,7 @@ def check_left(hall: HallEntry, line: str, memory: Memory, now: datetime) -> Non
 def check_day(held: Held, now: datetime) -> None:
     """Raise WrongState for a ticket of an earlier day, which is only to be ended."""
     if held.day != business_day(now):
-        raise WrongState("its day is over")
+        raise WrongState("its day is over", held.now.state, told=_DAY_OVER)
 
 
 def checked_in(held: Held, now: datetime) -> Happened:

@@ -184,7 +184,7 @@ async def _issued(tx: Transaction | None, taking: _Taking) -> TicketView:
         level_required=0,  # she is here
         here=True,
     )
-    return await give(taking, new, partial(_check_facts, taking), tx=tx)
+    return (await give(taking, new, partial(_check_facts, taking), tx=tx)).view
 
 
 async def _check_facts(taking: _Taking, tx: Transaction, facts: LineFacts) -> None:

@@ -9,7 +9,7 @@ from models import decisions, issuing
 from models.database import Transaction, transaction
 from models.decisions import LineFacts
 from models.halls import LineState
-from models.issuing import Issued, NewTicket
+from models.issuing import Issued, NewTicket, Papers
 from models.tickets import Actor, TicketState
 from scheduler.calendar import business_day
 from scheduler.discipline import CREDIT_OF_WALK_IN
@@ -83,6 +83,14 @@ def new_ticket(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A ticket just issued, and the verified number of whom it is for, if it was asked for."""
+
+    view: TicketView
+    papers: Papers | None
+
+
 async def give(
     giving: Giving,
     new: NewTicket,
@@ -91,7 +99,7 @@ async def give(
     tx: Transaction | None = None,
     taker_id: UUID | None = None,
     taken_for: TakenFor | None = None,
-) -> TicketView:
+) -> Given:
     """Issue a ticket in one statement, which refuses by writing nothing; `check` then says why.
 
     `taker_id` is the citizen who takes it. Raises AlreadyInLine, and whatever `check` raises.
@@ -102,7 +110,7 @@ async def give(
     elif issued is None:
         async with transaction() as own:
             issued = await _issue_under_lock(own, new, check, taker_id)
-    return _view(giving, new, issued, taken_for)
+    return Given(_view(giving, new, issued, taken_for), issued.papers)
 
 
 async def _issue_under_lock(

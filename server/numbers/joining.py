@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from models import decisions
+from models import decisions, standing
 from models.audit import Entry, record
 from models.by_phone import ByPhone
 from models.database import Transaction, transaction
@@ -16,7 +16,7 @@ from models.issuing import NewTicket
 from models.joined import current_id
 from models.proxies import Acting
 from models.sealing import Sealer
-from models.tickets import OPEN_ONCE, Actor, Priority
+from models.tickets import OPEN_ONCE, SYSTEM, Actor, Priority, TicketState
 from server.auth import Principal
 from server.errors import LevelTooLow, NotSignedIn
 from server.halls.directory import Directory
@@ -28,7 +28,7 @@ from server.live.state import TakenFor, TicketView
 from server.numbers import by_phone, priorities
 from server.numbers.acting import acting_for
 from server.numbers.by_phone import Fix, counted_anew
-from server.numbers.giving import Giving, check_hall, decide, give, line_for, new_ticket
+from server.numbers.giving import Given, Giving, check_hall, decide, give, line_for, new_ticket
 from server.numbers.refusals import (
     AlreadyInLine,
 )
@@ -123,7 +123,24 @@ async def _issue(taking: _Taking, sealer: Sealer) -> TicketView:
     """Issue the ticket in one statement, which refuses by writing nothing."""
     _check(taking)
     await _check_residence(None, taking, sealer)
-    return await _issued(None, taking)
+    given = await _issued(None, taking)
+    if not priorities.is_elderly(sealer, given.papers, taking.now):
+        return given.view
+    return await _preferred(taking, given.view)
+
+
+async def _preferred(taking: _Taking, view: TicketView) -> TicketView:
+    """Let the age of whoever has just got a number count; unless something has happened since."""
+    async with decisions.deciding_in(taking.hall.id) as tx:
+        held = await standing.hold(tx, view.id)
+        if held is None or held.now.state is not TicketState.WAITING:
+            return view
+        if held.now.hall_id != taking.hall.id or held.now.priority is not None:
+            return view
+        row = await priorities.make_claim(
+            tx, view.id, Priority.ELDERLY, taking.hall, is_proven=True, actor=SYSTEM
+        )
+    return ticket_view(row, hall=taking.hall.code, ahead=row["ahead"])
 
 
 async def _issue_once(taking: _Taking, once: Once, sealer: Sealer) -> TicketView:
@@ -190,7 +207,7 @@ async def take_first(
 
 async def _give(tx: Transaction, taking: _Taking, sealer: Sealer) -> TicketView:
     await _check_residence(tx, taking, sealer)
-    claim, is_proven = taking.wish.claim, False
+    claim, is_proven, actor = taking.wish.claim, False, Actor("citizen", taking.who.id)
     if claim is not None:
         is_proven = await priorities.proven(
             tx,
@@ -200,9 +217,12 @@ async def _give(tx: Transaction, taking: _Taking, sealer: Sealer) -> TicketView:
             acting=taking.acting,
             now=taking.now,
         )
-    view = await _issued(tx, taking)
+    given = await _issued(tx, taking)
+    view = given.view
+    if not is_proven and priorities.is_elderly(sealer, given.papers, taking.now):
+        # What is proven counts at once, whatever else she claims.
+        claim, is_proven, actor = Priority.ELDERLY, True, SYSTEM
     if claim is not None:
-        actor = Actor("citizen", taking.who.id)
         row = await priorities.make_claim(
             tx, view.id, claim, taking.hall, is_proven=is_proven, actor=actor
         )
@@ -210,7 +230,7 @@ async def _give(tx: Transaction, taking: _Taking, sealer: Sealer) -> TicketView:
     return view
 
 
-async def _issued(tx: Transaction | None, taking: _Taking) -> TicketView:
+async def _issued(tx: Transaction | None, taking: _Taking) -> Given:
     new, check, acting = _new_ticket(taking), partial(_check_facts, taking), taking.acting
     taken_for = TakenFor(acting.proxy_id, acting.shown_as, acting.kind) if acting else None
     return await give(taking, new, check, tx=tx, taker_id=taking.who.id, taken_for=taken_for)

@@ -4,21 +4,26 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+import structlog
 
 from models import standing
 from models.database import Transaction
 from models.history import Happened
 from models.identifiers import age_on, read_id
+from models.issuing import Papers
 from models.joined import NoSuchCitizen
+from models.knowing import ID_NUMBER as CITIZENS_NUMBER
 from models.knowing import known
 from models.proxies import ID_NUMBER, USCC, Acting
-from models.sealing import Sealer
+from models.sealing import NotOpened, Sealer
 from models.tickets import SYSTEM, Actor, Move, Priority, TicketState
 from scheduler.calendar import business_day
 from scheduler.discipline import ELDERLY_FROM_AGE, with_credit
 from server.clock import microseconds
 from server.halls.directory import HallEntry
 from server.numbers.refusals import ClaimNotTrue
+
+log = structlog.get_logger()
 
 
 async def proven(
@@ -43,6 +48,19 @@ async def proven(
     if age < ELDERLY_FROM_AGE:
         raise ClaimNotTrue
     return citizen_id is not None
+
+
+def is_elderly(sealer: Sealer, papers: Papers | None, now: datetime) -> bool:
+    """Whether the verified number of whoever a ticket is for says that she is old enough."""
+    if papers is None:
+        return False
+    try:
+        number = sealer.open(papers.id_number, field=CITIZENS_NUMBER, owner=papers.citizen_id)
+    except NotOpened:
+        log.error("id_number_not_opened")
+        return False  # the number is given: she may claim it, and a clerk sees her card
+    born = read_id(papers.id_type, number).born
+    return born is not None and age_on(business_day(now), born) >= ELDERLY_FROM_AGE
 
 
 async def make_claim(

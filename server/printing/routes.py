@@ -27,7 +27,7 @@ bp = Blueprint("printing", url_prefix="/api/v1")
 TEXT, BYTES = "text/plain", "application/octet-stream"
 # $3: the kiosk that has to have given it out, if a kiosk asks.
 _LOCKED = """
-    SELECT id, day, ended_at FROM ticket WHERE id = $1 AND hall_id = $2
+    SELECT id, day, state, ended_at FROM ticket WHERE id = $1 AND hall_id = $2
       AND ($3::uuid IS NULL OR EXISTS (
           SELECT 1 FROM ticket_event e
           WHERE e.ticket_id = ticket.id AND e.move = 'issue' AND e.actor_id = $3))

@@ -1,4 +1,4 @@
-"""Numbers given out in the hall, over HTTP: at the help desk and at kiosks."""
+"""The hall's numbers over HTTP: given out at the help desk and at kiosks, and listed for staff."""
 
 from datetime import date
 from typing import Annotated
@@ -9,11 +9,12 @@ from sanic import Blueprint, Request
 from models.identifiers import IdType, NotAnIdentifier, read_id, read_mobile, read_name
 from models.tickets import Priority
 from scheduler.calendar import business_day
-from server.auth import AT_THE_HALL, Principal
+from server.auth import AT_THE_HALL, CLERK, Principal
 from server.errors import FieldFault, IdempotencyKeyReused, InvalidRequest, NotFound
 from server.http.endpoint import endpoint
 from server.http.idempotency import once
 from server.identity.refusals import EMPTY, NOT_A_NUMBER
+from server.lines.looking import line_of
 from server.live.state import TicketView
 from server.numbers.at_hall import Comer, give_number
 from server.numbers.refusals import (
@@ -26,6 +27,7 @@ from server.numbers.refusals import (
     NotOffered,
 )
 from server.services import services
+from server.tickets.listing import HallTicketPage, HallTicketsQuery, tickets_of
 
 bp = Blueprint("at-hall", url_prefix="/api/v1")
 _TYPE_OF_NOTHING = ("没有证件号码时请不要填写。", "leave it out where there is no id number")
@@ -91,6 +93,27 @@ async def give_ticket(request: Request, who: Principal, hall: str, body: GiveNum
         directory=room.directory,
         feed=room.feed,
     )
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/halls/<hall:str>/tickets",
+    summary=("大厅号票", "The hall's tickets"),
+    tag="tickets",
+    guard=CLERK,
+    query=HallTicketsQuery,
+    returns=HallTicketPage,
+    refuses=[NotFound],
+)
+async def list_hall_tickets(
+    request: Request, who: Principal, hall: str, query: HallTicketsQuery
+) -> HallTicketPage:
+    """Who waits here, in the order of rank time; who is parked, was missed, claims priority."""
+    room = services(request)
+    entry = room.directory.hall(hall)
+    line = line_of(entry, query.line).id if query.line is not None else None
+    return await tickets_of(entry, query, line, sealer=room.sealer, now=room.clock.now())
 
 
 def read_comer(body: GiveNumber, *, today: date) -> Comer:

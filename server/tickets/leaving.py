@@ -18,7 +18,7 @@ from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
-from server.tickets.own import own_ticket
+from server.tickets.own import CHANGED_SINCE, MOVED_ON, own_ticket
 from server.visits.changing import give_up_ticket
 
 
@@ -76,7 +76,7 @@ async def _give_up_for(
         _check_hall(mine, hall_id)
         row = await _give_up(ticket_id, mine, who, now, tx)
         if row is None:  # it is one of a visit since
-            raise WrongState("the ticket has changed")
+            raise WrongState("the ticket has changed", mine.state, told=CHANGED_SINCE)
         entry = Entry(
             Actor("citizen", who.id),
             "ticket.cancelled",
@@ -91,4 +91,4 @@ async def _give_up_for(
 def _check_hall(mine: Own, locked: UUID) -> None:
     """Raise WrongState where it has moved: its hall must not be locked after another (by id)."""
     if mine.hall_id != locked:
-        raise WrongState("it has moved to another hall")
+        raise WrongState("it has moved to another hall", mine.state, told=MOVED_ON)

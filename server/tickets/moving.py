@@ -29,7 +29,7 @@ from server.numbers.arriving import arrive, check_day, checked_in
 from server.numbers.by_phone import Fix
 from server.numbers.refusals import AlreadyThere, NobodyBehind
 from server.numbers.residents import check_residence
-from server.tickets.own import own_ticket
+from server.tickets.own import MOVED_ON, own_ticket
 from server.visits.going_on import offered_rest
 
 # What is done for somebody else is in the audit log.
@@ -144,7 +144,7 @@ async def _decide(
         held = await standing.hold(tx, ticket_id)
         mine = await own_ticket(ticket_id, who, tx)
         if held is None or mine.hall_id != seen.hall_id:
-            raise WrongState("it has moved to another hall")
+            raise WrongState("it has moved to another hall", mine.state, told=MOVED_ON)
         event = await choose(tx, held)
         row = await standing.make(
             tx,

@@ -1,5 +1,6 @@
 """Who is ahead of her, and why."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,13 +9,20 @@ import msgspec
 
 from models.database import rows
 from models.joined import HER_ID
-from scheduler.discipline import Place, Reason, Rules, why_ahead
+from models.tickets import Move
+from scheduler.discipline import Came, Place, Reason, Rules, why_ahead
 from server.auth import Principal
 from server.errors import NotFound
 from server.halls.directory import Directory
 from server.live.reading import shown
 
 MOST_SHOWN = 50
+# By which move she came into the line, where not with a number of its own.
+_CAME: Mapping[str | None, Came] = {
+    Move.MOVE: "moved",
+    Move.TRANSFER: "transferred",
+    Move.REROUTE: "transferred",
+}
 
 # Her ticket first, then those ahead of her in her line: of these a few, and how many there are.
 _ORDER = """
@@ -32,7 +40,13 @@ _ORDER = """
         WHERE mine.state = 'waiting'
     )
     SELECT true AS is_hers, hall.code AS hall, mine.id, number, rank_time, issued_at, priority_at,
-           returned_at, away AND mine.state = 'waiting' AS away,
+           returned_at, NULL AS came, (
+               SELECT e.rank_time FROM ticket_event e
+               WHERE e.ticket_id = mine.id AND e.rank_time IS NOT NULL AND e.id < (
+                   SELECT min(id) FROM ticket_event
+                   WHERE ticket_id = mine.id AND move = 'let_pass')
+               ORDER BY e.id DESC LIMIT 1) AS stood_at,
+           away AND mine.state = 'waiting' AS away,
            CASE WHEN mine.state = 'waiting' THEN (
                SELECT count(*) FROM ticket o WHERE o.line_id = mine.line_id
                AND o.state = 'waiting' AND (o.rank_time, o.id) < (mine.rank_time, mine.id))
@@ -45,8 +59,11 @@ _ORDER = """
            line.help_after_min
     FROM mine JOIN hall ON hall.id = mine.hall_id JOIN line ON line.id = mine.line_id
     UNION ALL
-    SELECT false, NULL, id, number, rank_time, issued_at, priority_at, returned_at, away, NULL,
-           NULL, NULL
+    SELECT false, NULL, id, number, rank_time, issued_at, priority_at, returned_at, (
+               SELECT e.move FROM ticket_event e
+               WHERE e.ticket_id = ahead.id AND e.line_id = ahead.line_id AND e.move <> 'undo'
+               ORDER BY e.id DESC LIMIT 1),
+           NULL, away, NULL, NULL, NULL
     FROM ahead
     ORDER BY is_hers DESC, rank_time, id
 """.replace("{her}", HER_ID)
@@ -55,8 +72,11 @@ _ORDER = """
 class Ahead(msgspec.Struct, frozen=True):
     """Somebody who is called before me; `since` is the moment from which she counts as waiting.
 
-    Nothing tells who she is, nor what her priority is for. `away`: she has not checked in where
-    that is required, and is passed over until she does.
+    `reason` says why: her number was issued `earlier`, or was and she `moved` here herself from
+    another hall, or staff `transferred` her; she has a confirmed `priority`; she was missed and
+    `returned`, or I was and did; I let her pass (`let_pass`); or she waits for one of several items
+    of a `visit` that began before I came. Nothing tells who she is, nor what her priority is for.
+    `away`: she has not checked in where that is required, and is passed over until she does.
     """
 
     number: str
@@ -149,5 +169,11 @@ def _order_in_words(rules: Rules, help_after_min: int | None, *, english: bool) 
 
 def _place(row: Any) -> Place:
     return Place(
-        row["id"], row["rank_time"], row["issued_at"], row["priority_at"], row["returned_at"]
+        row["id"],
+        row["rank_time"],
+        row["issued_at"],
+        row["priority_at"],
+        row["returned_at"],
+        _CAME.get(row["came"]),
+        row["stood_at"],
     )

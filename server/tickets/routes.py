@@ -101,7 +101,8 @@ async def take_ticket(request: Request, who: Principal, body: TakeNumber) -> Tic
     """Join the line that serves the item. Numbers are dense per line and day: A001, A002, …
 
     With `for` the number is that person's: she holds one for the item, whoever takes it, and both
-    see, follow and cancel it. What the item asks of identity is asked of me.
+    see, follow and cancel it. What the item asks of identity is asked of me. Whoever is 70 by the
+    verified number of her account has that priority at once, without claiming it.
     """
     room = services(request)
     fix = body.place.fix() if body.place else None

@@ -78,7 +78,7 @@ async def give_up_ticket(
     async def work(tx: Transaction, visit: HeldVisit, doing: Doing) -> list[Change]:
         stop = next((each for each in visit.stops if each.ticket_id == ticket_id), None)
         if stop is None or not stop.is_under_way:
-            raise WrongState("it is over")
+            raise WrongState("it is over", stop.state if stop else None)
         return await leave_out(tx, visit, stop, doing)
 
     await _change(visit_id, who, work, _Asked("ticket.cancelled", now, directory, feed))
@@ -89,7 +89,7 @@ async def leave_out(
 ) -> list[Change]:
     """Leave a stop out that is pending, under way, or was missed. Raises WrongState otherwise."""
     if stop.left_out is not None or stop.state in {TicketState.FINISHED, TicketState.CANCELLED}:
-        raise WrongState("it is over")
+        raise WrongState("it is over", stop.state or visit.state)
     changes = [await _give_up(tx, stop, doing)] if stop.is_under_way else []
     await visit_steps.leave_out(tx, [stop.id], Left.SKIPPED)
     now = await visiting.hold(tx, visit.id)
@@ -140,7 +140,7 @@ async def _change(visit_id: UUID, who: Principal, work: Work, asked: _Asked) -> 
         if visit is None:
             raise NotFound
         if visit.state is not VisitState.OPEN or not visit.is_within(halls):
-            raise WrongState("it is over, or has moved to another hall")
+            raise WrongState("it is over, or has moved to another hall", visit.state)
         actor, hall = Actor("citizen", who.id), asked.directory.hall_by_id(visit.is_at)
         changes = await work(tx, visit, Doing(actor, asked.now, hall, asked.directory))
         if visit.on_behalf_of is not None and visit.acting_id == who.id:

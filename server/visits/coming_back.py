@@ -6,6 +6,8 @@ from models.standing import Held
 from models.tickets import WrongState
 from models.visits import VisitState
 
+_GONE_ON = ("联办已继续办理其他事项", "the visit has gone on without it")
+
 
 async def check_waited_for(tx: Transaction, held: Held) -> None:
     """Raise WrongState where a missed number's visit has gone on without it, or is over.
@@ -17,4 +19,4 @@ async def check_waited_for(tx: Transaction, held: Held) -> None:
         return
     given_up = all(stop.ticket_id != held.id or stop.left_out for stop in visit.stops)
     if given_up or visit.is_under_way or visit.state is not VisitState.OPEN:
-        raise WrongState("her visit has gone on without it")
+        raise WrongState("her visit has gone on without it", held.now.state, told=_GONE_ON)

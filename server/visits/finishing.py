@@ -1,6 +1,7 @@
 """Finishing a stop of a visit: its next number is issued in the same transaction."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -16,7 +17,6 @@ from models.visits import VisitState
 from server.again import until_done
 from server.auth import Principal
 from server.clock import microseconds
-from server.errors import NotFound
 from server.halls.directory import Directory, HallEntry, ItemEntry
 from server.live.feed import Feed
 from server.live.memory import Change
@@ -24,7 +24,10 @@ from server.live.reading import ticket_view
 from server.live.state import TicketView
 from server.numbers.arriving import check_day
 from server.numbers.refusals import NotOffered
+from server.own_counter import NOBODY_AT_COUNTER, CounterNow, own_counter
 from server.visits.going_on import Doing, go_on
+
+_GONE_ON: Final = ("她的下一个号已有变动", "her next number has gone on")
 
 
 async def finish(
@@ -41,7 +44,8 @@ async def finish(
     """Finish whoever is served at a counter, and give her the number of her next stop.
 
     With `next_item` that is the next; a ticket that was of no visit then begins one. Raises
-    NotFound, NotOffered, AlreadyInLine, LineClosed, or WrongState when nobody is being served.
+    NotFound, NotOffered, AlreadyInLine, LineClosed, StaffedByAnother, or WrongState when nobody is
+    being served.
     """
     item = directory.item(next_item) if next_item is not None else None
     if item is not None and item.code not in hall.offers:
@@ -50,7 +54,8 @@ async def finish(
 
     async def work(tx: Transaction) -> tuple[TicketView, list[Change]]:
         await decisions.lock(tx, hall.id)
-        return await _finish(tx, counter, item, outcome, doing)
+        here = await own_counter(tx, hall, counter, who)
+        return await _finish(tx, here, item, outcome, doing)
 
     view, given = await until_done(work)
     await feed.changed(Change(hall.code, view.id, view.version), *given)
@@ -59,19 +64,18 @@ async def finish(
 
 async def _finish(
     tx: Transaction,
-    counter: str,
+    here: CounterNow,
     item: ItemEntry | None,
     outcome: str | None,
     doing: Doing,
 ) -> tuple[TicketView, list[Change]]:
     hall = doing.hall
-    here = await tx.row("SELECT id FROM counter WHERE hall_id = $1 AND code = $2", hall.id, counter)
-    if here is None:
-        raise NotFound(("没有这个窗口。", "There is no such counter."))
-    await visiting.hold_people_at(tx, here["id"])
-    held = await standing.hold_at(tx, here["id"])
-    if held is None or held.now.state is not TicketState.SERVING:
-        raise WrongState("nobody is being served")
+    await visiting.hold_people_at(tx, here.id)
+    held = await standing.hold_at(tx, here.id)
+    if held is None:
+        raise WrongState("nobody is at the counter", here.state, told=NOBODY_AT_COUNTER)
+    if held.now.state is not TicketState.SERVING:
+        raise WrongState("nobody is being served", held.now.state)
     visit_id, begun = held.now.visit_id, None
     if item is not None:
         check_day(held, doing.now)
@@ -82,7 +86,7 @@ async def _finish(
         after(held.now.state, Move.FINISH),
         doing.now,
         hall.id,
-        here["id"],
+        here.id,
         detail=outcome,
         visit_id=begun,
     )
@@ -163,7 +167,7 @@ async def undo_finish(
     if visit is None or visit_id is None:
         return None
     if visit.state not in {VisitState.OPEN, VisitState.FINISHED}:
-        raise WrongState("she has given her visit up since")
+        raise WrongState("she has given her visit up since", visit.state)
     given = next((stop for stop in visit.stops if stop.given_after == held.id), None)
     change = None
     if given is not None:
@@ -181,7 +185,7 @@ async def _withdraw(
     given = await standing.hold(tx, ticket_id) if ticket_id else None
     waits = given is not None and given.now.state is TicketState.WAITING
     if given is None or not waits or given.now.hall_id != before.now.hall_id:
-        raise WrongState("she has gone on since")
+        raise WrongState("she has gone on since", given.now.state if given else None, told=_GONE_ON)
     event = Happened(Move.CANCEL, TicketState.CANCELLED, now, given.now.hall_id, detail="undone")
     row = await standing.make(
         tx,

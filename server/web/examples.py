@@ -7,7 +7,14 @@ from typing import Any
 
 import msgspec
 
-from server.errors import PROBLEM_PAGE, FieldError, InvalidRequest, Problem, Refusal
+from server.errors import (
+    PROBLEM_PAGE,
+    FieldError,
+    InvalidRequest,
+    Problem,
+    Refusal,
+    WrongStateRefusal,
+)
 from server.numbers.refusals import AlreadyInLine
 from server.web.example_values import VALUES
 
@@ -80,5 +87,6 @@ def refusal_shown(refusal: type[Refusal]) -> Any:
             instance="/api/v1/halls",
             errors=wrong if refusal is InvalidRequest else [],
             ticket_id=VALUES["ticket"] if refusal is AlreadyInLine else None,
+            state="waiting" if refusal is WrongStateRefusal else None,
         )
     )

@@ -23,6 +23,13 @@ but what names kiosks, and what everybody may. A citizen's record is hers alone:
 none, but that a ticket may be followed by whoever was given its code. On the socket `/api/v1/live`
 halls are for everybody, a ticket for whom it is, who took it, and who follows it.
 
+A counter is worked by her who opened it, or to whom it was handed over, alone: whatever another
+asks of it (to call, recall, start, finish, miss, park, resume, send on, undo, pause, close) is
+refused as `staffed_by_another`. So is a manager's, but that who manages the hall may pause it,
+close it, hand it over and re-assign its lines. `open` with `take_over` makes a counter one's own,
+and is in the audit log. At one that nobody staffs, closed or handed over to nobody by name, any
+clerk of the hall may go on with whoever is still there. Any may call for help for a colleague.
+
 | route | who may |
 |---|---|
 """

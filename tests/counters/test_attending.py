@@ -1,5 +1,6 @@
 """Beyond the plain visit: calling again, parking, sending on, taking a step back."""
 
+from asyncio import gather
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from models.database import rows
+from models.verifying import Scope, verify
 from server.tickets.day_end import lapse_past_days
 from tests.conftest import Api, until
 from tests.counters.halls import a_ticket, code_of, done, open_counters
@@ -251,10 +253,11 @@ async def test_sent_to_another_hall_she_waits_there_with_her_seniority(
     sent = await clerk.at(hall, counter, "transfer", {"hall": other})
     assert sent.status_code == 200, sent.text
     assert (sent.json()["hall"], sent.json()["number"], sent.json()["ahead"]) == (other, "E002", 0)
-    assert code_of(await clerk.at(hall, counter, "undo")) == (409, "nothing_to_undo")
     memory = api.services.feed.memory
     await until(lambda: memory.ticket(UUID(mine["id"])) is not None)
-    assert (await lin.get(f"/tickets/{mine['id']}")).json()["hall"] == other
+    told = (await lin.get(f"/tickets/{mine['id']}")).json()
+    assert (told["hall"], told["reason"], told["reason_text"]) == (other, "sent_on", None)
+    assert told["sent_from"] == {"hall": hall, "line": "E", "number": mine["number"]}
     await until(lambda: (memory.halls[hall].waiting, memory.halls[other].waiting) == (0, 2))
     their_clerk = await api.clerk(other)
     [there, *_] = await open_counters(their_clerk, other, "E")
@@ -337,6 +340,73 @@ async def test_a_step_is_taken_back_as_if_it_had_not_been(
     # Only the last step, and only once.
     assert code_of(await clerk.at(hall, counter, "undo")) == (409, "nothing_to_undo")
     assert (await lin.get(f"/tickets/{ticket['id']}")).json()["state"] == state
+
+
+async def test_sent_to_another_hall_she_is_taken_back_with_the_number_she_had(
+    api: Api, hall: str, clerk: Person
+) -> None:
+    other = await api.quiet_hall()
+    lin, mine = await a_ticket(api, hall)
+    await a_ticket(api, other)
+    [counter, *_] = await open_counters(clerk, hall, "E")
+    await done(clerk, hall, counter, "call-next", "start")
+    [stood] = await rows("SELECT * FROM ticket WHERE id = $1", mine["id"])
+    sent = await clerk.at(hall, counter, "transfer", {"hall": other})
+    assert sent.json()["number"] == "E002"
+    undone = await done(clerk, hall, counter, "undo")
+    assert (undone["hall"], undone["number"], undone["state"]) == (hall, mine["number"], "serving")
+    [stands] = await rows("SELECT * FROM ticket WHERE id = $1", mine["id"])
+    assert {**stands, "version": 0} == {**stood, "version": 0}
+    assert code_of(await clerk.at(hall, counter, "undo")) == (409, "nothing_to_undo")
+    # The number that she had there is nobody's again: the next is the next.
+    _, theirs = await a_ticket(api, other)
+    assert theirs["number"] == "E003"
+    memory = api.services.feed.memory
+    await until(lambda: memory.halls[other].waiting == 2)
+    assert (await lin.get(f"/tickets/{mine['id']}")).json()["state"] == "serving"
+    for code in (hall, other):
+        verdict = await verify(Scope(api.services.directory.hall(code).id))
+        assert verdict.found.counts == {}
+    assert (await done(clerk, hall, counter, "finish"))["id"] == mine["id"]
+
+
+async def test_who_has_gone_on_at_the_other_hall_is_not_taken_back(
+    api: Api, hall: str, clerk: Person
+) -> None:
+    other = await api.quiet_hall()
+    _, mine = await a_ticket(api, hall)
+    [counter, *_] = await open_counters(clerk, hall, "E")
+    await done(clerk, hall, counter, "call-next")
+    assert (await clerk.at(hall, counter, "transfer", {"hall": other})).status_code == 200
+    theirs = await api.clerk(other)
+    [there, *_] = await open_counters(theirs, other, "E")
+    assert (await done(theirs, other, there, "call-next"))["id"] == mine["id"]
+    refused = await clerk.at(hall, counter, "undo")
+    assert (code_of(refused), refused.json()["state"]) == ((409, "wrong_state"), "called")
+    assert (await moves_of(mine["id"]))[-1] == "call"
+
+
+async def test_taking_back_and_calling_at_the_other_hall_at_once_happen_one_after_the_other(
+    api: Api, hall: str, clerk: Person
+) -> None:
+    other = await api.quiet_hall()
+    theirs = await api.clerk(other)
+    [counter, *_] = await open_counters(clerk, hall, "E")
+    [there, *_] = await open_counters(theirs, other, "E")
+    for _ in range(6):
+        await a_ticket(api, hall)
+        await done(clerk, hall, counter, "call-next")
+        assert (await clerk.at(hall, counter, "transfer", {"hall": other})).status_code == 200
+        undone, called = await gather(
+            clerk.at(hall, counter, "undo"), theirs.at(other, there, "call-next")
+        )
+        assert sorted((undone.status_code, called.status_code)) == [200, 409]
+        if undone.status_code == 200:
+            assert code_of(called) == (409, "nobody_waiting")
+            await done(clerk, hall, counter, "start", "finish")
+        else:
+            assert code_of(undone) == (409, "wrong_state")
+            await done(theirs, other, there, "start", "finish")
 
 
 async def test_after_half_a_minute_nothing_is_taken_back(

@@ -145,7 +145,13 @@ async def test_what_cannot_be_done_now_is_refused_and_changes_nothing(scene: Sce
     for name, (do, possible, said) in OPERATIONS.items():
         if state not in possible:
             expected = (409, said[state]) if state in said else REFUSED
-            assert code_of(await do(scene, None)) == expected, (name, state)
+            refused = await do(scene, None)
+            assert code_of(refused) == expected, (name, state)
+            if expected == REFUSED:
+                # Where nobody is at the counter, it is the counter's.
+                at_counter = name not in {"cancel", "let-pass", "move", "return", "confirm"}
+                nobody = at_counter and state not in {"called", "serving"}
+                assert refused.json()["state"] == ("open" if nobody else state), (name, state)
             assert await scene.now() == before, (name, state)
 
 
@@ -190,3 +196,19 @@ async def test_a_ticket_of_another_hall_is_none_of_this_desks(api: Api) -> None:
         for name in (ticket["id"], ticket["number"], "E999", "nonsense", "E9999999999", "😀"):
             reply = await clerk.post(f"/halls/{other}/tickets/{name}/{action}")
             assert code_of(reply) == (404, "not_found"), name
+
+
+async def test_a_wrong_state_is_named_in_words_too(api: Api) -> None:
+    hall = await api.quiet_hall()
+    lin, clerk, manager = await api.citizen(), await api.clerk(hall), await api.manager(hall)
+    ticket = (await lin.take(hall, api.item(hall, "E"))).json()
+    await lin.post(f"/tickets/{ticket['id']}/cancel")
+    cancelled = await lin.post(f"/tickets/{ticket['id']}/cancel", Accept_Language="en")
+    assert cancelled.json()["state"] == "cancelled"
+    assert cancelled.json()["detail"].endswith("state: the ticket is cancelled.")
+    closed = await clerk.at(hall, "01", "call-next")
+    assert (code_of(closed), closed.json()["state"]) == ((409, "wrong_state"), "closed")
+    assert closed.json()["detail"] == "当前状态不允许此操作：窗口现为“关闭”。"
+    opened = await manager.post(f"/halls/{hall}/lines/E/open")
+    assert (code_of(opened), opened.json()["state"]) == ((409, "wrong_state"), "open")
+    assert "队列" in opened.json()["detail"]

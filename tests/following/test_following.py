@@ -39,7 +39,7 @@ async def keep(who: Person, code: str, **headers: str) -> httpx.Response:
 async def an_elders_ticket(api: Api, hall: str) -> tuple[Person, dict[str, Any]]:
     """An elder with an account, and a ticket of hers that says more than a follower may know."""
     elder = await a_named_citizen(api, born=ELDER_BORN)
-    reply = await elder.take(hall, api.item(hall, "E"), priority_claim="disabled")
+    reply = await elder.take(hall, api.item(hall, "E"))
     assert reply.status_code == 201, reply.text
     return elder, reply.json()
 
@@ -63,7 +63,7 @@ async def test_whoever_has_the_code_sees_where_the_ticket_stands_and_not_whose_i
     assert seen["counter_name"] is None
     shown = seen["ticket"]
     assert (shown["number"], shown["ahead"]) == (ticket["number"], ticket["ahead"])
-    assert (ticket["priority"]["kind"], shown["priority"]) == ("disabled", None)
+    assert (ticket["priority"]["kind"], shown["priority"]) == ("elderly", None)
     assert (shown["name"], shown["for"]) == (None, None)
 
 

@@ -108,7 +108,8 @@ def to_counter(city: City, here: Counter, there: Counter) -> str | None:
 def _sent(city: City, here: Counter, ticket: Ticket, line: str, kept: str | None) -> str | None:
     if not city.lines[here.hall, line].open:
         return "line_closed"
-    sent: dict[str, object] = {"line": line, "number": city.number_in(here.hall, line)}
+    sent: dict[str, object] = {"sent_from": ticket.number, "line": line}
+    sent["number"] = city.number_in(here.hall, line)
     seen = _seen(city, ticket)
     return city.back_in_line(ticket, "transfer", here, counter=kept, checked_in_at=seen, **sent)
 
@@ -133,7 +134,7 @@ def undo(city: City, here: Counter) -> str | None:
         return "nothing_to_undo"
     event, move, ticket_id, at = here.did
     ticket = city.tickets[ticket_id]
-    if move not in UNDOABLE or city.now - at > UNDO_WITHIN or ticket.hall != here.hall:
+    if move not in UNDOABLE or city.now - at > UNDO_WITHIN:
         return "nothing_to_undo"
     last, before = city.last[ticket_id]
     if last != event or here.state == "closed":

@@ -63,6 +63,8 @@ class Ticket:
     priority_at: datetime | None = None
     returned_at: datetime | None = None
     lapsed: bool = False
+    # The number, and hall, from which staff sent her on.
+    sent_from: str | None = None
     # These halls do not ask anybody to check in before she is called; she may all the same.
     checked_in_at: datetime | None = None
     away: bool = False
@@ -232,6 +234,7 @@ class City:
         number = self.number_in(hall, line)
         there: dict[str, object] = {
             "checked_in_at": None,
+            "sent_from": f"{ticket.number}@{ticket.hall}" if move == "transfer" else None,
             "hall": hall,
             "line": line,
             "number": number,

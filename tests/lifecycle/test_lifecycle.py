@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from integrations.stores import StoreUrls
 from models.tickets import Move
 from scheduler.calendar import is_open
-from server.counters import attending, calling, opening
+from server.counters import attending, calling, opening, undoing
 from server.counters.at import At
 from server.tickets import desk, leaving, moving
 from server.tickets.day_end import lapse_past_days
@@ -277,7 +277,7 @@ class Days(RuleBasedStateMachine):
                 work = attending.to_hall(at, self.real.directory.hall(there), feed=feed)
                 self._agree(lambda: counters.to_hall(city, here, there), work)
             case "undo":
-                self._agree(lambda: counters.undo(city, here), attending.undo(at, feed=feed))
+                self._agree(lambda: counters.undo(city, here), undoing.undo(at, feed=feed))
 
     # --- what always holds -----------------------------------------------------------------
 

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -12,6 +13,7 @@ from models.database import rows
 from tests.conftest import Api, until
 from tests.counters.halls import a_ticket, code_of, done, open_counters
 from tests.people import Person
+from tests.tickets.test_priorities import order
 from tests.visits.coming import a_visit
 
 WHY = {"reason": "社保系统故障", "reason_en": "System failure"}
@@ -42,6 +44,19 @@ async def stop(manager: Person, hall: str, line: str, **more: Any) -> dict[str, 
 async def shown(person: Person, ticket: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = (await person.get(f"/tickets/{ticket['id']}")).json()
     return found
+
+
+def told(ticket: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
+    return ticket["reason"], ticket["reason_text"], ticket["reason_text_en"]
+
+
+async def waits_in(
+    api: Api, hall: str, line: str, manager: Person
+) -> tuple[Person, dict[str, Any]]:
+    """Somebody who takes a number once the line is open again."""
+    opened = await manager.post(f"/halls/{hall}/lines/{line}/open")
+    assert opened.status_code == 200, opened.text
+    return await a_ticket(api, hall, line)
 
 
 async def events(ticket: dict[str, Any]) -> list[tuple[str, str | None]]:
@@ -81,6 +96,24 @@ async def test_without_a_place_to_go_they_stay_and_are_told(
     now = await shown(lin, ticket)
     assert (now["state"], now["number"], now["line"]) == ("waiting", ticket["number"], "E")
     assert (await events(ticket))[-1] == ("stay", "社保系统故障 | System failure")
+    words = ("line_stopped", "社保系统故障", "System failure")
+    assert told(now) == words
+    memory, ticket_id = api.services.feed.memory, UUID(ticket["id"])
+    await until(lambda: (live := memory.ticket(ticket_id)) and live.view.reason == "line_stopped")
+    assert told(await shown(lin, ticket)) == words
+    [listed] = (await lin.get("/tickets")).json()["data"]
+    assert told(listed) == words
+    # She is called all the same, and then it is no matter; opened again, it is none for nobody.
+    _, other = await waits_in(api, hall, "E", manager)
+    await until(lambda: (live := memory.ticket(ticket_id)) and live.view.reason is None)
+    assert told(await shown(lin, ticket)) == (None, None, None)
+    await stop(manager, hall, "E")
+    clerk = await api.clerk(hall)
+    [counter, *_] = await open_counters(clerk, hall, "E")
+    called = await done(clerk, hall, counter, "call-next")
+    assert (called["id"], told(called)) == (ticket["id"], (None, None, None))
+    assert (await done(clerk, hall, counter, "start", "finish"))["state"] == "finished"
+    assert (await done(clerk, hall, counter, "call-next"))["id"] == other["id"]
 
 
 async def test_sent_to_another_line_they_keep_their_order_and_get_its_numbers(
@@ -98,6 +131,10 @@ async def test_sent_to_another_line_they_keep_their_order_and_get_its_numbers(
     await until(lambda: on_board(api, hall, "A").waiting == 3)
     now = [await shown(*one) for one in (first, between, second)]
     assert [ticket["line"] for ticket in now] == ["A", "A", "A"]
+    assert told(now[0]) == ("sent_on", "社保系统故障", "System failure")
+    assert now[0]["sent_from"] == {"hall": hall, "line": "E", "number": "E001"}
+    assert (told(now[1]), now[1]["sent_from"]) == ((None, None, None), None)
+    assert await order(*between) == [("A002", "transferred")]
     assert [ticket["number"] for ticket in now] == ["A002", "A001", "A003"]
     assert [ticket["ahead"] for ticket in now] == [0, 1, 2]
     assert (await events(first[1]))[-1] == (

@@ -22,6 +22,8 @@ NOTE = "有人晕倒，请叫救护车"
 async def hall(api: Api) -> str:
     hall = await api.quiet_hall()
     await rows("DELETE FROM alert WHERE hall_id = $1", api.services.directory.hall(hall).id)
+    for counter in ("01", "03"):
+        await done(await api.clerk(hall), hall, counter, "open")
     return hall
 
 
@@ -76,6 +78,29 @@ async def test_calling_again_is_the_same_call_and_tells_anew(api: Api, hall: str
     assert anew.json()["id"] != open_one["id"]
 
 
+async def test_what_is_said_with_later_calls_is_added_to_the_first(api: Api, hall: str) -> None:
+    clerk = await api.clerk(hall)
+    for nth in range(25):
+        await clerk.at(hall, "01", "emergency", {"note": f"{NOTE}{nth}"})
+    last = await clerk.at(hall, "01", "emergency")
+    assert last.status_code == 201, last.text
+    assert (last.json()["note"], last.json()["calls"]) == (f"{NOTE}0", 26)
+    assert last.json()["later_notes"] == [f"{NOTE}{nth}" for nth in range(5, 25)]
+    assert await alerts_of(clerk, hall) == [last.json()]
+
+
+async def test_nobody_calls_from_a_closed_counter_and_a_colleague_may_from_an_open_one(
+    api: Api, hall: str
+) -> None:
+    clerk = await api.clerk(hall)
+    colleague = await a_member_of_staff(api.http, f"clerk.{hall}.02")
+    await done(clerk, hall, "01", "close")
+    refused = await clerk.at(hall, "01", "emergency", {"note": NOTE, "pause": True})
+    assert code_of(refused) == (409, "counter_closed")
+    assert await alerts_of(clerk, hall) == []
+    assert (await colleague.at(hall, "03", "emergency", {"note": NOTE})).status_code == 201
+
+
 async def test_the_board_says_no_more_than_that_the_counter_pauses(api: Api, hall: str) -> None:
     clerk = await api.clerk(hall)
     board = api.services.feed.memory.halls
@@ -123,6 +148,7 @@ async def test_who_signs_out_hears_of_no_call_any_more(api: Api, hall: str) -> N
 
 async def test_calls_are_listed_newest_first_a_page_at_a_time(api: Api, hall: str) -> None:
     clerk, manager = await api.clerk(hall), await api.manager(hall)
+    await done(clerk, hall, "02", "open")
     raised = [(await clerk.at(hall, code, "emergency")).json()["id"] for code in ("01", "02", "03")]
     page = (await manager.get(f"/halls/{hall}/alerts?limit=2")).json()
     assert [one["id"] for one in page["data"]] == raised[:0:-1]
@@ -162,6 +188,7 @@ async def test_a_call_reaches_managers_at_every_process(city: City) -> None:
             await signed_in(socket, manager)
             await say(socket, op="watch", topic=f"staff:{hall}")
             await hear(socket)
+        await done(clerk, hall, "02", "open")
         await clerk.at(hall, "02", "emergency", {"note": NOTE})
         for socket in sockets:
             async with asyncio.timeout(0.5):

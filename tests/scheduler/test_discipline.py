@@ -149,12 +149,29 @@ def test_whoever_is_ahead_is_so_for_a_reason_that_holds(people: list[Visit], rul
                 continue
             match why_ahead(her, me):
                 case "returned":
-                    assert her.returned_at is not None
+                    assert her.returned_at is not None or me.returned_at is not None
                 case "priority":
                     assert her.priority_at is not None
-                    assert (her.issued_at, her.id) > place_of(me)
+                    assert (her.issued_at, her.id) > (me.issued_at, me.id)
                 case "earlier":
-                    assert (her.issued_at, her.id) <= place_of(me) or her.priority_at is None
+                    assert (her.issued_at, her.id) < (me.issued_at, me.id)
+                case other:
+                    raise AssertionError(other)
+
+
+def test_whom_i_let_pass_is_ahead_for_that_and_nobody_else() -> None:
+    me = replace(walk_in(1, 10), rank_time=at(20), stood_at=at(10))
+    assert why_ahead(walk_in(2, 15), me) == "let_pass"
+    assert why_ahead(walk_in(0, 5), me) == "earlier"
+
+
+def test_who_came_from_elsewhere_is_so_unless_she_came_after_me() -> None:
+    me = walk_in(5, 10)
+    assert why_ahead(replace(walk_in(1, 5), came="moved"), me) == "moved"
+    assert why_ahead(replace(walk_in(1, 5), came="transferred"), me) == "transferred"
+    later = replace(walk_in(9, 12), rank_time=at(2), priority_at=at(13), came="moved")
+    assert why_ahead(later, me) == "priority"
+    assert why_ahead(replace(walk_in(9, 12), rank_time=at(2)), me) == "visit"
 
 
 @given(people=visits, people_let_pass=st.integers(1, 30), data=st.data())

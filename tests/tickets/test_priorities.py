@@ -1,5 +1,6 @@
 """Priorities, and the order that everybody may ask about."""
 
+from asyncio import gather
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,7 +11,14 @@ from scheduler.discipline import Rules
 from tests.conftest import Api
 from tests.counters.halls import a_ticket, code_of, done, open_counters
 from tests.crowds import people_before
-from tests.identity.families import CHILD_BORN, a_child_of, a_named_citizen, add
+from tests.identity.families import (
+    CHILD_BORN,
+    ELDER_BORN,
+    a_child_of,
+    a_named_citizen,
+    add,
+    with_a_phone,
+)
 from tests.people import Person, an_id_number
 
 SEVENTY_TODAY, SIXTY_NINE = date(1956, 11, 23), date(1956, 11, 24)
@@ -109,6 +117,82 @@ async def test_who_is_seventy_tomorrow_is_refused(api: Api, hall: str) -> None:
     assert (await wang.get("/tickets")).json()["data"] == []
 
 
+async def test_who_is_seventy_need_not_say_so_on_her_phone(api: Api, hall: str) -> None:
+    lin, first = await a_ticket(api, hall)
+    later(api, 5)
+    elder = await a_named_citizen(api, born=SEVENTY_TODAY)
+    reply = await elder.take(hall, api.item(hall, "E"))
+    assert reply.status_code == 201, reply.text
+    hers = reply.json()
+    assert (hers["ahead"], hers["priority"]) == (0, {"kind": "elderly", "confirmed": True})
+    assert await order(lin, first) == [(hers["number"], "priority")]
+    found = await rows(
+        "SELECT move, actor_kind, detail FROM ticket_event WHERE ticket_id = $1 ORDER BY id",
+        hers["id"],
+    )
+    assert [tuple(event) for event in found] == [
+        ("issue", "citizen", None),
+        ("claim", "system", "elderly"),
+        ("confirm", "system", "id_number"),
+    ]
+    shown = (await elder.get(f"/tickets/{hers['id']}")).json()
+    assert (shown["priority"], shown["version"] >= hers["version"]) == (hers["priority"], True)
+    # With a key, and with a claim that papers do not prove, what is proven counts, too.
+    wish = {"hall": hall, "item": api.item(hall, "E", nth=1)}
+    replies = [await elder.post("/tickets", wish, Idempotency_Key="k70") for _ in range(2)]
+    assert replies[0].json() == replies[1].json()
+    assert replies[0].json()["priority"] == {"kind": "elderly", "confirmed": True}
+    claimed = await elder.take(hall, api.item(hall, "A"), priority_claim="disabled")
+    assert claimed.json()["priority"] == {"kind": "elderly", "confirmed": True}
+
+
+async def test_who_is_not_seventy_pays_no_statement_for_it(api: Api, hall: str) -> None:
+    for born in (SIXTY_NINE, date(1990, 1, 1)):
+        wang = await a_named_citizen(api, born=born)
+        reply, statements = await api.statements(wang.take(hall, api.item(hall, "E")))
+        assert (reply.status_code, reply.json()["priority"]) == (201, None)
+        assert statements == 2
+
+
+async def test_of_many_at_once_each_is_as_old_as_she_is(api: Api, hall: str) -> None:
+    ages = [SEVENTY_TODAY, SIXTY_NINE, date(1940, 5, 6), date(2001, 2, 3)] * 2
+    people = [await a_named_citizen(api, born=born) for born in ages]
+    item = api.item(hall, "E")
+    replies = await gather(*(person.take(hall, item) for person in people))
+    assert [reply.status_code for reply in replies] == [201] * 8
+    old = {"kind": "elderly", "confirmed": True}
+    assert [reply.json()["priority"] for reply in replies] == [old, None] * 4
+
+
+async def test_an_elder_with_an_account_has_it_whoever_takes_the_number(
+    api: Api, hall: str
+) -> None:
+    me = await a_named_citizen(api)
+    _, grandmother = await with_a_phone(api, "陈桂英", born=ELDER_BORN)
+    added = await add(me, grandmother.id_number, name=grandmother.name, relation="parent")
+    proxy = added.json()
+    reply = await me.take(hall, api.item(hall, "E"), **{"for": proxy["id"]})
+    assert reply.status_code == 201, reply.text
+    assert reply.json()["priority"] == {"kind": "elderly", "confirmed": True}
+    assert reply.json()["for"]["id"] == proxy["id"]
+    # It is her age that counts, not that of who takes it.
+    elder = await a_named_citizen(api, born=ELDER_BORN)
+    child = await a_child_of(elder, an_id_number(CHILD_BORN))
+    reply = await elder.take(hall, api.item(hall, "E"), **{"for": child["id"]})
+    assert (reply.status_code, reply.json()["priority"]) == (201, None)
+
+
+async def test_a_visit_of_several_items_has_it_from_the_first_number_on(
+    api: Api, hall: str
+) -> None:
+    elder = await a_named_citizen(api, born=SEVENTY_TODAY)
+    items = [api.item(hall, "E"), api.item(hall, "A")]
+    visit = await elder.post("/visits", {"hall": hall, "items": items})
+    assert visit.status_code == 201, visit.text
+    [first] = (await elder.get("/tickets")).json()["data"]
+    assert first["priority"] == {"kind": "elderly", "confirmed": True}
+
+
 async def test_a_number_that_somebody_gave_for_her_proves_nothing_but_may_contradict(
     api: Api, hall: str
 ) -> None:
@@ -161,6 +245,55 @@ async def test_the_order_says_who_is_ahead_and_why_and_not_who_she_is(api: Api, 
     path = f"/api/v1/tickets/{mine['id']}/order"
     english = await lin.http.get(path, headers={**lin.headers, "Accept-Language": "en"})
     assert english.json()["rule"].isascii()
+
+
+async def test_an_elder_who_came_later_is_not_called_earlier(api: Api, hall: str) -> None:
+    lin, mine = await a_ticket(api, hall)
+    await lin.post(f"/tickets/{mine['id']}/let-pass", {"people": 1})
+    later(api, 5)
+    elder = await a_named_citizen(api, born=SEVENTY_TODAY)
+    hers = (await elder.take(hall, api.item(hall, "E"))).json()
+    assert await order(lin, mine) == [(hers["number"], "priority")]
+    assert await order(elder, hers) == []
+
+
+async def test_whom_she_let_pass_is_ahead_for_that(api: Api, hall: str) -> None:
+    _, first = await a_ticket(api, hall)
+    lin, mine = await a_ticket(api, hall)
+    _, third = await a_ticket(api, hall)
+    passed = await lin.post(f"/tickets/{mine['id']}/let-pass", {"people": 1})
+    assert passed.status_code == 200, passed.text
+    assert await order(lin, mine) == [(first["number"], "earlier"), (third["number"], "let_pass")]
+
+
+async def test_who_came_from_another_hall_or_line_is_said_to_have(api: Api, hall: str) -> None:
+    other = await api.quiet_hall()
+    wang, moved = await a_ticket(api, other)
+    _, sent = await a_ticket(api, hall, "A")
+    later(api, 1)
+    lin, mine = await a_ticket(api, hall)
+    moved = (await wang.post(f"/tickets/{moved['id']}/move", {"hall": hall})).json()
+    clerk = await api.clerk(hall)
+    [counter, *_] = await open_counters(clerk, hall, "A")
+    await done(clerk, hall, counter, "call-next")
+    sent = (await clerk.at(hall, counter, "transfer", {"line": "E"})).json()
+    reply, statements = await api.statements(lin.get(f"/tickets/{mine['id']}/order"))
+    assert [(one["number"], one["reason"]) for one in reply.json()["ahead"]] == [
+        (moved["number"], "moved"),
+        (sent["number"], "transferred"),
+    ]
+    assert statements == 1
+
+
+async def test_who_came_while_she_was_away_is_ahead_as_she_returned(api: Api, hall: str) -> None:
+    lin, mine = await a_ticket(api, hall)
+    clerk = await api.clerk(hall)
+    [counter, *_] = await open_counters(clerk, hall, "E")
+    await done(clerk, hall, counter, "call-next", "miss")
+    _, later_on = await a_ticket(api, hall)
+    back = await clerk.post(f"/halls/{hall}/tickets/{mine['id']}/return")
+    assert back.status_code == 200, back.text
+    assert await order(lin, mine) == [(later_on["number"], "returned")]
 
 
 async def test_the_order_is_for_her_and_who_acts_for_her_alone(api: Api, hall: str) -> None:

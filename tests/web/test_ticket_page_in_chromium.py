@@ -100,6 +100,27 @@ async def test_it_shows_the_ticket_and_each_change_and_sends_its_code_in_no_addr
     assert seen.complaints == []
 
 
+async def test_it_says_why_her_line_is_stopped_and_from_where_she_was_sent_on(
+    api: Api, hall: str, seen: Seen
+) -> None:
+    lin, ticket = await a_ticket(api, hall)
+    page, manager = seen.page, await api.manager(hall)
+    await page.goto(f"{api.url}/t#{await a_code(lin, ticket)}")
+    await expect(page.locator("#number")).to_have_text(ticket["number"])
+    await expect(page.locator("#why")).to_be_hidden()
+    why = {"reason": "系统故障", "reason_en": "System failure"}
+    await manager.post(f"/halls/{hall}/lines/E/stop", why)
+    await expect(page.locator("#why-zh")).to_have_text("本队列停止取号，已取号的继续办理：系统故障")
+    await photographed(page, "ticket-line-stopped")
+    await manager.post(f"/halls/{hall}/lines/E/stop", why | {"to": {"line": "A"}})
+    await expect(page.locator("#number")).to_have_text("A001")
+    await expect(page.locator("#why-zh")).to_have_text("由 E001 号转来：系统故障")
+    await expect(page.locator("#why-en")).to_have_text("Sent on from E001: System failure")
+    await lin.post(f"/tickets/{ticket['id']}/cancel")
+    await expect(page.locator("#why")).to_be_hidden()
+    assert seen.complaints == []
+
+
 async def test_what_is_ended_unknown_or_missing_is_said_in_words(
     api: Api, hall: str, seen: Seen
 ) -> None:

@@ -30,8 +30,6 @@ class Clerk:
         # After closing time, where people still wait.
         self._stays_until = 0.0
         self._closed = False
-        # Who we are, as the counter shows it.
-        self._name: str | None = None
         self._first_visit = True
         self._first_call = True
         # Who will come back with what was missing, and when.
@@ -55,10 +53,7 @@ class Clerk:
 
     async def open(self, *, take_over: bool) -> bool:
         """Sign in and open the counter; `take_over` also from a colleague of an earlier crowd."""
-        answer = await self._at.do("open", {"take_over": take_over})
-        if answer.ok:
-            self._name = answer.body["staffed_by"]
-        return answer.ok
+        return (await self._at.do("open", {"take_over": take_over})).ok
 
     async def work(self) -> None:
         """Call and serve until sent home; then close the counter."""
@@ -73,6 +68,8 @@ class Clerk:
                 if not self._on_duty:
                     break
                 await self._wait_for_somebody()
+            elif answer.code == "staffed_by_another":
+                self._leave()
             elif answer.code == "wrong_state":
                 await self._find_out()
             else:
@@ -153,7 +150,7 @@ class Clerk:
         if not handed.ok:
             return
         self._city.figures.handed_over += 1
-        at.session, self._name = self._city.staff(colleague), handed.body["staffed_by"]
+        at.session = self._city.staff(colleague)
         if not named:
             await self._tempo.sleep(self._dice.uniform(20, 90))
             await self._open_again()
@@ -181,23 +178,10 @@ class Clerk:
     async def _find_out(self) -> None:
         """The counter is not free: a human uses it, or an earlier crowd left somebody there."""
         if not self._first_call:
-            if await self._is_anothers():
-                self._leave()
-            else:
-                await self._stand_back()
+            await self._stand_back()
             return
         await self._tempo.sleep(self._dice.uniform(5, 120))
         await self._put_right()
-
-    async def _is_anothers(self) -> bool:
-        """Whether somebody else has taken the counter over."""
-        listed = await self._at.session.ask("GET", f"/api/v1/halls/{self._at.hall.code}/counters")
-        staffed_by = [
-            one["staffed_by"]
-            for one in (listed.body["data"] if listed.ok else ())
-            if one["code"] == self.counter
-        ]
-        return any(name not in (None, self._name) for name in staffed_by)
 
     def _leave(self) -> None:
         """Go, and leave the counter as it is: closed, or to whoever works there now."""

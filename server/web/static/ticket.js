@@ -29,6 +29,7 @@ const STATES = {
 const OPEN = new Set(["waiting", "called", "serving", "parked"]);
 const DAY_ENDED = ["当日服务已结束", "The day has ended"];
 const NEXT = ["即将叫号，请留意", "You are next"];
+const LINE_STOPPED = ["本队列停止取号，已取号的继续办理", "This line gives out no more numbers; those who wait are still called"];
 const UNKNOWN = ["没有找到这张号票", "No such ticket", "请核对链接，或重新扫描号票上的二维码。", "Check the link, or scan the code on the ticket again."];
 const OVER = ["关注已结束", "Following is over", "号票当日有效；如需查看，请持票人重新分享。", "A ticket is good for its day; its holder can share it again."];
 const NO_CODE = ["请扫描号票上的二维码", "Scan the code on a ticket", "此页面显示号票的实时进度。", "This page shows where a ticket stands."];
@@ -50,6 +51,7 @@ function show({ ticket, ...names }) {
   say(byId("state"), zh);
   say(byId("state-en"), en);
   showCounter(ticket, names.counter_name);
+  showWhy(ticket);
   byId("ahead-row").hidden = ticket.ahead === null;
   if (ticket.ahead !== null) byId("ahead").replaceChildren(...both([`${ticket.ahead} 人`, ""]));
   byId("wait-row").hidden = !ticket.wait;
@@ -71,6 +73,23 @@ function showCounter(ticket, name) {
   const go = ticket.state === "called";
   say(byId("counter"), go ? `请到 ${counter.short}` : counter.short);
   say(byId("counter-en"), go ? `Please go to ${counter.english}` : counter.english);
+}
+
+/** What staff did about her place, and why. */
+function showWhy(ticket) {
+  const told = OPEN.has(ticket.state) ? whyOf(ticket) : null;
+  byId("why").hidden = told === null;
+  if (told === null) return;
+  const [zh, en] = [ticket.reason_text, ticket.reason_text_en ?? ticket.reason_text];
+  say(byId("why-zh"), zh ? `${told[0]}：${zh}` : told[0]);
+  say(byId("why-en"), en ? `${told[1]}: ${en}` : told[1]);
+}
+
+function whyOf({ reason, hall, sent_from: before }) {
+  if (reason === "line_stopped") return LINE_STOPPED;
+  if (reason !== "sent_on") return null;
+  const [place, placeEn] = before.hall === hall ? ["", ""] : ["其他大厅", " of another hall"];
+  return [`由${place} ${before.number} 号转来`, `Sent on from ${before.number}${placeEn}`];
 }
 
 function tell([zh, en, moreZh, moreEn]) {

@@ -1,0 +1,80 @@
+"""States in words, for whoever is told that something cannot be done in the present one."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from models.halls import CounterState, LineState
+from models.proxies import ProxyState
+from models.tickets import TicketState, WrongState
+from models.visits import VisitState
+from server.errors import Sentence, WrongStateRefusal
+
+# What is in a state, and each of its states.
+_WORDS: Final[Mapping[type[StrEnum], tuple[Sentence, Mapping[StrEnum, Sentence]]]] = {
+    TicketState: (
+        ("号票", "the ticket"),
+        {
+            TicketState.WAITING: ("等候", "waiting"),
+            TicketState.CALLED: ("已叫号", "called"),
+            TicketState.SERVING: ("办理中", "being served"),
+            TicketState.PARKED: ("挂起", "parked"),
+            TicketState.FINISHED: ("已办结", "finished"),
+            TicketState.MISSED: ("已过号", "missed"),
+            TicketState.CANCELLED: ("已取消", "cancelled"),
+        },
+    ),
+    CounterState: (
+        ("窗口", "the counter"),
+        {
+            CounterState.OPEN: ("开放", "open"),
+            CounterState.PAUSED: ("暂停", "paused"),
+            CounterState.CLOSED: ("关闭", "closed"),
+        },
+    ),
+    LineState: (
+        ("队列", "the line"),
+        {
+            LineState.OPEN: ("开放", "open"),
+            LineState.PAUSED: ("暂停取号", "paused"),
+            LineState.STOPPED: ("停办", "stopped"),
+        },
+    ),
+    VisitState: (
+        ("联办", "the visit"),
+        {
+            VisitState.OPEN: ("进行中", "open"),
+            VisitState.FINISHED: ("已办结", "finished"),
+            VisitState.CANCELLED: ("已取消", "cancelled"),
+            VisitState.DAY_ENDED: ("已随当天结束", "over with its day"),
+        },
+    ),
+    ProxyState: (
+        ("代办关系", "the proxy"),
+        {
+            ProxyState.ASKED: ("待同意", "asked for"),
+            ProxyState.ACTIVE: ("有效", "active"),
+            ProxyState.ENDED: ("已结束", "ended"),
+        },
+    ),
+}
+
+
+def wrong_state(fault: WrongState) -> WrongStateRefusal:
+    """The refusal that says in which state it is, and what else stands against it."""
+    said = [fault.told] if fault.told else []
+    if fault.state is not None:
+        (what, what_en), words = _WORDS[type(fault.state)]
+        word, word_en = words[fault.state]
+        said.append((f"{what}现为“{word}”", f"{what_en} is {word_en}"))
+    if not said:
+        return WrongStateRefusal()
+    zh, en = WrongStateRefusal.sentence
+    refusal = WrongStateRefusal(
+        (
+            f"{zh[:-1]}：{'；'.join(each for each, _ in said)}。",
+            f"{en[:-1]}: {'; '.join(each for _, each in said)}.",
+        )
+    )
+    refusal.state = fault.state.value if fault.state is not None else None
+    return refusal
