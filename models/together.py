@@ -10,12 +10,15 @@ out, and their wishes wait in lanes of their own, a statement for each hall.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import asyncpg
 
@@ -23,9 +26,10 @@ Wish = TypeVar("Wish")
 Made = TypeVar("Made")
 
 MOST = 64
-# What a busy process waits between two statements: planning, starting and committing one costs as
-# much as four decisions in it, so those of a moment more are cheaper and sooner together.
-GATHER_S = 0.004
+# A busy process waits between two statements as long as the last one took, and no longer than this:
+# starting and committing one costs as much as many decisions in it, so those of a moment more are
+# cheaper and sooner together.
+GATHER_S = 0.006
 
 
 class Patience(Enum):
@@ -48,6 +52,18 @@ LOCKED = {
     Patience.ENDLESS: """
         SELECT id FROM hall WHERE id = ANY($2::uuid[]) ORDER BY id FOR UPDATE""",
 }
+
+
+# Statements of one process that lock many halls would mostly wait for each other, in PostgreSQL and
+# while halls are held: they take turns here, and what waits for its turn gathers.
+_turns: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]" = WeakKeyDictionary()
+
+
+def _turn(lane: "_Lane[Any, Any]") -> AbstractAsyncContextManager[Any]:
+    """The right to run a statement. One for a hall that somebody holds has no part in it."""
+    if lane.patience is Patience.ENDLESS:
+        return nullcontext()
+    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
 class Busy:
@@ -122,9 +138,14 @@ class Together(Generic[Wish, Made]):
         try:
             # Whoever is being read from a socket at this moment comes along.
             await asyncio.sleep(0)
-            while entries := self._take(lane):
-                await self._make_some(entries, lane.patience)
-                await asyncio.sleep(GATHER_S if len(entries) > 1 else 0)
+            while lane.waiting:
+                async with _turn(lane):
+                    if not (entries := self._take(lane)):
+                        break  # all who wished something have gone
+                    began = time.monotonic()
+                    await self._make_some(entries, lane.patience)
+                    took = time.monotonic() - began
+                await asyncio.sleep(min(took, GATHER_S) if len(entries) > 1 else 0)
         finally:
             lane.running = None
             if lane is not self._main:

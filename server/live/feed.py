@@ -7,6 +7,8 @@ answers boards, positions and rankings from memory.
 
 import asyncio
 import itertools
+import math
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -37,7 +39,8 @@ PUBLISH_WITHIN_S = 1.0
 SUBSCRIBE_WITHIN_S = 5.0
 # A quiet subscription is asked after so long whether it still stands, and given as long to answer.
 PING_AFTER_S = 2.0
-# Changes of so short a time travel together: a message costs more than it holds.
+# A busy process sends word so often at most: a message costs more than it holds, here and wherever
+# it is heard.
 GATHER_S = 0.004
 
 
@@ -106,6 +109,8 @@ class Feed:
         self.topics = Topics(self.memory)
         self._outbox: list[Change] = []
         self._publishing: asyncio.Future[None] | None = None
+        # When (monotonic) word was sent last.
+        self._published_at = -math.inf
         # Halls that word came of and that are to be fetched, or all of them.
         self._news: set[str] = set()
         self._all_due = False
@@ -135,7 +140,9 @@ class Feed:
         await asyncio.shield(self._publishing)
 
     async def _publish(self) -> None:
-        await asyncio.sleep(GATHER_S)
+        # What changes in a quiet moment is told at once.
+        await asyncio.sleep(max(0.0, self._published_at + GATHER_S - time.monotonic()))
+        self._published_at = time.monotonic()
         self._publishing, changes = None, tuple(self._outbox)
         self._outbox.clear()
         try:
