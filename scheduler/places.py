@@ -6,9 +6,8 @@ Amap's and Tencent's maps draw, BD-09 what Baidu's draw. The shifts are the publ
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import asin, dist
 from typing import Final, Literal, get_args
 
 from geopy.distance import geodesic
@@ -196,42 +195,7 @@ def presence(distance_m: float, accuracy_m: float | None, fence_m: float) -> Pre
     return "outside" if distance_m - spread > fence_m else "unsure"
 
 
-class HallMap:
-    """Every hall's place, ready to be measured against a citizen's in microseconds.
-
-    Built once, never changed, safe to share between threads. Distances: the straight chord c
-    between two points in Earth-centred coordinates on the WGS-84 ellipsoid, bent to an arc of the
-    mean Earth radius R, s = 2R·asin(c / 2R). The chord has the ellipsoid in it; the bend is only
-    4e-5 of it at 200 km, so the sphere does for that. Within 0.0001 % of the geodesic up to 100 km,
-    0.002 % up to 1,000 km and 0.1 % up to 5,000 km in China (held by the tests).
-
-    Plain floats: for the dozens of halls of a city, calling an array library costs several times
-    the arithmetic.
-    """
-
-    __slots__ = ("_halls",)
-
-    def __init__(self, places: Iterable[Pair]) -> None:
-        """Take the halls as (lat, lng) pairs in WGS-84 degrees. Raises a `BadPlace`."""
-        self._halls = [_earth_centred(lat, lng) for lat, lng in places]
-
-    def __len__(self) -> int:
-        return len(self._halls)
-
-    def distances_m(self, lat: float, lng: float) -> list[float]:
-        """Metres from this WGS-84 point (degrees) to each hall, in the order the halls were given.
-
-        Raises a `BadPlace`.
-        """
-        here = _earth_centred(lat, lng)
-        try:
-            return [DIAMETER * asin(dist(here, hall) / DIAMETER) for hall in self._halls]
-        except ValueError:
-            # The ellipsoid's longest chord is longer than the sphere's: the far side of the Earth.
-            return [DIAMETER * asin(min(1.0, dist(here, hall) / DIAMETER)) for hall in self._halls]
-
-
-def _earth_centred(lat: float, lng: float) -> EarthCentred:
+def earth_centred(lat: float, lng: float) -> EarthCentred:
     """A point on the WGS-84 ellipsoid in Earth-centred metres. Raises a `BadPlace`."""
     _check(lat, lng)
     phi, lam = math.radians(lat), math.radians(lng)

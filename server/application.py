@@ -226,7 +226,7 @@ def use_directory(app: Sanic[Any, Any], directory: Directory) -> None:
     room: Services = app.ctx.services
     room.directory = directory
     room.feed.codes = directory.codes
-    app.ctx.hall_lists = HallLists(directory, room.feed)
+    app.ctx.hall_lists = HallLists(directory, room.feed, room.clock.now())
 
 
 async def _follow_catalogue(app: Sanic[Any, Any]) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from scheduler.calendar import Timetable
 from scheduler.discipline import Rules
-from scheduler.places import HallMap, Place
+from scheduler.places import Place
 from scheduler.residence import takes
 from server.errors import NotFound
 
@@ -139,9 +139,8 @@ class Directory:
     # Differs when the rows that it was read from do.
     mark: str = ""
     bundles: Mapping[str, BundleEntry] = field(default_factory=dict)
-    # The halls that have a place, in the order of `placed`, for distances to all at once.
+    # The halls that have a place.
     placed: tuple[HallEntry, ...] = field(init=False)
-    hall_map: HallMap = field(init=False)
     # What items may be searched by.
     themes: tuple[str, ...] = field(init=False)
     audiences: tuple[str, ...] = field(init=False)
@@ -150,8 +149,6 @@ class Directory:
     def __post_init__(self) -> None:
         placed = tuple(hall for hall in self.halls.values() if hall.place is not None)
         object.__setattr__(self, "placed", placed)
-        pairs = [(hall.place.lat, hall.place.lng) for hall in placed if hall.place]
-        object.__setattr__(self, "hall_map", HallMap(pairs))
         items = self.items.values()
         themes = tuple(sorted({item.theme for item in items}))
         object.__setattr__(self, "themes", themes)

@@ -1,34 +1,47 @@
 """The ranked list of halls, made from memory.
 
 Most of a hall's JSON stays the same from one request to the next, so it is encoded once for each
-version of its live state; a request only measures, sorts, and joins the pieces.
+version of its live state; a request only measures, ranks, and joins the pieces.
 """
 
-from datetime import datetime
-from functools import cache
-from urllib.parse import quote
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
 
-from scheduler.calendar import is_open
-from scheduler.places import Place, to_gcj02, to_wgs84
-from scheduler.ranking import rank_nearest, travel_times_s
+import numpy as np
+
+from scheduler.arrivals import instead_of_waiting
+from scheduler.calendar import SHANGHAI
+from scheduler.hall_table import seed_of
+from scheduler.places import Place, to_wgs84
+from scheduler.ranking import Ranked, Search, rank, refine
+from scheduler.travel import PACES, Paces, pace_of
 from server.errors import FieldFault, InvalidRequest
-from server.halls.directory import Directory, HallEntry
-from server.halls.views import HallSummary, Links, NearQuery, PlaceView
+from server.halls.choosing import Choosing, Chosen
+from server.halls.directory import Directory
+from server.halls.standing import NULL, Standing
+from server.halls.views import AppointmentInstead, NearQuery
 from server.live.feed import Feed
 from server.live.reading import shown
 from server.live.state import encode
 
-_UNKNOWN = b'null,"travel_s":null}'
-_MOST_ANSWERS = 500
+_MOST_ANSWERS: Final = 500
 _NEEDS_PLACE = ("需要同时给出 lat 和 lng。", "needs lat and lng")
 _TOGETHER = ("lat 和 lng 应同时给出。", "lat and lng go together")
-_NEEDS_ITEM = ("需要同时给出 item。", "needs item")
-_NO_TOWN = (
-    "应为镇街或村居大厅的代码，如 dg-24。",
-    "must be the code of a town's or village's hall, like dg-24",
-)
 _NO_PLACE = ("不是地球上的位置。", "is no place on Earth")
-Stamp = tuple[int, datetime]
+
+_RANGE = b'{"p10_s":%d,"p50_s":%d,"p90_s":%d}'
+_WAY = b'"distance_m":%d,"travel_s":%d,"travel_basis":"%b","appointment":%b}'
+_SERVED = b'%b%b,"wait_on_arrival":' + _RANGE + b',"total":' + _RANGE + b"," + _WAY
+_NOT_FORETOLD = b'%b%b,"wait_on_arrival":null,"total":null,' + _WAY
+_NO_WAY = (
+    b'%b%b,"wait_on_arrival":null,"total":null,"distance_m":null,"travel_s":null,'
+    b'"travel_basis":null,"appointment":null}'
+)
+
+# The next free slot of a hall for an item: when it starts, and how many minutes it is long.
+NextSlots = Mapping[tuple[str, str], tuple[datetime, int]]
 
 
 class HallLists:
@@ -38,18 +51,14 @@ class HallLists:
     `as_of` moves); until then the same question gets the same bytes.
     """
 
-    def __init__(self, directory: Directory, feed: Feed) -> None:
-        self._directory = directory
+    def __init__(
+        self, directory: Directory, feed: Feed, now: datetime, *, paces: Paces = PACES
+    ) -> None:
         self._feed = feed
-        unplaced = (hall for hall in directory.halls.values() if hall.place is None)
-        self._halls = (*directory.placed, *unplaced)
-        self._links = [links(hall) for hall in self._halls]
-        self._stamp: Stamp | None = None
-        self._as_of = datetime.min
-        self._versions: list[int | None] = [None] * len(self._halls)
-        self._open = [False] * len(self._halls)
-        # Each hall's JSON up to the value of `distance_m`.
-        self._pieces = [b""] * len(self._halls)
+        self._paces = paces
+        self._standing = Standing(directory, now)
+        self._choosing = Choosing(directory, self._standing)
+        self.next_slots: NextSlots = {}
         # What was asked since the halls last changed, and the answer where it was asked again:
         # to keep every answer would cost more than to make it.
         self._answers: dict[NearQuery, bytes | None] = {}
@@ -57,123 +66,160 @@ class HallLists:
     def ranked(self, query: NearQuery, now: datetime) -> bytes:
         """The JSON of a HallList. Raises InvalidRequest or NotFound."""
         as_of = shown(now)
-        self._catch_up(as_of)
+        if self._standing.catch_up(self._feed.memory, as_of):
+            self._answers.clear()
         answers = self._answers
         if answer := answers.get(query):
             return answer
-        answer = self._make(query)
+        answer = self._make(query, as_of)
         if len(answers) >= _MOST_ANSWERS:
             answers.clear()
         answers[query] = answer if query in answers else None
         return answer
 
-    def _make(self, query: NearQuery) -> bytes:
-        _check_home(self._directory, query)
+    def first_served(self, query: NearQuery, now: datetime, many: int) -> dict[str, Place]:
+        """The places of the first halls of a list where she is served today, by their codes."""
+        self._standing.catch_up(self._feed.memory, shown(now))
+        found, _ = self._found(query, shown(now), least=many)
+        halls = [self._standing.halls[at] for at in found.halls[found.served][:many].tolist()]
+        return {hall.code: hall.place for hall in halls if hall.place is not None}
+
+    def refined(self, query: NearQuery, now: datetime, travel_s: Mapping[str, int]) -> bytes:
+        """The list where somebody knows some ways better than our estimate: seconds by hall.
+
+        Raises InvalidRequest or NotFound.
+        """
+        as_of = shown(now)
+        self._standing.catch_up(self._feed.memory, as_of)
+        return self._make(query, as_of, travel_s)
+
+    def _make(
+        self, query: NearQuery, as_of: datetime, travel_s: Mapping[str, int] | None = None
+    ) -> bytes:
+        known = {self._standing.number[code]: float(s) for code, s in (travel_s or {}).items()}
+        found, chosen = self._found(query, as_of, known=known, least=len(known))
+        halls = found.halls[: query.limit].tolist()
+        if query.lat is None:
+            answered = [self._unplaced(at, chosen) for at in halls]
+        else:
+            answered = self._placed(query, found, chosen, known, as_of)
+            halls += self._placeless(query, chosen, query.limit - len(halls))
+            answered += [self._unplaced(at, chosen) for at in halls[len(answered) :]]
+        oldest = float(self._standing.as_of_s[halls].min(initial=as_of.timestamp()))
+        told = min(as_of, datetime.fromtimestamp(oldest, SHANGHAI))
+        return b'{"as_of":%b,"data":[%b]}' % (encode(told), b",".join(answered))
+
+    def _found(
+        self,
+        query: NearQuery,
+        as_of: datetime,
+        *,
+        known: Mapping[int, float] | None = None,
+        least: int = 0,
+    ) -> tuple[Ranked, Chosen]:
+        """Rank the halls that a question asks for, `least` at least, by the ways known best."""
+        chosen = self._choosing.chosen(query)
         where = place_of(query)
-        if where is None:
-            order = self._wanted(query, self._in_code_order())
-            return _joined(self._as_of, [self._pieces[at] + _UNKNOWN for at in order])
-        distances = self._directory.hall_map.distances_m(where.lat, where.lng)
-        near = rank_nearest(distances, within_m=query.within_m)
-        placeless = [] if query.within_m else range(len(distances), len(self._halls))
-        order = self._wanted(query, [*near, *placeless])
-        known = [at for at in order if at < len(distances)]
-        metres = [distances[at] for at in known]
-        # Every piece and its two figures in turn: one formatting for the whole list.
-        values: list[object] = [None] * (3 * len(known))
-        values[::3] = [self._pieces[at] for at in known]
-        # `%d` cuts off what follows the point, so half a unit more rounds.
-        values[1::3] = [each + 0.5 for each in metres]
-        values[2::3] = [each + 0.5 for each in travel_times_s(metres, query.travel)]
-        halls = [_pattern(len(known)) % tuple(values)] if known else []
-        return _joined(
-            self._as_of, halls + [self._pieces[at] + _UNKNOWN for at in order[len(known) :]]
+        here = (where.lat, where.lng) if where else None
+        now_s = as_of.timestamp()
+        search = Search(
+            by=query.rank,
+            now_s=now_s,
+            here=here,
+            pace=pace_of(query.travel, self._paces),
+            asked=chosen.asked,
+            rows=chosen.rows,
+            service_s=chosen.service_s,
+            least_service_s=chosen.least_service_s,
+            limit=max(query.limit, least),
+            seed=seed_of(*(here or (0.0, 0.0)), now_s),
+            within_m=query.within_m,
         )
-
-    def _in_code_order(self) -> list[int]:
-        return sorted(range(len(self._halls)), key=lambda at: self._halls[at].code)
-
-    def _wanted(self, query: NearQuery, order: list[int]) -> list[int]:
-        """The halls of an order that the query asks for. Raises NotFound for an unknown item."""
-        if query.item is not None:
-            item = self._directory.item(query.item)
-            order = [at for at in order if query.item in self._halls[at].offers]
-            if home := query.resident_of:
-                order = [at for at in order if self._directory.takes(self._halls[at], item, home)]
         if query.open_now:
-            order = [at for at in order if self._open[at]]
-        return order[: query.limit]
+            rows = np.where(self._standing.open, chosen.rows, -1)
+            search = replace(search, rows=rows, asked=np.flatnonzero(rows >= 0))
+        table = self._standing.table
+        if here is not None:
+            search = replace(
+                search, asked=search.asked[: search.asked.searchsorted(len(table.map))]
+            )
+        found = rank(table, search)
+        return (refine(table, search, found, known) if known else found), chosen
 
-    def _catch_up(self, as_of: datetime) -> None:
-        """Encode again what changed since the last list."""
-        stamp = (self._feed.memory.generation, as_of)
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        self._answers.clear()
-        boards = [kept.board.as_of for kept in self._feed.memory.halls.values()]
-        self._as_of = min([*boards, as_of])  # no list is newer than the oldest of what it tells
-        for at, hall in enumerate(self._halls):
-            live = self._feed.memory.halls.get(hall.code)
-            version = live.board.version if live else 0
-            opened = is_open(hall.timetable, as_of)
-            if self._versions[at] != version or self._open[at] != opened:
-                self._versions[at], self._open[at] = version, opened
-                self._pieces[at] = self._piece(at, live.waiting if live else None)
+    def _placed(
+        self,
+        query: NearQuery,
+        found: Ranked,
+        chosen: Chosen,
+        known: Mapping[int, float],
+        as_of: datetime,
+    ) -> list[bytes]:
+        standing, answered = self._standing, []
+        wait_of = standing.wait_json.get
+        figures = np.column_stack((found.wait_s, found.total_s, found.distance_m, found.travel_s))[
+            : query.limit
+        ]
+        foretold = ~np.isnan(figures[:, 0])
+        numbers = np.rint(np.nan_to_num(figures)).astype(np.int64).tolist()
+        halls = found.halls.tolist()
+        for at, row, is_foretold, values in zip(
+            halls, chosen.rows[found.halls].tolist(), foretold.tolist(), numbers, strict=False
+        ):
+            total_s = values[4] if is_foretold else None
+            head = standing.piece(at), wait_of(row, NULL)
+            tail = (b"map" if at in known else b"estimate",)
+            slot = NULL
+            if self.next_slots and query.item is not None:
+                service_s = float(chosen.service_s[at])
+                slot = self._instead(
+                    query.item, at, service_s, as_of, travel_s=values[7], total_s=total_s
+                )
+            if is_foretold:
+                answered.append(_SERVED % (*head, *values, *tail, slot))
+            else:
+                answered.append(_NOT_FORETOLD % (*head, *values[6:], *tail, slot))
+        return answered
 
-    def _piece(self, at: int, waiting: int | None) -> bytes:
-        hall = self._halls[at]
-        summary = HallSummary(
-            code=hall.code,
-            name=hall.name,
-            name_en=hall.name_en,
-            level=hall.level,
-            address=hall.address,
-            place=place_view(hall.place),
-            links=self._links[at],
-            open=self._open[at],
-            waiting=waiting,
-            wait=None,
-            wait_on_arrival=None,
-            total=None,
-            distance_m=None,
-            travel_s=None,
+    def _instead(
+        self,
+        item: str,
+        at: int,
+        service_s: float,
+        now: datetime,
+        *,
+        travel_s: int,
+        total_s: int | None,
+    ) -> bytes:
+        """The appointment that is better than waiting at this hall, as JSON."""
+        offer = instead_of_waiting(
+            self.next_slots.get((self._standing.halls[at].code, item)),
+            service_s=service_s,
+            arrives=now + timedelta(seconds=travel_s),
+            done=None if total_s is None else now + timedelta(seconds=total_s),
         )
-        # The two values that differ between requests are declared last: cut them off here.
-        return encode(summary).removesuffix(_UNKNOWN)
+        return NULL if offer is None else encode(AppointmentInstead(offer.start, offer.done_by))
 
+    def _unplaced(self, at: int, chosen: Chosen) -> bytes:
+        wait = self._standing.wait_json.get(int(chosen.rows[at]), NULL)
+        return _NO_WAY % (self._standing.piece(at), wait)
 
-@cache
-def _pattern(many: int) -> bytes:
-    """So many halls, each a piece with its metres and seconds to come."""
-    return b",".join([b'%b%d,"travel_s":%d}'] * many)
-
-
-def _joined(as_of: datetime, halls: list[bytes]) -> bytes:
-    return b'{"as_of":%b,"data":[%b]}' % (encode(as_of), b",".join(halls))
-
-
-def check_home(directory: Directory, town: str, *, at: str) -> None:
-    """Raise InvalidRequest, pointing to where it stands, unless somebody can live there."""
-    home = directory.halls.get(town)
-    if home is None or home.level == "city":
-        raise InvalidRequest(errors=[FieldFault(at, _NO_TOWN)])
-
-
-def _check_home(directory: Directory, query: NearQuery) -> None:
-    """Raise InvalidRequest for a home without an item, or where nobody can live."""
-    if query.resident_of is None:
-        return
-    check_home(directory, query.resident_of, at="/resident_of")
-    if query.item is None:
-        raise InvalidRequest(errors=[FieldFault("/resident_of", _NEEDS_ITEM)])
+    def _placeless(self, query: NearQuery, chosen: Chosen, most: int) -> list[int]:
+        """Halls without a place, after all others, where any distance will do."""
+        if query.within_m is not None or most <= 0:
+            return []
+        placed = len(self._standing.table.map)
+        rest: list[int] = chosen.asked[chosen.asked.searchsorted(placed) :].tolist()
+        if query.open_now:
+            rest = [at for at in rest if self._standing.open[at]]
+        return rest[:most]
 
 
 def place_of(query: NearQuery) -> Place | None:
     """Where the citizen is, in WGS-84; None when she does not say. Raises InvalidRequest."""
     if query.lat is None and query.lng is None:
-        if query.within_m is not None:
-            raise InvalidRequest(errors=[FieldFault("/within_m", _NEEDS_PLACE)])
+        for name, needs in (("within_m", query.within_m), ("rank", query.rank == "fastest")):
+            if needs:
+                raise InvalidRequest(errors=[FieldFault(f"/{name}", _NEEDS_PLACE)])
         return None
     if query.lat is None or query.lng is None:
         missing = "/lat" if query.lat is None else "/lng"
@@ -191,23 +237,3 @@ def wgs84(lat: float, lng: float, datum: str, *, at: str = "") -> Place:
     except ValueError:
         faults = [FieldFault(f"{at}/{name}", _NO_PLACE) for name in ("lat", "lng")]
         raise InvalidRequest(errors=faults) from None
-
-
-def place_view(place: Place | None) -> PlaceView | None:
-    """A place as it is stored."""
-    return PlaceView(place.lat, place.lng, place.datum) if place else None
-
-
-def links(hall: HallEntry) -> Links:
-    """Navigation links. WeChat's and Alipay's maps and AMap all want GCJ-02."""
-    if hall.place is None:
-        return Links(None, None, None)
-    at = to_gcj02(hall.place)
-    name = quote(hall.name)
-    lat, lng = f"{at.lat:.6f}", f"{at.lng:.6f}"
-    return Links(
-        wechat=f"https://apis.map.qq.com/uri/v1/marker?marker=coord:{lat},{lng};title:{name}"
-        "&referer=yiting",
-        alipay=f"https://uri.amap.com/navigation?to={lng},{lat}&mode=car",
-        amap=f"https://uri.amap.com/marker?position={lng},{lat}&name={name}",
-    )

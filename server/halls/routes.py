@@ -7,7 +7,8 @@ from sanic.response import HTTPResponse
 
 from scheduler.calendar import business_day, closes_at, hours_between, next_open
 from server.errors import FieldFault, InvalidRequest, NotFound, Unavailable
-from server.halls.listing import HallLists, links, place_view
+from server.halls.listing import HallLists
+from server.halls.navigating import links, place_view
 from server.halls.views import (
     DayView,
     HallDetail,

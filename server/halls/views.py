@@ -6,9 +6,12 @@ from typing import Annotated, Literal
 import msgspec
 
 from scheduler.places import Datum
-from scheduler.ranking import Travel
+from scheduler.ranking import Rank
 from scheduler.residence import ResidentsOf
+from scheduler.travel import Travel
 from server.live.state import LiveLine, Wait
+
+Level = Literal["city", "town", "village"]
 
 
 class PlaceView(msgspec.Struct, frozen=True):
@@ -27,8 +30,21 @@ class Links(msgspec.Struct, frozen=True):
     amap: str | None
 
 
+class AppointmentInstead(msgspec.Struct, frozen=True):
+    """A slot still free at a hall, where by booking it she is done earlier than by waiting."""
+
+    slot_start: datetime
+    done_by: datetime
+
+
 class HallSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A hall in a ranked list. Null means: not known."""
+    """A hall in a ranked list. Null means: not known.
+
+    `wait` is that of somebody joining now; `wait_on_arrival` of somebody who sets off now, a break
+    that she arrives in included. `total` is until she is done: the way, the wait on arrival and the
+    usual time at the counter. It is null too where she would not be served today any more.
+    `travel_basis` says what `travel_s` rests on: an `estimate` by distance, or a `map` service.
+    """
 
     code: str
     name: str
@@ -39,11 +55,13 @@ class HallSummary(msgspec.Struct, frozen=True, kw_only=True):
     links: Links
     open: bool
     waiting: int | None
-    wait: Wait | None
-    wait_on_arrival: Wait | None
-    total: Wait | None
-    distance_m: int | None
-    travel_s: int | None
+    wait: Wait | None = None
+    wait_on_arrival: Wait | None = None
+    total: Wait | None = None
+    distance_m: int | None = None
+    travel_s: int | None = None
+    travel_basis: Literal["estimate", "map"] | None = None
+    appointment: AppointmentInstead | None = None
 
 
 class HallList(msgspec.Struct, frozen=True):
@@ -108,8 +126,9 @@ class LinesView(msgspec.Struct, frozen=True):
 
 
 class NearQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How to rank the halls. Without `lat` and `lng` the order is that of the codes.
+    """How to rank the halls. Without `lat` and `lng`, `nearest` is the order of the codes.
 
+    `fastest` needs a place: it ranks by the way, the wait on arrival and the time at the counter.
     With `resident_of`, the code of a town's or village's hall, only halls that take its residents
     for the `item`.
     """
@@ -119,7 +138,8 @@ class NearQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     datum: Datum = "gcj02"
     item: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
     resident_of: Annotated[str, msgspec.Meta(min_length=1, max_length=16)] | None = None
-    rank: Literal["nearest"] = "nearest"
+    level: Level | None = None
+    rank: Rank = "nearest"
     within_m: Annotated[int, msgspec.Meta(ge=1, le=5_000_000)] | None = None
     open_now: bool = False
     travel: Travel = "drive"

@@ -12,7 +12,7 @@ from models.knowing import remember_residence
 from models.tickets import Actor
 from server.auth import CITIZEN, Principal
 from server.errors import LevelTooLow
-from server.halls.listing import check_home
+from server.halls.choosing import check_home
 from server.http.endpoint import endpoint
 from server.identity.sure import held_surely
 from server.identity.views import CitizenView, citizen_view

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 import msgspec
@@ -35,6 +35,8 @@ class Memory:
         self.halls: dict[str, Kept] = {}
         # Rises whenever any hall's state is replaced.
         self.generation = 0
+        # Which rise was each hall's own, the latest last.
+        self._replaced_at: dict[str, int] = {}
         # Monotonic seconds: when word of a hall's projection last came, and when we began to wait.
         self._heard_at: dict[str, float] = {}
         self._began = time.monotonic()
@@ -73,8 +75,17 @@ class Memory:
             return None
         self.halls[code] = kept
         self.generation += 1
+        self._replaced_at.pop(code, None)
+        self._replaced_at[code] = self.generation
         self._unread.add(code)
         return kept
+
+    def changed_since(self, generation: int) -> Iterator[str]:
+        """The halls whose state was replaced after `generation` was what it is called."""
+        for code, replaced_at in reversed(self._replaced_at.items()):
+            if replaced_at <= generation:
+                return
+            yield code
 
     def mark(self, changes: Iterable[Change]) -> None:
         """Remember that tickets have changed: until a projection has caught up, ours are old."""

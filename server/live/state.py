@@ -131,6 +131,8 @@ class LiveLine(msgspec.Struct, frozen=True, kw_only=True):
     no end in sight, or not known); when they are few, `stops_at` is about when the last will go.
     `issuing` is `open` or `stopped` where a manager decided so for today.
     `away` of those who wait have not checked in yet and are passed over until they do.
+    `on_arrival` is the wait of somebody who gets there in 0, 15, 30, 60 and 90 minutes; empty where
+    it is not known.
     """
 
     code: str
@@ -145,6 +147,7 @@ class LiveLine(msgspec.Struct, frozen=True, kw_only=True):
     left_today: int | None = None
     stops_at: datetime | None = None
     away: int = 0
+    on_arrival: tuple[Wait, ...] = ()
 
 
 class BoardCounter(msgspec.Struct, frozen=True):

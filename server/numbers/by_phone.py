@@ -8,7 +8,7 @@ import asyncpg
 
 from models.by_phone import AT_ONCE, ByPhone
 from scheduler.places import Place, geodesic_m, presence
-from scheduler.ranking import travel_times_s
+from scheduler.travel import travel_times_s
 from server.errors import LevelTooLow, Unavailable
 from server.halls.directory import HallEntry
 from server.numbers.refusals import (

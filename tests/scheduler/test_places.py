@@ -16,7 +16,6 @@ from scheduler.places import (
     DATUMS,
     BadPlace,
     Datum,
-    HallMap,
     Place,
     PlaceNotFinite,
     PlaceOutOfRange,
@@ -36,7 +35,6 @@ DONGGUAN = Place(23.04904, 113.75221, "wgs84")
 shifted_lat = st.floats(0.85, 55.81)
 shifted_lng = st.floats(72.03, 137.81)
 anywhere = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
-china = st.tuples(st.floats(3.8, 53.6), st.floats(73.4, 135.1))
 datums = st.sampled_from(DATUMS)
 
 
@@ -145,20 +143,12 @@ def test_a_place_that_is_not_finite_is_refused(number: float) -> None:
         Place(number, 113.7, "gcj02")
     with pytest.raises(PlaceNotFinite, match="finite"):
         Place(23.0, number, "gcj02")
-    with pytest.raises(PlaceNotFinite, match="finite"):
-        HallMap([(23.0, 113.0)]).distances_m(number, 113.7)
-    with pytest.raises(PlaceNotFinite, match="finite"):
-        HallMap([(23.0, 113.0), (number, 113.0)])
 
 
 @pytest.mark.parametrize(("lat", "lng"), [(90.01, 0), (-91, 0), (23, 180.01), (113.7, 23.0 - 400)])
 def test_a_place_off_the_globe_is_refused(lat: float, lng: float) -> None:
     with pytest.raises(PlaceOutOfRange, match="degrees, not"):
         Place(lat, lng, "wgs84")
-    with pytest.raises(PlaceOutOfRange, match="degrees, not"):
-        HallMap([(lat, lng)])
-    with pytest.raises(PlaceOutOfRange, match="degrees, not"):
-        HallMap([]).distances_m(lat, lng)
 
 
 def test_an_unknown_datum_is_refused() -> None:
@@ -166,57 +156,6 @@ def test_an_unknown_datum_is_refused() -> None:
         Place(23.0, 113.0, "cgcs2000")  # type: ignore[arg-type]
     with pytest.raises(BadPlace):
         convert(DONGGUAN, "mars")  # type: ignore[arg-type]
-
-
-def share_off(hall: tuple[float, float], here: tuple[float, float]) -> tuple[float, float]:
-    """The exact distance, and by what share of it the hall map is off (20 cm forgiven)."""
-    exact = float(geodesic(hall, here).meters)
-    off = abs(float(HallMap([hall]).distances_m(*here)[0]) - exact)
-    return exact, max(off - 0.2, 0) / max(exact, 1e-9)
-
-
-@given(china, china)
-def test_hall_distances_are_within_a_thousandth_of_the_geodesic_across_china(
-    hall: tuple[float, float], here: tuple[float, float]
-) -> None:
-    exact, off = share_off(hall, here)
-    assume(exact <= 5_000_000)
-    assert off < (0.00002 if exact < 1_000_000 else 0.001)
-
-
-@given(china, st.floats(-6, 0), st.tuples(st.floats(-1, 1), st.floats(-1, 1)))
-def test_hall_distances_hold_from_centimetres_to_a_hundred_kilometres(
-    hall: tuple[float, float], scale: float, step: tuple[float, float]
-) -> None:
-    here = hall[0] + step[0] * 10**scale, hall[1] + step[1] * 10**scale
-    _, off = share_off(hall, here)
-    assert off < 1e-6
-
-
-@given(anywhere, anywhere)
-def test_hall_distances_are_finite_anywhere_on_earth(
-    hall: tuple[float, float], here: tuple[float, float]
-) -> None:
-    exact, off = share_off(hall, here)
-    assert math.isfinite(off)
-    if exact < 15_000_000:
-        assert off < 0.05
-
-
-def test_a_hall_is_at_no_distance_from_itself() -> None:
-    distance = HallMap([(DONGGUAN.lat, DONGGUAN.lng)]).distances_m(DONGGUAN.lat, DONGGUAN.lng)
-    assert distance[0] < 0.2
-
-
-def test_hall_distances_come_as_floats_in_the_order_of_the_halls() -> None:
-    halls = HallMap([(39.9, 116.4), (23.0, 113.7), (31.2, 121.5)])
-    distances = halls.distances_m(23.0, 113.7)
-    assert len(halls) == len(distances) == 3
-    assert sorted(range(3), key=distances.__getitem__) == [1, 2, 0]
-
-
-def test_a_city_without_halls_has_no_distances() -> None:
-    assert HallMap([]).distances_m(23.0, 113.7) == []
 
 
 # --- within a fence

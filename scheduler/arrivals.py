@@ -1,0 +1,174 @@
+"""What becomes of somebody who sets off now: when she gets to a hall, and how long she waits there.
+
+A row an arrival. Seconds everywhere; moments are Unix seconds. NaN says "not known" and goes no
+further than this room: whoever answers turns it into null.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.calendar import Timetable, open_spans
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+# The wait is foretold for somebody who arrives in so many seconds; later, it stays as it is then.
+ARRIVAL_AT_S: Final = (0, 900, 1800, 3600, 5400)
+POINTS: Final = len(ARRIVAL_AT_S)
+# Of each: 10 %, 50 % and 90 % of waits are shorter.
+SHARES: Final = 3
+_P50: Final = 1
+
+_AT = np.array(ARRIVAL_AT_S, dtype=float)
+_STEP = np.diff(_AT)
+_INNER = _AT[1:-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """One day's openings of several timetables: a row each, filled up with infinities.
+
+    `let_go_s` is when whoever still waits is let go, `latest_s` the last closing of all.
+    """
+
+    starts_s: Floats
+    ends_s: Floats
+    let_go_s: Floats
+    latest_s: float
+
+
+def hours_of(day: date, timetables: Sequence[tuple[Timetable, int]]) -> Hours:
+    """The openings on a day of timetables, each with the minutes that clerks go on after it."""
+    spans = [open_spans(timetable, day) for timetable, _ in timetables]
+    shape = len(spans), max((len(each) for each in spans), default=0) or 1
+    starts, ends = np.full(shape, np.inf), np.full(shape, -np.inf)
+    for at, each in enumerate(spans):
+        starts[at, : len(each)] = [span.start.timestamp() for span in each]
+        ends[at, : len(each)] = [span.end.timestamp() for span in each]
+    after_s = np.array([60.0 * minutes for _, minutes in timetables])
+    closing = ends.max(axis=1)
+    return Hours(starts, ends, closing + after_s, float(closing.max(initial=-np.inf)))
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the halls that somebody may go to, a row each.
+
+    `starts_s` and `ends_s` are the day's openings; `let_go_s` when whoever still waits is let go;
+    `last_s` about when the last number will be given (inf: no end in sight, -inf: none any more);
+    `coming_s` what those on their way there add to the wait. `curves_s` holds the waits by when
+    she arrives (POINTS, SHARES), and `rows` which of them are these halls'.
+    """
+
+    starts_s: Floats
+    ends_s: Floats
+    let_go_s: Floats
+    last_s: Floats
+    coming_s: Floats
+    curves_s: Floats
+    rows: NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """How it goes: `wait_s` (row, SHARES) from arriving to being called, and who is served today.
+
+    The wait is NaN where it is not known or where she is not served.
+    """
+
+    wait_s: Floats
+    served: Bools
+
+
+def arrive(facts: Facts, now_s: float, travel_s: Floats) -> Arrivals:
+    """Send somebody to each hall.
+
+    Who arrives before an opening, in the morning or in a break, waits for it, and then as long as
+    somebody who arrives at that moment. Who arrives after the last opening, when no number will be
+    given any more, or so late that her turn would come (at the median) after everybody was let go,
+    is not served today.
+    """
+    at = now_s + travel_s
+    ready = np.full(len(at), np.inf)
+    for opening in reversed(range(facts.ends_s.shape[1])):
+        opened = np.maximum(facts.starts_s[:, opening], at)
+        ready = np.where(facts.ends_s[:, opening] > at, opened, ready)
+    wait = _on_curve(facts, ready - now_s)
+    wait += (ready - at + facts.coming_s)[:, None]
+    # Comparing with NaN is false: who waits nobody knows how long is served, as far as one knows.
+    late = at + wait[:, _P50] > facts.let_go_s
+    served = (ready <= facts.last_s) & (ready < np.inf) & ~late
+    wait[~served] = np.nan
+    return Arrivals(wait, served)
+
+
+def _on_curve(facts: Facts, ahead_s: Floats) -> Floats:
+    """Between the points of each curve along a straight line, beyond them as at the nearest."""
+    ahead = np.minimum(np.maximum(ahead_s, 0.0), _AT[-1])
+    below = _INNER.searchsorted(ahead, side="right")
+    share = (ahead - _AT[below]) / _STEP[below]
+    low = facts.curves_s[facts.rows, below]
+    between: Floats = low + share[:, None] * (facts.curves_s[facts.rows, below + 1] - low)
+    return between
+
+
+def hall_curve(lines: Iterable[tuple[int, Sequence[Sequence[float]]]]) -> list[list[float]]:
+    """The wait at a hall for somebody who has not said what for, of its lines' (waiting, curve).
+
+    At each point the median is the mean of the lines' medians, each counting as many as wait in it
+    and one more for whoever comes; the range reaches from the least p10 to the most p90. Lines of
+    which nothing is known say nothing; without any line the curve is empty.
+    """
+    known = [(waiting + 1, curve) for waiting, curve in lines if curve]
+    if not known:
+        return []
+    people = sum(weight for weight, _ in known)
+    return [
+        [
+            min(curve[at][0] for _, curve in known),
+            sum(weight * curve[at][1] for weight, curve in known) / people,
+            max(curve[at][2] for _, curve in known),
+        ]
+        for at in range(len(known[0][1]))
+    ]
+
+
+def sure_range(shares: Sequence[float]) -> list[float]:
+    """A range with nothing negative and in order, whatever a clock that jumped made of it."""
+    p10, p50, p90 = (max(0.0, float(share)) for share in shares)
+    return [min(p10, p50), p50, max(p50, p90)]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotOffer:
+    """An appointment instead of waiting: when it starts, and by when she will be done."""
+
+    start: datetime
+    done_by: datetime
+
+
+def instead_of_waiting(
+    slot: tuple[datetime, int] | None,
+    *,
+    service_s: float,
+    arrives: datetime,
+    done: datetime | None,
+) -> SlotOffer | None:
+    """The next free slot of a hall, (start, minutes), where booking it is the better choice.
+
+    She can be there in time, and is done earlier than by waiting (`done`, None where waiting serves
+    her not at all today). An appointment is over after the usual time at the counter, or its slot
+    if that is longer.
+    """
+    if slot is None or slot[0] < arrives:
+        return None
+    start, minutes = slot
+    done_by = datetime.fromtimestamp(
+        start.timestamp() + max(60.0 * minutes, service_s), start.tzinfo
+    )
+    return SlotOffer(start, done_by) if done is None or done_by < done else None

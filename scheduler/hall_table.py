@@ -1,0 +1,137 @@
+"""What is known of every hall and of every line, in arrays that a ranking reads and a feed writes.
+
+Row h < number of halls is hall h as a whole; each line has a row of its own after those.
+"""
+
+import hashlib
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import numpy as np
+
+from scheduler.arrivals import POINTS, SHARES, Bools, Facts, Floats, hours_of, sure_range
+from scheduler.calendar import Timetable
+from scheduler.hall_map import HallMap, Indices
+from scheduler.places import Pair
+
+_NOTHING: Final = [[float("nan")] * SHARES] * POINTS
+_U64 = np.uint64
+_MOST_REACHED: Final = 10_000
+_A_LITTLE_MORE: Final = 1.1
+# So many orders there are of halls that are as good as each other.
+SHUFFLES: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HallFacts:
+    """What does not change of a hall by the minute. `place` is in WGS-84 degrees."""
+
+    code: str
+    place: Pair | None
+    timetable: Timetable
+    after_close_min: int
+    lines: Sequence[str]
+
+
+class HallTable:
+    """Halls that have a place first, as the map numbers them, then those without one."""
+
+    def __init__(self, halls: Sequence[HallFacts], day: date) -> None:
+        """Take the halls, those with a place before the others. Raises a `BadPlace`."""
+        self.map = HallMap(hall.place for hall in halls if hall.place is not None)
+        self.code_rank = np.argsort(np.argsort(np.array([hall.code for hall in halls], dtype=str)))
+        self._chances = _chances(hall.code for hall in halls)
+        self._timetables: list[tuple[Timetable, int]] = []
+        # Halls with the same hours share them: of thousands of halls there are a few timetables.
+        self.group = self._grouped(halls)
+        self._day = day
+        self.hours = hours_of(day, self._timetables)
+        self.row_of: dict[tuple[int, str], int] = {}
+        for at, hall in enumerate(halls):
+            for line in hall.lines:
+                self.row_of[at, line] = len(halls) + len(self.row_of)
+        rows = len(halls) + len(self.row_of)
+        self.curves_s: Floats = np.full((rows, POINTS, SHARES), np.nan)
+        self.last_s: Floats = np.full(rows, np.inf)
+        self.coming_s: Floats = np.zeros(rows)
+        self.reached: dict[Hashable, float] = {}
+
+    def __len__(self) -> int:
+        return len(self.group)
+
+    def _grouped(self, halls: Sequence[HallFacts]) -> Indices:
+        seen: dict[object, int] = {}
+        groups = []
+        for hall in halls:
+            special = tuple(sorted(hall.timetable.special.items()))
+            known = seen.setdefault(
+                (hall.timetable.weekly, special, hall.after_close_min), len(seen)
+            )
+            if known == len(self._timetables):
+                self._timetables.append((hall.timetable, hall.after_close_min))
+            groups.append(known)
+        return np.array(groups, dtype=np.intp)
+
+    def keep_day(self, day: date) -> None:
+        """Go by the openings of this day from now on."""
+        if day != self._day:
+            self._day, self.hours = day, hours_of(day, self._timetables)
+
+    def open_at(self, now_s: float) -> Bools:
+        """Which groups of halls (`group`) are open at a moment of the day that is kept."""
+        opened: Bools = (self.hours.starts_s <= now_s) & (now_s < self.hours.ends_s)
+        return np.asarray(opened.any(axis=1))
+
+    def learn(self, row: int, curve_s: Sequence[Sequence[float]], *, last_s: float) -> None:
+        """Take what is foretold of a row, POINTS ranges or none, and when its last number goes."""
+        known = [sure_range(point) for point in curve_s] if len(curve_s) == POINTS else _NOTHING
+        self.curves_s[row] = known
+        self.last_s[row] = last_s
+
+    def reach(self, usual: Hashable, metres: float) -> None:
+        """Remember how far a search had to look, so that the next like it begins there."""
+        if len(self.reached) >= _MOST_REACHED:
+            self.reached.clear()
+        self.reached[usual] = metres * _A_LITTLE_MORE
+
+    def facts(self, halls: Indices, rows: Indices) -> Facts:
+        """What a ranking has to know of these halls, each by a row of its own."""
+        group = self.group[halls]
+        return Facts(
+            starts_s=self.hours.starts_s[group],
+            ends_s=self.hours.ends_s[group],
+            let_go_s=self.hours.let_go_s[group],
+            last_s=self.last_s[rows],
+            coming_s=self.coming_s[rows],
+            curves_s=self.curves_s,
+            rows=rows,
+        )
+
+    def chances(self, halls: Indices, seed: int) -> Floats:
+        """A number in 0…1 for each of these halls, decided by its code and the seed alone."""
+        chances: Floats = self._chances[seed % SHUFFLES][halls]
+        return chances
+
+
+def _chances(codes: Iterable[str]) -> Floats:
+    """For each of SHUFFLES seeds, a number in 0…1 for each hall.
+
+    A hall's are the same in every process, whichever halls there are beside it: its code's hash
+    and the seed, mixed by the last step of SplitMix64.
+    """
+    hashes = [hashlib.blake2b(code.encode(), digest_size=8).digest() for code in codes]
+    mixed = np.frombuffer(b"".join(hashes), dtype=_U64) ^ np.arange(SHUFFLES, dtype=_U64)[:, None]
+    mixed = (mixed ^ (mixed >> _U64(30))) * _U64(0xBF58_476D_1CE4_E5B9)
+    mixed = (mixed ^ (mixed >> _U64(27))) * _U64(0x94D0_49BB_1331_11EB)
+    return np.asarray((mixed >> _U64(11)) * 2.0**-53, dtype=np.float64)
+
+
+def seed_of(lat: float, lng: float, now_s: float) -> int:
+    """The seed of somebody who stands there: the same for ten minutes and some hundred metres.
+
+    Of people who ask from different places each has her own; nothing is known of her but that.
+    """
+    told = f"{lat:.3f} {lng:.3f} {int(now_s // 600)}"
+    return int.from_bytes(hashlib.blake2b(told.encode(), digest_size=8).digest(), "big")

@@ -1,0 +1,116 @@
+"""Which halls a question asks for: those that do an item, of a level, for residents of a place."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from scheduler.arrivals import Floats
+from scheduler.hall_map import Indices
+from scheduler.residence import ANYWHERE, area
+from server.errors import FieldFault, InvalidRequest
+from server.halls.directory import Directory, ItemEntry
+from server.halls.standing import Standing
+from server.halls.views import NearQuery
+
+_MOST_KEPT: Final = 500
+_NEEDS_ITEM = ("需要同时给出 item。", "needs item")
+_NO_TOWN = (
+    "应为镇街或村居大厅的代码，如 dg-24。",
+    "must be the code of a town's or village's hall, like dg-24",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The halls asked for, rising; each hall's row in the table (-1: not asked for).
+
+    `service_s` is the time at the counter, of each hall: the item's usual time, or without an item
+    the mean of those that the hall offers. `least_service_s` is the least of them.
+    """
+
+    asked: Indices
+    rows: Indices
+    service_s: Floats
+    least_service_s: float
+
+
+class Choosing:
+    """Chooses among the halls of one directory; what was chosen before is kept."""
+
+    def __init__(self, directory: Directory, standing: Standing) -> None:
+        self._directory = directory
+        self._standing = standing
+        self._kept: dict[Hashable, Chosen] = {}
+        self._areas: dict[str, dict[str, list[int]]] = {}
+
+    def chosen(self, query: NearQuery) -> Chosen:
+        """The halls that a question asks for, open or not.
+
+        Raises NotFound for an unknown item, InvalidRequest for a home where nobody can live.
+        """
+        wish = query.item, query.level, query.resident_of
+        known = self._kept.get(wish)
+        if known is None:
+            _check_home(self._directory, query)
+            known = self._choose(query)
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            self._kept[wish] = known
+        return known
+
+    def _choose(self, query: NearQuery) -> Chosen:
+        halls, rows = self._standing.halls, np.arange(len(self._standing.halls))
+        if query.item is None:
+            service = np.array([self._usual_s(list(hall.offers)) for hall in halls])
+        else:
+            item = self._directory.item(query.item)
+            row_of = self._standing.table.row_of
+            rows = np.array(
+                [
+                    row_of.get((at, hall.offers.get(item.code, "")), -1)
+                    for at, hall in enumerate(halls)
+                ],
+                dtype=np.intp,
+            )
+            service = np.full(len(halls), 60.0 * item.minutes)
+            if query.resident_of is not None and item.residents_of != ANYWHERE:
+                taken = self._taking(item, query.resident_of)
+                rows[np.setdiff1d(np.arange(len(halls)), taken)] = -1
+        if query.level is not None:
+            rows[[at for at, hall in enumerate(halls) if hall.level != query.level]] = -1
+        return Chosen(np.flatnonzero(rows >= 0), rows, service, float(service.min(initial=0.0)))
+
+    def _usual_s(self, items: Iterable[str]) -> float:
+        minutes = [self._directory.items[code].minutes for code in items]
+        return 60.0 * sum(minutes) / len(minutes) if minutes else 0.0
+
+    def _taking(self, item: ItemEntry, home: str) -> list[int]:
+        """The halls that take residents of a place for an item."""
+        limit = item.residents_of
+        if limit not in self._areas:
+            by_code, areas = self._directory.halls, defaultdict(list)
+            for at, hall in enumerate(self._standing.halls):
+                above = [by_code[code] for code in hall.above if code in by_code]
+                areas[area(hall, above, limit)].append(at)
+            self._areas[limit] = dict(areas)
+        above_home = self._directory.halls[home].above
+        return [at for place in (home, *above_home) for at in self._areas[limit].get(place, ())]
+
+
+def check_home(directory: Directory, town: str, *, at: str) -> None:
+    """Raise InvalidRequest, pointing to where it stands, unless somebody can live there."""
+    home = directory.halls.get(town)
+    if home is None or home.level == "city":
+        raise InvalidRequest(errors=[FieldFault(at, _NO_TOWN)])
+
+
+def _check_home(directory: Directory, query: NearQuery) -> None:
+    """Raise InvalidRequest for a home without an item, or where nobody can live."""
+    if query.resident_of is None:
+        return
+    check_home(directory, query.resident_of, at="/resident_of")
+    if query.item is None:
+        raise InvalidRequest(errors=[FieldFault("/resident_of", _NEEDS_ITEM)])

@@ -1,0 +1,218 @@
+"""Setting off now: breaks are waited out, closed halls serve nobody, and nothing is invented."""
+
+import math
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.arrivals import (
+    ARRIVAL_AT_S,
+    Arrivals,
+    arrive,
+    hall_curve,
+    hours_of,
+    instead_of_waiting,
+    sure_range,
+)
+from scheduler.calendar import SHANGHAI, Opening, SpecialDay, Timetable
+from scheduler.hall_table import HallFacts, HallTable
+
+MONDAY = date(2026, 11, 23)
+MINUTE = 60.0
+WEEK = Timetable(
+    tuple(
+        Opening(day, start, end)
+        for day in range(5)
+        for start, end in ((time(9), time(12)), (time(13, 30), time(17)))
+    )
+)
+# So many minutes whenever she arrives, and from ten minutes to an hour for who arrives later.
+LEVEL = [[300.0, 600.0, 1200.0]] * 5
+RISING = [[m * 30.0, m * 60.0, m * 120.0] for m in (10, 20, 30, 45, 60)]
+
+
+def moment(clock: str) -> float:
+    return datetime.combine(MONDAY, time.fromisoformat(clock), SHANGHAI).timestamp()
+
+
+def going(
+    clock: str,
+    minutes: float,
+    curve: list[list[float]] = LEVEL,
+    *,
+    timetable: Timetable = WEEK,
+    after_close_min: int = 60,
+    last_s: float = math.inf,
+    coming_s: float = 0.0,
+) -> Arrivals:
+    """Somebody sets off at that time of Monday and is so many minutes on the way."""
+    hall = HallFacts(
+        code="a", place=None, timetable=timetable, after_close_min=after_close_min, lines=["A"]
+    )
+    table = HallTable([hall], MONDAY)
+    table.learn(0, curve, last_s=last_s)
+    table.coming_s[0] = coming_s
+    one = np.zeros(1, dtype=np.intp)
+    return arrive(table.facts(one, one), moment(clock), np.array([minutes * MINUTE]))
+
+
+def minutes(arrivals: Arrivals) -> list[float]:
+    assert arrivals.served.tolist() == [True]
+    shares: list[float] = (arrivals.wait_s[0] / MINUTE).tolist()
+    return shares
+
+
+def not_served(arrivals: Arrivals) -> bool:
+    return not arrivals.served[0] and bool(np.isnan(arrivals.wait_s[0]).all())
+
+
+@pytest.mark.parametrize(
+    ("on_the_way", "median"),
+    [(0, 20 / 2), (15, 20), (20, 70 / 3), (30, 30), (45, 37.5), (90, 60), (89.999, 60), (120, 60)],
+)
+def test_the_wait_on_arrival_lies_between_the_points_and_stays_after_the_last(
+    on_the_way: float, median: float
+) -> None:
+    curve = [[m * 30.0, m * 60.0, m * 120.0] for m in (10, 20, 30, 45, 60)]
+    assert minutes(going("09:00", on_the_way, curve))[1] == pytest.approx(median, abs=0.01)
+
+
+def test_whoever_arrives_in_the_break_waits_for_its_end() -> None:
+    assert minutes(going("11:50", 15)) == pytest.approx([85 + 5, 85 + 10, 85 + 20])
+
+
+def test_after_the_break_her_wait_is_that_of_somebody_who_comes_at_its_end() -> None:
+    # At 12:30 she is there at 12:40; at 13:30, an hour from now, one waits 45 minutes.
+    assert minutes(going("12:30", 10, RISING))[1] == pytest.approx(50 + 45)
+
+
+def test_whoever_comes_before_the_morning_waits_for_the_doors() -> None:
+    assert minutes(going("08:30", 10))[1] == pytest.approx(20 + 10)
+
+
+@pytest.mark.parametrize(
+    ("clock", "on_the_way", "served"),
+    [("16:30", 29, True), ("16:30", 30, False), ("16:59", 0, True), ("17:00", 0, False)],
+)
+def test_whoever_arrives_after_closing_is_not_served_today(
+    clock: str, on_the_way: float, served: bool
+) -> None:
+    assert going(clock, on_the_way).served[0] == served
+    assert not_served(going(clock, on_the_way)) != served
+
+
+def test_a_hall_that_does_not_open_today_serves_nobody() -> None:
+    closed = Timetable(WEEK.weekly, {MONDAY: SpecialDay(MONDAY)})
+    assert not_served(going("10:00", 5, timetable=closed))
+    assert not_served(going("10:00", 5, timetable=Timetable()))
+
+
+def test_whoever_arrives_after_the_last_number_is_not_served_today() -> None:
+    assert minutes(going("15:00", 20, last_s=moment("15:30")))[1] == pytest.approx(10)
+    assert not_served(going("15:00", 31, last_s=moment("15:30")))
+    assert not_served(going("15:00", 0, last_s=-math.inf))
+    # In the break it is its end that counts: by then the last number has gone.
+    assert not_served(going("12:30", 10, last_s=moment("13:00")))
+
+
+def test_whoever_would_be_called_after_everybody_is_let_go_is_not_served() -> None:
+    two_hours = [[3600.0, 7200.0, 9000.0]] * 5
+    assert not_served(going("16:30", 0, two_hours))
+    assert going("16:30", 0, two_hours, after_close_min=120).served[0]
+
+
+def test_people_on_their_way_lengthen_the_wait() -> None:
+    assert minutes(going("09:30", 10, coming_s=240.0)) == pytest.approx([9, 14, 24])
+
+
+def test_a_wait_that_nobody_knows_is_not_known_yet_served() -> None:
+    arrivals = going("10:00", 5, [])
+    assert arrivals.served[0]
+    assert np.isnan(arrivals.wait_s).all()
+    # A curve of another shape than ours is none.
+    assert np.isnan(going("10:00", 5, LEVEL[:3]).wait_s).all()
+
+
+@given(
+    st.lists(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=3), min_size=5, max_size=5),
+    st.integers(0, 24 * 60 - 1),
+    st.floats(0, 1e7),
+)
+def test_whatever_was_foretold_the_range_is_in_order_and_nothing_negative(
+    curve: list[list[float]], minute: int, travel_min: float
+) -> None:
+    arrivals = going(str(time(minute // 60, minute % 60)), travel_min, curve)
+    if arrivals.served[0]:
+        p10, p50, p90 = arrivals.wait_s[0].tolist()
+        assert 0 <= p10 <= p50 <= p90 < math.inf
+    else:
+        assert np.isnan(arrivals.wait_s).all()
+
+
+@given(st.floats(0, 300), st.floats(0, 300))
+def test_in_an_open_hall_setting_off_from_farther_never_means_being_called_earlier(
+    a: float, b: float
+) -> None:
+    near, far = sorted((a, b))
+    first, second = going("09:00", near, LEVEL), going("09:00", far, LEVEL)
+    called = [
+        on_the_way * MINUTE + arrivals.wait_s[0, 1]
+        for on_the_way, arrivals in ((near, first), (far, second))
+    ]
+    assert called[0] <= called[1] + 1e-6
+
+
+def test_hours_know_midnight_and_days_without_openings() -> None:
+    all_day = Timetable(tuple(Opening(day, time(0), time(0)) for day in range(7)))
+    hours = hours_of(MONDAY, [(all_day, 0), (Timetable(), 30)])
+    assert hours.ends_s[0, 0] - hours.starts_s[0, 0] == 24 * 3600
+    assert hours.latest_s == hours.ends_s[0, 0]
+    assert hours.let_go_s[1] == -math.inf
+
+
+def test_a_hall_without_lines_named_waits_between_its_lines() -> None:
+    short, long = [[0.0, 60.0, 120.0]], [[300.0, 600.0, 900.0]]
+    [[p10, p50, p90]] = hall_curve([(1, short), (3, long), (9, [])])
+    assert (p10, p90) == (0.0, 900.0)
+    assert p50 == pytest.approx((2 * 60 + 4 * 600) / 6)
+    assert hall_curve([(4, [])]) == []
+    assert hall_curve([]) == []
+
+
+def test_a_range_is_put_in_order() -> None:
+    assert sure_range([-5.0, 10.0, 3.0]) == [0.0, 10.0, 10.0]
+
+
+# --- appointments instead of waiting
+
+NOW = datetime(2026, 11, 23, 10, 0, tzinfo=SHANGHAI)
+
+
+def instead(slot_in: float, length: int, done_in: float | None, **given_as: Any) -> Any:
+    offer = instead_of_waiting(
+        (NOW + timedelta(minutes=slot_in), length),
+        service_s=given_as.get("service_s", 600.0),
+        arrives=NOW + timedelta(minutes=15),
+        done=None if done_in is None else NOW + timedelta(minutes=done_in),
+    )
+    return offer and (offer.done_by - NOW) / timedelta(minutes=1)
+
+
+def test_a_slot_is_offered_where_she_is_done_earlier_by_it() -> None:
+    assert instead(20, 20, 70) == 40
+    assert instead(20, 5, 70) == 30
+    assert instead(20, 20, 40) is None
+    assert instead(20, 20, None) == 40
+
+
+def test_a_slot_that_she_cannot_be_there_for_is_not_offered() -> None:
+    assert instead(14, 20, None) is None
+    assert instead_of_waiting(None, service_s=1.0, arrives=NOW, done=None) is None
+
+
+def test_the_points_of_a_curve_are_those_of_the_live_state() -> None:
+    assert [at / 60 for at in ARRIVAL_AT_S] == [0, 15, 30, 60, 90]
