@@ -11,9 +11,17 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 
-from integrations.platforms import PlatformSettings, UnfitPlatforms, open_platforms, require_real
+from integrations.platforms import (
+    PlatformSettings,
+    UnfitPlatforms,
+    open_maps,
+    open_platforms,
+    require_real,
+)
+from integrations.ports import Maps
 from integrations.processes import (
     ProgramFailed,
     Supervisor,
@@ -46,6 +54,7 @@ from server.bench.bench import BenchFailed
 from server.bench.command import bench
 from server.commands.audit import audit
 from server.commands.city import migrate, seed
+from server.commands.geocode import geocode_halls
 from server.commands.ground import Ground, Outside, console, fail
 from server.commands.keys import keys, sso_keys
 from server.commands.options import Crowd, Port
@@ -131,6 +140,7 @@ def work() -> None:
 
 cli.command()(migrate)
 cli.command()(seed)
+cli.command("geocode-halls")(geocode_halls)
 cli.add_typer(keys, name="keys")
 cli.add_typer(personal_keys, name="personal-keys")
 cli.add_typer(sso_keys, name="sso-keys")
@@ -274,8 +284,13 @@ def demo_accounts(sandbox_url: str, api_url: str, keys_dir: Path) -> dict[str, s
     return read_as(PlatformSettings, **our_accounts(sandbox_url, api_url, keys_dir)).environment()
 
 
+def city_maps() -> Maps | None:
+    """The map service that the settings name, or one sentence and exit code 2."""
+    return open_maps(httpx.AsyncClient(), platforms_or_exit())
+
+
 OUTSIDE = Outside(EmbeddedStores, hold_data_dir, wipe, make_keys, demo_accounts)
-GROUND = Ground(plainly, stores, OUTSIDE)
+GROUND = Ground(plainly, stores, OUTSIDE, city_maps)
 
 
 if __name__ == "__main__":

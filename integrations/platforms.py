@@ -19,12 +19,23 @@ from integrations.alipay import (
     AlipaySignIn,
 )
 from integrations.identity import RealNameService
-from integrations.ports import PhoneReader, Platforms, ProvinceSignIn, SignIn
+from integrations.maps import AMapMaps, TencentMaps, amap, tencent
+from integrations.ports import Maps, PhoneReader, Platforms, ProvinceSignIn, SignIn
 from integrations.province import GuangdongSignIn, OidcSignIn
 from integrations.sms import SmsGateway
 from integrations.wechat import AccessToken, WeChatClient, WeChatPhone, WeChatSignIn
 
 MOST_CONNECTIONS = 200
+
+
+_HOSTS = (
+    "wechat_host",
+    "alipay_gateway",
+    "province_host",
+    "identity_host",
+    "sms_host",
+    "maps_host",
+)
 
 
 class UnfitPlatforms(Exception):
@@ -69,7 +80,14 @@ class PlatformSettings(BaseSettings):
     sms_app_key: str | None = None
     sms_secret: SecretStr | None = None
 
-    @field_validator("wechat_host", "alipay_gateway", "province_host", "identity_host", "sms_host")
+    # A map service refines the ways to the first halls and knows addresses. Which one, and our key;
+    # the secret where the key is set to want signatures. The host where it is not their own.
+    maps_kind: Literal["amap", "tencent"] = "amap"
+    maps_host: str | None = None
+    maps_key: SecretStr | None = None
+    maps_secret: SecretStr | None = None
+
+    @field_validator(*_HOSTS)
     @classmethod
     def _is_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
@@ -162,7 +180,18 @@ def open_platforms(settings: PlatformSettings, redis_url: str) -> Platforms:
         )
         if settings.sms_host
         else None,
+        maps=open_maps(http, settings),
     )
+
+
+def open_maps(http: httpx.AsyncClient, settings: PlatformSettings) -> Maps | None:
+    """The map service that we have a key of, if any."""
+    if settings.maps_key is None:
+        return None
+    key, secret = _secret(settings.maps_key), _secret(settings.maps_secret) or None
+    if settings.maps_kind == "tencent":
+        return TencentMaps(http, settings.maps_host or tencent.HOST, key, secret)
+    return AMapMaps(http, settings.maps_host or amap.HOST, key, secret)
 
 
 def _province(http: httpx.AsyncClient, settings: PlatformSettings) -> ProvinceSignIn | None:
@@ -219,7 +248,7 @@ def require_real(settings: PlatformSettings, *, demo_keys: Collection[str]) -> N
 
 
 def _hosts(settings: PlatformSettings) -> Iterator[tuple[str, str]]:
-    for field in ("wechat_host", "alipay_gateway", "province_host", "identity_host", "sms_host"):
+    for field in _HOSTS:
         if url := getattr(settings, field):
             yield f"YITING_{field.upper()}", url
 

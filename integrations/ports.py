@@ -1,6 +1,6 @@
 """What we ask of the outside world, in our own words; each vendor's folder answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -151,6 +151,49 @@ class FaceCheck(Protocol):
         ...
 
 
+# The same words as scheduler.travel.Travel, which this room does not import.
+TravelMode = Literal["walk", "bike", "drive", "transit"]
+
+
+@dataclass(frozen=True, slots=True)
+class MapPoint:
+    """A point in degrees of GCJ-02, the datum of all Chinese maps."""
+
+    lat: float
+    lng: float
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPlace:
+    """What a map service takes an address for. `exact`: a house or a door, not a street or town."""
+
+    name: str
+    district: str
+    point: MapPoint
+    exact: bool
+
+
+class Maps(Protocol):
+    """A map service: it knows roads, and where addresses are."""
+
+    async def travel_times_s(
+        self, origin: MapPoint, destinations: Sequence[MapPoint], mode: TravelMode
+    ) -> list[int | None]:
+        """Seconds from one place to each of several, now; None where it knows no way.
+
+        A way to travel that the service does not reckon with is a way it knows nowhere. Raises
+        PlatformUnavailable.
+        """
+        ...
+
+    async def find(self, address: str, *, city: str | None = None) -> list[FoundPlace]:
+        """The places that an address may be, best first; none where it knows no such address.
+
+        `city` is a name or a code that narrows it down. Raises PlatformUnavailable.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platforms:
     """Everybody we may ask. What we have no account for is not in the mapping, or None.
@@ -166,6 +209,7 @@ class Platforms:
     province_redirect: str = ""
     real_names: RealNameCheck | None = None
     sms: SmsSender | None = None
+    maps: Maps | None = None
 
 
 class PlatformRefused(Exception):

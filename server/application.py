@@ -18,6 +18,7 @@ from tortoise import Tortoise
 from integrations.ports import Platforms
 from models import orm_config
 from models.sealing import Sealer
+from scheduler.travel import paces_with_roads
 from server.admin import routes as admin
 from server.alerts import routes as alerts
 from server.announcements import routes as announcements
@@ -28,11 +29,12 @@ from server.counters import more_routes as attending
 from server.counters import routes as counters
 from server.counters import staffing_routes as staffing
 from server.following import routes as following
-from server.halls import items
+from server.halls import addresses, items
 from server.halls import routes as halls
 from server.halls.directory import Directory
 from server.halls.listing import HallLists
 from server.halls.reading import LOOK_EVERY_S, newer_directory, read_directory
+from server.halls.ways import Ways
 from server.http.incoming import Incoming
 from server.http.limits import Limits
 from server.http.unrouted import answer_fault
@@ -93,6 +95,7 @@ BLUEPRINTS = (
     privacy.bp,
     halls.bp,
     items.bp,
+    addresses.bp,
     board.bp,
     tickets.bp,
     places.bp,
@@ -190,6 +193,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
         feed=feed,
         directory=directory,
         provider=_provider_of(settings),
+        ways=Ways(platforms.maps, valkey) if platforms.maps else None,
     )
     use_directory(app, directory)
     app.ctx.sockets = Sockets()
@@ -226,7 +230,12 @@ def use_directory(app: Sanic[Any, Any], directory: Directory) -> None:
     room: Services = app.ctx.services
     room.directory = directory
     room.feed.codes = directory.codes
-    app.ctx.hall_lists = HallLists(directory, room.feed, room.clock.now())
+    app.ctx.hall_lists = HallLists(
+        directory,
+        room.feed,
+        room.clock.now(),
+        paces=paces_with_roads(room.settings.road_factor),
+    )
 
 
 async def _follow_catalogue(app: Sanic[Any, Any]) -> None:
@@ -324,6 +333,8 @@ async def _close(app: Sanic[Any, Any]) -> None:
         # Again after a while: a cancellation may get lost, see `is_cancelled`.
         _, running = await asyncio.wait(running, timeout=1)
     await app.ctx.services.afterwards.finish()
+    if app.ctx.services.ways is not None:
+        await app.ctx.services.ways.close()
     await app.ctx.services.valkey.aclose()
     await Tortoise.close_connections()
 

@@ -218,6 +218,13 @@ class WrongStateRefusal(Refusal):
     sentence = ("当前状态不允许此操作。", "This cannot be done in the present state.")
 
 
+class NotAvailable(Refusal):
+    """The city has no account with this platform: that door is closed here."""
+
+    status, code = 404, "not_available"
+    sentence = ("本市未开通此方式。", "This city does not offer that way.")
+
+
 class Unavailable(Refusal):
     """Something this needs does not answer just now; `Retry-After` says when to try again."""
 

@@ -12,6 +12,7 @@ from server.alerts.watching import AlertWatch
 from server.auth import Tokens
 from server.clock import Clock
 from server.halls.directory import Directory
+from server.halls.ways import Ways
 from server.http.limits import Limits
 from server.live.feed import Feed
 from server.live.grants import Grants
@@ -35,6 +36,8 @@ class Services:
     afterwards: Afterwards = field(default_factory=Afterwards)
     # None where a city has no single sign-on.
     provider: Provider | None = None
+    # None where it has no map service.
+    ways: Ways | None = None
     grants: Grants = field(init=False)
     alerts: AlertWatch = field(init=False)
 

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
 from models import orm_config
+from scheduler.travel import PACES
 from server.keys.token_keys import NO_KEYS, TokenKeys
 from server.privacy.key_file import read_key_file
 from server.sso.keys import SigningKeys
@@ -49,6 +50,10 @@ class Settings(BaseSettings):
     most_companies: Annotated[int, Field(ge=0, le=100)] = 5
     # Whether a name and number are too little to come to an account that another channel proved.
     joining_needs_face: bool | None = None
+    # Metres of road for one of straight line, driving: where rivers or hills bend them more, more.
+    road_factor: Annotated[float, Field(ge=1, le=4)] = PACES["drive"].road_factor
+    # The city that addresses are looked for in, as the map service knows it.
+    maps_city: str | None = None
     proxies_count: Annotated[int, Field(ge=0, le=5)] = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

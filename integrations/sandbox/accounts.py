@@ -23,6 +23,10 @@ DEMO_KEYS: Final = frozenset(
         _DEFAULTS.province_secret,
         _DEFAULTS.identity_secret,
         _DEFAULTS.sms_secret,
+        _DEFAULTS.amap_key,
+        _DEFAULTS.amap_secret,
+        _DEFAULTS.tencent_maps_key,
+        _DEFAULTS.tencent_maps_secret,
     }
 )
 
@@ -69,6 +73,10 @@ def our_accounts(sandbox_url: str, api_url: str, folder: Path) -> dict[str, obje
         "sms_host": sandbox_url,
         "sms_app_key": _DEFAULTS.sms_app_key,
         "sms_secret": _DEFAULTS.sms_secret,
+        "maps_kind": "amap",
+        "maps_host": sandbox_url,
+        "maps_key": _DEFAULTS.amap_key,
+        "maps_secret": _DEFAULTS.amap_secret,
     }
 
 

@@ -13,6 +13,7 @@ from integrations.sandbox.endpoints import App, Clock, Endpoints
 from integrations.sandbox.faults import Faults
 from integrations.sandbox.identity import Identity
 from integrations.sandbox.inspection import Inspection
+from integrations.sandbox.maps import Maps
 from integrations.sandbox.personas import Personas
 from integrations.sandbox.province_page import Province
 from integrations.sandbox.replies import answer, problem
@@ -72,6 +73,7 @@ def create_sandbox(
     app.ctx.province.open(app, app.ctx.endpoints)
     Identity(settings, clock, app.ctx.personas).open(app, app.ctx.endpoints)
     Sms(settings, clock, app.ctx.sent).open(app, app.ctx.endpoints)
+    Maps(settings, clock).open(app, app.ctx.endpoints)
     Inspection(
         personas=app.ctx.personas,
         platforms=[app.ctx.wechat, app.ctx.alipay, app.ctx.province],

@@ -41,6 +41,12 @@ class SandboxSettings:
     sms_blocked: frozenset[str] = frozenset()
     sms_a_minute: int = 10
 
+    amap_key: str = "yiting-demo-amap-key-0000000000"
+    amap_secret: str = field(default="yiting-demo-amap-secret", repr=False)
+    tencent_maps_key: str = "YITIN-GDEMO-TENCE-NTMAP-SKEY0-00000"
+    tencent_maps_secret: str = field(default="yiting-demo-tencent-maps-secret", repr=False)
+    maps_a_day: int = 1_000_000  # questions to each map service
+
     # Stays the same over restarts, so that the same person keeps the same ids.
     identity_key: str = field(default="yiting-demo-identity", repr=False)
 

@@ -13,6 +13,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from integrations.ports import Maps
 from integrations.processes import Supervisor
 from server.settings import Settings, read_settings
 
@@ -60,11 +61,15 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """`plainly` turns what is wrong with the surroundings into a sentence and an exit code."""
+    """`plainly` turns what is wrong with the surroundings into a sentence and an exit code.
+
+    `maps` is the city's map service, where it has one.
+    """
 
     plainly: Callable[[], AbstractContextManager[None]]
     stores: Callable[[Settings], AbstractAsyncContextManager[Stores]]
     outside: Outside
+    maps: Callable[[], Maps | None]
 
     def run(self, main: Coroutine[Any, Any, None], *, faster: bool = False) -> None:
         """Run a command's own loop, plainly; the `faster` one starts no process as another user."""

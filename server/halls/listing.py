@@ -63,40 +63,40 @@ class HallLists:
         # to keep every answer would cost more than to make it.
         self._answers: dict[NearQuery, bytes | None] = {}
 
-    def ranked(self, query: NearQuery, now: datetime) -> bytes:
-        """The JSON of a HallList. Raises InvalidRequest or NotFound."""
-        as_of = shown(now)
-        if self._standing.catch_up(self._feed.memory, as_of):
+    def answered(self, query: NearQuery, now: datetime) -> bytes | None:
+        """What the same question got of late, while nothing that it tells of has changed."""
+        if self._standing.catch_up(self._feed.memory, shown(now)):
             self._answers.clear()
-        answers = self._answers
-        if answer := answers.get(query):
+        return self._answers.get(query)
+
+    def ranked(
+        self, query: NearQuery, now: datetime, travel_s: Mapping[str, int] | None = None
+    ) -> bytes:
+        """The JSON of a HallList, with the ways that somebody knows better: seconds by hall.
+
+        Raises InvalidRequest or NotFound.
+        """
+        if answer := self.answered(query, now):
             return answer
-        answer = self._make(query, as_of)
+        answers = self._answers
+        answer = self._make(query, shown(now), travel_s or {})
         if len(answers) >= _MOST_ANSWERS:
             answers.clear()
         answers[query] = answer if query in answers else None
         return answer
 
     def first_served(self, query: NearQuery, now: datetime, many: int) -> dict[str, Place]:
-        """The places of the first halls of a list where she is served today, by their codes."""
-        self._standing.catch_up(self._feed.memory, shown(now))
+        """The places of the first halls of a list where she is served today, by their codes.
+
+        Raises InvalidRequest or NotFound.
+        """
         found, _ = self._found(query, shown(now), least=many)
         halls = [self._standing.halls[at] for at in found.halls[found.served][:many].tolist()]
         return {hall.code: hall.place for hall in halls if hall.place is not None}
 
-    def refined(self, query: NearQuery, now: datetime, travel_s: Mapping[str, int]) -> bytes:
-        """The list where somebody knows some ways better than our estimate: seconds by hall.
-
-        Raises InvalidRequest or NotFound.
-        """
-        as_of = shown(now)
-        self._standing.catch_up(self._feed.memory, as_of)
-        return self._make(query, as_of, travel_s)
-
-    def _make(
-        self, query: NearQuery, as_of: datetime, travel_s: Mapping[str, int] | None = None
-    ) -> bytes:
-        known = {self._standing.number[code]: float(s) for code, s in (travel_s or {}).items()}
+    def _make(self, query: NearQuery, as_of: datetime, travel_s: Mapping[str, int]) -> bytes:
+        number = self._standing.number
+        known = {number[code]: float(s) for code, s in travel_s.items() if code in number}
         found, chosen = self._found(query, as_of, known=known, least=len(known))
         halls = found.halls[: query.limit].tolist()
         if query.lat is None:

@@ -1,13 +1,14 @@
 """Halls over HTTP: list, detail, lines, hours."""
 
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from scheduler.calendar import business_day, closes_at, hours_between, next_open
 from server.errors import FieldFault, InvalidRequest, NotFound, Unavailable
-from server.halls.listing import HallLists
+from server.halls.listing import HallLists, place_of
 from server.halls.navigating import links, place_view
 from server.halls.views import (
     DayView,
@@ -19,6 +20,7 @@ from server.halls.views import (
     NearQuery,
     SpanView,
 )
+from server.halls.ways import FIRST_FEW
 from server.http.answers import Answer
 from server.http.endpoint import endpoint
 from server.live.state import Kept
@@ -34,7 +36,7 @@ _TOO_MANY_DAYS = (f"一次最多查询 {MOST_DAYS} 天。", f"at most {MOST_DAYS
     bp,
     "GET",
     "/halls",
-    summary=("大厅列表,按距离排序", "Halls, ranked"),
+    summary=("大厅列表,按距离、等候或办完时间排序", "Halls, ranked"),
     tag="halls",
     query=NearQuery,
     returns=HallList,
@@ -44,12 +46,33 @@ _TOO_MANY_DAYS = (f"一次最多查询 {MOST_DAYS} 天。", f"at most {MOST_DAYS
 async def list_halls(request: Request, query: NearQuery) -> HTTPResponse:
     """Halls in rank order from where the citizen stands.
 
+    `nearest` goes by metres; `shortest_wait` by the median wait on arrival, in steps of five
+    minutes; `fastest` by when she is done: the way, the wait on arrival, the time at the counter.
+    Of halls that are as good as each other not everybody is sent to the same. Where she is not
+    served today any more `total` is null, and such halls come last.
+
     `datum` says what the coordinates are in; phones' maps use gcj02. A value that cannot be known
-    is null.
+    is null. `travel_basis` is `map` where a map service told the way to one of the first halls.
     """
+    room = services(request)
     lists: HallLists = request.app.ctx.hall_lists
-    body = lists.ranked(query, services(request).clock.now())
+    now = room.clock.now()
+    body = lists.answered(query, now)
+    if body is None:
+        travel_s = await _ways(room, lists, query, now)
+        body = lists.ranked(query, now, travel_s)
     return Answer(body, content_type="application/json")
+
+
+async def _ways(
+    room: Services, lists: HallLists, query: NearQuery, now: datetime
+) -> Mapping[str, int]:
+    """The ways to the first few halls by road, where there is a map service and they decide."""
+    where = place_of(query)
+    if room.ways is None or where is None or query.rank != "fastest":
+        return {}
+    halls = lists.first_served(query, now, FIRST_FEW)
+    return await room.ways.known(where, halls, query.travel)
 
 
 @endpoint(

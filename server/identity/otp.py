@@ -10,7 +10,7 @@ from uuid import UUID
 import redis.asyncio as aioredis
 
 from integrations.ports import PlatformRefused, PlatformUnavailable, SmsSender
-from server.errors import TooManyRequests
+from server.errors import NotAvailable, TooManyRequests
 from server.http.limits import (
     OTP_ADDRESS,
     OTP_AGAIN,
@@ -20,7 +20,7 @@ from server.http.limits import (
     Limits,
     Tries,
 )
-from server.identity.refusals import NotAvailable, PhoneRefused, SmsCodeWrong
+from server.identity.refusals import PhoneRefused, SmsCodeWrong
 from server.services import Services
 
 LIVES_S = 300

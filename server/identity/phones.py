@@ -16,8 +16,8 @@ from models.knowing import remember_phone
 from models.sealing import Sealer
 from models.tickets import Actor
 from server.auth import Principal
-from server.errors import FieldFault, InvalidRequest, TooManyRequests
-from server.identity.refusals import NOT_A_NUMBER, NotAvailable, ProofRefused
+from server.errors import FieldFault, InvalidRequest, NotAvailable, TooManyRequests
+from server.identity.refusals import NOT_A_NUMBER, ProofRefused
 from server.identity.sure import held_surely
 
 SPENT_FOR_S = 30 * 24 * 3600

@@ -8,6 +8,7 @@ from server.auth import CITIZEN, Principal, own_id
 from server.errors import (
     IdempotencyKeyReused,
     LevelTooLow,
+    NotAvailable,
     NotFound,
     TooManyRequests,
     WrongStateRefusal,
@@ -22,7 +23,6 @@ from server.identity.real_names import read_claim
 from server.identity.refusals import (
     AlreadyAdded,
     IdentityMismatch,
-    NotAvailable,
     OwnNumber,
     SmsCodeWrong,
     TooManyDeclared,

@@ -20,7 +20,7 @@ from models.identifiers import IdDocument, IdType, NotAnIdentifier, read_id, rea
 from models.joined import HER_ID
 from models.knowing import citizen_with_id, known
 from models.sealing import Sealer
-from server.errors import FieldFault, InvalidRequest, TooManyRequests
+from server.errors import FieldFault, InvalidRequest, NotAvailable, TooManyRequests
 from server.http.limits import (
     FACES_PERSON,
     NAMING_ADDRESS,
@@ -36,7 +36,6 @@ from server.identity.refusals import (
     FaceNotPassed,
     IdentityFixed,
     IdentityMismatch,
-    NotAvailable,
 )
 from server.services import Services
 

@@ -13,13 +13,6 @@ NOT_A_NUMBER: dict[Fault, Sentence] = {
 EMPTY: Sentence = ("不能为空。", "must not be empty")
 
 
-class NotAvailable(Refusal):
-    """The city has no account with this platform: that door is closed here."""
-
-    status, code = 404, "not_available"
-    sentence = ("本市未开通此方式。", "This city does not offer that way.")
-
-
 class ProofRefused(Refusal):
     """The code or payload that should prove a phone is wrong, used or expired."""
 

@@ -8,7 +8,14 @@ from sanic import Blueprint, Request
 from models.identifiers import IdType
 from scheduler.calendar import business_day
 from server.auth import CITIZEN, Principal
-from server.errors import LevelTooLow, NotFound, TooManyRequests, Unavailable, WrongStateRefusal
+from server.errors import (
+    LevelTooLow,
+    NotAvailable,
+    NotFound,
+    TooManyRequests,
+    Unavailable,
+    WrongStateRefusal,
+)
 from server.http.endpoint import address_of, endpoint
 from server.http.limits import EXPORT, IDENTITY
 from server.identity import leaving, phones, real_names, telling
@@ -20,7 +27,6 @@ from server.identity.refusals import (
     IdentityFixed,
     IdentityMismatch,
     LastChannel,
-    NotAvailable,
     PhoneRefused,
     ProofRefused,
     SmsCodeWrong,

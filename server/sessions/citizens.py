@@ -16,9 +16,9 @@ from models.tickets import Actor
 from scheduler.calendar import business_day
 from server.again import TRIES, until_done
 from server.auth import Principal, Tokens
-from server.errors import Unavailable
+from server.errors import NotAvailable, Unavailable
 from server.identity.joining import Identified, identify
-from server.identity.refusals import IdentityFixed, NotAvailable
+from server.identity.refusals import IdentityFixed
 from server.sessions import province
 from server.sessions import tokens as token_pairs
 from server.sessions.refusals import refusal_of

@@ -11,8 +11,8 @@ import redis.asyncio as aioredis
 
 from integrations.ports import PlatformRefused, Platforms, ProvinceSignIn, ProvinceVisitor
 from models.identifiers import NotAnIdentifier, read_id, read_mobile, read_name, recognise
+from server.errors import NotAvailable
 from server.identity.joining import Proven
-from server.identity.refusals import NotAvailable
 from server.sessions.refusals import SignInRefused, refusal_of
 
 LIVES_S = 600

@@ -6,9 +6,8 @@ import msgspec
 from sanic import Blueprint, Request
 
 from server.auth import ACCESS_TOKEN_S, CITIZEN, SIGNED_IN_AT_ALL, Principal
-from server.errors import TooManyRequests, Unavailable
+from server.errors import NotAvailable, TooManyRequests, Unavailable
 from server.http.endpoint import endpoint
-from server.identity.refusals import NotAvailable
 from server.identity.views import CitizenView, citizen_view
 from server.services import services
 from server.sessions import citizens, province

@@ -44,6 +44,10 @@ VALUES: dict[str, Any] = {
     "HallSummary.total": {"p10_s": 1260, "p50_s": 1620, "p90_s": 2400},
     "HallSummary.travel_basis": "estimate",
     "HallSummary.appointment": None,
+    "PlaceCandidate.name": "广东省东莞市虎门镇连升中路183号",
+    "district": "虎门镇",
+    "exact": True,
+    "PlaceCandidate.place": {"lat": 22.81626, "lng": 113.67853, "datum": "gcj02"},
     "slot_start": "2026-11-23T10:20:00+08:00",
     "done_by": "2026-11-23T10:40:00+08:00",
     "on_arrival": [

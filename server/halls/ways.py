@@ -1,0 +1,133 @@
+"""The ways to the first few halls as a map service knows them, where a city has one.
+
+Asked for within a budget: what comes later is kept for the next who asks. Kept by places rounded to
+a hundred metres, for five minutes, in this process and in Valkey for the others.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import redis.asyncio as aioredis
+import structlog
+
+from integrations.ports import MapPoint, Maps, PlatformUnavailable, TravelMode
+from scheduler.places import Place, to_gcj02
+from server.faults import is_store_fault
+
+log = structlog.get_logger()
+
+FIRST_FEW: Final = 5
+BUDGET_S: Final = 0.3
+KEPT_S: Final = 300
+_VALKEY_S: Final = 0.1
+_MOST_KEPT: Final = 20_000
+_MOST_UNDER_WAY: Final = 50
+# What is kept of a way that the service does not know, so as not to ask again and again.
+_NO_WAY: Final = -1
+
+
+class Ways:
+    """Times on the way from where people stand to halls; None of it says who stood there."""
+
+    def __init__(self, maps: Maps, valkey: aioredis.Redis, *, budget_s: float = BUDGET_S) -> None:
+        self._maps = maps
+        self._valkey = valkey
+        self._budget_s = budget_s
+        self._kept: dict[str, int] = {}
+        self._bucket = 0
+        self._quiet_until = 0.0
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+
+    async def known(
+        self, origin: Place, halls: Mapping[str, Place], mode: TravelMode
+    ) -> dict[str, int]:
+        """Seconds to those of these halls that the service knows a way to, by their codes.
+
+        Takes no longer than the budget, and never fails: the rest stays with the estimate.
+        """
+        bucket = int(time.time() // KEPT_S)
+        if bucket != self._bucket or len(self._kept) > _MOST_KEPT:
+            self._bucket = bucket
+            self._kept.clear()
+        start = to_gcj02(origin)
+        from_here = f"{mode}:{start.lat:.3f},{start.lng:.3f}:{bucket}"
+        keys = {f"way:{from_here}:{code}": code for code in halls}
+        missing = {key: halls[code] for key, code in keys.items() if key not in self._kept}
+        if missing:
+            rounded = MapPoint(round(start.lat, 3), round(start.lng, 3))
+            await self._within_budget(from_here, rounded, missing, mode)
+        return {
+            code: seconds
+            for key, code in keys.items()
+            if (seconds := self._kept.get(key, _NO_WAY)) != _NO_WAY
+        }
+
+    async def _within_budget(
+        self, from_here: str, start: MapPoint, missing: Mapping[str, Place], mode: TravelMode
+    ) -> None:
+        """Look for what is missing; whoever asks from the same place at once waits for one look."""
+        task = self._under_way.get(from_here)
+        if task is None:
+            if len(self._under_way) >= _MOST_UNDER_WAY:
+                return
+            ends = {key: _point(place) for key, place in missing.items()}
+            task = asyncio.create_task(self._look(start, ends, mode))
+            self._under_way[from_here] = task
+            task.add_done_callback(lambda _: self._under_way.pop(from_here, None))
+        await asyncio.wait({task}, timeout=self._budget_s)
+
+    async def _look(self, start: MapPoint, ends: Mapping[str, MapPoint], mode: TravelMode) -> None:
+        """In Valkey, then with the service; a service that refuses is left alone for a while."""
+        found = await self._shared(list(ends))
+        self._kept.update(found)
+        missing = [key for key in ends if key not in found]
+        if not missing or time.monotonic() < self._quiet_until:
+            return
+        try:
+            times = await self._maps.travel_times_s(start, [ends[key] for key in missing], mode)
+        except PlatformUnavailable as fault:
+            self._quiet_until = time.monotonic() + fault.retry_after_s
+            return
+        learned = {
+            key: _NO_WAY if seconds is None else seconds
+            for key, seconds in zip(missing, times, strict=True)
+        }
+        self._kept.update(learned)
+        await self._share(learned)
+
+    async def _shared(self, keys: Sequence[str]) -> dict[str, int]:
+        try:
+            async with asyncio.timeout(_VALKEY_S):
+                values = await self._valkey.mget(keys)
+        except Exception as fault:
+            self._without_valkey(fault)
+            return {}
+        return {key: int(value) for key, value in zip(keys, values, strict=True) if value}
+
+    async def _share(self, learned: Mapping[str, int]) -> None:
+        try:
+            async with asyncio.timeout(_VALKEY_S):
+                async with self._valkey.pipeline(transaction=False) as pipe:
+                    for key, seconds in learned.items():
+                        pipe.set(key, seconds, ex=KEPT_S)
+                    await pipe.execute()
+        except Exception as fault:
+            self._without_valkey(fault)
+
+    def _without_valkey(self, fault: Exception) -> None:
+        if not (is_store_fault(fault) or isinstance(fault, TimeoutError | ValueError)):
+            raise fault
+        log.warning("ways_not_shared", fault=type(fault).__name__)
+
+    async def close(self) -> None:
+        """End what is still under way."""
+        for task in list(self._under_way.values()):
+            task.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+
+def _point(place: Place) -> MapPoint:
+    there = to_gcj02(place)
+    return MapPoint(there.lat, there.lng)
