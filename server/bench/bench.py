@@ -36,6 +36,8 @@ class Bench:
     sandbox: Address
     empty: Address
     guarded: Address
+    # None where nothing of it is measured.
+    nation: Address | None
     database_url: str
     folder: Path
     wrk: str | None

@@ -22,16 +22,16 @@ Targets = list[tuple[str, str]]
 @measurement("board")
 async def board(bench: Bench) -> list[Figure]:
     """One hall's board, over and over, as its screens do."""
-    await _activity(bench)
-    return await _compare(bench, "board", [("/api/v1/halls/dg-01/board", "")], bar=0.6)
+    await activity(bench)
+    return await compare(bench, "board", [("/api/v1/halls/dg-01/board", "")], bar=0.6)
 
 
 @measurement("hall_list")
 async def hall_list(bench: Bench) -> list[Figure]:
     """All halls ranked from one place, as a phone asks again and again."""
-    await _activity(bench)
+    await activity(bench)
     targets = [("/api/v1/halls?lat=22.81899&lng=113.67306", "")]
-    return await _compare(bench, "hall_list", targets, bar=0.4)
+    return await compare(bench, "hall_list", targets, bar=0.4)
 
 
 @measurement("hall_list_anywhere")
@@ -40,17 +40,17 @@ async def hall_list_anywhere(bench: Bench) -> list[Figure]:
 
     Here the ranking itself is measured; the bar is our own.
     """
-    await _activity(bench)
+    await activity(bench)
     rng = random.Random(1)  # noqa: S311 the same places in every run
     places = ((rng.uniform(22.65, 23.15), rng.uniform(113.52, 114.25)) for _ in range(PLACES))
     targets = [(f"/api/v1/halls?lat={lat:.5f}&lng={lng:.5f}", "") for lat, lng in places]
-    return await _compare(bench, "hall_list_anywhere", targets, bar=0.2)
+    return await compare(bench, "hall_list_anywhere", targets, bar=0.2)
 
 
 @measurement("ticket_status")
 async def ticket_status(bench: Bench) -> list[Figure]:
     """Many citizens, each asking for her own waiting tickets."""
-    return await _compare(bench, "ticket_status", await _activity(bench), bar=0.6)
+    return await compare(bench, "ticket_status", await activity(bench), bar=0.6)
 
 
 @measurement("token_check")
@@ -64,15 +64,15 @@ async def token_check(bench: Bench) -> list[Figure]:
     nothing = [("/", "")] * len(targets)
     pairs = Pairs()
     for address, warm_up in ((bench.empty, nothing), (bench.guarded, targets)):
-        await _load(bench, address, warm_up, WARM_UP_S)
+        await load(bench, address, warm_up, WARM_UP_S)
     for number in range(1, bench.plan.rounds + 1):
         bench.say(f"round {number} of {bench.plan.rounds}")
-        pairs.limits.append(await _load(bench, bench.empty, nothing, bench.plan.seconds))
-        pairs.loads.append(await _load(bench, bench.guarded, targets, bench.plan.seconds))
+        pairs.limits.append(await load(bench, bench.empty, nothing, bench.plan.seconds))
+        pairs.loads.append(await load(bench, bench.guarded, targets, bench.plan.seconds))
     return [pairs.figure("token_check", limit="empty handler", bar=0.85)]
 
 
-async def _activity(bench: Bench) -> Targets:
+async def activity(bench: Bench) -> Targets:
     """A few hundred people waiting over all the halls; where each asks for her tickets."""
     bench.say("people take tickets")
     halls = await hall_codes(bench)
@@ -92,18 +92,18 @@ async def _activity(bench: Bench) -> Targets:
     ]
 
 
-async def _compare(bench: Bench, what: str, targets: Targets, *, bar: float) -> list[Figure]:
+async def compare(bench: Bench, what: str, targets: Targets, *, bar: float) -> list[Figure]:
     """The target and the empty handler in turn, both with as long a list of prepared requests."""
     nothing = [("/", "")] * len(targets)
-    await _load(bench, bench.empty, nothing, WARM_UP_S)
-    await _load(bench, bench.api, targets, WARM_UP_S)
+    await load(bench, bench.empty, nothing, WARM_UP_S)
+    await load(bench, bench.api, targets, WARM_UP_S)
     pairs, counted, took, rounds = Pairs(), 0.0, 0.0, bench.plan.rounds
     for number in range(1, rounds + 1):
         bench.say(f"round {number} of {rounds}: empty handler")
-        pairs.limits.append(await _load(bench, bench.empty, nothing, bench.plan.seconds))
+        pairs.limits.append(await load(bench, bench.empty, nothing, bench.plan.seconds))
         bench.say(f"round {number} of {rounds}")
         before, began = await statements(bench), time.perf_counter()
-        pairs.loads.append(await _load(bench, bench.api, targets, bench.plan.seconds))
+        pairs.loads.append(await load(bench, bench.api, targets, bench.plan.seconds))
         counted += await statements(bench) - before
         took += time.perf_counter() - began
     sent = sum(load.requests for load in pairs.loads)
@@ -121,7 +121,8 @@ async def _compare(bench: Bench, what: str, targets: Targets, *, bar: float) -> 
     ]
 
 
-async def _load(bench: Bench, address: Address, targets: Targets, seconds: float) -> Load:
+async def load(bench: Bench, address: Address, targets: Targets, seconds: float) -> Load:
+    """One round of these, prepared, as fast as it goes."""
     connections = bench.plan.connections
     if bench.wrk:
         return await wrk.drive(
@@ -134,4 +135,4 @@ async def _load(bench: Bench, address: Address, targets: Targets, seconds: float
         )
     prepared = [client.request("GET", path, token=token) for path, token in targets]
     done = await client.drive(address, cycle(prepared), connections=connections, seconds=seconds)
-    return done.load(200 if address == bench.api else 204)
+    return done.load(200 if address in (bench.api, bench.nation) else 204)

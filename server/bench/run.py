@@ -10,13 +10,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from server.bench import budgets, long_lines, reads, sockets, writes
+from server.bench import budgets, long_lines, rankings, reads, sockets, writes
 from server.bench.bench import MEASUREMENTS, Address, Bench, BenchFailed, Figure, Plan
 from server.bench.city import until_ready
 from server.bench.report import print_table, write_json
 
 # They are measured in this order: reads first, while the halls are as full as they usually are.
-MODULES = (reads, budgets, sockets, writes, long_lines)
+MODULES = (reads, rankings, budgets, sockets, writes, long_lines)
 HOST = "127.0.0.1"
 _WIDTH_IN_A_FILE = 120
 CLOCK = "2026-11-23T09:30:00+08:00"
@@ -79,12 +79,19 @@ async def _start(plan: Plan, folder: Path, database_url: str, start: Start) -> B
         plan, "guarded", [sys.executable, "-m", "server.bench.guarded"], start, keys
     )
     await until_ready(guarded, "/")
+    nation = None
+    if not plan.only or any(name.startswith("nation") for name in plan.only):
+        nation = await _start_several(
+            plan, "nation", [sys.executable, "-m", "server.bench.nation"], start
+        )
+        await until_ready(nation, "/api/v1/halls?limit=1")
     return Bench(
         plan=plan,
         api=(HOST, api),
         sandbox=(HOST, sandbox),
         empty=empty,
         guarded=guarded,
+        nation=nation,
         database_url=database_url,
         folder=folder,
         wrk=shutil.which("wrk"),

@@ -22,9 +22,9 @@ KEPT_S: Final = 24 * 3600
 
 
 class PlaceQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An address as people write it, or the name of a place."""
+    """An address as people write it, or the name of a place. An empty one finds nothing."""
 
-    q: Annotated[str, msgspec.Meta(min_length=2, max_length=80, examples=["虎门镇连升中路183号"])]
+    q: Annotated[str, msgspec.Meta(max_length=80, examples=["虎门镇连升中路183号"])]
 
 
 class PlaceCandidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +83,8 @@ async def _found(room: Services, maps: Maps, words: str, address: str) -> list[F
     """What the map service says, or said of late; it costs, so strangers ask it so often only."""
     city = room.settings.maps_city
     told = " ".join(words.split())
+    if not told:
+        return []
     key = f"place:{hashlib.blake2b(f'{city}|{told}'.encode(), digest_size=16).hexdigest()}"
     if (kept := await _kept(room, key)) is not None:
         return kept

@@ -1,0 +1,144 @@
+"""When to leave: nine times out of ten in time, never needlessly early, whatever is foretold."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from scheduler.leaving import (
+    LEAST_GAIN_S,
+    WALK_IN_S,
+    BetterHall,
+    better_hall,
+    done_in,
+    leave_in,
+    travel_range,
+)
+from scheduler.ranking import Ranked
+
+HOUR = 3600.0
+
+
+def certain(seconds: float) -> list[float]:
+    return [seconds] * 3
+
+
+ranges = st.tuples(st.floats(0, 4 * HOUR), st.floats(0, 2 * HOUR), st.floats(0, 2 * HOUR)).map(
+    lambda three: [three[0], three[0] + three[1], three[0] + three[1] + three[2]]
+)
+
+
+def draws(of: list[float], seed: int) -> np.ndarray:
+    """A hundred thousand of the outcomes that a range stands for."""
+    p10, p50, p90 = of
+    sigmas = np.random.default_rng(seed).standard_normal(100_000)
+    spread = np.where(sigmas < 0, p50 - p10, p90 - p50) / 1.2815515655446004
+    return np.maximum(p50 + sigmas * spread, 0.0)
+
+
+@given(ranges, ranges)
+def test_nine_times_out_of_ten_she_is_there_in_time(turn: list[float], travel: list[float]) -> None:
+    leaving = leave_in(turn, travel)
+    spare = draws(turn, 1) - draws(travel, 2) - WALK_IN_S - leaving.in_s
+    in_time = float(np.mean(spare >= -1.0))
+    if leaving.in_s > 0:
+        assert in_time >= 0.885
+        # Five minutes and a little of the spread later she would not be.
+        later = 300 + 0.06 * (turn[2] - turn[0] + travel[2] - travel[0])
+        assert float(np.mean(spare >= later)) < 0.9
+    else:
+        assert leaving.certainty == pytest.approx(in_time, abs=0.02)
+
+
+@given(ranges, ranges, st.floats(0, HOUR))
+def test_a_longer_way_never_lets_her_stay_longer(
+    turn: list[float], travel: list[float], more: float
+) -> None:
+    farther = [share + more for share in travel]
+    assert leave_in(turn, farther).in_s <= leave_in(turn, travel).in_s + 1e-6
+
+
+@given(ranges, ranges, st.floats(0, HOUR))
+def test_a_later_turn_lets_her_stay_as_much_longer(
+    turn: list[float], travel: list[float], more: float
+) -> None:
+    stays = leave_in(turn, travel).in_s
+    assume(stays > 0 and turn[0] > 0)
+    assert leave_in([share + more for share in turn], travel).in_s >= stays
+
+
+def test_to_a_slot_one_leaves_a_slow_way_ahead() -> None:
+    leaving = leave_in(certain(HOUR), certain(1200))
+    assert leaving.in_s == pytest.approx(HOUR - 1200 - WALK_IN_S)
+    assert leaving.certainty == 1.0
+    spread = leave_in(certain(HOUR), travel_range(1200, "estimate"))
+    assert spread.in_s == pytest.approx(HOUR - 1200 * 1.35 - WALK_IN_S, abs=30)
+
+
+def test_a_map_service_lets_her_stay_longer_than_an_estimate() -> None:
+    turn = [1800.0, 2700.0, 4200.0]
+    by_map = leave_in(turn, travel_range(1200, "map")).in_s
+    assert by_map > leave_in(turn, travel_range(1200, "estimate")).in_s
+
+
+def test_who_is_already_late_leaves_now_and_is_told_how_late() -> None:
+    leaving = leave_in([300.0, 600.0, 900.0], travel_range(1800, "map"))
+    assert leaving.in_s == 0
+    assert leaving.certainty < 0.01
+    close = leave_in([600.0, 1500.0, 2400.0], travel_range(1200, "map"))
+    assert close.in_s == 0
+    assert 0.5 < close.certainty < 0.9
+
+
+@given(
+    st.lists(st.floats(-1e9, 1e9) | st.just(math.nan), min_size=3, max_size=3),
+    st.lists(st.floats(-1e9, 1e9), min_size=3, max_size=3),
+)
+def test_whatever_is_foretold_it_is_a_number(turn: list[float], travel: list[float]) -> None:
+    leaving = leave_in(turn, travel)
+    assert 0 <= leaving.in_s < math.inf
+    assert 0 <= leaving.certainty <= 1
+
+
+# --- another hall
+
+
+def ranked(*totals: list[float]) -> Ranked:
+    many = len(totals)
+    total = np.array(totals, dtype=float).reshape(-1, 3)
+    zeros = np.zeros(many)
+    return Ranked(
+        halls=np.arange(many),
+        distance_m=zeros,
+        travel_s=zeros,
+        wait_s=total,
+        total_s=total,
+        served=~np.isnan(total[:, 1]),
+        key=zeros,
+    )
+
+
+MINE = [40 * 60.0, 60 * 60.0, 90 * 60.0]
+UNKNOWN = [math.nan] * 3
+
+
+def test_the_hall_where_she_is_done_soonest_is_offered_with_what_it_gains() -> None:
+    others = ranked(MINE, [1500.0, 2400.0, 4000.0], [1200.0, 1800.0, 3000.0], UNKNOWN)
+    assert better_hall(MINE, others, at=0) == BetterHall(2, 1800.0)
+
+
+def test_a_small_gain_or_a_gamble_is_not_worth_the_way() -> None:
+    small = [30 * 60.0, 3600 - LEAST_GAIN_S + 1, 80 * 60.0]
+    gamble = [60.0, 1200.0, 3 * HOUR]
+    assert better_hall(MINE, ranked(MINE, small, gamble, UNKNOWN), at=0) is None
+
+
+def test_her_own_hall_is_no_other_one() -> None:
+    assert better_hall(MINE, ranked([60.0, 120.0, 180.0]), at=0) is None
+    assert better_hall(MINE, ranked(), at=0) is None
+
+
+def test_she_is_done_when_she_is_there_and_it_is_her_turn() -> None:
+    assert done_in([60, 600, 1200], [900, 1000, 1100], 300) == [1200, 1300, 1500]
