@@ -1,0 +1,169 @@
+"""What a prediction looks at: logs of ratios to the backbone, so that 0 means as usual.
+
+A view is what all tickets of a line share at a moment; rows are made of it for one ticket or for
+all that wait. Nothing here has a scale in minutes but the clock.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from scheduler.wait.halls import Hall
+from scheduler.wait.lines import Line, slot_of
+from scheduler.wait.rollout import remaining
+from scheduler.wait.trees import Floats
+
+# Minutes of wait, each told as ln((v + d) / (backbone + d)).
+WAITS: Final = ("les", "les_line", "hol", "last_ten", "hour", "next_hour")
+# Minutes for each position, times the place, told in the same way.
+PACES: Final = ("tau", "tau_today", "rate_1", "rate_2", "rate_3", "les_pace", "hist", "hist_next",
+                "counters_pace", "loaded")
+# Told as they are.
+PLAIN: Final = ("ln_tau", "today", "today_bias", "line_bias", "line_spread", "counters",
+                "counters_usual", "clock", "young", "elsewhere", "issued", "lately", "quiet",
+                "service", "idle", "busy", "age", "arrivals", "left_today")
+OF_TICKET: Final = ("ln_n", "priority", "to_slot")
+NAMES: Final = (*WAITS, *PACES, *PLAIN, *OF_TICKET)
+
+_RATE_PRIORS: Final = (4.0, 6.0, 8.0)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A line at a moment: `waits` and `paces` in minutes, `plain` as told; tau in minutes."""
+
+    tau: float
+    waits: tuple[float, ...]
+    paces: tuple[float, ...]
+    plain: tuple[float, ...]
+
+
+def view(hall: Hall, line: Line, t: float, usual_tau: float, strength: float) -> View:
+    """Look at a line. Reads, and changes nothing but the passing of time."""
+    pool = hall.pool(line.code)
+    pool.pass_to(t)
+    tau = line.tau(usual_tau, strength)
+    slot = slot_of(t)
+    waiting = len(pool.order)
+    mean_wait = line.mean_wait(tau)
+    hour = line.by_slot.mean(slot, mean_wait)
+    first = pool.first_issued(math.inf)
+    hol = 0.0 if first is None else t - first
+    les = hour if pool.last_wait is None else pool.last_wait
+    les_line = les if line.last_wait is None else line.last_wait
+    last_ten = sum(line.last_ten) / len(line.last_ten) if line.last_ten else hour
+    rates = [
+        (rate.minutes + prior * tau) / (rate.calls + prior)
+        for rate, prior in zip(pool.rates, _RATE_PRIORS, strict=True)
+    ]
+    les_pace = tau
+    if pool.last_wait is not None:
+        les_pace = (pool.last_wait + 3.0 * tau) / (pool.last_n + 3.0)
+    hist = pool.busy_by_slot.mean(slot, tau, 8.0)
+    hist_next = pool.busy_by_slot.mean(slot + 2, tau, 8.0)
+    counters = hall.open_for(line, t)
+    usual = line.counters_by_slot.mean(slot, float(counters or 1), 2.0)
+    open_now = max(float(counters or 0), 0.3)
+    service = line.service.value
+    counters_pace = service / open_now if line.service.count >= 5 and counters else tau
+    idle, busy, age, left = _at_counters(hall, line, t)
+    others = len(hall.tickets) - waiting
+    since = 0.0 if line.first_issue is None else t - line.first_issue
+    quiet = 0.0
+    if pool.order:
+        began = max(pool.last_call or 0.0, hol_start(first, t))
+        quiet = math.log1p((t - began) / tau)
+    weight = line.ys[2]
+    # Today's arrivals against a usual day's.
+    came = line.issued
+    expected = line.expected_arrivals(0.0, t) if line.arrivals.weights[slot] else float(came)
+    loaded = tau * (counters_usual_ratio(usual, open_now) if counters is not None else 1.0)
+    plain = (
+        math.log(tau),
+        line.ys[0] / (weight + 5.0),
+        line.ys[1] / (weight + 5.0),
+        line.bias / (line.biased + 30.0),
+        (line.spread + 15.0) / (line.biased + 30.0),
+        math.log(open_now) if counters is not None else -3.0,
+        math.log(open_now / max(usual, 0.3)) if counters is not None else 0.0,
+        t / 60.0,
+        math.exp(-since / 30.0),
+        math.log1p(others),
+        math.log1p(line.issued),
+        math.log1p(pool.rates[0].calls),
+        quiet,
+        math.log(max(service, 0.1) / tau) if line.service.count >= 5 else 0.0,
+        math.log1p(idle),
+        math.log1p(busy),
+        age,
+        math.log((came + 5.0) / (expected + 5.0)),
+        left,
+    )
+    return View(
+        tau,
+        (les, les_line, hol, last_ten, hour, line.by_slot.mean(slot + 1, mean_wait)),
+        (tau, line.tau_today(tau), *rates, les_pace, hist, hist_next, counters_pace, loaded),
+        plain,
+    )
+
+
+def counters_usual_ratio(usual: float, now: float) -> float:
+    """By how much fewer counters than usual slow a line, within reason."""
+    return min(max(usual / now, 0.25), 4.0)
+
+
+def hol_start(first: float | None, t: float) -> float:
+    """Since when the first in line waits."""
+    return t if first is None else first
+
+
+def _at_counters(hall: Hall, line: Line, t: float) -> tuple[int, int, float, float]:
+    """Idle and busy counters that may serve a line, the busy ones' mean age and rest."""
+    idle = busy = 0
+    age = rest = 0.0
+    service = max(line.service.value, 0.5)
+    for counter in hall.counters.values():
+        if hall.has_capabilities:
+            if not counter.lines or line.code not in counter.lines:
+                continue
+        elif t - counter.alive > 60.0:
+            continue
+        if counter.serving is None:
+            idle += 1
+        else:
+            busy += 1
+            age += t - counter.since
+            rest += remaining(service, t - counter.since)
+    if not busy:
+        return idle, 0, 0.0, 0.0
+    return idle, busy, math.log1p(age / busy / service), math.log1p(rest / busy / service)
+
+
+def rows(
+    seen: View,
+    n: Sequence[int],
+    priority: Sequence[bool],
+    to_slot: Sequence[float],
+    ref: npt.NDArray[np.float64],
+    offset: float,
+) -> Floats:
+    """Features for tickets of one line: (tickets, NAMES). `ref` is each one's backbone + offset."""
+    count = len(n)
+    places = np.array(n, np.float64)
+    ln_ref = np.log(ref)[:, None]
+    out = np.empty((count, len(NAMES)), np.float32)
+    at = len(WAITS)
+    out[:, :at] = np.log(np.array(seen.waits) + offset) - ln_ref
+    out[:, at : at + len(PACES)] = (
+        np.log(places[:, None] * np.array(seen.paces) + offset) - ln_ref
+    )
+    at += len(PACES)
+    out[:, at : at + len(PLAIN)] = seen.plain
+    out[:, -3] = np.log(places)
+    out[:, -2] = priority
+    out[:, -1] = to_slot
+    return out

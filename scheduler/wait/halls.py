@@ -1,0 +1,336 @@
+"""A hall as its events tell it: who waits in which order, which counter serves whom since when."""
+
+import math
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from scheduler.wait.events import Event, Marks, marks_of, minute_of
+from scheduler.wait.lines import Line, Mean, Profile, slot_of
+
+BOOKED_FIRST: Final = 100_000.0  # an appointment without a rank of its own goes before walk-ins
+SEEN_FOR: Final = 10.0  # a counter without open and close is taken for open so long
+_LN2: Final = math.log(2)
+HALF_LIVES: Final = (15.0, 45.0, 150.0)
+LONGEST_SERVICE: Final = 240.0  # a counter busy for longer was forgotten
+
+
+class Rate:
+    """Busy minutes and calls, both fading; the clock runs only while somebody waits."""
+
+    __slots__ = ("at", "calls", "half_life", "minutes")
+
+    def __init__(self, half_life: float, at: float) -> None:
+        self.half_life, self.at = half_life, at
+        self.minutes = self.calls = 0.0
+
+    def pass_to(self, t: float, busy: bool) -> None:
+        """Let time go by."""
+        kept = 0.5 ** ((t - self.at) / self.half_life)
+        self.minutes *= kept
+        self.calls *= kept
+        if busy:
+            self.minutes += (1.0 - kept) * self.half_life / _LN2
+        self.at = t
+
+
+class Waiting:
+    """A ticket in line. What was promised at its issue stays with it until it is called."""
+
+    __slots__ = (
+        "appointment",
+        "issued",
+        "line",
+        "n",
+        "priority",
+        "promise",
+        "rank",
+        "scored",
+        "seq",
+        "slot",
+        "ticket",
+    )
+
+    def __init__(self, line: Line, ticket: str, t: float, rank: float, seq: int, marks: Marks):
+        self.line, self.ticket, self.issued, self.rank, self.seq = line, ticket, t, rank, seq
+        self.slot, self.priority, self.scored = marks.slot, marks.priority, marks.scored
+        self.appointment = marks.slot is not None
+        self.n = 1
+        self.promise: Any = None
+
+
+class Pool:
+    """Lines that wait for the same counters in one order; a line by itself is one too."""
+
+    def __init__(self) -> None:
+        self.busy_by_slot = Profile()  # busy minutes, weighted by calls
+        self.scale = 1.0
+        self.new_day()
+
+    def new_day(self) -> None:
+        """Forget today."""
+        self.order: list[tuple[float, int]] = []
+        self.waiting: dict[int, Waiting] = {}
+        self.rates = [Rate(each * self.scale, 0.0) for each in HALF_LIVES]
+        self.at: float | None = None
+        self.last_wait: float | None = None
+        self.last_n = 1
+        self.last_call: float | None = None
+
+    def pass_to(self, t: float) -> None:
+        """Let time go by."""
+        if self.at is None:
+            for rate in self.rates:
+                rate.at = t
+            self.at = t
+        elif t > self.at:
+            busy = bool(self.order)
+            for rate in self.rates:
+                rate.pass_to(t, busy)
+            if busy:
+                self.busy_by_slot.sums[slot_of(t)] += t - self.at
+            self.at = t
+
+    def called(self, t: float) -> None:
+        """Somebody who waited is called."""
+        for rate in self.rates:
+            rate.calls += 1.0
+        self.busy_by_slot.weights[slot_of(t)] += 1.0
+        self.last_call = t
+
+    def add(self, waiting: Waiting) -> None:
+        """Put somebody into the order; sets the number of her place."""
+        waiting.n = bisect_right(self.order, (waiting.rank, waiting.seq)) + 1
+        insort(self.order, (waiting.rank, waiting.seq))
+        self.waiting[waiting.seq] = waiting
+
+    def remove(self, waiting: Waiting) -> None:
+        """Take somebody out of the order."""
+        if self.waiting.pop(waiting.seq, None) is not None:
+            at = bisect_left(self.order, (waiting.rank, waiting.seq))
+            del self.order[at]
+
+    def first_issued(self, rank: float) -> float | None:
+        """When the first walk-in who goes before that rank joined."""
+        for each, seq in self.order:
+            if each > rank:
+                return None
+            waiting = self.waiting[seq]
+            if not waiting.appointment:
+                return waiting.issued
+        return None
+
+
+class Counter:
+    """A counter: the lines it serves while it is open, whom it serves, its pace (1 = usual)."""
+
+    __slots__ = ("alive", "lines", "serving", "since", "speed")
+
+    def __init__(self) -> None:
+        self.lines: tuple[str, ...] | None = None
+        self.serving: tuple[str, str] | None = None
+        self.since = 0.0
+        self.alive = -math.inf
+        self.speed = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What a call tells: somebody's wait came true. `virtual`: she left, others passed her place."""
+
+    waiting: Waiting
+    wait: float
+
+
+class Hall:
+    """Everything of one hall; `pools` names lines that wait for the same counters."""
+
+    def __init__(self, code: str, pools: Iterable[Iterable[str]] = (), credit: float = 0.0) -> None:
+        self.code, self.credit = code, credit
+        self.pool_of = {line: "+".join(sorted(pool)) for pool in map(tuple, pools) for line in pool}
+        self.lines: dict[str, Line] = {}
+        self.pools: dict[str, Pool] = {}
+        self.speeds: dict[str, float] = {}
+        self.day: int | None = None
+        self.refused = 0  # events that told nothing, came twice or too late
+        self.usual_waiting = Profile()
+        self._forget_today()
+
+    def _forget_today(self) -> None:
+        self.t = 0.0
+        self.seq = 0
+        self.tickets: dict[tuple[str, str], Waiting] = {}
+        self.seen: set[tuple[str, str]] = set()
+        self.at_counter: dict[tuple[str, str], tuple[str, float]] = {}
+        self.counters: dict[str, Counter] = {}
+        self.has_capabilities = False
+
+    def line(self, code: str) -> Line:
+        """The line, made when first heard of."""
+        found = self.lines.get(code)
+        if found is None:
+            found = self.lines[code] = Line(code)
+        return found
+
+    def pool(self, line: str) -> Pool:
+        """The pool of a line."""
+        name = self.pool_of.get(line, line)
+        found = self.pools.get(name)
+        if found is None:
+            found = self.pools[name] = Pool()
+        return found
+
+    def close_day(self) -> None:
+        """Fold today into what is known."""
+        for line in self.lines.values():
+            line.close_day()
+        for pool in self.pools.values():
+            pool.busy_by_slot.fade()
+            pool.new_day()
+        self._forget_today()
+
+    def accepts(self, event: Event) -> bool:
+        """Whether an event may be heard: it tells a moment of today or of a later day."""
+        return math.isfinite(event.t) and (self.day is None or event.day >= self.day)
+
+    def begin_day(self, day: int) -> None:
+        """Today is another day."""
+        if self.day is not None:
+            self.close_day()
+        self.day = day
+
+    def hear(self, event: Event) -> Waiting | Called | None:
+        """Let one event of today change the hall: who joins, or whose wait came true.
+
+        An event that is older than what was heard counts as of now. One that comes twice, or is of
+        a ticket nobody knows, is counted in `refused` and changes nothing.
+        """
+        self.t = t = max(self.t, event.t)
+        kind = event.kind
+        if kind == "issue":
+            return self._issue(event, t)
+        if kind in ("call", "leave"):
+            return self._out_of_line(event, t, called=kind == "call")
+        if kind in ("finish", "miss"):
+            self._served(event, t, missed=kind == "miss")
+        elif kind == "counters":
+            count = minute_of(event.detail)
+            if count is not None and count >= 0:
+                self.line(event.line).counters = int(min(count, 1000))
+            else:
+                self.refused += 1
+        elif kind == "counter_open":
+            self.has_capabilities = True
+            counter = self._counter(event.counter)
+            counter.lines = tuple(each for each in event.detail.split("+") if each)
+        elif kind == "counter_close":
+            self._counter(event.counter).lines = None
+        elif kind == "rank":
+            self._rank(event)
+        else:
+            self.refused += 1
+        return None
+
+    def _counter(self, code: str) -> Counter:
+        found = self.counters.get(code)
+        if found is None:
+            found = self.counters[code] = Counter()
+            found.speed = self.speeds.get(code, 1.0)
+        return found
+
+    def _issue(self, event: Event, t: float) -> Waiting | None:
+        key = (event.line, event.ticket)
+        marks = marks_of(event.detail)
+        if key in self.tickets or not event.line or (key in self.seen and not marks.again):
+            self.refused += 1
+            return None
+        self.seen.add(key)
+        line, pool = self.line(event.line), self.pool(event.line)
+        pool.pass_to(t)
+        self.seq += 1
+        waiting = Waiting(line, event.ticket, t, self._rank_of(marks, t), self.seq, marks)
+        line.issue(t)
+        pool.add(waiting)
+        self.tickets[key] = waiting
+        return waiting
+
+    def _rank_of(self, marks: Marks, t: float) -> float:
+        if marks.rank is not None:
+            return marks.rank
+        if marks.slot is not None:
+            return marks.slot - BOOKED_FIRST
+        return t - self.credit if marks.priority else t
+
+    def _rank(self, event: Event) -> None:
+        waiting, rank = self.tickets.get((event.line, event.ticket)), marks_of(event.detail).rank
+        if waiting is None or rank is None:
+            self.refused += 1
+            return
+        pool = self.pool(event.line)
+        pool.remove(waiting)
+        n, waiting.rank = waiting.n, rank
+        pool.add(waiting)
+        waiting.n = n  # as promised; the label is of that place
+
+    def _out_of_line(self, event: Event, t: float, *, called: bool) -> Called | None:
+        key = (event.line, event.ticket)
+        waiting = self.tickets.pop(key, None)
+        if waiting is None:
+            self.refused += 1
+            return None
+        pool = self.pool(event.line)
+        pool.pass_to(t)
+        pool.remove(waiting)
+        if not called:
+            return None
+        pool.called(t)
+        if event.counter:
+            counter = self._counter(event.counter)
+            counter.alive = counter.since = t
+            counter.serving = key
+            self.at_counter[key] = (event.counter, t)
+        wait = t - waiting.issued
+        if waiting.scored and not waiting.appointment:
+            pool.last_wait, pool.last_n = wait, waiting.n
+        return Called(waiting, wait)
+
+    def _served(self, event: Event, t: float, *, missed: bool) -> None:
+        key = (event.line, event.ticket)
+        began = self.at_counter.pop(key, None)
+        code = event.counter or (began[0] if began else "")
+        if code:
+            counter = self._counter(code)
+            counter.alive = t
+            if counter.serving == key or not began:
+                counter.serving = None
+        if began is None:
+            self.refused += 1
+            return
+        line, minutes = self.line(event.line), t - began[1]
+        line.misses.add(1.0 if missed else 0.0)
+        if missed or minutes > LONGEST_SERVICE:
+            return
+        if line.service.count >= 5 and line.service.value > 0:
+            pace = min(max(minutes / line.service.value, 0.1), 10.0)
+            speed = self.speeds.get(code, 1.0)
+            self.speeds[code] = counter.speed = speed + 0.02 * (pace - speed)
+        line.service.add(minutes)
+
+    def able(self, line: str) -> list[Counter]:
+        """The open counters that serve a line, where such things are known."""
+        return [each for each in self.counters.values() if each.lines and line in each.lines]
+
+    def open_for(self, line: Line, t: float) -> int | None:
+        """How many counters are open for a line, however that is known."""
+        if self.has_capabilities:
+            return len(self.able(line.code))
+        if line.counters is not None:
+            return line.counters
+        seen = sum(
+            1
+            for each in self.counters.values()
+            if each.serving is not None or t - each.alive <= SEEN_FOR
+        )
+        return seen or None

@@ -1,0 +1,157 @@
+"""What one line has shown: small sums that fade, of all days and of today."""
+
+from array import array
+from collections import deque
+from typing import Final
+
+FADE: Final = 0.9  # of everything historic, from one day to the next
+SLOTS: Final = 48  # half hours; what is later than midnight counts to the last
+_TODAY: Final = 0.93  # of today's sums, at each label
+_SLOW: Final = 0.02  # how fast a service mean moves
+NEAR_TIES: Final = 3.0  # waits in a half hour that weigh as much as the line's mean
+
+
+def slot_of(t: float) -> int:
+    """The half hour of a moment."""
+    return min(max(int(t // 30), 0), SLOTS - 1)
+
+
+class Profile:
+    """A sum and a weight for each half hour of the day."""
+
+    __slots__ = ("sums", "weights")
+
+    def __init__(self) -> None:
+        self.sums = array("d", bytes(8 * SLOTS))
+        self.weights = array("d", bytes(8 * SLOTS))
+
+    def add(self, slot: int, value: float, weight: float = 1.0) -> None:
+        """Count something in."""
+        self.sums[slot] += value
+        self.weights[slot] += weight
+
+    def fade(self) -> None:
+        """A day has passed."""
+        for at in range(SLOTS):
+            self.sums[at] *= FADE
+            self.weights[at] *= FADE
+
+    def mean(self, slot: int, usual: float, strength: float = NEAR_TIES) -> float:
+        """The half hour's mean, drawn to what is usual where little is known."""
+        slot = min(slot, SLOTS - 1)
+        return (self.sums[slot] + strength * usual) / (self.weights[slot] + strength)
+
+
+class Mean:
+    """A moving mean of some minutes: plain at first, then slow."""
+
+    __slots__ = ("count", "value")
+
+    def __init__(self, value: float = 0.0, count: int = 0) -> None:
+        self.value, self.count = value, count
+
+    def add(self, value: float) -> None:
+        """Count one in."""
+        self.count += 1
+        self.value += max(_SLOW, 1 / self.count) * (value - self.value)
+
+    def shrunk(self, usual: float, strength: float) -> float:
+        """The mean, drawn to what is usual while few were seen."""
+        return (self.value * self.count + usual * strength) / (self.count + strength)
+
+
+class Line:
+    """A line's memory. All is minutes or people; `wait` here is from issue to call."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self.waits = self.people = 0.0
+        self.labels = 0
+        self.by_slot = Profile()  # waits, by when they began
+        self.counters_by_slot = Profile()
+        self.arrivals = Profile()  # its weights count days
+        self.service = Mean()
+        self.misses = Mean()  # 1 for a miss, 0 for who came
+        self.bias = 0.0  # sums of earlier days' y - f50, faded
+        self.spread = 0.0
+        self.biased = 0.0
+        self.tail = [0.0, 0.0]  # what calibration adds for this line
+        self.new_day()
+
+    def new_day(self) -> None:
+        """Forget today."""
+        self.today = [0.0, 0.0]
+        self.ys = [0.0, 0.0, 0.0]  # sum of y, sum of y - f50, weight
+        self.last_wait: float | None = None
+        self.last_n = 1
+        self.last_ten: deque[float] = deque(maxlen=10)
+        self.counters: int | None = None
+        self.first_issue: float | None = None
+        self.issued = 0
+        self.came = array("d", bytes(8 * SLOTS))
+
+    def close_day(self) -> None:
+        """Fold today into what is known, and let that fade."""
+        if self.issued:
+            for at in range(SLOTS):
+                self.arrivals.sums[at] += self.came[at]
+                self.arrivals.weights[at] += 1.0
+            self.arrivals.fade()
+        self.waits *= FADE
+        self.people *= FADE
+        self.bias *= FADE
+        self.spread *= FADE
+        self.biased *= FADE
+        self.by_slot.fade()
+        self.counters_by_slot.fade()
+        self.new_day()
+
+    def tau(self, usual: float, strength: float) -> float:
+        """Minutes of wait for each position, drawn to the usual."""
+        return (self.waits + strength * usual) / (self.people + strength)
+
+    def mean_wait(self, tau: float) -> float:
+        """The mean wait of all hours, drawn to that of the third in line."""
+        return (sum(self.by_slot.sums) + 9.0 * tau) / (sum(self.by_slot.weights) + 3.0)
+
+    def tau_today(self, tau: float) -> float:
+        """The same of today alone, drawn to that of all days."""
+        return (self.today[0] + 15.0 * tau) / (self.today[1] + 15.0)
+
+    def issue(self, t: float) -> None:
+        """Somebody joins."""
+        if self.first_issue is None:
+            self.first_issue = t
+        self.issued += 1
+        self.came[slot_of(t)] += 1.0
+
+    def label(self, wait: float, n: int, issued: float, y: float, y50: float) -> None:
+        """A wait came true, of one who was n-th; y is as learned, y50 as predicted."""
+        self.labels += 1
+        self.waits += wait
+        self.people += n
+        self.today[0] = self.today[0] * _TODAY + wait
+        self.today[1] = self.today[1] * _TODAY + n
+        self.ys = [
+            self.ys[0] * _TODAY + y,
+            self.ys[1] * _TODAY + y - y50,
+            self.ys[2] * _TODAY + 1.0,
+        ]
+        self.bias += y - y50
+        self.spread += abs(y - y50)
+        self.biased += 1.0
+        self.last_wait, self.last_n = wait, n
+        self.last_ten.append(wait)
+        self.by_slot.add(slot_of(issued), wait)
+
+    def expected_arrivals(self, start: float, end: float) -> float:
+        """How many come between two moments on a usual day."""
+        total, t = 0.0, start
+        while t < end:
+            slot = slot_of(t)
+            until = min(end, (t // 30 + 1) * 30)
+            days = self.arrivals.weights[slot]
+            if days > 0:
+                total += self.arrivals.sums[slot] / days * (until - t) / 30
+            t = until
+        return total

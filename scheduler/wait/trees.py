@@ -1,0 +1,77 @@
+"""Boosted oblivious trees: one question a level, the same for all leaves. Predicting is one look-up.
+
+Three stacks of trees stand for the 10 %, 50 % and 90 % quantiles. Leaves hold shares of ln(wait /
+backbone), so one stack serves lines of every pace.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+QUANTILES: Final = (0.5, 0.1, 0.9)
+_CHUNK: Final = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trees:
+    """`feature` and `threshold` are (trees, depth), `leaf` is (trees, 2^depth).
+
+    `starts` says where the trees of each quantile of QUANTILES begin, `base` what each starts from.
+    """
+
+    feature: npt.NDArray[np.intp]
+    threshold: Floats
+    leaf: Floats
+    starts: tuple[int, ...]
+    base: tuple[float, ...]
+
+    def predict(self, x: Floats) -> npt.NDArray[np.float64]:
+        """Quantiles of y for rows of features: (rows, features) → (rows, quantiles)."""
+        rows = len(x)
+        out = np.empty((rows, len(self.base)))
+        for at in range(0, rows, _CHUNK):
+            out[at : at + _CHUNK] = self._some(x[at : at + _CHUNK])
+        return out
+
+    def _some(self, x: Floats) -> npt.NDArray[np.float64]:
+        trees, depth = self.feature.shape
+        number = np.zeros((len(x), trees), np.intp)
+        for level in range(depth):
+            above = x[:, self.feature[:, level]] > self.threshold[:, level]
+            number += above.astype(np.intp) << level
+        number += np.arange(trees) * self.leaf.shape[1]
+        shares = self.leaf.ravel()[number]
+        sums = np.add.reduceat(shares, self.starts, axis=1, dtype=np.float64)
+        return np.asarray(sums + np.array(self.base))
+
+    def as_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Plain arrays, for a file or a row; `trees_from` reads them back."""
+        return {
+            "feature": self.feature.astype(np.int16),
+            "threshold": self.threshold,
+            "leaf": self.leaf,
+            "starts": np.array(self.starts, np.int32),
+            "base": np.array(self.base, np.float64),
+        }
+
+
+def trees_from(arrays: "dict[str, npt.NDArray[Any]]") -> Trees:
+    """Trees from `as_arrays`. Raises ValueError where the arrays do not fit together."""
+    feature, leaf = arrays["feature"].astype(np.intp), arrays["leaf"].astype(np.float32)
+    threshold = arrays["threshold"].astype(np.float32)
+    starts = tuple(int(at) for at in arrays["starts"])
+    base = tuple(float(each) for each in arrays["base"])
+    fits = (
+        feature.ndim == 2
+        and threshold.shape == feature.shape
+        and leaf.shape == (len(feature), 2 ** feature.shape[1])
+        and len(starts) == len(base) == len(QUANTILES)
+        and all(0 <= at < len(feature) for at in starts)
+    )
+    if not fits or not (np.isfinite(threshold).all() and np.isfinite(leaf).all()):
+        raise ValueError("these arrays are no trees")
+    return Trees(feature, threshold, leaf, starts, base)
