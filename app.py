@@ -62,6 +62,7 @@ from server.commands.personal_keys import personal_keys
 from server.commands.serving import serve_here, start_api
 from server.commands.staff import staff
 from server.commands.verify import verify_database
+from server.commands.waits import waits
 from server.demo.command import demo
 from server.faults import is_store_fault
 from server.keys.token_keys import (
@@ -145,6 +146,7 @@ cli.add_typer(keys, name="keys")
 cli.add_typer(personal_keys, name="personal-keys")
 cli.add_typer(sso_keys, name="sso-keys")
 cli.add_typer(audit, name="audit")
+cli.add_typer(waits, name="waits")
 cli.command()(staff)
 cli.command("verify")(verify_database)
 
