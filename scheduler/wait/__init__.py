@@ -1,0 +1,1 @@
+"""How long, how sure: waits learned from events. Pure, and numpy alone."""

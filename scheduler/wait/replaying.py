@@ -1,0 +1,26 @@
+"""A trace through exactly the code that runs live, in time order; each night learns of its day."""
+
+from collections.abc import Iterable, Iterator
+
+from scheduler.wait.events import Event
+from scheduler.wait.predictor import Range, Waits
+from scheduler.wait.refit import Learned
+
+
+def replayed(events: Iterable[Event], waits: Waits) -> Iterator[tuple[Event, Range | None]]:
+    """Each event with what it promises to whoever joins by it; None for all others.
+
+    What follows an event is not read before it is answered.
+    """
+    learned = Learned()
+    day: int | None = None
+    for event in events:
+        if day is None:
+            day = event.day
+        elif event.day > day:
+            learned.keep(waits.drain_rows())
+            waits.city.close_day()
+            waits.city.trees.update(learned.refit(day))
+            day = event.day
+        promise = waits.hear(event)
+        yield event, promise.shown if promise else None

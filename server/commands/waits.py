@@ -1,0 +1,102 @@
+"""`waits`: how well waits are predicted, tried on a trace."""
+
+import csv
+import gzip
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from scheduler.wait.events import COLUMNS, Event, NotAnEvent, event_of
+from scheduler.wait.predictor import City, Waits
+from scheduler.wait.prior import shipped_trees
+from scheduler.wait.replaying import replayed
+from server.commands.ground import console, counting, fail
+
+waits = typer.Typer(no_args_is_help=True, help="等候时间预测。 Predicting waits.")
+
+_EVERY = 2000  # rows between two looks at the bar
+
+
+@waits.command("replay")
+def replay(
+    trace: Annotated[Path, typer.Argument(help="A trace of events, .csv or .csv.gz.")],
+    *,
+    out: Annotated[Path, typer.Option(metavar="PREDICTIONS", help="The .csv to write.")],
+    pool: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A+B", help="Lines of a hall that share counters; repeatable."),
+    ] = None,
+    credit: Annotated[
+        float,
+        typer.Option(metavar="M", min=0, max=1440, help="Minutes a priority ranks earlier."),
+    ] = 0.0,
+) -> None:
+    """重放事件，预测每张号票的等候。 Replay a trace and predict each ticket's wait at its issue.
+
+    It goes through the code that runs live, in time order, and sees nothing of the future. Every
+    wait that comes true is learned from; trees are refitted between days.
+    """
+    pools = [tuple(each for each in given.split("+") if each) for given in pool or ()]
+    predictor = Waits(City(shipped_trees()), pools, credit)
+    rows = _Rows(trace)
+    promised = 0
+    try:
+        with (
+            counting("预测 Predicting") as tell,
+            out.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.writer(file)
+            writer.writerow(["day", "hall", "line", "ticket", "p10", "p50", "p90"])
+            for event, shown in replayed(rows.events(tell), predictor):
+                if shown is not None:
+                    promised += 1
+                    minutes = (f"{p:.4f}" for p in (shown.p10, shown.p50, shown.p90))
+                    writer.writerow([event.day, event.hall, event.line, event.ticket, *minutes])
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, NotAnEvent) as wrong:
+        raise fail(f"{trace}: {wrong}", 2) from None
+    console.print(f"{promised} 个预测 predictions → {out}", highlight=False, soft_wrap=True)
+    refused = rows.unread + sum(hall.refused for hall in predictor.halls.values())
+    if refused:
+        console.print(
+            f"{refused} 行未采用：无法识别、重复、迟到或无此号票。"
+            " rows told nothing: unreadable, repeated, late, or of a ticket not in line.",
+            highlight=False,
+        )
+
+
+class _Rows:
+    """A trace's rows; `unread` counts those that tell nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.unread = 0
+
+    def events(self, tell: Callable[[int, int], None]) -> Iterator[Event]:
+        """The events in the order of the file.
+
+        Raises NotAnEvent where it has not a trace's columns, OSError where it cannot be read.
+        """
+        with self._open() as file:
+            total = sum(1 for _ in file) - 1
+        with self._open() as file:
+            reader = csv.DictReader(file)
+            absent = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            if absent:
+                raise NotAnEvent(f"no trace: it lacks {', '.join(absent)}")
+            for at, row in enumerate(reader):
+                if at % _EVERY == 0:
+                    tell(at, total)
+                try:
+                    event = event_of(row)
+                except NotAnEvent:
+                    self.unread += 1
+                    continue
+                yield event
+            tell(total, total)
+
+    def _open(self) -> IO[str]:
+        if self.path.suffix == ".gz":
+            return gzip.open(self.path, "rt", newline="", encoding="utf-8")
+        return self.path.open(newline="", encoding="utf-8")
