@@ -20,12 +20,40 @@ from scheduler.wait.trees import Floats
 # Minutes of wait, each told as ln((v + d) / (backbone + d)).
 WAITS: Final = ("les", "les_line", "hol", "last_ten", "hour", "next_hour")
 # Minutes for each position, times the place, told in the same way.
-PACES: Final = ("tau", "tau_today", "rate_1", "rate_2", "rate_3", "les_pace", "hist", "hist_next",
-                "counters_pace", "loaded")
+PACES: Final = (
+    "tau",
+    "tau_today",
+    "rate_1",
+    "rate_2",
+    "rate_3",
+    "les_pace",
+    "hist",
+    "hist_next",
+    "counters_pace",
+    "loaded",
+)
 # Told as they are.
-PLAIN: Final = ("ln_tau", "today", "today_bias", "line_bias", "line_spread", "counters",
-                "counters_usual", "clock", "young", "elsewhere", "issued", "lately", "quiet",
-                "service", "idle", "busy", "age", "arrivals", "left_today")
+PLAIN: Final = (
+    "ln_tau",
+    "today",
+    "today_bias",
+    "line_bias",
+    "line_spread",
+    "counters",
+    "counters_usual",
+    "clock",
+    "young",
+    "elsewhere",
+    "issued",
+    "lately",
+    "quiet",
+    "service",
+    "idle",
+    "busy",
+    "age",
+    "arrivals",
+    "left_today",
+)
 OF_TICKET: Final = ("ln_n", "priority", "to_slot")
 NAMES: Final = (*WAITS, *PACES, *PLAIN, *OF_TICKET)
 
@@ -158,9 +186,7 @@ def rows(
     out = np.empty((count, len(NAMES)), np.float32)
     at = len(WAITS)
     out[:, :at] = np.log(np.array(seen.waits) + offset) - ln_ref
-    out[:, at : at + len(PACES)] = (
-        np.log(places[:, None] * np.array(seen.paces) + offset) - ln_ref
-    )
+    out[:, at : at + len(PACES)] = np.log(places[:, None] * np.array(seen.paces) + offset) - ln_ref
     at += len(PACES)
     out[:, at : at + len(PLAIN)] = seen.plain
     out[:, -3] = np.log(places)

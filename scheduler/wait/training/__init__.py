@@ -1,0 +1,1 @@
+"""Simulated halls, and the shipped trees that are grown on them."""
