@@ -5,10 +5,9 @@ is their quantile at a level that moves until the share that it promises is the 
 """
 
 import math
-from typing import Any, Final
+from typing import Final, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 KEPT: Final = 1500
 ENOUGH: Final = 60
@@ -17,11 +16,21 @@ STEP: Final = 0.005
 TARGETS: Final = (0.1, 0.9)
 BOUNDS: Final = ((0.02, 0.3), (0.7, 0.98))
 BINS: Final = 9
+SOUND: Final = 0.7  # of waits within their range, where 0.8 is promised
 
 
 def bin_of(n: int) -> int:
     """The bin of the n-th in line."""
     return min(max(n, 1).bit_length() - 1, BINS - 1)
+
+
+class Promised(Protocol):
+    """The ends of a range as y: as predicted, and as calibrated."""
+
+    y10: float
+    y90: float
+    low: float
+    high: float
 
 
 class Scores:
@@ -78,14 +87,26 @@ class Calibration:
 
     def shifts(self, n: int) -> tuple[float, float]:
         """What to add to f10 and f90 for the n-th in line."""
-        low, high = self._of(n).shift
-        return low, high
+        scores = self._of(n)
+        trust = min(scores.count / ENOUGH, 1.0)
+        return scores.shift[0] * trust, scores.shift[1] * trust
 
-    def label(self, n: int, y: float, f10: float, f90: float, low: float, high: float) -> None:
-        """A wait came true; low and high are the ends as they were promised, as y."""
+    @property
+    def wider(self) -> float:
+        """By how much to widen a range: little is known, or what is known is drifting."""
+        thin = 0.3 * max(1.0 - self.pooled.count / ENOUGH, 0.0)
+        return 1.0 + thin + max(SOUND - self.met, 0.0)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether enough came true, and enough of it within its range."""
+        return self.pooled.count >= ENOUGH and self.met >= SOUND
+
+    def label(self, n: int, y: float, promised: Promised) -> None:
+        """A wait came true."""
         scores = self.bins[bin_of(n)]
         for each in (scores, self.pooled):
-            each.follow(0, y < low)
-            each.follow(1, y < high)
-            each.add(y - f10, y - f90)
-        self.met += 0.005 * ((low <= y <= high) - self.met)
+            each.follow(0, y < promised.low)
+            each.follow(1, y < promised.high)
+            each.add(y - promised.y10, y - promised.y90)
+        self.met += 0.005 * ((promised.low <= y <= promised.high) - self.met)

@@ -14,7 +14,7 @@ from typing import Final
 # rank: her place changed; detail `rank@<minute>`           counters: detail = how many are open
 # counter_open: detail = its lines joined by `+`            counter_close: finishes whom it serves
 KINDS: Final = frozenset(
-    "issue call finish miss leave rank counters counter_open counter_close".split()
+    ["issue", "call", "finish", "miss", "leave", "rank", "counters", "counter_open", "counter_close"]
 )
 COLUMNS: Final = ("day", "t", "hall", "line", "event", "ticket", "counter", "detail")
 

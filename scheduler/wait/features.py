@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from scheduler.wait.halls import Hall
+from scheduler.wait.halls import Hall, Pool
 from scheduler.wait.lines import Line, slot_of
 from scheduler.wait.rollout import remaining
 from scheduler.wait.trees import Floats
@@ -32,6 +32,8 @@ PACES: Final = (
     "counters_pace",
     "loaded",
 )
+# Minutes until so many are called at the usual pace of each half hour to come.
+FLUIDS: Final = ("fluid", "fluid_now")
 # Told as they are.
 PLAIN: Final = (
     "ln_tau",
@@ -52,10 +54,15 @@ PLAIN: Final = (
     "busy",
     "age",
     "arrivals",
-    "left_today",
+    "rest",
+    "hall_today",
+    "flow_1",
+    "flow_2",
+    "left",
+    "counters_next",
 )
 OF_TICKET: Final = ("ln_n", "priority", "to_slot")
-NAMES: Final = (*WAITS, *PACES, *PLAIN, *OF_TICKET)
+NAMES: Final = (*WAITS, *PACES, *FLUIDS, *PLAIN, *OF_TICKET)
 
 _RATE_PRIORS: Final = (4.0, 6.0, 8.0)
 
@@ -68,6 +75,9 @@ class View:
     waits: tuple[float, ...]
     paces: tuple[float, ...]
     plain: tuple[float, ...]
+    calls: npt.NDArray[np.float64]  # usually called from now until each of `times`
+    times: npt.NDArray[np.float64]  # minutes from now
+    level: float  # today's pace against the usual
 
 
 def view(hall: Hall, line: Line, t: float, usual_tau: float, strength: float) -> View:
@@ -95,9 +105,10 @@ def view(hall: Hall, line: Line, t: float, usual_tau: float, strength: float) ->
     hist_next = pool.busy_by_slot.mean(slot + 2, tau, 8.0)
     counters = hall.open_for(line, t)
     usual = line.counters_by_slot.mean(slot, float(counters or 1), 2.0)
+    usual_next = line.counters_by_slot.mean(slot + 2, usual, 2.0)
     open_now = max(float(counters or 0), 0.3)
-    service = line.service.value
-    counters_pace = service / open_now if line.service.count >= 5 and counters else tau
+    service = pool.service.value
+    counters_pace = service / open_now if pool.service.count >= 5 and counters else tau
     idle, busy, age, left = _at_counters(hall, line, t)
     others = len(hall.tickets) - waiting
     since = 0.0 if line.first_issue is None else t - line.first_issue
@@ -124,19 +135,54 @@ def view(hall: Hall, line: Line, t: float, usual_tau: float, strength: float) ->
         math.log1p(line.issued),
         math.log1p(pool.rates[0].calls),
         quiet,
-        math.log(max(service, 0.1) / tau) if line.service.count >= 5 else 0.0,
+        math.log(max(service, 0.1) / tau) if pool.service.count >= 5 else 0.0,
         math.log1p(idle),
         math.log1p(busy),
         age,
         math.log((came + 5.0) / (expected + 5.0)),
         left,
+        hall.ys[0] / (hall.ys[1] + 10.0),
+        *(math.log((rate.came + 4.0) / (rate.calls + rate.left + 4.0)) for rate in pool.rates[:2]),
+        pool.rates[1].left / (pool.rates[1].left + pool.rates[1].calls + 10.0),
+        math.log(max(usual_next, 0.3) / open_now) if counters is not None else 0.0,
     )
+    times, calls = _calls_to_come(pool, t, tau)
     return View(
         tau,
         (les, les_line, hol, last_ten, hour, line.by_slot.mean(slot + 1, mean_wait)),
         (tau, line.tau_today(tau), *rates, les_pace, hist, hist_next, counters_pace, loaded),
         plain,
+        calls,
+        times,
+        min(max(rates[1] / hist, 0.2), 5.0),
     )
+
+
+_STEPS: Final = 24
+
+
+def _calls_to_come(
+    pool: Pool, t: float, tau: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """How many are called until each half hour's end if all goes as usual."""
+    slot = slot_of(t)
+    sums = np.frombuffer(pool.busy_by_slot.sums)[slot : slot + _STEPS]
+    weights = np.frombuffer(pool.busy_by_slot.weights)[slot : slot + _STEPS]
+    pace = (sums + 8.0 * tau) / (weights + 8.0)
+    length = np.full(len(pace), 30.0)
+    length[0] = max(30.0 - (t - 30.0 * slot), 0.0) if t < 1440 else 30.0
+    times = np.concatenate(([0.0], np.cumsum(length)))
+    calls = np.concatenate(([0.0], np.cumsum(length / pace)))
+    return times, calls
+
+
+def _fluid(
+    n: npt.NDArray[np.float64], seen: View, level: float
+) -> npt.NDArray[np.float64]:
+    """Minutes until so many are called, at the usual pace times `level`."""
+    calls = seen.calls / level
+    last = (seen.times[-1] - seen.times[-2]) / max(calls[-1] - calls[-2], 1e-9)
+    return np.interp(n, calls, seen.times) + np.maximum(n - calls[-1], 0.0) * last
 
 
 def counters_usual_ratio(usual: float, now: float) -> float:
@@ -188,6 +234,9 @@ def rows(
     out[:, :at] = np.log(np.array(seen.waits) + offset) - ln_ref
     out[:, at : at + len(PACES)] = np.log(places[:, None] * np.array(seen.paces) + offset) - ln_ref
     at += len(PACES)
+    for level in (1.0, seen.level):
+        out[:, at] = np.log(_fluid(places, seen, level) + offset) - ln_ref[:, 0]
+        at += 1
     out[:, at : at + len(PLAIN)] = seen.plain
     out[:, -3] = np.log(places)
     out[:, -2] = priority

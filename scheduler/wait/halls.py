@@ -2,8 +2,7 @@
 
 import math
 from bisect import bisect_left, bisect_right, insort
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,23 +13,29 @@ BOOKED_FIRST: Final = 100_000.0  # an appointment without a rank of its own goes
 SEEN_FOR: Final = 10.0  # a counter without open and close is taken for open so long
 _LN2: Final = math.log(2)
 HALF_LIVES: Final = (15.0, 45.0, 150.0)
+LATE: Final = 15.0  # minutes after its usual time at which a counter is still awaited
 LONGEST_SERVICE: Final = 240.0  # a counter busy for longer was forgotten
 
 
 class Rate:
-    """Busy minutes and calls, both fading; the clock runs only while somebody waits."""
+    """Busy minutes, calls, who came and who left, all fading.
 
-    __slots__ = ("at", "calls", "half_life", "minutes")
+    The clock of the minutes runs only while somebody waits.
+    """
+
+    __slots__ = ("at", "calls", "came", "half_life", "left", "minutes")
 
     def __init__(self, half_life: float, at: float) -> None:
         self.half_life, self.at = half_life, at
-        self.minutes = self.calls = 0.0
+        self.minutes = self.calls = self.came = self.left = 0.0
 
     def pass_to(self, t: float, busy: bool) -> None:
         """Let time go by."""
         kept = 0.5 ** ((t - self.at) / self.half_life)
         self.minutes *= kept
         self.calls *= kept
+        self.came *= kept
+        self.left *= kept
         if busy:
             self.minutes += (1.0 - kept) * self.half_life / _LN2
         self.at = t
@@ -66,6 +71,7 @@ class Pool:
 
     def __init__(self) -> None:
         self.busy_by_slot = Profile()  # busy minutes, weighted by calls
+        self.service = Mean()
         self.scale = 1.0
         self.new_day()
 
@@ -102,6 +108,12 @@ class Pool:
 
     def add(self, waiting: Waiting) -> None:
         """Put somebody into the order; sets the number of her place."""
+        for rate in self.rates:
+            rate.came += 1.0
+        self.insert(waiting)
+
+    def insert(self, waiting: Waiting) -> None:
+        """Put somebody into her place."""
         waiting.n = bisect_right(self.order, (waiting.rank, waiting.seq)) + 1
         insort(self.order, (waiting.rank, waiting.seq))
         self.waiting[waiting.seq] = waiting
@@ -126,9 +138,10 @@ class Pool:
 class Counter:
     """A counter: the lines it serves while it is open, whom it serves, its pace (1 = usual)."""
 
-    __slots__ = ("alive", "lines", "serving", "since", "speed")
+    __slots__ = ("alive", "came", "lines", "serving", "since", "speed")
 
     def __init__(self) -> None:
+        self.came = False
         self.lines: tuple[str, ...] | None = None
         self.serving: tuple[str, str] | None = None
         self.since = 0.0
@@ -136,9 +149,19 @@ class Counter:
         self.speed = 1.0
 
 
+class Habit:
+    """When a counter usually opens first, with which lines, and on what share of days."""
+
+    __slots__ = ("lines", "opens", "share")
+
+    def __init__(self, opens: float) -> None:
+        self.opens, self.share = opens, 0.7
+        self.lines: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What a call tells: somebody's wait came true. `virtual`: she left, others passed her place."""
+    """What a call tells: somebody's wait came true."""
 
     waiting: Waiting
     wait: float
@@ -155,7 +178,8 @@ class Hall:
         self.speeds: dict[str, float] = {}
         self.day: int | None = None
         self.refused = 0  # events that told nothing, came twice or too late
-        self.usual_waiting = Profile()
+        self.habits: dict[str, Habit] = {}
+        self.has_capabilities = False
         self._forget_today()
 
     def _forget_today(self) -> None:
@@ -165,7 +189,7 @@ class Hall:
         self.seen: set[tuple[str, str]] = set()
         self.at_counter: dict[tuple[str, str], tuple[str, float]] = {}
         self.counters: dict[str, Counter] = {}
-        self.has_capabilities = False
+        self.ys = [0.0, 0.0]  # of all lines: sum of y, weight
 
     def line(self, code: str) -> Line:
         """The line, made when first heard of."""
@@ -184,6 +208,9 @@ class Hall:
 
     def close_day(self) -> None:
         """Fold today into what is known."""
+        for code, habit in self.habits.items():
+            counter = self.counters.get(code)
+            habit.share += 0.2 * (bool(counter and counter.came) - habit.share)
         for line in self.lines.values():
             line.close_day()
         for pool in self.pools.values():
@@ -222,9 +249,7 @@ class Hall:
             else:
                 self.refused += 1
         elif kind == "counter_open":
-            self.has_capabilities = True
-            counter = self._counter(event.counter)
-            counter.lines = tuple(each for each in event.detail.split("+") if each)
+            self._opens(event, t)
         elif kind == "counter_close":
             self._counter(event.counter).lines = None
         elif kind == "rank":
@@ -232,6 +257,25 @@ class Hall:
         else:
             self.refused += 1
         return None
+
+    def _opens(self, event: Event, t: float) -> None:
+        self.has_capabilities = True
+        counter = self._counter(event.counter)
+        counter.lines = tuple(each for each in event.detail.split("+") if each)
+        habit = self.habits.get(event.counter)
+        if habit is None:
+            habit = self.habits[event.counter] = Habit(t)
+        if not counter.came:
+            counter.came = True
+            habit.opens += 0.2 * (t - habit.opens)
+            habit.lines = counter.lines
+
+    def yet_to_open(self, t: float) -> Iterator[Habit]:
+        """The counters that usually open about now or soon, and have not come today."""
+        for code, habit in self.habits.items():
+            counter = self.counters.get(code)
+            if habit.share >= 0.5 and habit.opens >= t - LATE and not (counter and counter.came):
+                yield habit
 
     def _counter(self, code: str) -> Counter:
         found = self.counters.get(code)
@@ -271,7 +315,7 @@ class Hall:
         pool = self.pool(event.line)
         pool.remove(waiting)
         n, waiting.rank = waiting.n, rank
-        pool.add(waiting)
+        pool.insert(waiting)
         waiting.n = n  # as promised; the label is of that place
 
     def _out_of_line(self, event: Event, t: float, *, called: bool) -> Called | None:
@@ -284,6 +328,8 @@ class Hall:
         pool.pass_to(t)
         pool.remove(waiting)
         if not called:
+            for rate in pool.rates:
+                rate.left += 1.0
             return None
         pool.called(t)
         if event.counter:
@@ -317,6 +363,7 @@ class Hall:
             speed = self.speeds.get(code, 1.0)
             self.speeds[code] = counter.speed = speed + 0.02 * (pace - speed)
         line.service.add(minutes)
+        self.pool(event.line).service.add(minutes)
 
     def able(self, line: str) -> list[Counter]:
         """The open counters that serve a line, where such things are known."""

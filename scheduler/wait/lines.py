@@ -11,6 +11,14 @@ _SLOW: Final = 0.02  # how fast a service mean moves
 NEAR_TIES: Final = 3.0  # waits in a half hour that weigh as much as the line's mean
 
 
+TAIL_STEP: Final = 0.02
+MOST_TAIL: Final = 0.6
+
+
+def _within(tail: float) -> float:
+    return min(max(tail, -MOST_TAIL), MOST_TAIL)
+
+
 def slot_of(t: float) -> int:
     """The half hour of a moment."""
     return min(max(int(t // 30), 0), SLOTS - 1)
@@ -143,6 +151,11 @@ class Line:
         self.last_wait, self.last_n = wait, n
         self.last_ten.append(wait)
         self.by_slot.add(slot_of(issued), wait)
+
+    def follow(self, *, below: bool, above: bool) -> None:
+        """Move this line's own ends towards what was promised of them."""
+        self.tail[0] = _within(self.tail[0] + TAIL_STEP * (0.1 - below))
+        self.tail[1] = _within(self.tail[1] - TAIL_STEP * (0.1 - above))
 
     def expected_arrivals(self, start: float, end: float) -> float:
         """How many come between two moments on a usual day."""

@@ -1,15 +1,14 @@
 """Waits of a city's halls: hears events, promises ranges, learns from what comes true."""
 
 import math
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from scheduler.wait import features
+from scheduler.wait.blend import Blend
 from scheduler.wait.calibration import Calibration
 from scheduler.wait.events import Event
 from scheduler.wait.halls import Called, Hall, Waiting
@@ -22,7 +21,8 @@ KINDS: Final = ("line", "rolled", "booked")  # each with trees and a calibration
 Kind = Literal["line", "rolled", "booked"]
 USUAL_TAU: Final = 4.0  # minutes for each position where nothing is known yet
 PRIOR_PEOPLE: Final = 20.0
-PRIOR_TODAY: Final = 300.0
+ENOUGH_LABELS: Final = 20
+FARTHEST: Final = 4.0  # no wait is foretold beyond e^4 times its backbone
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,12 @@ class Promise:
     x: Floats
     ref: float
     offset: float
-    f: tuple[float, float, float]
-    shift: tuple[float, float]
-    shown: Range
+    y50: float
+    y10: float  # before and after calibration
+    y90: float
+    low: float
+    high: float
+    shown: Range | None  # None: nothing is known that a number could come from
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,11 @@ class Row:
 class City:
     """What halls share: usual minutes for each position, trees, calibration, scale."""
 
-    def __init__(self, trees: dict[str, Trees]) -> None:
-        self.trees = trees
+    def __init__(self, shipped: Mapping[str, Trees]) -> None:
+        self.trees = {kind: Blend(shipped[kind]) for kind in KINDS}
         self.calibration: dict[str, Calibration] = {kind: Calibration() for kind in KINDS}
         self.waits, self.people, self.labels = 0.0, 0.0, 0.0
+        self.known = 0  # labels ever
         self.offset = 2.0
 
     @property
@@ -80,6 +84,12 @@ class City:
         if self.labels >= 200:
             # A tenth of a usual wait; of a hall's, two minutes at most.
             self.offset = min(max(0.1 * self.waits_mean(), 1 / 6), 2.0)
+
+    def basis(self, line: Line, kind: Kind) -> Basis:
+        """What a number for a line could stand on."""
+        if line.labels >= ENOUGH_LABELS and self.calibration[kind].is_sound:
+            return "live"
+        return "usual" if self.known >= ENOUGH_LABELS else "none"
 
     def waits_mean(self) -> float:
         """The mean wait of late."""
@@ -121,7 +131,7 @@ class Waits:
             told.promise = self._promise(hall, told)
             return told.promise
         if isinstance(told, Called) and told.waiting.promise is not None:
-            self._label(told)
+            self._label(hall, told)
         return None
 
     def _promise(self, hall: Hall, waiting: Waiting) -> Promise | None:
@@ -134,7 +144,7 @@ class Waits:
             line.counters_by_slot.add(int(min(max(t // 30, 0), 47)), float(counters))
         kind: Kind = "line"
         backbone = waiting.n * seen.tau
-        if hall.has_capabilities and counters:
+        if hall.has_capabilities:
             called = Playing(hall, t, service_means(hall)).play(waiting)
             if waiting.seq in called:
                 kind, backbone = "rolled", called[waiting.seq] - t
@@ -147,25 +157,39 @@ class Waits:
         offset = city.offset
         ref = np.array([backbone + offset])
         x = features.rows(seen, [waiting.n], [waiting.priority], [to_slot], ref, offset)
-        f = city.trees[kind].predict(x)[0]
-        f50, f10, f90 = float(f[0]), float(f[1]), float(f[2])
-        shift = city.calibration[kind].shifts(waiting.n)
-        shown = shown_as(float(ref[0]), offset, (f50, f10, f90), shift)
-        return Promise(kind, x[0], float(ref[0]), offset, (f50, f10, f90), shift, shown)
+        said = city.trees[kind].predict(x)[0]
+        return self._promised(line, kind, x[0], float(ref[0]), waiting.n, said)
 
-    def _label(self, told: Called) -> None:
+    def _promised(
+        self, line: Line, kind: Kind, x: Floats, ref: float, n: int, said: Sequence[float]
+    ) -> Promise:
+        city, calibration = self.city, self.city.calibration[kind]
+        y50, y10, y90 = said[0], said[1] + line.tail[0], said[2] + line.tail[1]
+        low, high = calibration.shifts(n)
+        low, high = min(y10 + low, y50), max(y90 + high, y50)
+        basis = city.basis(line, kind)
+        wider = calibration.wider * (1.0 + 0.5 * max(1.0 - line.labels / ENOUGH_LABELS, 0.0))
+        shown = None
+        if basis != "none":
+            ends = (y50 - wider * (y50 - low), y50, y50 + wider * (high - y50))
+            shown = as_minutes(ref, city.offset, ends, basis)
+        return Promise(kind, x, ref, city.offset, y50, y10, y90, low, high, shown)
+
+    def _label(self, hall: Hall, told: Called) -> None:
         waiting, promise, city = told.waiting, told.waiting.promise, self.city
+        line = waiting.line
         y = math.log((told.wait + promise.offset) / promise.ref)
-        f50, f10, f90 = promise.f
-        low, high = promise.shift
-        city.calibration[promise.kind].label(waiting.n, y, f10, f90, f10 + low, f90 + high)
+        city.calibration[promise.kind].label(waiting.n, y, promise)
         self.rows.append(Row(promise.kind, promise.x, y, promise.ref))
         if promise.kind == "booked":
             return
-        waiting.line.label(told.wait, waiting.n, waiting.issued, y, f50)
+        hall.ys = [hall.ys[0] * 0.97 + y, hall.ys[1] * 0.97 + 1.0]
+        line.label(told.wait, waiting.n, waiting.issued, y, promise.y50)
+        line.follow(below=y < promise.low, above=y > promise.high)
         city.waits += told.wait
         city.people += waiting.n
         city.labels += 1.0
+        city.known += 1
 
     def drain_rows(self) -> list[Row]:
         """The rows since the last time, to be kept for the nightly refit."""
@@ -173,14 +197,14 @@ class Waits:
         return rows
 
 
-def shown_as(
-    ref: float, offset: float, f: tuple[float, float, float], shift: tuple[float, float]
+def as_minutes(
+    ref: float, offset: float, ends: tuple[float, float, float], basis: Basis
 ) -> Range:
-    """Minutes from what was learned: never negative, in order."""
-    p50 = max(ref * math.exp(f[0]) - offset, 0.0)
-    p10 = max(ref * math.exp(f[1] + shift[0]) - offset, 0.0)
-    p90 = max(ref * math.exp(f[2] + shift[1]) - offset, 0.0)
-    return Range(min(p10, p50), p50, max(p90, p50))
+    """Minutes from what was learned (p10, p50, p90 of y): never negative, in order, finite."""
+    p10, p50, p90 = (
+        max(ref * math.exp(min(max(y, -FARTHEST), FARTHEST)) - offset, 0.0) for y in ends
+    )
+    return Range(min(p10, p50), p50, max(p90, p50), basis)
 
 
 def service_means(hall: Hall) -> dict[str, float]:

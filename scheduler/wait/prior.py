@@ -1,23 +1,45 @@
-"""What ships: trees grown on simulated halls, for the time before a hall has waits of its own."""
+"""What ships: trees grown on simulated halls, for the time before a city has waits of its own."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from scheduler.wait.predictor import KINDS
-from scheduler.wait.trees import Trees
+from scheduler.wait.trees import Trees, trees_from
+
+SHIPPED: Final = Path(__file__).with_name("prior.npz")
 
 
-def plain_trees() -> Trees:
-    """Trees that say: the backbone, give or take."""
-    stumps = np.zeros((3, 1), np.intp)
-    return Trees(
-        stumps,
-        np.zeros((3, 1), np.float32),
-        np.zeros((3, 2), np.float32),
-        (0, 1, 2),
-        (0.0, -0.7, 0.6),
-    )
+@cache
+def shipped_trees() -> Mapping[str, Trees]:
+    """The shipped trees of each kind, read once. Raises OSError or ValueError for a broken file."""
+    return read_trees(SHIPPED)
 
 
-def shipped_trees() -> dict[str, Trees]:
-    """The shipped trees of each kind."""
-    return dict.fromkeys(KINDS, plain_trees())
+def read_trees(path: Path) -> dict[str, Trees]:
+    """Trees as `write_trees` keeps them. Raises OSError or ValueError."""
+    with np.load(path, allow_pickle=False) as kept:
+        kinds = {name.partition(".")[0] for name in kept.files if "." in name}
+        return {
+            kind: trees_from(
+                {
+                    name.partition(".")[2]: kept[name]
+                    for name in kept.files
+                    if name.startswith(f"{kind}.")
+                }
+            )
+            for kind in kinds
+        }
+
+
+def write_trees(path: Path, trees: Mapping[str, Trees], provenance: str) -> None:
+    """Keep trees as a file, and with them where they come from."""
+    arrays = {
+        f"{kind}.{name}": array
+        for kind, each in trees.items()
+        for name, array in each.as_arrays().items()
+    }
+    with path.open("wb") as file:
+        np.savez_compressed(file, provenance=np.array(provenance), **arrays)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """The nightly refit: trees from the waits that came true, and when it is worth its time."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -24,8 +24,10 @@ def refit(
     kinds: Collection[str] = KINDS,
     how: Growing = REFITTING,
     progress: Progress = lambda _, __: None,
-) -> dict[str, Trees]:
-    """Trees of each kind of which there are rows enough; `rows` are in order of time.
+) -> dict[str, tuple[Trees, int]]:
+    """Trees of each kind of which there are rows enough, and of how many rows they grew.
+
+    `rows` are in order of time; only the newest count where there are very many.
 
     Seconds of one core, so it belongs into a process of its own. The same rows and seed give the
     same trees.
@@ -42,7 +44,7 @@ def refit(
         x = np.stack([row.x for row in ours])
         y = np.array([row.y for row in ours])
         weight = np.sqrt(np.array([row.ref for row in ours]))
-        grown[kind] = grow(x, y, weight, seed, how, progress)
+        grown[kind] = grow(x, y, weight, seed, how, progress), len(ours)
     return grown
 
 
@@ -67,7 +69,7 @@ class Learned:
             if known[kind] >= FEWEST and fresh >= WORTH * min(known[kind], MOST)
         }
 
-    def refit(self, seed: int) -> dict[str, Trees]:
+    def refit(self, seed: int) -> dict[str, tuple[Trees, int]]:
         """New trees of the kinds that are due."""
         kinds = self.due()
         for kind in kinds:

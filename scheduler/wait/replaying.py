@@ -20,7 +20,8 @@ def replayed(events: Iterable[Event], waits: Waits) -> Iterator[tuple[Event, Ran
         elif event.day > day:
             learned.keep(waits.drain_rows())
             waits.city.close_day()
-            waits.city.trees.update(learned.refit(day))
+            for kind, (trees, rows) in learned.refit(day).items():
+                waits.city.trees[kind].learn(trees, rows)
             day = event.day
         promise = waits.hear(event)
         yield event, promise.shown if promise else None

@@ -6,10 +6,10 @@ chance, so it is never shown raw.
 
 import heapq
 from bisect import insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
-from scheduler.wait.halls import Counter, Hall, Waiting
+from scheduler.wait.halls import Hall, Waiting
 
 EARLY: Final = 5.0  # an appointment goes first from so long before its slot
 MOST_CALLS: Final = 48  # ahead of whom we ask for; then the pace so far is kept
@@ -49,6 +49,10 @@ class Playing:
             self.free.append((at, len(self.able)))
             self.able.append(counter.lines)
             self.speed.append(counter.speed)
+        for habit in hall.yet_to_open(t):
+            self.free.append((max(t, habit.opens), len(self.able)))
+            self.able.append(habit.lines)
+            self.speed.append(1.0)
         heapq.heapify(self.free)
 
     def play(self, mine: Waiting | None = None) -> dict[int, float]:

@@ -1,9 +1,10 @@
-"""Boosted oblivious trees: one question a level, the same for all leaves. Predicting is one look-up.
+"""Boosted oblivious trees: one question a level, the same for all leaves; predicting is a look-up.
 
 Three stacks of trees stand for the 10 %, 50 % and 90 % quantiles. Leaves hold shares of ln(wait /
 backbone), so one stack serves lines of every pace.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,6 +49,22 @@ class Trees:
         sums = np.add.reduceat(shares, self.starts, axis=1, dtype=np.float64)
         return np.asarray(sums + np.array(self.base))
 
+    def joined(self, other: "Trees") -> "Trees":
+        """Both as one: its quantiles are these and then the other's, at the cost of one look.
+
+        Raises ValueError where the two are not equally deep.
+        """
+        if self.feature.shape[1] != other.feature.shape[1]:
+            raise ValueError("trees of different depth cannot be joined")
+        behind = len(self.feature)
+        return Trees(
+            np.concatenate([self.feature, other.feature]),
+            np.concatenate([self.threshold, other.threshold]),
+            np.concatenate([self.leaf, other.leaf]),
+            self.starts + tuple(at + behind for at in other.starts),
+            self.base + other.base,
+        )
+
     def as_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Plain arrays, for a file or a row; `trees_from` reads them back."""
         return {
@@ -59,7 +76,18 @@ class Trees:
         }
 
 
-def trees_from(arrays: "dict[str, npt.NDArray[Any]]") -> Trees:
+def plain_trees() -> Trees:
+    """Trees that say: the backbone, give or take."""
+    return Trees(
+        np.zeros((3, 4), np.intp),
+        np.zeros((3, 4), np.float32),
+        np.zeros((3, 16), np.float32),
+        (0, 1, 2),
+        (0.0, -0.7, 0.6),
+    )
+
+
+def trees_from(arrays: Mapping[str, npt.NDArray[Any]]) -> Trees:
     """Trees from `as_arrays`. Raises ValueError where the arrays do not fit together."""
     feature, leaf = arrays["feature"].astype(np.intp), arrays["leaf"].astype(np.float32)
     threshold = arrays["threshold"].astype(np.float32)
