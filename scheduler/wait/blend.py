@@ -1,4 +1,4 @@
-"""How far to trust a city's own trees, and how far the shipped ones: by how much the own have seen."""
+"""A city's own trees and the shipped ones: the more the own have seen, the more they count."""
 
 from typing import Final
 

@@ -28,7 +28,7 @@ class Growing:
 PLAIN: Final = Growing()
 
 
-def grow(
+def grow(  # noqa: PLR0917
     x: Floats,
     y: npt.NDArray[np.float64],
     weight: npt.NDArray[np.float64],
@@ -92,7 +92,7 @@ def _edges(x: Floats, bins: int) -> list[Floats]:
 Tree = tuple[list[int], list[float], npt.NDArray[np.float64]]
 
 
-def _tree(
+def _tree(  # noqa: PLR0917
     codes: npt.NDArray[np.int16],
     edges: Sequence[Floats],
     residual: npt.NDArray[np.float64],
@@ -130,7 +130,7 @@ def _tree(
         all_g, all_w = gs[:, :1, -1:], ws[:, :1, -1:]
         gain = (gs**2 / (ws + how.l2) + (all_g - gs) ** 2 / (all_w - ws + how.l2)).sum(0)
         # A cut behind a feature's last edge is none.
-        for at, feature in enumerate(looked_at):
+        for at, feature in enumerate(looked_at.tolist()):
             gain[at, len(edges[feature]) :] = -np.inf
         best = int(np.argmax(gain))
         at, cut = divmod(best, how.bins)

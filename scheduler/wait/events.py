@@ -13,9 +13,8 @@ from typing import Final
 # finish, miss: her counter is free again, served or not    leave: gone before being called
 # rank: her place changed; detail `rank@<minute>`           counters: detail = how many are open
 # counter_open: detail = its lines joined by `+`            counter_close: finishes whom it serves
-KINDS: Final = frozenset(
-    ["issue", "call", "finish", "miss", "leave", "rank", "counters", "counter_open", "counter_close"]
-)
+_OF_TICKETS: Final = ("issue", "call", "finish", "miss", "leave", "rank")
+KINDS: Final = frozenset([*_OF_TICKETS, "counters", "counter_open", "counter_close"])
 COLUMNS: Final = ("day", "t", "hall", "line", "event", "ticket", "counter", "detail")
 
 

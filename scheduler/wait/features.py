@@ -7,7 +7,7 @@ all that wait. Nothing here has a scale in minutes but the clock.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -79,12 +79,26 @@ class View:
     times: npt.NDArray[np.float64]  # minutes from now
     level: float  # today's pace against the usual
 
+    @property
+    def counters(self) -> float:
+        """The feature of that name."""
+        return self.plain[PLAIN.index("counters_usual")]
 
-def view(hall: Hall, line: Line, t: float, usual_tau: float, strength: float) -> View:
-    """Look at a line. Reads, and changes nothing but the passing of time."""
+    @property
+    def counters_next(self) -> float:
+        """The feature of that name."""
+        return self.plain[PLAIN.index("counters_next")]
+
+    @property
+    def today(self) -> float:
+        """The feature of that name."""
+        return self.plain[PLAIN.index("today")]
+
+
+def view(hall: Hall, line: Line, t: float, tau: float) -> View:
+    """Look at a line whose position takes `tau` minutes. Changes nothing but lets time pass."""
     pool = hall.pool(line.code)
     pool.pass_to(t)
-    tau = line.tau(usual_tau, strength)
     slot = slot_of(t)
     waiting = len(pool.order)
     mean_wait = line.mean_wait(tau)
@@ -176,13 +190,11 @@ def _calls_to_come(
     return times, calls
 
 
-def _fluid(
-    n: npt.NDArray[np.float64], seen: View, level: float
-) -> npt.NDArray[np.float64]:
+def _fluid(n: npt.NDArray[np.float64], seen: View, level: float) -> npt.NDArray[np.float64]:
     """Minutes until so many are called, at the usual pace times `level`."""
     calls = seen.calls / level
     last = (seen.times[-1] - seen.times[-2]) / max(calls[-1] - calls[-2], 1e-9)
-    return np.interp(n, calls, seen.times) + np.maximum(n - calls[-1], 0.0) * last
+    return np.asarray(np.interp(n, calls, seen.times) + np.maximum(n - calls[-1], 0.0) * last)
 
 
 def counters_usual_ratio(usual: float, now: float) -> float:
@@ -217,28 +229,58 @@ def _at_counters(hall: Hall, line: Line, t: float) -> tuple[int, int, float, flo
     return idle, busy, math.log1p(age / busy / service), math.log1p(rest / busy / service)
 
 
-def rows(
+class Placed(Protocol):
+    """Somebody's place, as `projecting` finds it."""
+
+    @property
+    def view(self) -> View:
+        """Of her line."""
+
+    @property
+    def n(self) -> int:
+        """Her place."""
+
+    @property
+    def priority(self) -> bool:
+        """Whether she goes before others."""
+
+    @property
+    def to_slot(self) -> float:
+        """Tens of minutes until her appointment."""
+
+
+def table(places: Sequence[Placed], ref: npt.NDArray[np.float64], offset: float) -> Floats:
+    """Features of places: (places, NAMES). `ref` is each one's backbone + offset."""
+    out = np.empty((len(places), len(NAMES)), np.float32)
+    start = 0
+    # Places of one line stand together and share a view.
+    while start < len(places):
+        seen = places[start].view
+        end = start + 1
+        while end < len(places) and places[end].view is seen:
+            end += 1
+        some = slice(start, end)
+        n = np.array([place.n for place in places[some]], np.float64)
+        _fill(out[some], seen, n, np.log(ref[some])[:, None], offset)
+        start = end
+    out[:, -2] = [place.priority for place in places]
+    out[:, -1] = [place.to_slot for place in places]
+    return out
+
+
+def _fill(
+    out: Floats,
     seen: View,
-    n: Sequence[int],
-    priority: Sequence[bool],
-    to_slot: Sequence[float],
-    ref: npt.NDArray[np.float64],
+    n: npt.NDArray[np.float64],
+    ln_ref: npt.NDArray[np.float64],
     offset: float,
-) -> Floats:
-    """Features for tickets of one line: (tickets, NAMES). `ref` is each one's backbone + offset."""
-    count = len(n)
-    places = np.array(n, np.float64)
-    ln_ref = np.log(ref)[:, None]
-    out = np.empty((count, len(NAMES)), np.float32)
-    at = len(WAITS)
-    out[:, :at] = np.log(np.array(seen.waits) + offset) - ln_ref
-    out[:, at : at + len(PACES)] = np.log(places[:, None] * np.array(seen.paces) + offset) - ln_ref
-    at += len(PACES)
+) -> None:
+    paces, waits = len(PACES), len(WAITS)
+    out[:, :waits] = np.log(np.array(seen.waits) + offset) - ln_ref
+    out[:, waits : waits + paces] = np.log(n[:, None] * np.array(seen.paces) + offset) - ln_ref
+    at = waits + paces
     for level in (1.0, seen.level):
-        out[:, at] = np.log(_fluid(places, seen, level) + offset) - ln_ref[:, 0]
+        out[:, at] = np.log(_fluid(n, seen, level) + offset) - ln_ref[:, 0]
         at += 1
     out[:, at : at + len(PLAIN)] = seen.plain
-    out[:, -3] = np.log(places)
-    out[:, -2] = priority
-    out[:, -1] = to_slot
-    return out
+    out[:, -3] = np.log(n)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from scheduler.wait.events import Event, Marks, marks_of, minute_of
-from scheduler.wait.lines import Line, Mean, Profile, slot_of
+from scheduler.wait.known import NOTHING
+from scheduler.wait.lines import FADE, Line, Mean, Profile, slot_of
 
 BOOKED_FIRST: Final = 100_000.0  # an appointment without a rank of its own goes before walk-ins
 SEEN_FOR: Final = 10.0  # a counter without open and close is taken for open so long
 _LN2: Final = math.log(2)
 HALF_LIVES: Final = (15.0, 45.0, 150.0)
+PRIOR_PEOPLE: Final = 20.0
 LATE: Final = 15.0  # minutes after its usual time at which a counter is still awaited
 LONGEST_SERVICE: Final = 240.0  # a counter busy for longer was forgotten
 
@@ -46,6 +48,8 @@ class Waiting:
 
     __slots__ = (
         "appointment",
+        "asked",
+        "goes_first",
         "issued",
         "line",
         "n",
@@ -58,12 +62,17 @@ class Waiting:
         "ticket",
     )
 
-    def __init__(self, line: Line, ticket: str, t: float, rank: float, seq: int, marks: Marks):
-        self.line, self.ticket, self.issued, self.rank, self.seq = line, ticket, t, rank, seq
+    def __init__(
+        self, line: Line, ticket: str, *, issued: float, rank: float, seq: int, marks: Marks
+    ) -> None:
+        self.line, self.ticket, self.issued, self.rank, self.seq = line, ticket, issued, rank, seq
         self.slot, self.priority, self.scored = marks.slot, marks.priority, marks.scored
         self.appointment = marks.slot is not None
+        # Without a rank of her own, whoever has booked goes first from a little before her slot.
+        self.goes_first = marks.slot is not None and marks.rank is None
         self.n = 1
         self.promise: Any = None
+        self.asked: list[tuple[int, Any]] = []  # what was foretold earlier of one like her
 
 
 class Pool:
@@ -138,9 +147,10 @@ class Pool:
 class Counter:
     """A counter: the lines it serves while it is open, whom it serves, its pace (1 = usual)."""
 
-    __slots__ = ("alive", "came", "lines", "serving", "since", "speed")
+    __slots__ = ("alive", "came", "last_lines", "lines", "serving", "since", "speed")
 
     def __init__(self) -> None:
+        self.last_lines: tuple[str, ...] = ()
         self.came = False
         self.lines: tuple[str, ...] | None = None
         self.serving: tuple[str, str] | None = None
@@ -178,12 +188,14 @@ class Hall:
         self.speeds: dict[str, float] = {}
         self.day: int | None = None
         self.refused = 0  # events that told nothing, came twice or too late
+        self.known = NOTHING
+        self.waits = self.people = 0.0
         self.habits: dict[str, Habit] = {}
         self.has_capabilities = False
         self._forget_today()
 
     def _forget_today(self) -> None:
-        self.t = 0.0
+        self.t = self.clock = 0.0  # minutes of work, and of the clock
         self.seq = 0
         self.tickets: dict[tuple[str, str], Waiting] = {}
         self.seen: set[tuple[str, str]] = set()
@@ -206,6 +218,13 @@ class Hall:
             found = self.pools[name] = Pool()
         return found
 
+    def pooled(self, line: str) -> list[Line]:
+        """The lines that share a line's pool, itself among them."""
+        name = self.pool_of.get(line)
+        if name is None:
+            return [self.line(line)]
+        return [each for code, each in self.lines.items() if self.pool_of.get(code) == name]
+
     def close_day(self) -> None:
         """Fold today into what is known."""
         for code, habit in self.habits.items():
@@ -213,6 +232,8 @@ class Hall:
             habit.share += 0.2 * (bool(counter and counter.came) - habit.share)
         for line in self.lines.values():
             line.close_day()
+        self.waits *= FADE
+        self.people *= FADE
         for pool in self.pools.values():
             pool.busy_by_slot.fade()
             pool.new_day()
@@ -234,7 +255,7 @@ class Hall:
         An event that is older than what was heard counts as of now. One that comes twice, or is of
         a ticket nobody knows, is counted in `refused` and changes nothing.
         """
-        self.t = t = max(self.t, event.t)
+        t = self.pass_to(event.t)
         kind = event.kind
         if kind == "issue":
             return self._issue(event, t)
@@ -258,10 +279,21 @@ class Hall:
             self.refused += 1
         return None
 
+    def pass_to(self, clock: float) -> float:
+        """Let time go by; a clock that runs backwards stands. Answers the minutes of work."""
+        self.clock = max(self.clock, clock)
+        self.t = max(self.t, self.known.worked(self.clock))
+        return self.t
+
+    def tau(self, city: float) -> float:
+        """Minutes for each position over the hall's lines, drawn to the city's."""
+        return (self.waits + PRIOR_PEOPLE * city) / (self.people + PRIOR_PEOPLE)
+
     def _opens(self, event: Event, t: float) -> None:
         self.has_capabilities = True
         counter = self._counter(event.counter)
         counter.lines = tuple(each for each in event.detail.split("+") if each)
+        counter.last_lines = counter.lines
         habit = self.habits.get(event.counter)
         if habit is None:
             habit = self.habits[event.counter] = Habit(t)
@@ -270,12 +302,12 @@ class Hall:
             habit.opens += 0.2 * (t - habit.opens)
             habit.lines = counter.lines
 
-    def yet_to_open(self, t: float) -> Iterator[Habit]:
+    def yet_to_open(self, t: float) -> Iterator[tuple[str, Habit]]:
         """The counters that usually open about now or soon, and have not come today."""
         for code, habit in self.habits.items():
             counter = self.counters.get(code)
             if habit.share >= 0.5 and habit.opens >= t - LATE and not (counter and counter.came):
-                yield habit
+                yield code, habit
 
     def _counter(self, code: str) -> Counter:
         found = self.counters.get(code)
@@ -294,7 +326,8 @@ class Hall:
         line, pool = self.line(event.line), self.pool(event.line)
         pool.pass_to(t)
         self.seq += 1
-        waiting = Waiting(line, event.ticket, t, self._rank_of(marks, t), self.seq, marks)
+        rank = self._rank_of(marks, self.clock)
+        waiting = Waiting(line, event.ticket, issued=t, rank=rank, seq=self.seq, marks=marks)
         line.issue(t)
         pool.add(waiting)
         self.tickets[key] = waiting

@@ -1,8 +1,9 @@
 """What one line has shown: small sums that fade, of all days and of today."""
 
+import math
 from array import array
 from collections import deque
-from typing import Final
+from typing import Any, Final
 
 FADE: Final = 0.9  # of everything historic, from one day to the next
 SLOTS: Final = 48  # half hours; what is later than midnight counts to the last
@@ -96,6 +97,8 @@ class Line:
         self.counters: int | None = None
         self.first_issue: float | None = None
         self.issued = 0
+        self.asked_at = -math.inf
+        self.asked: list[tuple[float, int, Any]] = []  # due at, n, what was foretold
         self.came = array("d", bytes(8 * SLOTS))
 
     def close_day(self) -> None:

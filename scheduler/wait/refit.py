@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from scheduler.wait.boosting import Growing, Progress, grow
-from scheduler.wait.predictor import KINDS, Row
+from scheduler.wait.city import KINDS, Kind, Row
 from scheduler.wait.trees import Trees
 
 FEWEST: Final = 1500  # rows of a kind; below them the shipped trees know more
@@ -21,10 +21,11 @@ def refit(
     rows: Iterable[Row],
     seed: int,
     *,
-    kinds: Collection[str] = KINDS,
+    kinds: Collection[Kind] = KINDS,
     how: Growing = REFITTING,
+    most: int = MOST,
     progress: Progress = lambda _, __: None,
-) -> dict[str, tuple[Trees, int]]:
+) -> dict[Kind, tuple[Trees, int]]:
     """Trees of each kind of which there are rows enough, and of how many rows they grew.
 
     `rows` are in order of time; only the newest count where there are very many.
@@ -32,15 +33,15 @@ def refit(
     Seconds of one core, so it belongs into a process of its own. The same rows and seed give the
     same trees.
     """
-    by_kind: dict[str, list[Row]] = {kind: [] for kind in KINDS if kind in kinds}
+    by_kind: dict[Kind, list[Row]] = {kind: [] for kind in KINDS if kind in kinds}
     for row in rows:
         if row.kind in by_kind:
             by_kind[row.kind].append(row)
-    grown = {}
-    for kind, ours in by_kind.items():
+    grown: dict[Kind, tuple[Trees, int]] = {}
+    for kind, every in by_kind.items():
+        ours = every[-most:]
         if len(ours) < FEWEST:
             continue
-        ours = ours[-MOST:]
         x = np.stack([row.x for row in ours])
         y = np.array([row.y for row in ours])
         weight = np.sqrt(np.array([row.ref for row in ours]))
@@ -53,14 +54,14 @@ class Learned:
 
     def __init__(self) -> None:
         self.days: deque[list[Row]] = deque(maxlen=DAYS)
-        self.fresh: Counter[str] = Counter()
+        self.fresh: Counter[Kind] = Counter()
 
     def keep(self, rows: Sequence[Row]) -> None:
         """Keep a day's rows; the oldest day is forgotten."""
         self.days.append(list(rows))
         self.fresh.update(row.kind for row in rows)
 
-    def due(self) -> set[str]:
+    def due(self) -> set[Kind]:
         """The kinds for which a refit is worth its time."""
         known = Counter(row.kind for day in self.days for row in day)
         return {
@@ -69,7 +70,7 @@ class Learned:
             if known[kind] >= FEWEST and fresh >= WORTH * min(known[kind], MOST)
         }
 
-    def refit(self, seed: int) -> dict[str, tuple[Trees, int]]:
+    def refit(self, seed: int) -> dict[Kind, tuple[Trees, int]]:
         """New trees of the kinds that are due."""
         kinds = self.due()
         for kind in kinds:

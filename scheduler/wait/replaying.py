@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
+from scheduler.wait.city import Range
 from scheduler.wait.events import Event
-from scheduler.wait.predictor import Range, Waits
+from scheduler.wait.predictor import Waits
 from scheduler.wait.refit import Learned
 
 

@@ -8,10 +8,12 @@ from typing import IO, Annotated
 
 import typer
 
+from scheduler.wait.city import City
 from scheduler.wait.events import COLUMNS, Event, NotAnEvent, event_of
-from scheduler.wait.predictor import City, Waits
-from scheduler.wait.prior import shipped_trees
+from scheduler.wait.predictor import Waits
+from scheduler.wait.prior import SHIPPED, shipped_trees, write_trees
 from scheduler.wait.replaying import replayed
+from scheduler.wait.training.growing import grown_on_simulated
 from server.commands.ground import console, counting, fail
 
 waits = typer.Typer(no_args_is_help=True, help="等候时间预测。 Predicting waits.")
@@ -64,6 +66,35 @@ def replay(
             " rows told nothing: unreadable, repeated, late, or of a ticket not in line.",
             highlight=False,
         )
+
+
+@waits.command("train")
+def train(
+    *,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="The file of trees to write.")
+    ] = SHIPPED,
+    halls: Annotated[int, typer.Option(min=1, max=5000, help="How many halls to simulate.")] = 120,
+    days: Annotated[int, typer.Option(min=2, max=365, help="For how many days each.")] = 9,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed, the same trees.")] = 1,
+) -> None:
+    """用模拟大厅训练随软件发布的模型。 Grow the trees that ship, on simulated halls alone.
+
+    It takes some minutes and reads no trace: nothing of a real hall is in what ships.
+    """
+    with counting("训练 Training") as tell:
+        trees = grown_on_simulated(halls=halls, days=days, seed=seed, progress=tell)
+    provenance = (
+        "Grown on simulated halls alone (scheduler/wait/training) by"
+        f" `python app.py waits train --halls {halls} --days {days} --seed {seed}`;"
+        " Apache-2.0, like the program."
+    )
+    try:
+        write_trees(out, trees, provenance)
+    except OSError as wrong:
+        raise fail(f"{out}: {wrong}", 2) from None
+    size = out.stat().st_size // 1024
+    console.print(f"{', '.join(sorted(trees))}: {size} kB → {out}", highlight=False, soft_wrap=True)
 
 
 class _Rows:

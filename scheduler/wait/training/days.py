@@ -113,7 +113,7 @@ class Day:
     # --- what happens --------------------------------------------------------------------
 
     def _tell(self, t: float, kind: str, line: str = "", **more: str) -> None:
-        self.events.append(Event(self.day, round(t, 3), self.plan.code, line, kind, **more))
+        self.events.append(Event(self.day, round(float(t), 3), self.plan.code, line, kind, **more))
 
     def _comes(self, t: float, who: tuple[LinePlan, float | None]) -> None:
         line, slot = who

@@ -1,0 +1,96 @@
+"""The wait of somebody who arrives later: what will have been served, and who will have come."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from scheduler.wait.city import City, Promise
+from scheduler.wait.halls import Hall, Waiting
+from scheduler.wait.lines import Line, slot_of
+from scheduler.wait.projecting import Place, newcomers
+
+NAMES: Final = (
+    "now", "fluid", "hour", "les", "hol", "tau_n", "horizon", "ln_n", "ln_tau", "counters",
+    "arrivals", "clock", "counters_next", "today",
+)  # fmt: skip
+_EVERY: Final = 20.0  # minutes between two looks of a line at its own future, to learn from it
+_NEAR: Final = 10.0  # minutes within which who arrives stands for whom we asked after
+_ASKED: Final = (15, 30, 60, 90)
+
+
+def predicted(
+    hall: Hall, place: Place, at_once: Promise, horizons: Sequence[float], city: City
+) -> list[Promise]:
+    """The waits of people who join this place's line in so many minutes, in minutes of work."""
+    line, view, t = place.line, place.view, hall.t
+    offset = city.offset_of("arrival")
+    mean = line.mean_wait(view.tau)
+    now = max(at_once.ref * math.exp(at_once.y50) - at_once.offset, 0.0)
+    refs, rows, ns = [], [], []
+    for horizon in horizons:
+        # The clock goes on while the hall is closed at noon, and nobody is served.
+        then = max(hall.known.worked(hall.clock + horizon), t)
+        coming = _coming(hall, line, t, then)
+        ahead = max(place.n + coming - (then - t) / view.tau, 0.0)
+        fluid = ahead * view.tau
+        hour = line.by_slot.mean(slot_of(then), mean)
+        ref = 0.5 * fluid + 0.5 * hour + offset
+        ratios = [
+            math.log((minutes + offset) / ref)
+            for minutes in (now, fluid, hour, view.waits[0], view.waits[2], place.n * view.tau)
+        ]
+        refs.append(ref)
+        ns.append(max(round(ahead), 1))
+        rows.append(
+            [
+                *ratios,
+                horizon / 60.0,
+                math.log(place.n),
+                math.log(view.tau),
+                view.counters,
+                math.log1p(coming),
+                then / 60.0,
+                view.counters_next,
+                view.today,
+            ]
+        )
+    x = np.array(rows, np.float32)
+    return [
+        city.promise(line, "arrival", row, ref, n, said)
+        for row, ref, n, said in zip(x, refs, ns, city.trees["arrival"].predict(x), strict=True)
+    ]
+
+
+def _coming(hall: Hall, line: Line, t: float, then: float) -> float:
+    """How many come to the line's pool until then: as usual, more or fewer as today, and known."""
+    total = 0.0
+    for each in hall.pooled(line.code):
+        today = (each.issued + 10.0) / (each.expected_arrivals(0.0, t) + 10.0)
+        total += each.expected_arrivals(t, then) * min(max(today, 0.4), 2.5)
+        total += sum(t < at <= then for at in hall.known.coming.get(each.code, ()))
+    return total
+
+
+def ask(hall: Hall, line: Line, t: float, city: City) -> None:
+    """Now and then look ahead for a line, so that those who come then can tell how right it was."""
+    if t < line.asked_at + _EVERY:
+        return
+    line.asked_at = t
+    place = newcomers(hall, city, [line.code])[0]
+    row = city.first_guess(place.kind, place.backbone)
+    for horizon, promise in zip(_ASKED, predicted(hall, place, row, _ASKED, city), strict=True):
+        line.asked.append((t + horizon, place.n, promise))
+
+
+def came(waiting: Waiting, t: float) -> None:
+    """Whoever joins now stands for those after whom was asked; too late a one for nobody."""
+    if waiting.appointment or not waiting.scored or not waiting.line.asked:
+        return
+    asked, waiting.line.asked = waiting.line.asked, []
+    for due, n, promise in asked:
+        if due > t:
+            waiting.line.asked.append((due, n, promise))
+        elif t <= due + _NEAR:
+            waiting.asked.append((n, promise))

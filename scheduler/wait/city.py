@@ -1,0 +1,146 @@
+"""What halls share: usual paces, trees, calibration; and the words in which waits are told."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from scheduler.wait.blend import Blend
+from scheduler.wait.calibration import Calibration
+from scheduler.wait.halls import PRIOR_PEOPLE
+from scheduler.wait.lines import FADE, Line
+from scheduler.wait.trees import Floats, Trees, plain_trees
+
+Basis = Literal["live", "usual", "none"]
+Kind = Literal["line", "rolled", "booked", "arrival"]
+KINDS: Final[tuple[Kind, ...]] = ("line", "rolled", "booked", "arrival")
+USUAL_TAU: Final = 4.0  # minutes for each position where nothing is known yet
+ENOUGH_LABELS: Final = 20
+_NO_ROW: Final = np.zeros(0, np.float32)
+FARTHEST: Final = 4.0  # no wait is foretold beyond e^4 times its backbone
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A predicted wait in minutes: 10 %, 50 % and 90 % of such waits are shorter."""
+
+    p10: float
+    p50: float
+    p90: float
+    basis: Basis = "live"
+
+
+@dataclass(slots=True)
+class Promise:
+    """What was predicted for a ticket, and from what; kept until she is called."""
+
+    kind: Kind
+    x: Floats
+    ref: float
+    offset: float
+    y50: float
+    y10: float  # before and after calibration
+    y90: float
+    low: float
+    high: float
+    shown: Range | None  # None: nothing is known that a number could come from
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A wait that came true, to learn from; `x` as the features of its kind name it."""
+
+    kind: Kind
+    x: Floats
+    y: float
+    ref: float
+
+
+class City:
+    """What halls share: usual minutes for each position, trees, calibration, scale."""
+
+    def __init__(self, shipped: Mapping[str, Trees]) -> None:
+        self.trees = {kind: Blend(shipped.get(kind) or plain_trees()) for kind in KINDS}
+        self.calibration: dict[str, Calibration] = {kind: Calibration() for kind in KINDS}
+        self.waits, self.people, self.labels = 0.0, 0.0, 0.0
+        self.known = 0  # labels ever
+        self.offset = 2.0
+
+    @property
+    def tau(self) -> float:
+        """Minutes of wait for each position, over all lines."""
+        return (self.waits + PRIOR_PEOPLE * USUAL_TAU) / (self.people + PRIOR_PEOPLE)
+
+    def close_day(self) -> None:
+        """A day has passed."""
+        self.waits *= FADE
+        self.people *= FADE
+        self.labels *= FADE
+        if self.labels >= 200:
+            # A tenth of a usual wait; of a hall's, two minutes at most.
+            self.offset = min(max(0.1 * self.waits_mean(), 1 / 6), 2.0)
+
+    @property
+    def strength(self) -> float:
+        """People of the usual pace that a line's own is drawn to."""
+        return PRIOR_PEOPLE
+
+    def count(self, wait: float, n: int) -> None:
+        """A walk-in's wait came true."""
+        self.waits += wait
+        self.people += n
+        self.labels += 1.0
+        self.known += 1
+
+    def first_guess(self, kind: Kind, backbone: float) -> "Promise":
+        """The backbone as it stands, told as a promise."""
+        ref = backbone + self.offset
+        return Promise(kind, _NO_ROW, ref, self.offset, 0.0, 0.0, 0.0, 0.0, 0.0, None)
+
+    def basis(self, line: Line, kind: Kind) -> Basis:
+        """What a number for a line could stand on."""
+        if line.labels >= ENOUGH_LABELS and self.calibration[kind].is_sound:
+            return "live"
+        return "usual" if self.known >= ENOUGH_LABELS else "none"
+
+    def promise(  # noqa: PLR0917
+        self, line: Line, kind: Kind, x: Floats, ref: float, n: int, said: Sequence[float]
+    ) -> "Promise":
+        """A range from what trees say (p50, p10, p90 of y), calibrated, widened where unsure."""
+        calibration = self.calibration[kind]
+        own = line.tail if kind != "arrival" else (0.0, 0.0)
+        y50, y10, y90 = said[0], said[1] + own[0], said[2] + own[1]
+        low, high = calibration.shifts(n)
+        low, high = min(y10 + low, y50), max(y90 + high, y50)
+        basis = self.basis(line, kind)
+        wider = calibration.wider * (1.0 + 0.5 * max(1.0 - line.labels / ENOUGH_LABELS, 0.0))
+        shown = None
+        offset = self.offset_of(kind)
+        if basis != "none":
+            ends = (y50 - wider * (y50 - low), y50, y50 + wider * (high - y50))
+            shown = as_minutes(ref, offset, ends, basis)
+        return Promise(kind, x, ref, offset, y50, y10, y90, low, high, shown)
+
+    def label(self, promise: "Promise", n: int, wait: float) -> Row:
+        """A wait came true of the n-th: follow it, and tell the row to learn from."""
+        y = math.log((wait + promise.offset) / promise.ref)
+        self.calibration[promise.kind].label(n, y, promise)
+        return Row(promise.kind, promise.x, y, promise.ref)
+
+    def offset_of(self, kind: Kind) -> float:
+        """What is added to all minutes before logs are taken, so that short waits weigh little."""
+        return 1.5 * self.offset if kind == "arrival" else self.offset
+
+    def waits_mean(self) -> float:
+        """The mean wait of late."""
+        return self.waits / max(self.labels, 1.0)
+
+
+def as_minutes(ref: float, offset: float, ends: tuple[float, float, float], basis: Basis) -> Range:
+    """Minutes from what was learned (p10, p50, p90 of y): never negative, in order, finite."""
+    p10, p50, p90 = (
+        max(ref * math.exp(min(max(y, -FARTHEST), FARTHEST)) - offset, 0.0) for y in ends
+    )
+    return Range(min(p10, p50), p50, max(p90, p50), basis)

@@ -1,0 +1,78 @@
+"""What the product knows of a hall's day beyond its events: bookings, breaks, hours, who is coming.
+
+All of it is minutes of the day, on the clock. Waits are learned in minutes of work: while the hall
+is closed at noon, nobody's wait goes on that anybody could shorten.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`open` are the hall's hours; without them the clock counts. `closed` follows from them.
+
+    `bookings` are the slots, by line, of those who have booked and not checked in; `no_show` is the
+    share who never will. `coming` are the minutes at which people arrive who are on their way, by
+    line. `pauses` are when a counter will not serve, by counter.
+    """
+
+    open: tuple[Span, ...] = ()
+    bookings: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    coming: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    pauses: Mapping[str, Sequence[Span]] = field(default_factory=dict)
+    no_show: float = 0.12
+
+    def worked(self, clock: float) -> float:
+        """Minutes of work at a moment, counted on from when the hall opens."""
+        if not self.open:
+            return clock
+        first, last = self.open[0][0], self.open[-1][1]
+        if clock > last:
+            return self.worked(last) + clock - last
+        return first + sum(min(max(clock - start, 0.0), end - start) for start, end in self.open)
+
+    def clock(self, worked: float) -> float:
+        """The moment at which so many minutes of work are reached; after closing it runs on."""
+        if not self.open:
+            return worked
+        left = worked - self.open[0][0]
+        for start, end in self.open:
+            if left <= end - start:
+                return start + max(left, 0.0)
+            left -= end - start
+        return self.open[-1][1] + left
+
+    def back_at(self, counter: str, t: float) -> float | None:
+        """When a counter that is closed at t will serve again, if that is planned."""
+        for start, end in self.pauses.get(counter, ()):
+            if start <= t < end:
+                return end
+        return None
+
+    @property
+    def closes(self) -> float | None:
+        """When the hall closes for the day."""
+        return self.open[-1][1] if self.open else None
+
+
+NOTHING: Final = Known()
+
+
+def known_in_work(known: Known) -> Known:
+    """The same with all its moments told in minutes of work."""
+    if not known.open:
+        return known
+    return Known(
+        known.open,
+        {line: sorted(map(known.worked, slots)) for line, slots in known.bookings.items()},
+        {line: sorted(map(known.worked, times)) for line, times in known.coming.items()},
+        {
+            counter: [(known.worked(start), known.worked(end)) for start, end in spans]
+            for counter, spans in known.pauses.items()
+        },
+        known.no_show,
+    )

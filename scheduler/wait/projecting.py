@@ -1,0 +1,86 @@
+"""Where people stand: each one's place, the view of her line, and her backbone."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scheduler.wait import features
+from scheduler.wait.city import City, Kind
+from scheduler.wait.features import View
+from scheduler.wait.halls import Hall, Waiting
+from scheduler.wait.lines import Line
+from scheduler.wait.rollout import NEWCOMER, Playing
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The n-th of a line, with a backbone in minutes; `to_slot` is tens of minutes to her slot."""
+
+    line: Line
+    ticket: str
+    n: int
+    priority: bool
+    to_slot: float
+    kind: Kind
+    backbone: float
+    view: View
+
+
+def placed(hall: Hall, waiting: Waiting, city: City) -> Place:
+    """The place of one who has just joined."""
+    called: dict[int, float] = {}
+    if hall.has_capabilities:
+        called = Playing(hall, hall.t).play(waiting)
+    return _place(hall, waiting, waiting.n, called, look(hall, waiting.line, city))
+
+
+def waiting_now(hall: Hall, city: City) -> list[Place]:
+    """The places of all who wait, as they are now."""
+    called = Playing(hall, hall.t).play() if hall.has_capabilities else {}
+    views: dict[str, View] = {}
+    places = []
+    for pool in hall.pools.values():
+        for at, (_, seq) in enumerate(pool.order):
+            waiting = pool.waiting[seq]
+            code = waiting.line.code
+            if code not in views:
+                views[code] = look(hall, waiting.line, city)
+            places.append(_place(hall, waiting, at + 1, called, views[code]))
+    return places
+
+
+def newcomers(hall: Hall, city: City, lines: Sequence[str]) -> list[Place]:
+    """The places of somebody who would join each of these lines now."""
+    called = Playing(hall, hall.t, lines).play() if hall.has_capabilities else {}
+    places = []
+    for at, code in enumerate(lines):
+        line = hall.line(code)
+        view = look(hall, line, city)
+        n = bisect_right(hall.pool(code).order, (hall.clock, NEWCOMER)) + 1
+        kind, backbone = _backbone(n, called.get(NEWCOMER + at), hall.t, view)
+        places.append(Place(line, "", n, False, 0.0, kind, backbone, view))
+    return places
+
+
+def look(hall: Hall, line: Line, city: City) -> View:
+    """The view of a line now."""
+    return features.view(hall, line, hall.t, line.tau(hall.tau(city.tau), city.strength))
+
+
+def _place(hall: Hall, waiting: Waiting, n: int, called: dict[int, float], view: View) -> Place:
+    kind, backbone = _backbone(n, called.get(waiting.seq), hall.t, view)
+    to_slot = 0.0
+    if waiting.slot is not None:
+        left = hall.known.worked(waiting.slot) - hall.t
+        to_slot = left / 10.0
+        if kind == "line":
+            backbone = max(left, 0.0) + view.tau
+        kind = "booked"
+    return Place(waiting.line, waiting.ticket, n, waiting.priority, to_slot, kind, backbone, view)
+
+
+def _backbone(n: int, called: float | None, t: float, view: View) -> tuple[Kind, float]:
+    """People times minutes, or what playing the line forward says."""
+    if called is None:
+        return "line", n * view.tau
+    return "rolled", max(called - t, 0.0)
