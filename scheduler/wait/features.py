@@ -12,8 +12,8 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from scheduler.wait.halls import Hall, Pool
-from scheduler.wait.lines import Line, slot_of
+from scheduler.wait.halls import Hall
+from scheduler.wait.lines import SLOTS, Line, Profile, slot_of
 from scheduler.wait.rollout import remaining
 from scheduler.wait.trees import Floats
 
@@ -75,8 +75,8 @@ class View:
     waits: tuple[float, ...]
     paces: tuple[float, ...]
     plain: tuple[float, ...]
-    calls: npt.NDArray[np.float64]  # usually called from now until each of `times`
-    times: npt.NDArray[np.float64]  # minutes from now
+    t: float
+    busy: Profile  # the usual minutes for each call
     level: float  # today's pace against the usual
 
     @property
@@ -160,41 +160,36 @@ def view(hall: Hall, line: Line, t: float, tau: float) -> View:
         pool.rates[1].left / (pool.rates[1].left + pool.rates[1].calls + 10.0),
         math.log(max(usual_next, 0.3) / open_now) if counters is not None else 0.0,
     )
-    times, calls = _calls_to_come(pool, t, tau)
     return View(
         tau,
         (les, les_line, hol, last_ten, hour, line.by_slot.mean(slot + 1, mean_wait)),
         (tau, line.tau_today(tau), *rates, les_pace, hist, hist_next, counters_pace, loaded),
         plain,
-        calls,
-        times,
+        t,
+        pool.busy_by_slot,
         min(max(rates[1] / hist, 0.2), 5.0),
     )
 
 
-_STEPS: Final = 24
-
-
-def _calls_to_come(
-    pool: Pool, t: float, tau: float
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """How many are called until each half hour's end if all goes as usual."""
-    slot = slot_of(t)
-    sums = np.frombuffer(pool.busy_by_slot.sums)[slot : slot + _STEPS]
-    weights = np.frombuffer(pool.busy_by_slot.weights)[slot : slot + _STEPS]
-    pace = (sums + 8.0 * tau) / (weights + 8.0)
-    length = np.full(len(pace), 30.0)
-    length[0] = max(30.0 - (t - 30.0 * slot), 0.0) if t < 1440 else 30.0
-    times = np.concatenate(([0.0], np.cumsum(length)))
-    calls = np.concatenate(([0.0], np.cumsum(length / pace)))
-    return times, calls
-
-
-def _fluid(n: npt.NDArray[np.float64], seen: View, level: float) -> npt.NDArray[np.float64]:
-    """Minutes until so many are called, at the usual pace times `level`."""
-    calls = seen.calls / level
-    last = (seen.times[-1] - seen.times[-2]) / max(calls[-1] - calls[-2], 1e-9)
-    return np.asarray(np.interp(n, calls, seen.times) + np.maximum(n - calls[-1], 0.0) * last)
+def _fluid(n: Sequence[int], seen: View, level: float) -> list[float]:
+    """Minutes until so many are called at the usual paces times `level`; n rises, mostly."""
+    profile, t, tau = seen.busy, seen.t, seen.tau
+    found = []
+    slot, passed, called, last = slot_of(t), 0.0, 0.0, 0
+    pace = level * profile.mean(slot, tau, 8.0)
+    length = max(30.0 * (slot + 1) - t, 0.0)
+    for each in n:
+        if each < last:
+            found.append(each * pace)  # out of order: near enough
+            continue
+        last = each
+        while slot < SLOTS - 1 and called + length / pace < each:
+            called += length / pace
+            passed += length
+            slot, length = slot + 1, 30.0
+            pace = level * profile.mean(slot, tau, 8.0)
+        found.append(passed + (each - called) * pace)
+    return found
 
 
 def counters_usual_ratio(usual: float, now: float) -> float:
@@ -260,8 +255,7 @@ def table(places: Sequence[Placed], ref: npt.NDArray[np.float64], offset: float)
         while end < len(places) and places[end].view is seen:
             end += 1
         some = slice(start, end)
-        n = np.array([place.n for place in places[some]], np.float64)
-        _fill(out[some], seen, n, np.log(ref[some])[:, None], offset)
+        _fill(out[some], seen, [place.n for place in places[some]], ref[some], offset)
         start = end
     out[:, -2] = [place.priority for place in places]
     out[:, -1] = [place.to_slot for place in places]
@@ -269,18 +263,19 @@ def table(places: Sequence[Placed], ref: npt.NDArray[np.float64], offset: float)
 
 
 def _fill(
-    out: Floats,
-    seen: View,
-    n: npt.NDArray[np.float64],
-    ln_ref: npt.NDArray[np.float64],
-    offset: float,
+    out: Floats, seen: View, n: list[int], ref: npt.NDArray[np.float64], offset: float
 ) -> None:
-    paces, waits = len(PACES), len(WAITS)
-    out[:, :waits] = np.log(np.array(seen.waits) + offset) - ln_ref
-    out[:, waits : waits + paces] = np.log(n[:, None] * np.array(seen.paces) + offset) - ln_ref
-    at = waits + paces
-    for level in (1.0, seen.level):
-        out[:, at] = np.log(_fluid(n, seen, level) + offset) - ln_ref[:, 0]
-        at += 1
-    out[:, at : at + len(PLAIN)] = seen.plain
-    out[:, -3] = np.log(n)
+    log = math.log
+    flows = zip(_fluid(n, seen, 1.0), _fluid(n, seen, seen.level), strict=True)
+    waits = [log(each + offset) for each in seen.waits]
+    for at, (place, each, flow) in enumerate(zip(n, ref.tolist(), flows, strict=True)):
+        ln_ref = log(each)
+        out[at] = (
+            *[each - ln_ref for each in waits],
+            *[log(place * pace + offset) - ln_ref for pace in seen.paces],
+            *[log(minutes + offset) - ln_ref for minutes in flow],
+            *seen.plain,
+            log(place),
+            0.0,
+            0.0,
+        )

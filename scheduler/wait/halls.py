@@ -16,6 +16,7 @@ _LN2: Final = math.log(2)
 HALF_LIVES: Final = (15.0, 45.0, 150.0)
 PRIOR_PEOPLE: Final = 20.0
 LATE: Final = 15.0  # minutes after its usual time at which a counter is still awaited
+LATEST: Final = 4320.0  # minutes; no business day has more, a clock that says so is wrong
 LONGEST_SERVICE: Final = 240.0  # a counter busy for longer was forgotten
 
 
@@ -189,6 +190,7 @@ class Hall:
         self.day: int | None = None
         self.refused = 0  # events that told nothing, came twice or too late
         self.known = NOTHING
+        self.means: dict[str, float] | None = None
         self.waits = self.people = 0.0
         self.habits: dict[str, Habit] = {}
         self.has_capabilities = False
@@ -208,6 +210,7 @@ class Hall:
         found = self.lines.get(code)
         if found is None:
             found = self.lines[code] = Line(code)
+            self.means = None
         return found
 
     def pool(self, line: str) -> Pool:
@@ -241,7 +244,7 @@ class Hall:
 
     def accepts(self, event: Event) -> bool:
         """Whether an event may be heard: it tells a moment of today or of a later day."""
-        return math.isfinite(event.t) and (self.day is None or event.day >= self.day)
+        return abs(event.t) <= LATEST and (self.day is None or event.day >= self.day)
 
     def begin_day(self, day: int) -> None:
         """Today is another day."""
@@ -281,7 +284,8 @@ class Hall:
 
     def pass_to(self, clock: float) -> float:
         """Let time go by; a clock that runs backwards stands. Answers the minutes of work."""
-        self.clock = max(self.clock, clock)
+        if abs(clock) <= LATEST:
+            self.clock = max(self.clock, clock)
         self.t = max(self.t, self.known.worked(self.clock))
         return self.t
 
@@ -395,8 +399,20 @@ class Hall:
             pace = min(max(minutes / line.service.value, 0.1), 10.0)
             speed = self.speeds.get(code, 1.0)
             self.speeds[code] = counter.speed = speed + 0.02 * (pace - speed)
+        self.means = None
         line.service.add(minutes)
         self.pool(event.line).service.add(minutes)
+
+    def service_means(self) -> dict[str, float]:
+        """Minutes that a service takes, for each line, drawn to the hall's."""
+        if self.means is None:
+            known = [line.service for line in self.lines.values() if line.service.count]
+            count = sum(each.count for each in known)
+            usual = (sum(each.value * each.count for each in known) + 25.0) / (count + 5.0)
+            self.means = {
+                code: line.service.shrunk(usual, 3.0) for code, line in self.lines.items()
+            }
+        return self.means
 
     def able(self, line: str) -> list[Counter]:
         """The open counters that serve a line, where such things are known."""

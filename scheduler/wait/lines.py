@@ -99,6 +99,7 @@ class Line:
         self.issued = 0
         self.asked_at = -math.inf
         self.asked: list[tuple[float, int, Any]] = []  # due at, n, what was foretold
+        self.expected: list[float] | None = None  # arrivals until each half hour's end
         self.came = array("d", bytes(8 * SLOTS))
 
     def close_day(self) -> None:
@@ -162,12 +163,15 @@ class Line:
 
     def expected_arrivals(self, start: float, end: float) -> float:
         """How many come between two moments on a usual day."""
-        total, t = 0.0, start
-        while t < end:
-            slot = slot_of(t)
-            until = min(end, (t // 30 + 1) * 30)
-            days = self.arrivals.weights[slot]
-            if days > 0:
-                total += self.arrivals.sums[slot] / days * (until - t) / 30
-            t = until
-        return total
+        return self._expected_until(end) - self._expected_until(start)
+
+    def _expected_until(self, t: float) -> float:
+        if self.expected is None:
+            total, self.expected = 0.0, [0.0]
+            days = self.arrivals
+            for come, weight in zip(days.sums, days.weights, strict=True):
+                total += come / weight if weight > 0 else 0.0
+                self.expected.append(total)
+        slot = slot_of(t)
+        before, after = self.expected[slot], self.expected[slot + 1]
+        return before + (after - before) * min((t - 30.0 * slot) / 30.0, 1.0)

@@ -33,7 +33,7 @@ class Playing:
 
     def __init__(self, hall: Hall, t: float, newcomers: Sequence[str] = ()) -> None:
         self.t, self.hall = t, hall
-        self.service = service = service_means(hall)
+        self.service = service = hall.service_means()
         self.walk: dict[str, list[tuple[float, int]]] = {}
         self.booked: dict[str, list[tuple[float, float, int]]] = {}
         self._queue(newcomers)
@@ -155,11 +155,3 @@ class Playing:
             ahead += len(self.booked.get(code, ()))
         left = max(ahead - calls, 1)
         called[mine.seq] = at + left * (at - self.t) / max(calls, 1)
-
-
-def service_means(hall: Hall) -> dict[str, float]:
-    """Minutes that a service takes, for each line, drawn to the hall's."""
-    known = [line.service for line in hall.lines.values() if line.service.count]
-    count = sum(each.count for each in known)
-    usual = (sum(each.value * each.count for each in known) + 25.0) / (count + 5.0)
-    return {code: line.service.shrunk(usual, 3.0) for code, line in hall.lines.items()}

@@ -59,7 +59,7 @@ def hall_from_data(data: Mapping[str, Any]) -> Hall:
         hall.lines = {code: _made(line) for code, line in data["lines"].items()}
         hall.pools = {code: _made(pool) for code, pool in data["pools"].items()}
         for each in data["tickets"]:
-            waiting = Waiting.__new__(Waiting)
+            waiting = _bare(Waiting)
             _fill(waiting, {name: value for name, value in each.items() if name != "line"})
             waiting.line = hall.lines[each["line"]]
             hall.tickets[each["line"], waiting.ticket] = waiting
@@ -105,8 +105,9 @@ def _fields(thing: object) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Plain data; what JSON has no word for is a list that begins with its name."""
+    plain: Any = value
     if value is None or isinstance(value, bool | int | str):
-        plain = value
+        pass
     elif isinstance(value, float):
         plain = value if abs(value) != float("inf") else ["inf", value > 0]
     elif isinstance(value, list):
@@ -134,12 +135,16 @@ def _made(value: Any) -> Any:
         return value
     name, *rest = value
     if name in _CLASSES:
-        thing = _CLASSES[name].__new__(_CLASSES[name])
+        thing = _bare(_CLASSES[name])
         _fill(thing, rest[0])
         if isinstance(thing, Pool):
             thing.order, thing.waiting = [], {}
         return thing
     return _MAKERS[name](rest)
+
+
+def _bare(cls: Any) -> Any:
+    return cls.__new__(cls)
 
 
 def _fill(thing: object, fields: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ backbone), so one stack serves lines of every pace.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ QUANTILES: Final = (0.5, 0.1, 0.9)
 _CHUNK: Final = 256
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Trees:
     """`feature` and `threshold` are (trees, depth), `leaf` is (trees, 2^depth).
 
@@ -32,22 +33,26 @@ class Trees:
 
     def predict(self, x: Floats) -> npt.NDArray[np.float64]:
         """Quantiles of y for rows of features: (rows, features) → (rows, quantiles)."""
-        rows = len(x)
-        out = np.empty((rows, len(self.base)))
-        for at in range(0, rows, _CHUNK):
-            out[at : at + _CHUNK] = self._some(x[at : at + _CHUNK])
-        return out
+        if len(x) <= _CHUNK:
+            return self._some(x)
+        return np.concatenate([self._some(x[at : at + _CHUNK]) for at in range(0, len(x), _CHUNK)])
 
     def _some(self, x: Floats) -> npt.NDArray[np.float64]:
-        trees, depth = self.feature.shape
-        number = np.zeros((len(x), trees), np.intp)
-        for level in range(depth):
-            above = x[:, self.feature[:, level]] > self.threshold[:, level]
-            number += above.astype(np.intp) << level
-        number += np.arange(trees) * self.leaf.shape[1]
-        shares = self.leaf.ravel()[number]
+        asked, thresholds, first, base = self._flat
+        above = x.take(asked, axis=1) > thresholds
+        # The answers of a tree, packed into bits, are the number of its leaf.
+        answers = above.reshape(len(x), *self.feature.shape)
+        number = np.packbits(answers, axis=2, bitorder="little")[:, :, 0] + first
+        shares = self.leaf.ravel().take(number)
         sums = np.add.reduceat(shares, self.starts, axis=1, dtype=np.float64)
-        return np.asarray(sums + np.array(self.base))
+        return np.asarray(sums + base)
+
+    @cached_property
+    def _flat(
+        self,
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+        first = np.arange(len(self.leaf)) * self.leaf.shape[1]
+        return self.feature.ravel(), self.threshold.ravel(), first, np.array(self.base)
 
     def joined(self, other: "Trees") -> "Trees":
         """Both as one: its quantiles are these and then the other's, at the cost of one look.

@@ -1,0 +1,257 @@
+"""Predicting waits: nothing of the future is seen, and whatever comes in, ranges stay ranges."""
+
+import json
+import math
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scheduler.wait.city import Range
+from scheduler.wait.events import KINDS, Event
+from scheduler.wait.known import Known
+from scheduler.wait.predictor import HORIZONS, Waits
+from scheduler.wait.replaying import replayed
+from scheduler.wait.snapshot import (
+    NotASnapshot,
+    city_as_data,
+    city_from_data,
+    hall_as_data,
+    hall_from_data,
+)
+from tests.scheduler.wait.halls_made import a_predictor, heard, is_sound, some_days
+
+SEEDS = (0, 1, 13)  # halls that tell their counters, and halls that tell only how many
+
+
+def issue(line: str, ticket: str, t: float, detail: str = "", day: int = 1) -> Event:
+    return Event(day, t, "H", line, "issue", ticket, "", detail)
+
+
+def call(line: str, ticket: str, t: float, counter: str = "", day: int = 1) -> Event:
+    return Event(day, t, "H", line, "call", ticket, counter)
+
+
+def opened(counter: str, lines: str, t: float, day: int = 1) -> Event:
+    return Event(day, t, "H", "", "counter_open", "", counter, lines)
+
+
+@cache
+def predicted(seed: int) -> list[tuple[Event, Range | None]]:
+    return list(replayed(some_days(seed), a_predictor()))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@settings(max_examples=2, deadline=None)
+@given(share=st.floats(0.3, 1.0))
+def test_a_trace_cut_off_anywhere_is_predicted_alike_up_to_the_cut(seed: int, share: float) -> None:
+    events = some_days(seed)
+    cut = int(len(events) * share)
+    cut_off = [shown for _, shown in replayed(events[:cut], a_predictor())]
+    assert cut_off == [shown for _, shown in predicted(seed)][:cut]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_promise_is_a_range_and_most_come_true_within_it(seed: int) -> None:
+    within = []
+    promised: dict[tuple[int, str, str], tuple[float, float, float]] = {}
+    for event, shown in predicted(seed):
+        assert is_sound(shown)
+        key = (event.day, event.line, event.ticket)
+        if shown:
+            promised[key] = (event.t, shown.p10, shown.p90)
+        elif event.kind == "call" and key in promised:
+            t, p10, p90 = promised[key]
+            within.append(p10 - 0.01 <= event.t - t <= p90 + 0.01)
+    assert 0.65 < sum(within) / len(within) < 0.95
+
+
+def test_who_knows_nothing_says_nothing() -> None:
+    waits = a_predictor()
+    promise = waits.hear(issue("A", "1", 540.0))
+    assert promise is not None
+    assert promise.shown is None
+    assert waits.project("H", 541.0) == {("A", "1"): None}
+    assert waits.on_arrival("H", 541.0) == {"A": [None] * len(HORIZONS)}
+
+
+def test_a_new_line_borrows_from_its_hall_and_says_usual_and_then_live() -> None:
+    waits = heard(list(some_days(0)))
+    first = waits.hear(issue("new", "1", 700.0))
+    assert first is not None
+    assert first.shown is not None
+    assert first.shown.basis == "usual"
+    for at in range(25):
+        waits.hear(issue("new", f"n{at}", 700.0 + at))
+        waits.hear(call("new", f"n{at}", 703.0 + at))
+    later = waits.hear(issue("new", "z", 730.0))
+    assert later is not None
+    assert later.shown is not None
+    assert later.shown.basis == "live"
+
+
+def test_a_range_is_wider_where_less_is_known() -> None:
+    waits = heard(list(some_days(0)))
+    line = waits.halls["H"].line("L0")
+    known = waits.project("H", 900.0)
+    waits.hear(issue("L0", "x", 900.0))
+    well = waits.project("H", 900.0)["L0", "x"]
+    line.labels = 0
+    badly = waits.project("H", 900.0)["L0", "x"]
+    assert well is not None
+    assert badly is not None
+    assert known is not None
+    assert badly.p90 - badly.p10 > well.p90 - well.p10
+    assert badly.basis == "usual"
+
+
+KIND = st.sampled_from([*sorted(KINDS), "", "dance"])
+TIMES = st.one_of(
+    st.floats(0, 1500), st.sampled_from([math.nan, math.inf, -math.inf, -1e9, 1e12, 1e300])
+)
+DETAILS = """
+, A+B, A, +, 0, -3, nan, 1e99, priority, appointment@600, appointment@, appointment@nan, rank@1,
+rank@inf, unscored, again;priority""".replace("\n", "").split(", ")
+ANY = st.builds(
+    Event,
+    st.integers(-1, 3),
+    TIMES,
+    st.just("H"),
+    st.sampled_from(["", "A", "B", "A+B"]),
+    KIND,
+    st.sampled_from(["", "1", "2", "3", "4"]),
+    st.sampled_from(["", "c1", "c2"]),
+    st.sampled_from(DETAILS),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(events=st.lists(ANY, max_size=60), now=TIMES)
+def test_whatever_comes_in_nothing_breaks_and_no_number_is_none(
+    events: list[Event], now: float
+) -> None:
+    waits = Waits(a_predictor().city, [["A", "B"]], 15.0)
+    waits.city.known = 100  # so that numbers are shown
+    for event in events:
+        promise = waits.hear(event)
+        assert promise is None or is_sound(promise.shown)
+    assert all(is_sound(shown) for shown in waits.project("H", now).values())
+    for curve in waits.on_arrival("H", now).values():
+        assert all(is_sound(shown) for shown in curve)
+
+
+def test_what_comes_twice_or_of_nobody_changes_nothing_but_a_count() -> None:
+    events = list(some_days(1, 1))
+    plain, noisy = a_predictor(), a_predictor()
+    for event in events:
+        mine, theirs = plain.hear(event), noisy.hear(event)
+        if event.kind in {"issue", "call", "leave"}:
+            assert noisy.hear(event) is None
+        noisy.hear(replace(event, kind="call", ticket="nobody's"))
+        assert (mine and mine.shown) == (theirs and theirs.shown)
+    assert noisy.halls["H"].refused > len(events) / 2
+
+
+def test_an_event_of_yesterday_is_not_heard() -> None:
+    waits = heard([issue("A", "1", 540.0, day=2)])
+    assert waits.hear(issue("A", "9", 541.0, day=1)) is None
+    assert list(waits.halls["H"].tickets) == [("A", "1")]
+
+
+def test_whoever_comes_back_waits_again() -> None:
+    waits = heard([issue("A", "1", 540.0), call("A", "1", 545.0)])
+    assert waits.hear(issue("A", "1", 550.0)) is None
+    assert waits.hear(issue("A", "1", 550.0, "again;rank@560")) is not None
+    assert ("A", "1") in waits.halls["H"].tickets
+
+
+def test_a_counter_that_lies_open_all_night_does_not_stop_the_morning() -> None:
+    waits = heard(list(some_days(0)))
+    waits.hear(opened("c0", "L0", 500.0, day=5))
+    waits.hear(issue("L0", "a", 501.0, day=5))
+    waits.hear(call("L0", "a", 501.0, "c0", day=5))
+    waits.hear(issue("L0", "b", 1300.0, day=5))
+    assert is_sound(waits.project("H", 1310.0)["L0", "b"])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("share", [0.35, 0.8])
+def test_a_restored_predictor_goes_on_as_if_nothing_had_happened(seed: int, share: float) -> None:
+    events = some_days(seed)
+    cut = int(len(events) * share)
+    waits = heard(list(events[:cut]))
+    kept = json.loads(json.dumps([hall_as_data(waits.halls["H"]), city_as_data(waits.city)]))
+    other = a_predictor()
+    other.halls["H"] = hall_from_data(kept[0])
+    city_from_data(kept[1], other.city)
+    now = events[cut].t
+    assert other.project("H", now) == waits.project("H", now)
+    assert other.on_arrival("H", now) == waits.on_arrival("H", now)
+    for event in events[cut : cut + 150]:
+        mine, theirs = waits.hear(event), other.hear(event)
+        assert (mine and mine.shown) == (theirs and theirs.shown)
+
+
+@pytest.mark.parametrize("data", [{}, {"version": 0}, {"version": 1}, {"version": 1, "hall": 3}])
+def test_what_is_no_snapshot_is_refused(data: dict[str, object]) -> None:
+    with pytest.raises(NotASnapshot):
+        hall_from_data(data)
+    with pytest.raises(NotASnapshot):
+        city_from_data(data, a_predictor().city)
+
+
+def test_a_break_at_noon_is_added_for_those_who_must_wait_through_it() -> None:
+    waits = heard([event for event in some_days(0) if event.kind != "leave"])
+    waits.know("H", Known(open=((500.0, 720.0), (800.0, 1020.0))))
+    day = 9
+    for at in range(12):
+        waits.hear(issue("L0", f"{at}", 700.0 + at / 10, day=day))
+    shown = waits.project("H", 719.0)
+    last = shown["L0", "11"]
+    assert last is not None
+    assert last.p90 > 80.0
+    assert all(each is None or not 1.01 < each.p50 < 80.99 for each in shown.values())
+
+
+def test_bookings_to_come_lengthen_the_wait_and_a_planned_return_shortens_it() -> None:
+    def p50(known: Known, *, closed: bool = False) -> float:
+        waits = a_predictor()
+        waits.city.known = 100
+        waits.hear(opened("c1", "A", 500.0))
+        waits.hear(opened("c2", "A", 500.0))
+        if closed:
+            waits.hear(Event(1, 510.0, "H", "", "counter_close", "", "c2"))
+        waits.know("H", known)
+        for at in range(10):
+            waits.hear(issue("A", f"{at}", 520.0))
+        shown = waits.project("H", 520.0)["A", "9"]
+        assert shown is not None
+        return shown.p50
+
+    assert p50(Known(bookings={"A": [530.0, 530.0, 540.0]})) > p50(Known())
+    assert p50(Known(pauses={"c2": [(505.0, 525.0)]}), closed=True) < p50(Known(), closed=True)
+
+
+def test_people_on_their_way_lengthen_the_wait_on_arrival() -> None:
+    waits = heard([*some_days(0), issue("L0", "1", 700.0, day=9)])
+    alone = waits.on_arrival("H", 700.0, ["L0"])["L0"][3]
+    waits.know("H", Known(coming={"L0": [705.0] * 30}))
+    crowded = waits.on_arrival("H", 700.0, ["L0"])["L0"][3]
+    assert alone is not None
+    assert crowded is not None
+    assert crowded.p50 > alone.p50
+
+
+def test_a_better_place_is_a_shorter_wait() -> None:
+    waits = heard([event for event in some_days(8) if event.t < 700 or event.day == 0])
+    hall = waits.halls["H"]
+    shown = waits.project("H", 700.0)
+    for pool in hall.pools.values():
+        line = [pool.waiting[seq] for _, seq in pool.order]
+        p50s = [shown[each.line.code, each.ticket] for each in line if not each.appointment]
+        middle = [each.p50 for each in p50s if each]
+        rising = sum(a <= b + 0.5 for a, b in pairwise(middle))
+        assert rising >= 0.9 * (len(middle) - 1)
