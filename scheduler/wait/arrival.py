@@ -7,8 +7,9 @@ from typing import Final
 import numpy as np
 
 from scheduler.wait.city import City, Promise
-from scheduler.wait.halls import Hall, Waiting
+from scheduler.wait.halls import Hall
 from scheduler.wait.lines import Line, slot_of
+from scheduler.wait.pools import Waiting
 from scheduler.wait.projecting import Place, newcomers
 
 NAMES: Final = (

@@ -45,6 +45,7 @@ class Promise:
     y90: float
     low: float
     high: float
+    said: tuple[float, float]  # p50 as y, by the shipped trees and by the city's own
     shown: Range | None  # None: nothing is known that a number could come from
 
 
@@ -83,6 +84,11 @@ class City:
             self.offset = min(max(0.1 * self.waits_mean(), 1 / 6), 2.0)
 
     @property
+    def scale(self) -> float:
+        """How quick all goes here: 1 as in a hall, 0.2 as on the telephone."""
+        return max(self.offset / 2.0, 0.2)
+
+    @property
     def strength(self) -> float:
         """People of the usual pace that a line's own is drawn to."""
         return PRIOR_PEOPLE
@@ -97,7 +103,7 @@ class City:
     def first_guess(self, kind: Kind, backbone: float) -> "Promise":
         """The backbone as it stands, told as a promise."""
         ref = backbone + self.offset
-        return Promise(kind, _NO_ROW, ref, self.offset, 0.0, 0.0, 0.0, 0.0, 0.0, None)
+        return Promise(kind, _NO_ROW, ref, self.offset, 0.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0), None)
 
     def basis(self, line: Line, kind: Kind) -> Basis:
         """What a number for a line could stand on."""
@@ -121,12 +127,13 @@ class City:
         if basis != "none":
             ends = (y50 - wider * (y50 - low), y50, y50 + wider * (high - y50))
             shown = as_minutes(ref, offset, ends, basis)
-        return Promise(kind, x, ref, offset, y50, y10, y90, low, high, shown)
+        return Promise(kind, x, ref, offset, y50, y10, y90, low, high, (said[3], said[4]), shown)
 
     def label(self, promise: "Promise", n: int, wait: float) -> Row:
         """A wait came true of the n-th: follow it, and tell the row to learn from."""
         y = math.log((wait + promise.offset) / promise.ref)
         self.calibration[promise.kind].label(n, y, promise)
+        self.trees[promise.kind].label(y, *promise.said, math.sqrt(promise.ref))
         return Row(promise.kind, promise.x, y, promise.ref)
 
     def offset_of(self, kind: Kind) -> float:

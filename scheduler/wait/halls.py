@@ -1,148 +1,21 @@
 """A hall as its events tell it: who waits in which order, which counter serves whom since when."""
 
 import math
-from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from scheduler.wait.events import Event, Marks, marks_of, minute_of
 from scheduler.wait.known import NOTHING
-from scheduler.wait.lines import FADE, Line, Mean, Profile, slot_of
+from scheduler.wait.lines import FADE, Line
+from scheduler.wait.pools import Pool, Waiting
 
 BOOKED_FIRST: Final = 100_000.0  # an appointment without a rank of its own goes before walk-ins
 SEEN_FOR: Final = 10.0  # a counter without open and close is taken for open so long
-_LN2: Final = math.log(2)
-HALF_LIVES: Final = (15.0, 45.0, 150.0)
 PRIOR_PEOPLE: Final = 20.0
 LATE: Final = 15.0  # minutes after its usual time at which a counter is still awaited
 LATEST: Final = 4320.0  # minutes; no business day has more, a clock that says so is wrong
 LONGEST_SERVICE: Final = 240.0  # a counter busy for longer was forgotten
-
-
-class Rate:
-    """Busy minutes, calls, who came and who left, all fading.
-
-    The clock of the minutes runs only while somebody waits.
-    """
-
-    __slots__ = ("at", "calls", "came", "half_life", "left", "minutes")
-
-    def __init__(self, half_life: float, at: float) -> None:
-        self.half_life, self.at = half_life, at
-        self.minutes = self.calls = self.came = self.left = 0.0
-
-    def pass_to(self, t: float, busy: bool) -> None:
-        """Let time go by."""
-        kept = 0.5 ** ((t - self.at) / self.half_life)
-        self.minutes *= kept
-        self.calls *= kept
-        self.came *= kept
-        self.left *= kept
-        if busy:
-            self.minutes += (1.0 - kept) * self.half_life / _LN2
-        self.at = t
-
-
-class Waiting:
-    """A ticket in line. What was promised at its issue stays with it until it is called."""
-
-    __slots__ = (
-        "appointment",
-        "asked",
-        "goes_first",
-        "issued",
-        "line",
-        "n",
-        "priority",
-        "promise",
-        "rank",
-        "scored",
-        "seq",
-        "slot",
-        "ticket",
-    )
-
-    def __init__(
-        self, line: Line, ticket: str, *, issued: float, rank: float, seq: int, marks: Marks
-    ) -> None:
-        self.line, self.ticket, self.issued, self.rank, self.seq = line, ticket, issued, rank, seq
-        self.slot, self.priority, self.scored = marks.slot, marks.priority, marks.scored
-        self.appointment = marks.slot is not None
-        # Without a rank of her own, whoever has booked goes first from a little before her slot.
-        self.goes_first = marks.slot is not None and marks.rank is None
-        self.n = 1
-        self.promise: Any = None
-        self.asked: list[tuple[int, Any]] = []  # what was foretold earlier of one like her
-
-
-class Pool:
-    """Lines that wait for the same counters in one order; a line by itself is one too."""
-
-    def __init__(self) -> None:
-        self.busy_by_slot = Profile()  # busy minutes, weighted by calls
-        self.service = Mean()
-        self.scale = 1.0
-        self.new_day()
-
-    def new_day(self) -> None:
-        """Forget today."""
-        self.order: list[tuple[float, int]] = []
-        self.waiting: dict[int, Waiting] = {}
-        self.rates = [Rate(each * self.scale, 0.0) for each in HALF_LIVES]
-        self.at: float | None = None
-        self.last_wait: float | None = None
-        self.last_n = 1
-        self.last_call: float | None = None
-
-    def pass_to(self, t: float) -> None:
-        """Let time go by."""
-        if self.at is None:
-            for rate in self.rates:
-                rate.at = t
-            self.at = t
-        elif t > self.at:
-            busy = bool(self.order)
-            for rate in self.rates:
-                rate.pass_to(t, busy)
-            if busy:
-                self.busy_by_slot.sums[slot_of(t)] += t - self.at
-            self.at = t
-
-    def called(self, t: float) -> None:
-        """Somebody who waited is called."""
-        for rate in self.rates:
-            rate.calls += 1.0
-        self.busy_by_slot.weights[slot_of(t)] += 1.0
-        self.last_call = t
-
-    def add(self, waiting: Waiting) -> None:
-        """Put somebody into the order; sets the number of her place."""
-        for rate in self.rates:
-            rate.came += 1.0
-        self.insert(waiting)
-
-    def insert(self, waiting: Waiting) -> None:
-        """Put somebody into her place."""
-        waiting.n = bisect_right(self.order, (waiting.rank, waiting.seq)) + 1
-        insort(self.order, (waiting.rank, waiting.seq))
-        self.waiting[waiting.seq] = waiting
-
-    def remove(self, waiting: Waiting) -> None:
-        """Take somebody out of the order."""
-        if self.waiting.pop(waiting.seq, None) is not None:
-            at = bisect_left(self.order, (waiting.rank, waiting.seq))
-            del self.order[at]
-
-    def first_issued(self, rank: float) -> float | None:
-        """When the first walk-in who goes before that rank joined."""
-        for each, seq in self.order:
-            if each > rank:
-                return None
-            waiting = self.waiting[seq]
-            if not waiting.appointment:
-                return waiting.issued
-        return None
 
 
 class Counter:
@@ -189,6 +62,7 @@ class Hall:
         self.speeds: dict[str, float] = {}
         self.day: int | None = None
         self.refused = 0  # events that told nothing, came twice or too late
+        self.scale = 1.0
         self.known = NOTHING
         self.means: dict[str, float] | None = None
         self.waits = self.people = 0.0
@@ -219,6 +93,7 @@ class Hall:
         found = self.pools.get(name)
         if found is None:
             found = self.pools[name] = Pool()
+            found.begin(self.scale)
         return found
 
     def pooled(self, line: str) -> list[Line]:
@@ -246,11 +121,13 @@ class Hall:
         """Whether an event may be heard: it tells a moment of today or of a later day."""
         return abs(event.t) <= LATEST and (self.day is None or event.day >= self.day)
 
-    def begin_day(self, day: int) -> None:
-        """Today is another day."""
+    def begin_day(self, day: int, scale: float = 1.0) -> None:
+        """Today is another day; `scale` is 1 for halls and less where all goes quicker."""
         if self.day is not None:
             self.close_day()
-        self.day = day
+        self.day, self.scale = day, scale
+        for pool in self.pools.values():
+            pool.begin(scale)
 
     def hear(self, event: Event) -> Waiting | Called | None:
         """Let one event of today change the hall: who joins, or whose wait came true.

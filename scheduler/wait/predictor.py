@@ -12,9 +12,10 @@ import numpy as np
 from scheduler.wait import arrival, features
 from scheduler.wait.city import City, Kind, Promise, Range, Row
 from scheduler.wait.events import Event
-from scheduler.wait.halls import Called, Hall, Waiting
+from scheduler.wait.halls import Called, Hall
 from scheduler.wait.known import Known, known_in_work
 from scheduler.wait.lines import slot_of
+from scheduler.wait.pools import Waiting
 from scheduler.wait.projecting import Place, newcomers, placed, waiting_now
 
 HORIZONS: Final = (0, 15, 30, 60, 90)
@@ -58,7 +59,7 @@ class Waits:
             hall.refused += 1
             return None
         if hall.day != event.day:
-            hall.begin_day(event.day)
+            hall.begin_day(event.day, self.city.scale)
         told = hall.hear(event)
         if isinstance(told, Waiting):
             arrival.came(told, hall.t)

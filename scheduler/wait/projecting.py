@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from scheduler.wait import features
 from scheduler.wait.city import City, Kind
 from scheduler.wait.features import View
-from scheduler.wait.halls import Hall, Waiting
+from scheduler.wait.halls import Hall
 from scheduler.wait.lines import Line
+from scheduler.wait.pools import Waiting
 from scheduler.wait.rollout import NEWCOMER, Playing
 
 

@@ -12,9 +12,9 @@ from scheduler.wait.trees import Trees
 
 FEWEST: Final = 1500  # rows of a kind; below them the shipped trees know more
 MOST: Final = 60_000  # rows of a kind; the newest count
-DAYS: Final = 45
+DAYS: Final = 75
 WORTH: Final = 0.12  # a refit is due when so large a share of the rows is new
-REFITTING: Final = Growing(features=0.5)
+REFITTING: Final = Growing(trees=(240, 140, 140), rate=0.05, features=0.5)
 
 
 def refit(

@@ -9,7 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from scheduler.wait.halls import BOOKED_FIRST, Hall, Waiting
+from scheduler.wait.halls import BOOKED_FIRST, Hall
+from scheduler.wait.pools import Waiting
 
 EARLY: Final = 5.0  # an appointment goes first from so long before its slot
 MOST_CALLS: Final = 48  # ahead of whom we ask for; then the pace so far is kept

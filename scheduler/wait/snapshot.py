@@ -13,8 +13,9 @@ import numpy as np
 
 from scheduler.wait.calibration import Calibration, Scores
 from scheduler.wait.city import City, Promise, Range
-from scheduler.wait.halls import Counter, Habit, Hall, Pool, Rate, Waiting
+from scheduler.wait.halls import Counter, Habit, Hall
 from scheduler.wait.lines import Line, Mean, Profile
+from scheduler.wait.pools import Pool, Rate, Waiting
 
 VERSION: Final = 1
 
@@ -72,10 +73,13 @@ def hall_from_data(data: Mapping[str, Any]) -> Hall:
 
 
 def city_as_data(city: City) -> dict[str, Any]:
-    """What halls share, without its trees."""
+    """What halls share, without its trees: they are kept apart, and learned again before this."""
     return {
         "version": VERSION,
         "sums": [city.waits, city.people, city.labels, city.known, city.offset],
+        "blends": {
+            kind: [blend.expected, blend.share, blend.errors] for kind, blend in city.trees.items()
+        },
         "calibration": {kind: _plain(each) for kind, each in city.calibration.items()},
     }
 
@@ -86,6 +90,8 @@ def city_from_data(data: Mapping[str, Any], city: City) -> None:
         if data["version"] != VERSION:
             raise NotASnapshot(f"version {data['version']}")
         city.waits, city.people, city.labels, city.known, city.offset = data["sums"]
+        for kind, blend in city.trees.items():
+            blend.expected, blend.share, blend.errors = data["blends"][kind]
         for kind in city.calibration:
             city.calibration[kind] = _made(data["calibration"][kind])
     except (KeyError, TypeError, ValueError, AttributeError) as wrong:

@@ -76,9 +76,21 @@ def test_own_trees_count_half_once_they_have_seen_enough() -> None:
     x, y, weight = a_sample(500)
     one, other = grow(x, y, weight, 1, QUICK), grow(x, y + 1, weight, 2, QUICK)
     blend = Blend(one)
-    assert blend.predict(x) == pytest.approx(one.predict(x))
+    assert np.array(blend.predict(x))[:, :3] == pytest.approx(one.predict(x))
     blend.learn(other, HALFWAY)
-    assert blend.predict(x) == pytest.approx((one.predict(x) + other.predict(x)) / 2, abs=1e-6)
+    middle = (one.predict(x) + other.predict(x)) / 2
+    assert np.array(blend.predict(x))[:, :3] == pytest.approx(middle, abs=1e-6)
+
+
+def test_trees_that_err_more_count_less() -> None:
+    blend = Blend(plain_trees())
+    blend.learn(plain_trees(), HALFWAY)
+    for _ in range(500):
+        blend.label(1.0, 1.0, 0.0, 1.0)
+    assert blend.share <= 0.2
+    for _ in range(3000):
+        blend.label(1.0, 0.0, 1.0, 1.0)
+    assert blend.share >= 0.9
 
 
 def test_trees_are_kept_in_a_file(tmp_path: Path) -> None:
@@ -140,7 +152,17 @@ def test_calibration_mends_ends_that_are_wrong() -> None:
         low, high = calibration.shifts(3)
         # What the trees say is far too narrow.
         promise = Promise(
-            "line", np.zeros(0, np.float32), 1.0, 2.0, 0.0, -0.3, 0.3, low - 0.3, high + 0.3, None
+            "line",
+            np.zeros(0, np.float32),
+            1.0,
+            2.0,
+            0.0,
+            -0.3,
+            0.3,
+            low - 0.3,
+            high + 0.3,
+            (0.0, 0.0),
+            None,
         )
         met.append(promise.low <= y <= promise.high)
         calibration.label(3, float(y), promise)
@@ -152,7 +174,9 @@ def test_calibration_that_fails_says_so_and_widens() -> None:
     calibration = Calibration()
     assert calibration.wider > 1
     assert not calibration.is_sound
-    promise = Promise("line", np.zeros(0, np.float32), 1.0, 2.0, 0.0, 0.0, 0.1, 0.0, 0.1, None)
+    promise = Promise(
+        "line", np.zeros(0, np.float32), 1.0, 2.0, 0.0, 0.0, 0.1, 0.0, 0.1, (0.0, 0.0), None
+    )
     for at in range(100):
         calibration.label(3, 5.0 + at, promise)
     assert not calibration.is_sound
