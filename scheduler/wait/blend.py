@@ -1,4 +1,4 @@
-"""A city's own trees and the shipped ones, mixed: by how much the own have seen, and by their errors.
+"""A city's own trees and the shipped ones, mixed: by what the own have seen, and by their errors.
 
 Trees that learned apart err apart, so that a mixture mostly beats both.
 """

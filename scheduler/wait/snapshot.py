@@ -92,7 +92,6 @@ def city_from_data(data: Mapping[str, Any], city: City) -> None:
         city.waits, city.people, city.labels, city.known, city.offset = data["sums"]
         for kind, blend in city.trees.items():
             blend.expected, blend.share, blend.errors = data["blends"][kind]
-        for kind in city.calibration:
             city.calibration[kind] = _made(data["calibration"][kind])
     except (KeyError, TypeError, ValueError, AttributeError) as wrong:
         raise NotASnapshot(f"{wrong!r}") from None
