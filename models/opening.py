@@ -7,9 +7,9 @@ from typing import Any
 
 import asyncpg
 from tortoise import Tortoise
-from tortoise.migrations.api import migrate
 
 from models import CONNECT_TIMEOUT_S, orm_config
+from models.migrating import migrate
 
 
 class DatabaseUnusable(Exception):
@@ -41,7 +41,7 @@ async def migrate_database(url: str) -> None:
     """
     config = orm_config(url, pool_size=1)
     await _knock(config)
-    await migrate(config=config)
+    await migrate(config)
     await Tortoise.close_connections()
 
 
