@@ -6,7 +6,11 @@ from collections import defaultdict
 
 
 class Following:
-    """Actions come one after another, so what a board shows says how many of them it contains."""
+    """Actions come one after another, so what a board shows says how many of them it contains.
+
+    A call whose ticket is finished has left the board; a later one of ours, at another counter or
+    at the same, is there and tells as much.
+    """
 
     def __init__(self) -> None:
         self._parsed: dict[bytes, tuple[int, list[str]]] = {}
@@ -67,7 +71,7 @@ class Following:
         return calls, waiting - self._before + calls
 
     def _read(self, message: bytes) -> tuple[int, list[str]]:
-        """How many wait in the hall, and the numbers called last."""
+        """How many wait in the hall, and the numbers that are at counters."""
         if message not in self._parsed:
             board = json.loads(message)["data"]
             waiting = sum(line["waiting"] for line in board["lines"])
