@@ -19,6 +19,8 @@ MODEL_MODULES = [
     "models.holders",
     "models.following",
     "models.visits",
+    "models.promises",
+    "models.waits",
     "models.answers",
 ]
 

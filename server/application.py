@@ -70,6 +70,8 @@ from server.tickets import routes as tickets
 from server.tickets.day_end import lapse_past_days
 from server.visits import bundles
 from server.visits import routes as visits
+from server.waits import routes as waits
+from server.waits.accuracy import Accuracies
 from server.web import docs, pages
 
 log = structlog.get_logger()
@@ -96,6 +98,7 @@ BLUEPRINTS = (
     halls.bp,
     items.bp,
     addresses.bp,
+    waits.bp,
     board.bp,
     tickets.bp,
     places.bp,
@@ -236,6 +239,7 @@ def use_directory(app: Sanic[Any, Any], directory: Directory) -> None:
         room.clock.now(),
         paces=paces_with_roads(room.settings.road_factor),
     )
+    app.ctx.accuracies = Accuracies()
 
 
 async def _follow_catalogue(app: Sanic[Any, Any]) -> None:

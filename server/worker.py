@@ -25,6 +25,9 @@ from server.settings import Settings
 from server.sso.grants import purge as purge_grants
 from server.tickets.day_end import lapse_after_closing, lapse_past_days
 from server.visits.tending import TEND_EVERY_S, tend_visits
+from server.waits.foresight import Foresight
+from server.waits.growing import regrow
+from server.waits.remembering import Remembering
 
 log = structlog.get_logger()
 RESTART_JOBS_AFTER_S = 2.0
@@ -49,7 +52,14 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
     valkey = aioredis.from_url(settings.redis_url.get_secret_value())
     clock = clock_of(settings)
     feed = Feed(valkey, directory.codes)
-    projector = Projector(valkey, directory, clock)
+    foresight = Foresight()
+    projector = Projector(valkey, directory, clock, foresight)
+    remembering = Remembering(
+        foresight,
+        held=lambda: projector.leases.held,
+        directory=lambda: projector.directory,
+        now=clock.now,
+    )
 
     async def lapse() -> None:
         # Telling marks what changed; nobody reads that here, so it is only to be forgotten.
@@ -65,9 +75,13 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
     async def witness() -> None:
         await notary.witness()
 
+    async def grow_trees() -> None:
+        await regrow(clock.now())
+
     timetable = (
         Timed("end_days", "* * * * *", lapse),
         Timed("witness_audit_log", "* * * * *", witness),
+        Timed("grow_trees", "7 19 * * *", grow_trees),  # 03:07 in Shanghai
         Timed("purge", "17 19 * * *", purge),  # 03:17 in Shanghai
         Timed("purge_grants", "27 19 * * *", purge_grants),
     )
@@ -76,9 +90,10 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
     projecting = asyncio.create_task(projector.run_forever())
     jobs = asyncio.create_task(_keep_doing_jobs(settings, timetable))
     tending = asyncio.create_task(_tend_forever(feed, projector, clock))
+    storing = asyncio.create_task(remembering.run_forever())
     stopped = asyncio.ensure_future(stop.wait())
     try:
-        running = (projecting, jobs, tending)
+        running = (projecting, jobs, tending, storing)
         await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
         for task in running:
             if task.done():
@@ -86,6 +101,8 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
     finally:
         # The halls first: others wait for them, and jobs may take their time to end.
         await _end(projecting)
+        await _end(storing)
+        await remembering.say_farewell()
         await projector.leases.release()
         await _end(tending)
         await _end(jobs)

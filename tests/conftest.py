@@ -44,6 +44,7 @@ from server.privacy.key_file import write_personal_keys
 from server.services import Services
 from server.settings import Settings, read_as, read_settings
 from server.sso.keys import write_signing_keys
+from server.waits.foresight import Foresight
 from tests.leaks import LEAKS, OVERHEARING
 from tests.people import PASSWORD, Person, a_citizen, a_member_of_staff
 from tests.rebuilding import ill_visits, not_told
@@ -222,7 +223,7 @@ async def api(
         ):
             LEAKS.listen_to(http)
             room: Services = application.ctx.services
-            projector = Projector(room.valkey, room.directory, room.clock)
+            projector = Projector(room.valkey, room.directory, room.clock, Foresight())
             worker = asyncio.create_task(_beside(projector.run_forever()))
             await until(lambda: len(room.feed.memory.halls) == len(room.directory.halls))
             skills = {

@@ -5,6 +5,7 @@ version of its live state; a request only measures, ranks, and joins the pieces.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -120,26 +121,28 @@ class HallLists:
         chosen = self._choosing.chosen(query)
         where = place_of(query)
         here = (where.lat, where.lng) if where else None
-        asked, rows, table = chosen.asked, chosen.rows, self._standing.table
-        if query.open_now:
-            rows = np.where(self._standing.open, rows, -1)
-            asked = np.flatnonzero(rows >= 0)
-        if here is not None:
-            asked = asked[: asked.searchsorted(len(table.map))]
         now_s = as_of.timestamp()
         search = Search(
             by=query.rank,
             now_s=now_s,
             here=here,
             pace=pace_of(query.travel, self._paces),
-            asked=asked,
-            rows=rows,
+            asked=chosen.asked,
+            rows=chosen.rows,
             service_s=chosen.service_s,
             least_service_s=chosen.least_service_s,
             limit=max(query.limit, least),
             seed=seed_of(*(here or (0.0, 0.0)), now_s),
             within_m=query.within_m,
         )
+        if query.open_now:
+            rows = np.where(self._standing.open, chosen.rows, -1)
+            search = replace(search, rows=rows, asked=np.flatnonzero(rows >= 0))
+        table = self._standing.table
+        if here is not None:
+            search = replace(
+                search, asked=search.asked[: search.asked.searchsorted(len(table.map))]
+            )
         found = rank(table, search)
         return (refine(table, search, found, known) if known else found), chosen
 
@@ -153,12 +156,11 @@ class HallLists:
     ) -> list[bytes]:
         standing, answered = self._standing, []
         wait_of = standing.wait_json.get
-        figures = np.empty((len(found.halls), 8))
-        figures[:, :3], figures[:, 3:6] = found.wait_s, found.total_s
-        figures[:, 6], figures[:, 7] = found.distance_m, found.travel_s
-        foretold = ~np.isnan(found.wait_s[:, 0])
-        figures[~foretold, :6] = 0.0
-        numbers = np.rint(figures[: query.limit]).astype(np.int64).tolist()
+        figures = np.column_stack((found.wait_s, found.total_s, found.distance_m, found.travel_s))[
+            : query.limit
+        ]
+        foretold = ~np.isnan(figures[:, 0])
+        numbers = np.rint(np.nan_to_num(figures)).astype(np.int64).tolist()
         halls = found.halls.tolist()
         for at, row, is_foretold, values in zip(
             halls, chosen.rows[found.halls].tolist(), foretold.tolist(), numbers, strict=False

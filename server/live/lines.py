@@ -7,7 +7,7 @@ import msgspec
 
 from models.halls import Issuing, LineState
 from scheduler.calendar import business_day
-from server.live.state import LiveLine
+from server.live.state import LiveLine, Wait
 
 # From so few on, people are told about when the last will be given.
 FEW_LEFT = 20
@@ -42,14 +42,23 @@ class Outlook(msgspec.Struct, frozen=True):
 
 
 def live_line(
-    row: LineRow, waiting: int, away: int, *, outlook: Mapping[str, Outlook], now: datetime
+    row: LineRow,
+    waiting: int,
+    away: int,
+    *,
+    outlook: Mapping[str, Outlook],
+    on_arrival: tuple[Wait, ...] = (),
+    now: datetime,
 ) -> LiveLine:
     """A line with so many waiting, of whom so many have not checked in where that is required.
 
-    `outlook` is what is known of the hall's lines by code.
+    `outlook` is what is known of the hall's lines by code. `on_arrival` are the waits of who joins
+    later; nobody joins a line that gives no numbers.
     """
     issuing = _issuing(row, now)
     left = _left(row, issuing, outlook.get(row.code), now)
+    if row.state != LineState.OPEN or left == 0:
+        on_arrival = ()
     few = left is not None and 0 < left <= FEW_LEFT and issuing is Issuing.AUTO
     return LiveLine(
         code=row.code,
@@ -57,13 +66,14 @@ def live_line(
         name_en=row.name_en,
         state=row.state,
         waiting=waiting,
-        wait=None,
+        wait=on_arrival[0] if on_arrival else None,
         away=away,
         reason=row.reason if row.state != LineState.OPEN else None,
         reason_en=row.reason_en if row.state != LineState.OPEN else None,
         issuing=issuing,
         left_today=left,
         stops_at=outlook[row.code].stops_at if few else None,
+        on_arrival=on_arrival,
     )
 
 

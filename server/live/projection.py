@@ -31,6 +31,7 @@ from server.live.feed import (
     live_key,
     subscribed,
 )
+from server.live.foreseen import NOTHING_FORESEEN, Foreseeing
 from server.live.leases import Leases, lease_key
 from server.live.lines import Outlook
 from server.live.memory import Change
@@ -67,7 +68,14 @@ return written
 class Projector:
     """Keeps the live state of the halls that this worker holds."""
 
-    def __init__(self, valkey: aioredis.Redis, directory: Directory, clock: Clock) -> None:
+    def __init__(
+        self,
+        valkey: aioredis.Redis,
+        directory: Directory,
+        clock: Clock,
+        foresight: Foreseeing | None = None,
+    ) -> None:
+        self._foresight = foresight
         self._valkey = valkey
         self._directory = directory
         self._clock = clock
@@ -128,6 +136,8 @@ class Projector:
         """Forget all that held only while the hall was ours."""
         for kept in (self._last, self._rows, self._named, self._due, self._outlook):
             kept.pop(code, None)
+        if self._foresight is not None:
+            self._foresight.forget(code)
 
     # --- when ------------------------------------------------------------------------------
 
@@ -208,6 +218,8 @@ class Projector:
         for code in codes:
             if code not in self._last and (stored := await self._stored(code)):
                 self._last[code] = stored
+        if self._foresight is not None:
+            await self._foresight.recall(codes)
         now = self._clock.now()
         found = await self._read(codes, now)
         halls = [self._live(code, hall_rows, now) for code, hall_rows in found.items()]
@@ -230,15 +242,17 @@ class Projector:
 
     def _live(self, code: str, found: HallRows, now: datetime) -> LiveHall:
         version = max(microseconds(), self._highest.get(code, 0) + 1)
-        last = self._last.get(code)
+        hall, last = self._directory.hall(code), self._last.get(code)
+        waits = self._foresight.look(hall, found, now) if self._foresight else NOTHING_FORESEEN
         return above_rows(
             live_hall(
-                self._directory.hall(code),
+                hall,
                 found,
                 last,
                 now=now,
                 version=version,
                 outlook=self._outlook.get(code),
+                waits=waits,
             )
         )
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
+from uuid import UUID
 
 import msgspec
 from msgspec.structs import asdict, replace
@@ -13,6 +14,7 @@ from models.tickets import Priority, TicketState
 from scheduler.calendar import SHANGHAI
 from scheduler.closing import state_at
 from server.halls.directory import HallEntry
+from server.live.foreseen import NOTHING_FORESEEN, HallWaits
 from server.live.lines import Outlook, live_line
 from server.live.reasons import Words, line_stopped, told
 from server.live.rows import HallRows, TicketRow
@@ -24,6 +26,7 @@ from server.live.state import (
     PriorityView,
     TakenFor,
     TicketView,
+    Wait,
 )
 
 AT_COUNTER: Final[Mapping[TicketState, Literal["called", "serving"]]] = {
@@ -41,19 +44,21 @@ def live_hall(
     now: datetime,
     version: int,
     outlook: Mapping[str, Outlook] | None = None,
+    waits: HallWaits = NOTHING_FORESEEN,
 ) -> LiveHall:
     """The live state of a hall as its rows tell.
 
     `version` is used when something that can be seen differs from `last`; else `last`'s stands.
-    `outlook` is what is known of how many numbers its lines can still give.
+    `outlook` is what is known of how many numbers its lines can still give, `waits` what is
+    foreseen.
     """
     local = shown(now)
     tickets = sorted(found.tickets.values(), key=lambda row: (row.rank_time, row.id))
     if last is not None:
         version = max(version, last.version + 1)
-    waits = [ticket for ticket in tickets if ticket.state is TicketState.WAITING]
-    waiting = Counter(ticket.line for ticket in waits)
-    away = Counter(ticket.line for ticket in waits if ticket.away)
+    in_line = [ticket for ticket in tickets if ticket.state is TicketState.WAITING]
+    waiting = Counter(ticket.line for ticket in in_line)
+    away = Counter(ticket.line for ticket in in_line if ticket.away)
     state, resumes_at = state_at(hall.timetable, now)
     board = Board(
         hall=hall.code,
@@ -64,7 +69,14 @@ def live_hall(
         counters=found.counters,
         called=_called(tickets),
         lines=tuple(
-            live_line(line, waiting[line.code], away[line.code], outlook=outlook or {}, now=now)
+            live_line(
+                line,
+                waiting[line.code],
+                away[line.code],
+                outlook=outlook or {},
+                on_arrival=() if state == "closed" else waits.arrivals.get(line.code, ()),
+                now=now,
+            )
             for line in found.lines
         ),
         state=state,
@@ -78,7 +90,9 @@ def live_hall(
         for line in found.lines
         if line.state == LineState.STOPPED
     }
-    live = LiveHall(board, _tickets(hall.code, tickets, last, version, stopped))
+    live = LiveHall(
+        board, _tickets(hall.code, tickets, last, version, stopped=stopped, waits=waits.tickets)
+    )
     return live if last is None or _differs(live, last) else _as_of(last, local)
 
 
@@ -87,29 +101,32 @@ def _tickets(
     found: Sequence[TicketRow],
     last: LiveHall | None,
     version: int,
+    *,
     stopped: Mapping[str, Words],
+    waits: Mapping[UUID, Wait],
 ) -> tuple[LiveTicket, ...]:
     """Tickets in rank order; a view that looks as it did keeps its version.
 
-    `stopped` are the words of the lines that are.
+    `stopped` are the words of the lines that are, `waits` what is foreseen.
     """
     known = {ticket.view.id: ticket for ticket in last.tickets} if last else {}
     ahead: Counter[str] = Counter()
     live = []
     for row in found:
-        waits = row.state is TicketState.WAITING
-        place = ahead[row.line] if waits else None
-        ahead[row.line] += waits and not row.away
+        in_line = row.state is TicketState.WAITING
+        place = ahead[row.line] if in_line else None
+        ahead[row.line] += in_line and not row.away
         before = known.get(row.id)
-        words = stopped.get(row.line) if waits else None
+        words = stopped.get(row.line) if in_line else None
+        wait = waits.get(row.id) if in_line else None
         if before and before.row_version == row.version and _tells(before.view, words):
-            if before.view.ahead != place:
+            if before.view.ahead != place or before.view.wait != wait:
                 # Only others have moved: most of a long line, at each call.
-                moved = replace(before.view, ahead=place, version=version)
+                moved = replace(before.view, ahead=place, wait=wait, version=version)
                 before = LiveTicket(moved, before.citizen, before.row_version, before.acting)
             live.append(before)
         else:
-            view = _view(row, hall, place, version, words)
+            view = replace(_view(row, hall, place, version, words), wait=wait)
             live.append(LiveTicket(view, row.citizen_id, row.version, row.acting_id))
     return tuple(live)
 

@@ -17,11 +17,16 @@ UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """A predicted wait in seconds, as an honest range: 10 %, 50 % and 90 % are shorter."""
+    """A predicted wait in seconds, as an honest range: 10 %, 50 % and 90 % are shorter.
+
+    `basis` is what it rests on: what happens in this line (`live`), or what is usual here or
+    elsewhere (`usual`), with a wider range.
+    """
 
     p10_s: int
     p50_s: int
     p90_s: int
+    basis: Literal["live", "usual"] = "live"
 
 
 class TakenFor(msgspec.Struct, frozen=True):

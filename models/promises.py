@@ -1,0 +1,150 @@
+"""Promises 承诺: the wait that somebody was told, and the one that came true.
+
+What is told is stored when it is told and never changed; what came true is added when it is known.
+Nobody's name is in them, so they stay when a person goes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
+from tortoise.models import Model
+
+from models.database import rows
+
+
+class Told(StrEnum):
+    """When it was told."""
+
+    ISSUE = "issue"  # when she took the number
+    NEAR = "near"  # when, as told, half of such people had ten minutes left, or less
+
+
+class Basis(StrEnum):
+    """What a predicted wait rests on."""
+
+    LIVE = "live"  # what happens in this line today
+    USUAL = "usual"  # what is usual here or elsewhere: the range is wider
+    NONE = "none"  # nothing is known, so nothing is said
+
+
+class Promise(Model):
+    """A wait in seconds as it was told to the holder of a ticket: 10 %, 50 % and 90 % are shorter.
+
+    `wait_s` is what came true, from `made_at` to the first call. It stays null where she was never
+    called as one who simply waits: she left, went elsewhere or changed her place (`settled_at` is
+    set then, too).
+    """
+
+    id = fields.BigIntField(primary_key=True, generated=True)
+    # Neither checked by the database: promises are many, and nothing they name is deleted.
+    ticket_id = fields.UUIDField()
+    hall_id = fields.UUIDField()
+    line_id = fields.UUIDField()
+    day = fields.DateField()
+    told = fields.CharEnumField(Told, max_length=8)
+    made_at = fields.DatetimeField()
+    ahead = fields.IntField()
+    p10_s = fields.IntField()
+    p50_s = fields.IntField()
+    p90_s = fields.IntField()
+    basis = fields.CharEnumField(Basis, max_length=8)
+    wait_s = fields.IntField(null=True)
+    settled_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "promise"
+        constraints = (
+            UniqueConstraint(fields=("ticket_id", "told"), name="promise_once"),
+            CheckConstraint(
+                check="0 <= p10_s AND p10_s <= p50_s AND p50_s <= p90_s", name="promise_in_order"
+            ),
+        )
+        indexes = (Index(fields=("hall_id", "day"), name="promise_of_day"),)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPromise:
+    """What is told now to the holder of a ticket who has `ahead` people before her."""
+
+    ticket_id: UUID
+    hall_id: UUID
+    line_id: UUID
+    day: date
+    told: Told
+    made_at: datetime
+    ahead: int
+    p10_s: int
+    p50_s: int
+    p90_s: int
+    basis: Basis
+
+
+async def keep(made: Sequence[NewPromise]) -> None:
+    """Store what was told, in one statement; what was told before of the same ticket stands."""
+    if made:
+        columns = zip(*(_values(each) for each in made), strict=True)
+        await rows(_KEEP, *(list(column) for column in columns))
+
+
+def _values(made: NewPromise) -> tuple[object, ...]:
+    return (
+        made.ticket_id,
+        made.hall_id,
+        made.line_id,
+        made.day,
+        made.told.value,
+        made.made_at,
+        made.ahead,
+        made.p10_s,
+        made.p50_s,
+        made.p90_s,
+        made.basis.value,
+    )
+
+
+# A promise is settled by the first thing that decides it. What only others do, or what leaves her
+# where she is (that she checks in, that she claims what nobody has confirmed), decides nothing.
+_CHANGES_NOTHING: Final = ("check_in", "claim", "stay")
+# What a counter did may be taken back for a moment; what stands after it is so.
+STANDS_AFTER: Final = timedelta(seconds=40)
+
+
+async def settle(hall_ids: Sequence[UUID], *, now: datetime) -> int:
+    """Add what came true to the open promises of these halls; answers how many were settled."""
+    before = now - STANDS_AFTER
+    return len(await rows(_SETTLE, list(hall_ids), now, before, list(_CHANGES_NOTHING)))
+
+
+_KEEP: Final = """
+    INSERT INTO promise (ticket_id, hall_id, line_id, day, told, made_at, ahead, p10_s, p50_s,
+                         p90_s, basis)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::date[], $5::text[],
+                         $6::timestamptz[], $7::int[], $8::int[], $9::int[], $10::int[],
+                         $11::text[])
+    ON CONFLICT ON CONSTRAINT promise_once DO NOTHING
+"""
+# An undone call was none: the ticket waits on.
+_SETTLE: Final = """
+    UPDATE promise SET
+        wait_s = CASE WHEN fate.move = 'call'
+                 THEN greatest(0, round(extract(epoch FROM fate.at - promise.made_at)))::int END,
+        settled_at = $2
+    FROM promise open
+    CROSS JOIN LATERAL (
+        SELECT e.move, e.at FROM ticket_event e
+        WHERE e.ticket_id = open.ticket_id AND e.at > open.made_at AND e.at < $3
+          AND e.move <> ALL($4::text[]) AND e.move NOT IN ('issue', 'undo')
+          AND NOT EXISTS (SELECT 1 FROM ticket_event u
+                          WHERE u.ticket_id = e.ticket_id AND u.undoes = e.id)
+        ORDER BY e.id LIMIT 1
+    ) fate
+    WHERE open.hall_id = ANY($1) AND open.settled_at IS NULL AND promise.id = open.id
+    RETURNING promise.id
+"""

@@ -1,0 +1,181 @@
+"""Foresight: what the worker says of the waits in the halls that it holds, and how it learns."""
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+from models.promises import Basis, NewPromise, Told
+from models.tickets import TicketState
+from scheduler.calendar import SHANGHAI, business_day, open_spans
+from scheduler.wait.city import City, Range
+from scheduler.wait.known import Known
+from scheduler.wait.predictor import HORIZONS, Waits
+from scheduler.wait.prior import shipped_trees
+from server.halls.directory import HallEntry
+from server.live.foreseen import NOTHING_FORESEEN, HallWaits
+from server.live.rows import HallRows, TicketRow
+from server.live.state import Wait
+from server.waits.hearing import day_of, minute_of_day, news
+
+# When half of such people have so many seconds left, it is told once more, to be judged by it.
+NEAR_S: Final = 600
+# Who joined longer ago was not told by us what she was told when she joined.
+JUST_JOINED_S: Final = 60
+# What is shown changes by so much at least, in seconds: who looks again should see what happened,
+# not how we breathe.
+_STEPS: Final = ((600, 30), (3600, 60), (86400, 300))
+
+
+class Foresight:
+    """Hears what happens in halls, and says how long people will wait (`Foreseeing`)."""
+
+    def __init__(self) -> None:
+        self.waits = Waits(City(shipped_trees()))
+        # What finds again what was known of halls; until somebody remembers, nothing was.
+        self.recall: Callable[[Collection[str]], Awaitable[None]] = _nothing_known
+        self._day: int | None = None
+        # What was told and is not stored yet.
+        self._promises: list[NewPromise] = []
+        # What was said of each hall last.
+        self._said: dict[str, HallWaits] = {}
+        self._told: dict[str, set[tuple[UUID, Told]]] = {}
+
+    def look(self, hall: HallEntry, found: HallRows, now: datetime) -> HallWaits:
+        """Hear what happened in a hall since the last look, and say how long its people wait."""
+        waits, day = self.waits, day_of(now)
+        self._pass_to(day)
+        known = waits.hall(hall.code)
+        if known.day is not None and known.day < day:
+            known.begin_day(day)
+        waits.know(hall.code, _known(hall, now))
+        for event in news(known, found, now):
+            waits.hear(event)
+        minute = minute_of_day(now)
+        tickets = self._of_tickets(hall.code, found, minute)
+        arrivals = self._of_arrivals(hall, minute)
+        said = self._said[hall.code] = HallWaits(tickets, arrivals)
+        self._promise(hall, found, said, now)
+        return said
+
+    def _pass_to(self, day: int) -> None:
+        """Let what the halls share fade by a day, once for all of them."""
+        if self._day is not None and day > self._day:
+            self.waits.close_day()
+        self._day = day
+
+    def forget(self, code: str) -> None:
+        """Forget a hall that another worker has now."""
+        self.waits.halls.pop(code, None)
+        self._said.pop(code, None)
+        self._told.pop(code, None)
+
+    def drain_promises(self) -> list[NewPromise]:
+        """What was told since the last time, to be stored."""
+        promises, self._promises = self._promises, []
+        return promises
+
+    def take_back(self, promises: Iterable[NewPromise]) -> None:
+        """Promises that could not be stored, to be stored later."""
+        self._promises[:0] = promises
+
+    def _of_tickets(self, code: str, found: HallRows, minute: float) -> dict[UUID, Wait]:
+        before = self._said.get(code, NOTHING_FORESEEN).tickets
+        said = {}
+        for (_, ticket), each in self.waits.project(code, minute).items():
+            ticket_id = UUID(ticket)
+            row = found.tickets.get(ticket_id)
+            if each is not None and row is not None and row.state is TicketState.WAITING:
+                said[ticket_id] = steady(each, before.get(ticket_id))
+        return said
+
+    def _of_arrivals(self, hall: HallEntry, minute: float) -> dict[str, tuple[Wait, ...]]:
+        before = self._said.get(hall.code, NOTHING_FORESEEN).arrivals
+        curves = self.waits.on_arrival(hall.code, minute, list(hall.lines))
+        said = {}
+        for line, curve in curves.items():
+            known = [each for each in curve if each is not None]
+            if len(known) == len(HORIZONS):
+                last: Sequence[Wait | None] = before.get(line) or [None] * len(HORIZONS)
+                said[line] = tuple(map(steady, known, last))
+        return said
+
+    def _promise(self, hall: HallEntry, found: HallRows, said: HallWaits, now: datetime) -> None:
+        told = self._told.get(hall.code, set())
+        still: set[tuple[UUID, Told]] = set()
+        ahead: dict[str, int] = {}
+        rows = [found.tickets[each] for each in said.tickets]
+        for row in sorted(rows, key=lambda row: (row.rank_time, row.id)):
+            nth = ahead[row.line] = ahead.get(row.line, -1) + 1
+            wait = said.tickets[row.id]
+            for when in _due(row, wait, now):
+                still.add((row.id, when))
+                if (row.id, when) not in told:
+                    self._promises.append(_new(hall, row, said, when, ahead=nth, now=now))
+        # A near end that moved away again was told all the same.
+        here = found.tickets.keys()
+        self._told[hall.code] = still | {one for one in told if one[0] in here}
+
+
+async def _nothing_known(_codes: Collection[str]) -> None:
+    """There is nothing to find again."""
+
+
+def _due(row: TicketRow, wait: Wait, now: datetime) -> list[Told]:
+    """What she is told now, if she was not before."""
+    just_joined = (now - row.issued_at).total_seconds() <= JUST_JOINED_S
+    return [Told.ISSUE] * just_joined + [Told.NEAR] * (wait.p50_s <= NEAR_S)
+
+
+def _new(
+    hall: HallEntry, row: TicketRow, said: HallWaits, when: Told, *, ahead: int, now: datetime
+) -> NewPromise:
+    wait = said.tickets[row.id]
+    return NewPromise(
+        ticket_id=row.id,
+        hall_id=hall.id,
+        line_id=hall.lines[row.line].id,
+        day=business_day(now),
+        told=when,
+        made_at=now,
+        ahead=ahead,
+        p10_s=wait.p10_s,
+        p50_s=wait.p50_s,
+        p90_s=wait.p90_s,
+        basis=Basis(wait.basis),
+    )
+
+
+def steady(now: Range, before: Wait | None) -> Wait:
+    """A range in whole steps of seconds, the one said before where nothing much has changed."""
+    p10, p50, p90 = (_stepped(minutes * 60) for minutes in (now.p10, now.p50, now.p90))
+    basis: Literal["live", "usual"] = "usual" if now.basis == "usual" else "live"
+    if before is not None and before.basis == basis:
+        exact = (now.p10 * 60, now.p50 * 60, now.p90 * 60)
+        was = (before.p10_s, before.p50_s, before.p90_s)
+        if all(abs(a - b) <= 0.75 * _step(b) for a, b in zip(exact, was, strict=True)):
+            return before
+    return Wait(p10, p50, p90, basis)
+
+
+def _step(seconds: float) -> int:
+    return next((step for below, step in _STEPS if seconds < below), _STEPS[-1][1])
+
+
+def _stepped(seconds: float) -> int:
+    step = _step(seconds)
+    return round(seconds / step) * step
+
+
+def _known(hall: HallEntry, now: datetime) -> Known:
+    """What is known of the hall's day."""
+    spans = open_spans(hall.timetable, business_day(now))
+    return Known(
+        open=tuple((minute_of_day(span.start), _end(span.end, span.start)) for span in spans)
+    )
+
+
+def _end(end: datetime, start: datetime) -> float:
+    """A span's end in minutes of its own day: midnight is the day's end."""
+    over = end.astimezone(SHANGHAI).date() > start.astimezone(SHANGHAI).date()
+    return minute_of_day(end) + 1440.0 * over

@@ -1,0 +1,46 @@
+"""Waits over HTTP: how true what people were told has been."""
+
+from datetime import date, timedelta
+
+from sanic import Blueprint, Request
+
+from scheduler.calendar import business_day
+from server.errors import FieldFault, InvalidRequest, NotFound
+from server.http.endpoint import endpoint
+from server.services import services
+from server.waits.accuracy import Accuracies
+from server.waits.views import AccuracyQuery, AccuracyView
+
+bp = Blueprint("waits", url_prefix="/api/v1")
+MOST_DAYS = 92
+USUAL_DAYS = 30
+_BACKWARDS = ("不能早于 from。", "must not be before `from`")
+_TOO_MANY_DAYS = (f"一次最多查询 {MOST_DAYS} 天。", f"at most {MOST_DAYS} days at once")
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/halls/<hall:str>/accuracy",
+    summary=("等候时间预估的准确度", "How true the predicted waits were"),
+    tag="halls",
+    query=AccuracyQuery,
+    returns=AccuracyView,
+    refuses=[NotFound],
+)
+async def show_accuracy(request: Request, hall: str, query: AccuracyQuery) -> AccuracyView:
+    """What people were told about their waits, against what came true; for everybody to see.
+
+    Counted are those who simply waited until they were called: who left, went to another line or
+    let others pass is not. The figures are a minute old at most.
+    """
+    room = services(request)
+    entry = room.directory.hall(hall)
+    last = query.to or business_day(room.clock.now())
+    first = query.start or last - min(timedelta(days=USUAL_DAYS - 1), last - date.min)
+    if last < first:
+        raise InvalidRequest(errors=[FieldFault("/to", _BACKWARDS)])
+    if (last - first).days >= MOST_DAYS:
+        raise InvalidRequest(errors=[FieldFault("/to", _TOO_MANY_DAYS)])
+    accuracies: Accuracies = request.app.ctx.accuracies
+    return await accuracies.of(entry, first, last)
