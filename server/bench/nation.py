@@ -174,6 +174,9 @@ def serve(fd: int) -> None:
     )
     app.blueprint(routes.bp)
     app.ctx.hall_lists.answered(NearQuery(), START)
+    # As in a process that has shown every hall before, which takes a day and not some seconds.
+    for at in range(HALLS):
+        app.ctx.hall_lists.standing.piece(at)
     app.add_task(_change(memory, states))
     app.run(sock=socket.socket(fileno=fd), single_process=True, motd=False, access_log=False)
 

@@ -5,7 +5,6 @@ version of its live state; a request only measures, ranks, and joins the pieces.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -56,8 +55,8 @@ class HallLists:
     ) -> None:
         self._feed = feed
         self._paces = paces
-        self._standing = Standing(directory, now)
-        self._choosing = Choosing(directory, self._standing)
+        self.standing = Standing(directory, now)
+        self._choosing = Choosing(directory, self.standing)
         self.next_slots: NextSlots = {}
         # What was asked since the halls last changed, and the answer where it was asked again:
         # to keep every answer would cost more than to make it.
@@ -65,7 +64,7 @@ class HallLists:
 
     def answered(self, query: NearQuery, now: datetime) -> bytes | None:
         """What the same question got of late, while nothing that it tells of has changed."""
-        if self._standing.catch_up(self._feed.memory, shown(now)):
+        if self.standing.catch_up(self._feed.memory, shown(now)):
             self._answers.clear()
         return self._answers.get(query)
 
@@ -91,11 +90,11 @@ class HallLists:
         Raises InvalidRequest or NotFound.
         """
         found, _ = self._found(query, shown(now), least=many)
-        halls = [self._standing.halls[at] for at in found.halls[found.served][:many].tolist()]
+        halls = [self.standing.halls[at] for at in found.halls[found.served][:many].tolist()]
         return {hall.code: hall.place for hall in halls if hall.place is not None}
 
     def _make(self, query: NearQuery, as_of: datetime, travel_s: Mapping[str, int]) -> bytes:
-        number = self._standing.number
+        number = self.standing.number
         known = {number[code]: float(s) for code, s in travel_s.items() if code in number}
         found, chosen = self._found(query, as_of, known=known, least=len(known))
         halls = found.halls[: query.limit].tolist()
@@ -105,7 +104,7 @@ class HallLists:
             answered = self._placed(query, found, chosen, known, as_of)
             halls += self._placeless(query, chosen, query.limit - len(halls))
             answered += [self._unplaced(at, chosen) for at in halls[len(answered) :]]
-        oldest = float(self._standing.as_of_s[halls].min(initial=as_of.timestamp()))
+        oldest = float(self.standing.as_of_s[halls].min(initial=as_of.timestamp()))
         told = min(as_of, datetime.fromtimestamp(oldest, SHANGHAI))
         return b'{"as_of":%b,"data":[%b]}' % (encode(told), b",".join(answered))
 
@@ -121,28 +120,26 @@ class HallLists:
         chosen = self._choosing.chosen(query)
         where = place_of(query)
         here = (where.lat, where.lng) if where else None
+        asked, rows, table = chosen.asked, chosen.rows, self.standing.table
+        if query.open_now:
+            rows = np.where(self.standing.open, rows, -1)
+            asked = np.flatnonzero(rows >= 0)
+        if here is not None:
+            asked = asked[: asked.searchsorted(len(table.map))]
         now_s = as_of.timestamp()
         search = Search(
             by=query.rank,
             now_s=now_s,
             here=here,
             pace=pace_of(query.travel, self._paces),
-            asked=chosen.asked,
-            rows=chosen.rows,
+            asked=asked,
+            rows=rows,
             service_s=chosen.service_s,
             least_service_s=chosen.least_service_s,
             limit=max(query.limit, least),
             seed=seed_of(*(here or (0.0, 0.0)), now_s),
             within_m=query.within_m,
         )
-        if query.open_now:
-            rows = np.where(self._standing.open, chosen.rows, -1)
-            search = replace(search, rows=rows, asked=np.flatnonzero(rows >= 0))
-        table = self._standing.table
-        if here is not None:
-            search = replace(
-                search, asked=search.asked[: search.asked.searchsorted(len(table.map))]
-            )
         found = rank(table, search)
         return (refine(table, search, found, known) if known else found), chosen
 
@@ -154,13 +151,14 @@ class HallLists:
         known: Mapping[int, float],
         as_of: datetime,
     ) -> list[bytes]:
-        standing, answered = self._standing, []
+        standing, answered = self.standing, []
         wait_of = standing.wait_json.get
-        figures = np.column_stack((found.wait_s, found.total_s, found.distance_m, found.travel_s))[
-            : query.limit
-        ]
-        foretold = ~np.isnan(figures[:, 0])
-        numbers = np.rint(np.nan_to_num(figures)).astype(np.int64).tolist()
+        figures = np.empty((len(found.halls), 8))
+        figures[:, :3], figures[:, 3:6] = found.wait_s, found.total_s
+        figures[:, 6], figures[:, 7] = found.distance_m, found.travel_s
+        foretold = ~np.isnan(found.wait_s[:, 0])
+        figures[~foretold, :6] = 0.0
+        numbers = np.rint(figures[: query.limit]).astype(np.int64).tolist()
         halls = found.halls.tolist()
         for at, row, is_foretold, values in zip(
             halls, chosen.rows[found.halls].tolist(), foretold.tolist(), numbers, strict=False
@@ -192,7 +190,7 @@ class HallLists:
     ) -> bytes:
         """The appointment that is better than waiting at this hall, as JSON."""
         offer = instead_of_waiting(
-            self.next_slots.get((self._standing.halls[at].code, item)),
+            self.next_slots.get((self.standing.halls[at].code, item)),
             service_s=service_s,
             arrives=now + timedelta(seconds=travel_s),
             done=None if total_s is None else now + timedelta(seconds=total_s),
@@ -200,17 +198,17 @@ class HallLists:
         return NULL if offer is None else encode(AppointmentInstead(offer.start, offer.done_by))
 
     def _unplaced(self, at: int, chosen: Chosen) -> bytes:
-        wait = self._standing.wait_json.get(int(chosen.rows[at]), NULL)
-        return _NO_WAY % (self._standing.piece(at), wait)
+        wait = self.standing.wait_json.get(int(chosen.rows[at]), NULL)
+        return _NO_WAY % (self.standing.piece(at), wait)
 
     def _placeless(self, query: NearQuery, chosen: Chosen, most: int) -> list[int]:
         """Halls without a place, after all others, where any distance will do."""
         if query.within_m is not None or most <= 0:
             return []
-        placed = len(self._standing.table.map)
+        placed = len(self.standing.table.map)
         rest: list[int] = chosen.asked[chosen.asked.searchsorted(placed) :].tolist()
         if query.open_now:
-            rest = [at for at in rest if self._standing.open[at]]
+            rest = [at for at in rest if self.standing.open[at]]
         return rest[:most]
 
 

@@ -21,8 +21,8 @@ from server.live.memory import Memory
 from server.live.state import Kept, LiveLine, Wait, encode
 
 NULL = b"null"
-# What differs between requests is declared last: a hall's JSON is kept up to here.
-_KEPT_UNTIL = b'"wait":null'
+# What changes is declared last: a hall's JSON is kept up to here.
+_KEPT_UNTIL = b'"open":false'
 Range = tuple[int, int, int]
 
 
@@ -40,6 +40,7 @@ class Standing:
         # The wait of whoever joins now, as JSON: of each hall, and of each line that has one.
         self.wait_json: dict[int, bytes] = {}
         self._live: list[Kept | None] = [None] * len(self.halls)
+        self._heads: list[bytes | None] = [None] * len(self.halls)
         self._pieces: list[bytes | None] = [None] * len(self.halls)
         self._generation = -1
         self._second: datetime | None = None
@@ -97,23 +98,31 @@ class Standing:
         """A hall's JSON up to the value of `wait`."""
         kept = self._pieces[at]
         if kept is None:
-            kept = self._pieces[at] = self._encoded(at)
+            live = self._live[at]
+            opened = b"true" if self.open[at] else b"false"
+            waiting = b"%d" % live.waiting if live else NULL
+            kept = b'%b"open":%b,"waiting":%b,"wait":' % (self._unchanging(at), opened, waiting)
+            self._pieces[at] = kept
         return kept
 
-    def _encoded(self, at: int) -> bytes:
-        hall, live = self.halls[at], self._live[at]
-        summary = HallSummary(
-            code=hall.code,
-            name=hall.name,
-            name_en=hall.name_en,
-            level=hall.level,
-            address=hall.address,
-            place=place_view(hall.place),
-            links=links(hall),
-            open=bool(self.open[at]),
-            waiting=live.waiting if live else None,
-        )
-        return encode(summary).rpartition(_KEPT_UNTIL)[0] + b'"wait":'
+    def _unchanging(self, at: int) -> bytes:
+        """A hall's JSON up to `open`, which only another catalogue changes."""
+        known = self._heads[at]
+        if known is None:
+            hall = self.halls[at]
+            summary = HallSummary(
+                code=hall.code,
+                name=hall.name,
+                name_en=hall.name_en,
+                level=hall.level,
+                address=hall.address,
+                place=place_view(hall.place),
+                links=links(hall),
+                open=False,
+                waiting=None,
+            )
+            known = self._heads[at] = encode(summary).rpartition(_KEPT_UNTIL)[0]
+        return known
 
 
 def last_number_s(line: LiveLine) -> float:
