@@ -16,9 +16,9 @@ Indices = NDArray[np.intp]
 _LEAST_RADIUS: Final = WGS_A * (1 - WGS_EE)
 _CELL_DEGREES: Final = 0.1  # 11 km: a few town halls
 _MOST_CELLS: Final = 300_000
+_CELLS_A_REGION: Final = 4
 _FIRST_M: Final = 10_000.0
 _EVERYWHERE: Final = math.inf
-_ONES = np.ones(3)
 
 
 class HallMap:
@@ -73,7 +73,7 @@ class HallMap:
         there = self._at if halls is None else self._at[halls]
         off = there - np.array(earth_centred(lat, lng))
         off *= off
-        chords = np.sqrt(off @ _ONES)
+        chords = np.sqrt(off[:, 0] + off[:, 1] + off[:, 2])
         # The ellipsoid's longest chord is longer than the sphere's: the far side of the Earth.
         arcs: Floats = DIAMETER * np.arcsin(np.minimum(chords / DIAMETER, 1.0))
         return arcs
@@ -90,9 +90,10 @@ class HallMap:
         found = [self._filed[begin:end] for begin, end in zip(begins, ends, strict=True)]
         return np.sort(np.concatenate(found)) if found else np.empty(0, np.intp)
 
-    def cell_of(self, lat: float, lng: float) -> tuple[int, int]:
-        """The cell that a point lies in, which may be beyond the halls'."""
-        return math.floor(lat / self._cell), math.floor(lng / self._cell)
+    def region_of(self, lat: float, lng: float) -> tuple[int, int]:
+        """The square of some cells that a point lies in, which may be beyond the halls'."""
+        side = self._cell * _CELLS_A_REGION
+        return math.floor(lat / side), math.floor(lng / side)
 
     def radius_of_about(self, lat: float, lng: float, many: int) -> float:
         """Metres around here in which `around` finds at least so many; inf: all are needed."""

@@ -55,6 +55,7 @@ class HallTable:
         rows = len(halls) + len(self.row_of)
         self.curves_s: Floats = np.full((rows, POINTS, SHARES), np.nan)
         self.last_s: Floats = np.full(rows, np.inf)
+        # What people on their way there add to the wait.
         self.coming_s: Floats = np.zeros(rows)
         self.reached: dict[Hashable, float] = {}
 
@@ -89,6 +90,14 @@ class HallTable:
         known = [sure_range(point) for point in curve_s] if len(curve_s) == POINTS else _NOTHING
         self.curves_s[row] = known
         self.last_s[row] = last_s
+
+    def expect(self, row: int, people: int, per_place_s: float) -> None:
+        """So many people chose a row of late and are on their way: each adds a place to the wait.
+
+        Whoever took a number from afar is in the line already and must not be counted again. The
+        people of a hall, without a line, are expected in the hall's own row.
+        """
+        self.coming_s[row] = max(0, people) * max(0.0, per_place_s)
 
     def reach(self, usual: Hashable, metres: float) -> None:
         """Remember how far a search had to look, so that the next like it begins there."""

@@ -99,7 +99,7 @@ def refine(
 
 def _search_outwards(table: HallTable, search: Search, here: tuple[float, float]) -> Ranked:
     """Look at the halls around, then at all that may be better than the last of those found."""
-    usual = table.map.cell_of(*here), search.by, search.limit, search.pace
+    usual = table.map.region_of(*here), search.by, search.limit, search.pace
     metres = table.reached.get(usual)
     if metres is None:
         metres = table.map.radius_of_about(*here, 2 * search.limit + _SPARE)

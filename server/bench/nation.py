@@ -33,6 +33,7 @@ from server.http.incoming import Incoming
 from server.http.limits import Limits
 from server.live.memory import Memory
 from server.live.state import Board, LiveHall, LiveLine, Wait, encode_hall
+from server.running.collecting import collect_seldom
 
 HALLS: Final = 44_000
 CHANGES_A_SECOND: Final = 500
@@ -178,6 +179,7 @@ def serve(fd: int) -> None:
     for at in range(HALLS):
         app.ctx.hall_lists.standing.piece(at)
     app.add_task(_change(memory, states))
+    app.after_server_start(lambda _: collect_seldom())
     app.run(sock=socket.socket(fileno=fd), single_process=True, motd=False, access_log=False)
 
 

@@ -10,7 +10,7 @@ from integrations.ports import FoundPlace, Maps, PlatformUnavailable
 from models.database import rows
 from models.opening import open_database
 from scheduler.places import Place, to_wgs84
-from server.commands.ground import console, counting, ground_of
+from server.commands.ground import console, counting, fail, ground_of
 from server.running.health import require_migrated
 from server.settings import WrongSettings
 
@@ -61,9 +61,8 @@ def geocode_halls(
             try:
                 placed = await find_places(maps, city=settings.maps_city, rough=rough)
             except PlatformUnavailable as fault:
-                raise WrongSettings(
-                    f"The map service does not answer; try again in {fault.retry_after_s} s."
-                ) from None
+                again = f"try again in {fault.retry_after_s} s"
+                raise fail(f"The map service does not answer; {again}.", 1) from None
             _show(placed)
             if not dry_run:
                 await write_places(placed)

@@ -1,5 +1,6 @@
 """The ranked list: waits as the halls' live state has them, and null where it has none."""
 
+import dataclasses
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from scheduler.places import geodesic_m, to_wgs84
+from server.halls.directory import Directory
 from server.halls.listing import HallLists
 from server.halls.views import NearQuery
 from server.live.feed import Feed
@@ -21,8 +23,8 @@ ITEM = "social-card-renewal"
 class Told:
     """A feed that has heard what a test tells it of the city's halls, and nothing else."""
 
-    def __init__(self, api: Api) -> None:
-        self._directory = api.services.directory
+    def __init__(self, api: Api, directory: Directory | None = None) -> None:
+        self._directory = directory or api.services.directory
         self._feed = Feed(api.services.valkey, self._directory.codes)
         self.lists = HallLists(self._directory, self._feed, MONDAY_MORNING)
         self._version = 1
@@ -183,6 +185,23 @@ def test_a_change_of_one_hall_is_in_the_next_answer(told: Told) -> None:
         for _ in range(3):
             [hall] = [h for h in told.ask(**HERE) if h["code"] == "dg-05"]
             assert hall["wait"]["p50_s"] == minutes * 60
+
+
+def test_a_hall_without_coordinates_comes_last_with_its_wait(api: Api) -> None:
+    directory = api.services.directory
+    lost = dataclasses.replace(directory.hall("dg-24"), place=None)
+    told = Told(api, Directory({**directory.halls, "dg-24": lost}, directory.items))
+    for code in directory.codes:
+        told.tell(code, 3)
+    for rank in ("nearest", "fastest", "shortest_wait"):
+        *others, last = told.ask(rank=rank, **HERE)
+        assert last["code"] == "dg-24"
+        assert last["wait"]["p50_s"] == 180
+        assert (last["distance_m"], last["travel_s"], last["total"]) == (None, None, None)
+        assert all(hall["total"] is not None for hall in others)
+    assert len(told.ask(rank="fastest", within_m=5_000_000, **HERE)) == 33
+    assert len(told.ask(rank="fastest", limit=33, **HERE)) == 33
+    assert "dg-24" in {hall["code"] for hall in told.ask(rank="shortest_wait")}
 
 
 def test_a_clock_that_jumps_back_shows_what_is_open_then(told: Told) -> None:

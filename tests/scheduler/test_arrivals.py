@@ -47,7 +47,7 @@ def going(
     timetable: Timetable = WEEK,
     after_close_min: int = 60,
     last_s: float = math.inf,
-    coming_s: float = 0.0,
+    people_coming: int = 0,
 ) -> Arrivals:
     """Somebody sets off at that time of Monday and is so many minutes on the way."""
     hall = HallFacts(
@@ -55,7 +55,7 @@ def going(
     )
     table = HallTable([hall], MONDAY)
     table.learn(0, curve, last_s=last_s)
-    table.coming_s[0] = coming_s
+    table.expect(0, people_coming, 120.0)
     one = np.zeros(1, dtype=np.intp)
     return arrive(table.facts(one, one), moment(clock), np.array([minutes * MINUTE]))
 
@@ -126,7 +126,7 @@ def test_whoever_would_be_called_after_everybody_is_let_go_is_not_served() -> No
 
 
 def test_people_on_their_way_lengthen_the_wait() -> None:
-    assert minutes(going("09:30", 10, coming_s=240.0)) == pytest.approx([9, 14, 24])
+    assert minutes(going("09:30", 10, people_coming=2)) == pytest.approx([9, 14, 24])
 
 
 def test_a_wait_that_nobody_knows_is_not_known_yet_served() -> None:
