@@ -86,20 +86,28 @@ class Waits:
         }
 
     def on_arrival(
-        self, hall_code: str, now: float, lines: Sequence[str] = ()
+        self,
+        hall_code: str,
+        now: float,
+        lines: Sequence[str] = (),
+        horizons: Sequence[float] = HORIZONS,
     ) -> dict[str, list[Range | None]]:
-        """The wait of somebody who arrives in each of HORIZONS minutes, by line (all, or these)."""
+        """The wait of somebody who arrives in each of so many minutes, by line (all, or these).
+
+        The first of `horizons` is 0. Learned are those up to 90 minutes; what lies beyond rests on
+        what is usual at that hour.
+        """
         hall = self.hall(hall_code)
         hall.pass_to(now)
         places = newcomers(hall, self.city, list(lines) or list(hall.lines))
         at_once = self._promised(hall, places)
         curves = {}
         for place, promise in zip(places, at_once, strict=True):
-            later = arrival.predicted(hall, place, promise, HORIZONS[1:], self.city)
+            later = arrival.predicted(hall, place, promise, horizons[1:], self.city)
             ranges = [promise.shown, *(each.shown for each in later)]
             curves[place.line.code] = [
                 self._on_clock(hall, shown, in_minutes)
-                for shown, in_minutes in zip(ranges, HORIZONS, strict=True)
+                for shown, in_minutes in zip(ranges, horizons, strict=True)
             ]
         return curves
 

@@ -47,8 +47,8 @@ class Foresight:
         self._pass_to(day)
         known = waits.hall(hall.code)
         if known.day is not None and known.day < day:
-            known.begin_day(day)
-        waits.know(hall.code, _known(hall, now))
+            known.begin_day(day, waits.city.scale)
+        waits.know(hall.code, known_of(hall, now))
         for event in news(known, found, now):
             waits.hear(event)
         minute = minute_of_day(now)
@@ -167,7 +167,7 @@ def _stepped(seconds: float) -> int:
     return round(seconds / step) * step
 
 
-def _known(hall: HallEntry, now: datetime) -> Known:
+def known_of(hall: HallEntry, now: datetime) -> Known:
     """What is known of the hall's day."""
     spans = open_spans(hall.timetable, business_day(now))
     return Known(

@@ -127,12 +127,13 @@ class Remembering:
         await promises.settle(ids, now=self._now())
 
     async def _recall_city(self) -> None:
+        # What is known of the trees comes after them.
+        await self._take_trees()
         for packed in (await saved_states([CITY])).values():
             try:
                 unpack_city(packed, self._foresight.waits.city)
             except UNREADABLE as fault:
                 log.warning("waits_unreadable", hall=CITY, fault=type(fault).__name__)
-        await self._take_trees()
         self._has_city = True
 
     async def _take_trees(self) -> None:

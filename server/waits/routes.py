@@ -1,15 +1,17 @@
-"""Waits over HTTP: how true what people were told has been."""
+"""Waits over HTTP: how true what people were told has been, and what would be if."""
 
 from datetime import date, timedelta
 
 from sanic import Blueprint, Request
 
 from scheduler.calendar import business_day
+from server.auth import WATCHES_HALL, Principal
 from server.errors import FieldFault, InvalidRequest, NotFound
 from server.http.endpoint import endpoint
 from server.services import services
 from server.waits.accuracy import Accuracies
-from server.waits.views import AccuracyQuery, AccuracyView
+from server.waits.views import AccuracyQuery, AccuracyView, WhatIfQuery, WhatIfView
+from server.waits.what_if import TooFewCounters, what_if
 
 bp = Blueprint("waits", url_prefix="/api/v1")
 MOST_DAYS = 92
@@ -44,3 +46,27 @@ async def show_accuracy(request: Request, hall: str, query: AccuracyQuery) -> Ac
         raise InvalidRequest(errors=[FieldFault("/to", _TOO_MANY_DAYS)])
     accuracies: Accuracies = request.app.ctx.accuracies
     return await accuracies.of(entry, first, last)
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/halls/<hall:str>/what-if",
+    summary=("增减窗口的等候推演", "Waits with a counter more or less"),
+    tag="managing",
+    guard=WATCHES_HALL,
+    query=WhatIfQuery,
+    returns=WhatIfView,
+    refuses=[NotFound, TooFewCounters],
+)
+async def show_what_if(
+    request: Request, who: Principal, hall: str, query: WhatIfQuery
+) -> WhatIfView:
+    """What people would wait, now and for the rest of the day, were counters opened or closed.
+
+    One more serves only that line. One less is one that serves it now: an idle one first, then
+    whoever began to serve last.
+    """
+    room = services(request)
+    entry = room.directory.hall(hall)
+    return await what_if(entry, query.line, int(query.open), now=room.clock.now())

@@ -1,10 +1,12 @@
-"""How true the told waits were, as the API says it."""
+"""How true the told waits were, and what they would be, as the API says it."""
 
-from datetime import date
+from datetime import date, datetime
+from typing import Annotated
 
 import msgspec
 
 from models.promises import Told
+from server.live.state import Wait
 
 
 class AccuracyQuery(
@@ -46,4 +48,43 @@ class AccuracyView(msgspec.Struct, frozen=True, rename={"start": "from"}):
     start: date
     to: date
     data: list[AccuracyRow]
+    next_cursor: None = None
+
+
+class WhatIfQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many counters more (`1`, `+1`) or less (`-1`) serve a line; five at most."""
+
+    line: Annotated[str, msgspec.Meta(min_length=1, max_length=8)]
+    open: Annotated[str, msgspec.Meta(pattern=r"^[ +-]?[1-5]$", examples=["+1"])] = "+1"
+
+
+class WhatIfMoment(msgspec.Struct, frozen=True):
+    """The wait of somebody who joins the line `at`: as things are, and as they would be."""
+
+    at: datetime
+    as_is: Wait | None
+    then: Wait | None
+
+
+class WhatIfLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line over the rest of the day. Null: not known."""
+
+    line: str
+    name: str
+    name_en: str
+    data: list[WhatIfMoment]
+
+
+class WhatIfView(msgspec.Struct, frozen=True, kw_only=True):
+    """What would come of so many counters more or less in `line`, for every line of the hall.
+
+    `counters` is how many serve that line now.
+    """
+
+    hall: str
+    line: str
+    open: int
+    counters: int
+    as_of: datetime
+    data: list[WhatIfLine]
     next_cursor: None = None

@@ -1,0 +1,137 @@
+"""What would be if counters were opened or closed: the predictor asked twice."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from models.waits import CITY, saved_states, trees_after
+from scheduler.calendar import business_day, open_spans
+from scheduler.wait.city import City, Range
+from scheduler.wait.events import Event
+from scheduler.wait.halls import Hall
+from scheduler.wait.predictor import HORIZONS, Waits
+from scheduler.wait.prior import shipped_trees
+from server.errors import NotFound, Refusal
+from server.halls.directory import HallEntry
+from server.live.reading import shown
+from server.live.rows import read_whole
+from server.live.state import Wait
+from server.waits.foresight import known_of, steady
+from server.waits.hearing import day_of, minute_of_day, news
+from server.waits.packing import UNREADABLE, pack_hall, unpack_city, unpack_hall, unpack_trees
+from server.waits.views import WhatIfLine, WhatIfMoment, WhatIfView
+
+_HOUR: Final = 60.0
+
+
+class TooFewCounters(Refusal):
+    """Fewer counters serve the line than would be closed."""
+
+    status, code = 409, "too_few_counters"
+    sentence = (
+        "办理该队列的窗口没有这么多。",
+        "Not so many counters serve the line.",
+    )
+
+
+async def what_if(hall: HallEntry, line: str, change: int, *, now: datetime) -> WhatIfView:
+    """The waits in a hall as they are and with so many counters more or less in a line.
+
+    Raises NotFound for an unknown line, and TooFewCounters.
+    """
+    if line not in hall.lines:
+        raise NotFound
+    waits = await _as_known(hall, now)
+    known = waits.hall(hall.code)
+    counters = len(known.able(line))
+    horizons = _horizons(hall, now)
+    minute = minute_of_day(now)
+    as_is = waits.on_arrival(hall.code, minute, list(hall.lines), horizons)
+    waits.halls[hall.code] = _changed(known, hall, line, change, now)
+    then = waits.on_arrival(hall.code, minute, list(hall.lines), horizons)
+    for code in hall.lines:
+        if known.able(code) and not waits.hall(hall.code).able(code):
+            then[code] = [None] * len(horizons)  # nobody would serve it any more
+    return WhatIfView(
+        hall=hall.code,
+        line=line,
+        open=change,
+        counters=counters,
+        as_of=shown(now),
+        data=[
+            WhatIfLine(
+                line=code,
+                name=each.name,
+                name_en=each.name_en,
+                data=[
+                    WhatIfMoment(shown(now + timedelta(minutes=horizon)), _wait(one), _wait(two))
+                    for horizon, one, two in zip(horizons, as_is[code], then[code], strict=True)
+                ],
+            )
+            for code, each in hall.lines.items()
+        ],
+    )
+
+
+async def _as_known(hall: HallEntry, now: datetime) -> Waits:
+    """What the worker remembered of the hall, and has happened in it since."""
+    city = City(shipped_trees())
+    for row in await trees_after(0):
+        if blend := city.trees.get(row["kind"]):
+            blend.learn(unpack_trees(row["trees"]), row["learned_from"])
+    saved = await saved_states([CITY, hall.code])
+    waits = Waits(city)
+    try:
+        unpack_city(saved[CITY], city)
+        waits.halls[hall.code] = unpack_hall(saved[hall.code])
+    except UNREADABLE:
+        pass  # nothing is remembered yet, or by another version: the day's events are all there is
+    known = waits.hall(hall.code)
+    if known.day is not None and known.day < day_of(now):
+        known.begin_day(day_of(now), city.scale)
+    waits.know(hall.code, known_of(hall, now))
+    for event in news(known, await read_whole(hall.id, now=now), now):
+        waits.hear(event)
+    return waits
+
+
+def _changed(known: Hall, hall: HallEntry, line: str, change: int, now: datetime) -> Hall:
+    """The same hall with so many counters more or less. Raises TooFewCounters."""
+    able = [code for code, each in known.counters.items() if each.lines and line in each.lines]
+    if -change > len(able):
+        raise TooFewCounters
+    other = unpack_hall(pack_hall(known))
+    other.known = known.known
+    day, minute = day_of(now), minute_of_day(now)
+    if change > 0:
+        events = [
+            Event(day, minute, hall.code, "", "counter_open", counter=f"+{nth}", detail=line)
+            for nth in range(change)
+        ]
+    else:
+        # Who closes serves to the end: an idle one first, then whoever has just begun.
+        able.sort(key=lambda code: (known.counters[code].serving is not None, -_since(known, code)))
+        events = [
+            Event(day, minute, hall.code, "", "counter_close", counter=code)
+            for code in able[:-change]
+        ]
+    for event in events:
+        other.hear(event)
+    return other
+
+
+def _since(known: Hall, code: str) -> float:
+    return known.counters[code].since
+
+
+def _horizons(hall: HallEntry, now: datetime) -> list[float]:
+    """Minutes from now: soon ones, then hour by hour until the hall closes for the day."""
+    spans = open_spans(hall.timetable, business_day(now))
+    left = (spans[-1].end - now).total_seconds() / 60 if spans else 0.0
+    horizons: list[float] = [float(each) for each in HORIZONS if each == 0 or each < left]
+    while horizons[-1] >= HORIZONS[-1] and horizons[-1] + _HOUR < left:
+        horizons.append(horizons[-1] + _HOUR)
+    return horizons
+
+
+def _wait(foreseen: Range | None) -> Wait | None:
+    return steady(foreseen, None) if foreseen is not None else None

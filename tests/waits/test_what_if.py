@@ -1,0 +1,94 @@
+"""What a manager is told of a counter more or less."""
+
+import pytest
+
+from models.database import rows
+from server.waits.foresight import Foresight
+from server.waits.remembering import Remembering
+from tests.conftest import Api
+from tests.counters.halls import a_ticket, code_of, open_counters
+from tests.people import Person
+from tests.waits.test_foresight import Day, lived
+
+
+@pytest.fixture
+async def hall(api: Api) -> str:
+    """A hall of which something is known: a morning in its line E."""
+    hall = await api.quiet_hall()
+    foresight, day = Foresight(), Day(api.services.directory.hall(hall))
+    for _ in lived(foresight, day, 40):
+        pass
+    api.turn_clock(day.now.isoformat())
+    memory = Remembering(
+        foresight,
+        held=lambda: [hall],
+        directory=lambda: api.services.directory,
+        now=lambda: day.now,
+    )
+    foresight.drain_promises()
+    await memory.say_farewell()
+    return hall
+
+
+@pytest.fixture(autouse=True)
+async def _nothing_stays(api: Api) -> None:
+    for table in ("wait_state", "wait_lessons"):
+        await rows(f"DELETE FROM {table}")
+
+
+@pytest.fixture
+async def manager(api: Api, hall: str) -> Person:
+    return await api.manager(hall)
+
+
+async def test_one_counter_more_shortens_the_waits_of_its_line(
+    api: Api, hall: str, manager: Person
+) -> None:
+    clerk = await api.clerk(hall)
+    [_, _, *others] = await open_counters(clerk, hall, "E")
+    for counter in others:
+        assert (await clerk.at(hall, counter, "close")).status_code == 200
+    for _ in range(12):
+        await a_ticket(api, hall)
+    reply = await manager.get(f"/halls/{hall}/what-if?line=E&open=+1")
+    assert reply.status_code == 200, reply.text
+    told = reply.json()
+    assert (told["line"], told["open"], told["counters"]) == ("E", 1, 2)
+    lines = {line["line"]: line["data"] for line in told["data"]}
+    assert lines.keys() == api.services.directory.hall(hall).lines.keys()
+    now = lines["E"][0]
+    assert now["then"]["p50_s"] < now["as_is"]["p50_s"]
+    fewer = (await manager.get(f"/halls/{hall}/what-if?line=E&open=-1")).json()
+    first = next(line["data"][0] for line in fewer["data"] if line["line"] == "E")
+    assert first["as_is"] == now["as_is"]
+    assert first["then"]["p50_s"] > first["as_is"]["p50_s"]
+    # Where nobody would serve the line any more there is nothing to tell.
+    none = (await manager.get(f"/halls/{hall}/what-if?line=E&open=-2")).json()
+    first = next(line["data"][0] for line in none["data"] if line["line"] == "E")
+    assert (first["as_is"], first["then"]) == (now["as_is"], None)
+    # Until the hall closes at 17:00, and nothing of the question stays.
+    assert [each["at"][11:13] for each in lines["E"]][-1] in {"15", "16"}
+    again = (await manager.get(f"/halls/{hall}/what-if?line=E&open=%2B1")).json()
+    assert again["data"][0]["data"][0] == told["data"][0]["data"][0]
+
+
+async def test_no_more_can_be_closed_than_serve_the_line(
+    api: Api, hall: str, manager: Person
+) -> None:
+    reply = await manager.get(f"/halls/{hall}/what-if?line=E&open=-1")
+    assert code_of(reply) == (409, "too_few_counters")
+
+
+@pytest.mark.parametrize("query", ["line=E&open=0", "line=E&open=6", "line=E&open=x", "open=1"])
+async def test_what_makes_no_sense_is_refused(hall: str, manager: Person, query: str) -> None:
+    reply = await manager.get(f"/halls/{hall}/what-if?{query}")
+    assert code_of(reply) == (422, "invalid_request")
+
+
+async def test_it_is_for_those_who_watch_the_hall(api: Api, hall: str, manager: Person) -> None:
+    path = f"/halls/{hall}/what-if?line=E"
+    assert code_of(await manager.get(f"/halls/{hall}/what-if?line=Z")) == (404, "not_found")
+    assert code_of(await (await api.clerk(hall)).get(path)) == (403, "not_allowed")
+    assert code_of(await (await api.citizen()).get(path)) == (403, "not_allowed")
+    stranger = await api.manager("dg-10")
+    assert (await stranger.get(path)).status_code in {403, 404}
