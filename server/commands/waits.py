@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Annotated
@@ -56,7 +57,7 @@ def replay(
                     promised += 1
                     minutes = (f"{p:.4f}" for p in (shown.p10, shown.p50, shown.p90))
                     writer.writerow([event.day, event.hall, event.line, event.ticket, *minutes])
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, NotAnEvent) as wrong:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error, NotAnEvent) as wrong:
         raise fail(f"{trace}: {wrong}", 2) from None
     console.print(f"{promised} 个预测 predictions → {out}", highlight=False, soft_wrap=True)
     refused = rows.unread + sum(hall.refused for hall in predictor.halls.values())
