@@ -70,7 +70,10 @@ def _coming(hall: Hall, line: Line, t: float, then: float) -> float:
     for each in hall.pooled(line.code):
         today = (each.issued + 10.0) / (each.expected_arrivals(0.0, t) + 10.0)
         total += each.expected_arrivals(t, then) * min(max(today, 0.4), 2.5)
-        total += sum(t < at <= then for at in hall.known.coming.get(each.code, ()))
+        known = hall.known
+        total += sum(t < at <= then for at in known.coming.get(each.code, ()))
+        booked = sum(t < at <= then for at in known.bookings.get(each.code, ()))
+        total += booked * (1.0 - known.no_show)
     return total
 
 

@@ -15,6 +15,7 @@ SEEN_FOR: Final = 10.0  # a counter without open and close is taken for open so 
 PRIOR_PEOPLE: Final = 20.0
 LATE: Final = 15.0  # minutes after its usual time at which a counter is still awaited
 LATEST: Final = 4320.0  # minutes; no business day has more, a clock that says so is wrong
+FARTHEST_DAY: Final = 400  # a hall that hears of a later one hears of a clock gone wrong
 LONGEST_SERVICE: Final = 240.0  # a counter busy for longer was forgotten
 
 
@@ -119,7 +120,9 @@ class Hall:
 
     def accepts(self, event: Event) -> bool:
         """Whether an event may be heard: it tells a moment of today or of a later day."""
-        return abs(event.t) <= LATEST and (self.day is None or event.day >= self.day)
+        if self.day is not None and not self.day <= event.day <= self.day + FARTHEST_DAY:
+            return False
+        return abs(event.t) <= LATEST
 
     def begin_day(self, day: int, scale: float = 1.0) -> None:
         """Today is another day; `scale` is 1 for halls and less where all goes quicker."""

@@ -16,7 +16,9 @@ class Known:
     """`open` are the hall's hours; without them the clock counts. `closed` follows from them.
 
     `bookings` are the slots, by line, of those who have booked and not checked in; `no_show` is the
-    share who never will. `coming` are the minutes at which people arrive who are on their way, by
+    share who never will. With `booked_first` they go before everybody from a little before their
+    slot; else their slot is their rank time, so that only who comes later stands behind them.
+    `coming` are the minutes at which people arrive who are on their way, by
     line. `pauses` are when a counter will not serve, by counter.
     """
 
@@ -25,6 +27,7 @@ class Known:
     coming: Mapping[str, Sequence[float]] = field(default_factory=dict)
     pauses: Mapping[str, Sequence[Span]] = field(default_factory=dict)
     no_show: float = 0.12
+    booked_first: bool = False
 
     def worked(self, clock: float) -> float:
         """Minutes of work at a moment, counted on from when the hall opens."""
@@ -75,4 +78,5 @@ def known_in_work(known: Known) -> Known:
             for counter, spans in known.pauses.items()
         },
         known.no_show,
+        known.booked_first,
     )

@@ -71,7 +71,8 @@ class Playing:
     def _book(self, t: float) -> None:
         """Who has booked and will come soon; they are there from a little before their slot."""
         number = 0
-        for code, slots in self.hall.known.bookings.items():
+        known = self.hall.known
+        for code, slots in known.bookings.items() if known.booked_first else ():
             for slot in slots:
                 if t <= slot <= t + BOOKED_AHEAD:
                     number -= 1

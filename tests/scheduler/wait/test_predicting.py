@@ -231,18 +231,25 @@ def test_bookings_to_come_lengthen_the_wait_and_a_planned_return_shortens_it() -
         assert shown is not None
         return shown.p50
 
-    assert p50(Known(bookings={"A": [530.0, 530.0, 540.0]})) > p50(Known())
+    assert p50(Known(bookings={"A": [530.0, 530.0, 540.0]}, booked_first=True)) > p50(Known())
     assert p50(Known(pauses={"c2": [(505.0, 525.0)]}), closed=True) < p50(Known(), closed=True)
+
+
+def test_a_day_far_ahead_is_a_clock_gone_wrong_and_is_not_heard() -> None:
+    waits = heard([issue("A", "1", 540.0)])
+    assert waits.hear(issue("A", "2", 540.0, day=9999)) is None
+    assert waits.hear(issue("A", "3", 541.0)) is not None
 
 
 def test_people_on_their_way_lengthen_the_wait_on_arrival() -> None:
     waits = heard([*some_days(0), issue("L0", "1", 700.0, day=9)])
     alone = waits.on_arrival("H", 700.0, ["L0"])["L0"][3]
-    waits.know("H", Known(coming={"L0": [705.0] * 30}))
-    crowded = waits.on_arrival("H", 700.0, ["L0"])["L0"][3]
     assert alone is not None
-    assert crowded is not None
-    assert crowded.p50 > alone.p50
+    for known in (Known(coming={"L0": [705.0] * 30}), Known(bookings={"L0": [730.0] * 30})):
+        waits.know("H", known)
+        crowded = waits.on_arrival("H", 700.0, ["L0"])["L0"][3]
+        assert crowded is not None
+        assert crowded.p50 > alone.p50
 
 
 def test_a_better_place_is_a_shorter_wait() -> None:
