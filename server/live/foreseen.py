@@ -16,11 +16,12 @@ class HallWaits:
     """The waits in a hall at a moment: of who waits, and of who would join each line.
 
     `arrivals` are for getting there in 0, 15, 30, 60 and 90 minutes; a line of which too little is
-    known has none.
+    known has none. `again_in_s`: they are those of a while ago, and may be asked for anew then.
     """
 
     tickets: Mapping[UUID, Wait] = field(default_factory=dict)
     arrivals: Mapping[str, tuple[Wait, ...]] = field(default_factory=dict)
+    again_in_s: float | None = None
 
 
 NOTHING_FORESEEN: Final = HallWaits()

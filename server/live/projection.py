@@ -244,6 +244,9 @@ class Projector:
         version = max(microseconds(), self._highest.get(code, 0) + 1)
         hall, last = self._directory.hall(code), self._last.get(code)
         waits = self._foresight.look(hall, found, now) if self._foresight else NOTHING_FORESEEN
+        if waits.again_in_s is not None:
+            again = time.monotonic() + waits.again_in_s
+            self._due[code] = min(again, self._due.get(code, math.inf))
         return above_rows(
             live_hall(
                 hall,

@@ -1,6 +1,8 @@
 """Foresight: what the worker says of the waits in the halls that it holds, and how it learns."""
 
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
@@ -22,15 +24,22 @@ from server.waits.hearing import day_of, minute_of_day, news
 NEAR_S: Final = 600
 # Who joined longer ago was not told by us what she was told when she joined.
 JUST_JOINED_S: Final = 60
+# Of a worker's time, so much goes into foreseeing at most. Where many halls are busy, each is then
+# looked at less often; who is ahead of whom is told as soon as ever.
+SHARE: Final = 0.25
 # What is shown changes by so much at least, in seconds: who looks again should see what happened,
 # not how we breathe.
 _STEPS: Final = ((600, 30), (3600, 60), (86400, 300))
 
 
 class Foresight:
-    """Hears what happens in halls, and says how long people will wait (`Foreseeing`)."""
+    """Hears what happens in halls, and says how long people will wait (`Foreseeing`).
 
-    def __init__(self) -> None:
+    `share` is how much of its process's time it takes at most.
+    """
+
+    def __init__(self, *, share: float = SHARE) -> None:
+        self._share = share
         self.waits = Waits(City(shipped_trees()))
         # What finds again what was known of halls; until somebody remembers, nothing was.
         self.recall: Callable[[Collection[str]], Awaitable[None]] = _nothing_known
@@ -39,10 +48,26 @@ class Foresight:
         self._promises: list[NewPromise] = []
         # What was said of each hall last.
         self._said: dict[str, HallWaits] = {}
+        # How long the last look at each hall took, and when (monotonic) the next may begin.
+        self._took: dict[str, float] = {}
+        self._next: dict[str, float] = {}
         self._told: dict[str, set[tuple[UUID, Told]]] = {}
 
     def look(self, hall: HallEntry, found: HallRows, now: datetime) -> HallWaits:
-        """Hear what happened in a hall since the last look, and say how long its people wait."""
+        """Hear what happened in a hall since the last look, and say how long its people wait.
+
+        Looks that come faster than there is time for are answered with what was said last.
+        """
+        began = time.monotonic()
+        rest = self._next.get(hall.code, 0.0) - began
+        if rest > 0:
+            return replace(self._said[hall.code], again_in_s=rest)
+        said = self._look(hall, found, now)
+        self._took[hall.code] = time.monotonic() - began
+        self._next[hall.code] = began + sum(self._took.values()) / self._share
+        return said
+
+    def _look(self, hall: HallEntry, found: HallRows, now: datetime) -> HallWaits:
         waits, day = self.waits, day_of(now)
         self._pass_to(day)
         known = waits.hall(hall.code)
@@ -67,8 +92,8 @@ class Foresight:
     def forget(self, code: str) -> None:
         """Forget a hall that another worker has now."""
         self.waits.halls.pop(code, None)
-        self._said.pop(code, None)
-        self._told.pop(code, None)
+        for kept in (self._said, self._told, self._took, self._next):
+            kept.pop(code, None)
 
     def drain_promises(self) -> list[NewPromise]:
         """What was told since the last time, to be stored."""

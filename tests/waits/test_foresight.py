@@ -1,5 +1,6 @@
 """What is said of waits: to whom, how steadily, and that it outlives the process that says it."""
 
+import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,8 +25,14 @@ from server.waits.packing import pack_hall, pack_lessons, unpack_hall, unpack_le
 from server.waits.remembering import Remembering
 from tests.conftest import MONDAY_MORNING, Api
 
+
 SERVICE = timedelta(minutes=4)
 EVERY = timedelta(minutes=2)
+
+
+def unhurried() -> Foresight:
+    """One that looks whenever it is asked to."""
+    return Foresight(share=math.inf)
 
 
 class Day:
@@ -103,7 +110,7 @@ def hall(api: Api) -> HallEntry:
 
 
 def test_nothing_is_said_before_anything_is_known(hall: HallEntry) -> None:
-    foresight, day = Foresight(), Day(hall)
+    foresight, day = unhurried(), Day(hall)
     said = next(lived(foresight, day, 1))
     assert said == HallWaits({}, {})
     assert foresight.drain_promises() == []
@@ -112,7 +119,7 @@ def test_nothing_is_said_before_anything_is_known(hall: HallEntry) -> None:
 def test_once_people_were_called_everybody_who_waits_is_told_an_ordered_range(
     hall: HallEntry,
 ) -> None:
-    foresight, day = Foresight(), Day(hall)
+    foresight, day = unhurried(), Day(hall)
     for _ in lived(foresight, day, 40):
         pass
     for _ in range(12):
@@ -130,7 +137,7 @@ def test_once_people_were_called_everybody_who_waits_is_told_an_ordered_range(
 
 
 def test_what_is_told_at_the_number_and_near_the_call_is_kept_once(hall: HallEntry) -> None:
-    foresight, day = Foresight(), Day(hall)
+    foresight, day = unhurried(), Day(hall)
     for _ in lived(foresight, day, 60):
         pass
     promises = foresight.drain_promises()
@@ -140,6 +147,19 @@ def test_what_is_told_at_the_number_and_near_the_call_is_kept_once(hall: HallEnt
     assert len(told) >= 30
     assert all(promise.p50_s <= 600 for promise in promises if promise.told is Told.NEAR)
     assert all(promise.hall_id == hall.id for promise in promises)
+
+
+def test_a_worker_with_too_much_to_do_says_for_a_while_what_it_said_last(hall: HallEntry) -> None:
+    foresight, day = Foresight(share=1e-6), Day(hall)
+    day.come()
+    first = foresight.look(hall, day.rows, day.now)
+    day.come()
+    again = foresight.look(hall, day.rows, day.now)
+    assert first.again_in_s is None
+    assert again.again_in_s is not None
+    assert again.again_in_s > 0
+    assert again.tickets == first.tickets
+    assert len(foresight.waits.halls[hall.code].tickets) == 1
 
 
 def test_who_looks_again_sees_what_happened_and_not_how_we_breathe() -> None:
@@ -152,7 +172,7 @@ def test_who_looks_again_sees_what_happened_and_not_how_we_breathe() -> None:
 
 
 def test_a_hall_and_its_lessons_are_the_same_after_they_were_stored(hall: HallEntry) -> None:
-    foresight, day = Foresight(), Day(hall)
+    foresight, day = unhurried(), Day(hall)
     for _ in lived(foresight, day, 40):
         pass
     day.come()
@@ -173,7 +193,7 @@ async def test_the_next_process_goes_on_where_the_last_one_stopped(
     api: Api, hall: HallEntry
 ) -> None:
     day = Day(hall)
-    was, is_now = Foresight(), Foresight()
+    was, is_now = unhurried(), unhurried()
     for _ in lived(was, day, 40):
         pass
     memories = [
@@ -201,7 +221,7 @@ async def test_the_next_process_goes_on_where_the_last_one_stopped(
 
 
 async def test_rubbish_in_the_store_is_passed_over(api: Api, hall: HallEntry) -> None:
-    day, foresight = Day(hall), Foresight()
+    day, foresight = Day(hall), unhurried()
     memory = Remembering(
         foresight,
         held=lambda: [hall.code],

@@ -3,19 +3,18 @@
 import pytest
 
 from models.database import rows
-from server.waits.foresight import Foresight
 from server.waits.remembering import Remembering
 from tests.conftest import Api
 from tests.counters.halls import a_ticket, code_of, open_counters
 from tests.people import Person
-from tests.waits.test_foresight import Day, lived
+from tests.waits.test_foresight import Day, lived, unhurried
 
 
 @pytest.fixture
 async def hall(api: Api) -> str:
     """A hall of which something is known: a morning in its line E."""
     hall = await api.quiet_hall()
-    foresight, day = Foresight(), Day(api.services.directory.hall(hall))
+    foresight, day = unhurried(), Day(api.services.directory.hall(hall))
     for _ in lived(foresight, day, 40):
         pass
     api.turn_clock(day.now.isoformat())
