@@ -25,7 +25,6 @@ from server.waits.packing import pack_hall, pack_lessons, unpack_hall, unpack_le
 from server.waits.remembering import Remembering
 from tests.conftest import MONDAY_MORNING, Api
 
-
 SERVICE = timedelta(minutes=4)
 EVERY = timedelta(minutes=2)
 
