@@ -58,11 +58,11 @@ async def served(clerk: Person, hall: str, line: str) -> tuple[str, dict[str, An
     return counter, await done(clerk, hall, counter, "call-next", "start")
 
 
-async def tend(api: Api) -> int:
-    """What the worker does now and then; how many visits went on."""
+async def tend(api: Api, hall: str) -> int:
+    """What the worker does in a hall now and then; how many visits went on."""
     room = api.services
     return await tend_visits(
-        room.directory.codes, now=room.clock.now(), directory=room.directory, feed=room.feed
+        [hall], now=room.clock.now(), directory=room.directory, feed=room.feed
     )
 
 

@@ -106,7 +106,7 @@ async def test_who_is_missed_keeps_her_visit_and_goes_on_when_she_is_back(
     await done(clerk, hall, counter, "call-next", "miss")
     now = await seen(lin, visit)
     assert (now["state"], now["waiting_for"], now["now"]) == ("open", "return", None)
-    assert await tend(api) == 0
+    assert await tend(api, hall) == 0
     back = await clerk.post(f"/halls/{hall}/tickets/{visit['now']}/return")
     assert back.status_code == 200, back.text
     await done(clerk, hall, counter, "call-next", "start", "finish")

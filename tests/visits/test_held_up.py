@@ -51,10 +51,10 @@ async def test_where_every_line_is_paused_she_waits_and_goes_on_when_one_opens(
     now = await seen(lin, visit)
     assert (over["next_ticket"], now["state"], now["waiting_for"]) == (None, "open", "line_open")
     assert states(now) == {one: "finished", two: "pending"}
-    assert await tend(api) == 0
+    assert await tend(api, hall) == 0
     await pause(api, hall, "B", state="open")
-    assert await tend(api) == 1
-    assert await tend(api) == 0
+    assert await tend(api, hall) == 1
+    assert await tend(api, hall) == 0
     now = await seen(lin, visit)
     assert states(now)[two] == "waiting"
     # Whoever still looks at the number that is over learns of the next.
@@ -74,11 +74,11 @@ async def test_whom_nobody_takes_yet_costs_one_look_and_no_lock(
     spent = []
     for _ in range(5):
         before = StatementCount.total
-        assert await tend(api) == 0
+        assert await tend(api, hall) == 0
         spent.append(StatementCount.total - before)
     assert min(spent) == 1
     await pause(api, hall, "B", state="open")
-    assert await tend(api) == 3
+    assert await tend(api, hall) == 3
 
 
 async def test_a_worker_looks_after_the_visits_of_its_own_halls(
@@ -112,9 +112,9 @@ async def test_what_must_come_after_a_stop_of_a_paused_line_waits_for_it(
     await pause(api, hall, "B")
     counter, _ = await served(clerk, hall, "A")
     await done(clerk, hall, counter, "finish")
-    assert await tend(api) == 0
+    assert await tend(api, hall) == 0
     await pause(api, hall, "B", state="open")
-    assert await tend(api) == 1
+    assert await tend(api, hall) == 1
     assert states(await seen(lin, visit)) == {one: "finished", two: "waiting", three: "pending"}
 
 
@@ -137,7 +137,7 @@ async def test_a_line_that_gives_out_no_more_numbers_today_is_as_good_as_paused(
         "UPDATE line SET issuing = 'auto', issuing_on = NULL WHERE hall_id = $1 AND code = 'B'",
         api.services.directory.hall(hall).id,
     )
-    assert await tend(api) == 1
+    assert await tend(api, hall) == 1
     assert states(await seen(lin, visit))[two] == "waiting"
 
 
@@ -163,12 +163,12 @@ async def test_a_visit_ends_with_its_day(api: Api, hall: str, clerk: Person) -> 
     await done(clerk, hall, counter, "call-next", "miss")
     api.turn_clock("2026-11-24T00:01:00+08:00")
     await lapse_past_days(now=api.services.clock.now(), feed=api.services.feed)
-    assert await tend(api) >= 2
+    assert await tend(api, hall) == 2
     over = await seen(lin, visit)
     assert (over["state"], over["now"]) == ("day_ended", None)
     assert states(over) == {one: "cancelled", two: "left_out"}
     assert (await seen(missed, late))["state"] == "day_ended"
-    assert await tend(api) == 0
+    assert await tend(api, hall) == 0
 
 
 async def test_a_day_that_ends_early_ends_visits_too(api: Api, hall: str) -> None:
@@ -183,5 +183,5 @@ async def test_a_day_that_ends_early_ends_visits_too(api: Api, hall: str) -> Non
         " SELECT id, hall_id, ended_at, 'lapse', 'cancelled', 'system' FROM ticket WHERE id = $1",
         visit["now"],
     )
-    assert await tend(api) == 1
+    assert await tend(api, hall) == 1
     assert (await seen(lin, visit))["state"] == "day_ended"
