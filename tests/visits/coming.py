@@ -61,9 +61,7 @@ async def served(clerk: Person, hall: str, line: str) -> tuple[str, dict[str, An
 async def tend(api: Api, hall: str) -> int:
     """What the worker does in a hall now and then; how many visits went on."""
     room = api.services
-    return await tend_visits(
-        [hall], now=room.clock.now(), directory=room.directory, feed=room.feed
-    )
+    return await tend_visits([hall], now=room.clock.now(), directory=room.directory, feed=room.feed)
 
 
 async def pause(api: Api, hall: str, *lines: str, state: str = "paused") -> None:
