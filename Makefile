@@ -3,9 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# A city is many processes, each of which would compile what is not, where Python may not keep it.
+COMPILED := $(BIN)/python -m compileall -q app.py server models scheduler integrations migrations
+
 .PHONY: run test lock chromium clean
 
 run: $(VENV)/.installed
+	@$(COMPILED)
 	@exec $(BIN)/python app.py demo
 
 test: $(VENV)/.installed-dev chromium
@@ -13,6 +17,7 @@ test: $(VENV)/.installed-dev chromium
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(COMPILED)
 	$(BIN)/pytest -n 2
 
 # An install is repeated only when its lock file changed, so that a second start needs no network.
@@ -20,7 +25,6 @@ $(VENV)/.installed: requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Yiting needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
-	$(BIN)/python -m compileall -q app.py server models scheduler integrations migrations
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock

@@ -158,7 +158,9 @@ def endpoint(
         )
         DECLARED.append(declared)
         methods = READS if method == "GET" else (method,)
-        bp.add_route(_wrap(declared, handler), path, methods=methods, name=handler.__name__)
+        # Errors are ours; but for a format Sanic would read each handler's source at every start.
+        route = functools.partial(bp.add_route, name=handler.__name__, error_format="json")
+        route(_wrap(declared, handler), path, methods=methods)
         return handler
 
     return declare
