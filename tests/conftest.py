@@ -219,7 +219,7 @@ async def api(
         application = create_app(settings, platforms, name="api-under-test")
         async with (
             serving(application) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http,
+            httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http,
         ):
             LEAKS.listen_to(http)
             room: Services = application.ctx.services

@@ -68,7 +68,7 @@ async def command(around: Surroundings, *arguments: str) -> Ended:
     """Run a command to its end."""
     process = await begin(around, *arguments)
     try:
-        _, said = await asyncio.wait_for(process.communicate(), 40)
+        _, said = await asyncio.wait_for(process.communicate(), 90)
     finally:
         if process.returncode is None:
             process.kill()
@@ -226,11 +226,11 @@ async def running(
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(process.communicate(), 30)
+        await asyncio.wait_for(process.communicate(), 60)
 
 
 async def until_it_answers(http: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await http.get("/healthz")

@@ -19,7 +19,7 @@ HALL = "dg-22"
 async def said(around: Surroundings, *arguments: str) -> tuple[int | None, str, str]:
     """How a command ended, and what it said on standard output and standard error."""
     process = await begin(around, *arguments, stdout=asyncio.subprocess.PIPE)
-    out, wrong = await asyncio.wait_for(process.communicate(), 60)
+    out, wrong = await asyncio.wait_for(process.communicate(), 90)
     return process.returncode, out.decode(), wrong.decode()
 
 

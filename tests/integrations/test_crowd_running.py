@@ -25,6 +25,9 @@ from tests.conftest import City
 from tests.house.test_commands import Surroundings, begin
 from tests.people import Person, a_member_of_staff
 
+# What is waited for comes in some ten seconds on a quiet machine.
+PATIENCE_S = 100
+
 # --- the door ---
 
 
@@ -179,20 +182,20 @@ async def test_a_city_comes_to_life(city: City) -> None:
         speed=600,
         halls=frozenset(halls),
     )
-    figures = Figures()
+    figures, quiet = Figures(), set(halls)
 
     async def life() -> None:
-        while not (figures.served >= 5 and figures.arrivals >= 10):  # noqa: ASYNC110 others count
-            await asyncio.sleep(0.1)
+        async with httpx.AsyncClient(base_url=city.url, trust_env=False) as http:
+            while quiet or figures.served < 5 or figures.arrivals < 10:
+                for hall in [*quiet]:
+                    board = (await http.get(f"/api/v1/halls/{hall}/board")).json()
+                    if board["called"]:
+                        quiet.remove(hall)
+                await asyncio.sleep(0.1)
 
-    await simulate_crowd(plan, asyncio.wait_for(life(), 30), figures)
+    await simulate_crowd(plan, asyncio.wait_for(life(), PATIENCE_S), figures)
     assert figures.called >= figures.served >= 5
     assert figures.errors == 0
-    async with httpx.AsyncClient(base_url=city.url, trust_env=False) as http:
-        for hall in halls:
-            board = (await http.get(f"/api/v1/halls/{hall}/board")).json()
-            assert "open" in {counter["state"] for counter in board["counters"]}
-            assert board["called"]
 
 
 async def test_a_clerk_leaves_the_counter_to_whoever_takes_it_over(city: City) -> None:
@@ -231,7 +234,7 @@ async def test_a_clerk_leaves_the_counter_to_whoever_takes_it_over(city: City) -
 
     async with httpx.AsyncClient(base_url=city.url, trust_env=False, timeout=20) as http:
         manager = await a_member_of_staff(http, f"manager.{hall}")
-        await simulate_crowd(plan, asyncio.wait_for(a_human_comes(manager), 40), figures)
+        await simulate_crowd(plan, asyncio.wait_for(a_human_comes(manager), PATIENCE_S), figures)
     assert figures.errors == 0
 
 
@@ -297,7 +300,7 @@ async def test_every_step_of_a_tickets_life_happens_and_all_fits_together_after_
             await asyncio.sleep(0.1)
 
     with suppress(TimeoutError):
-        await simulate_crowd(plan, asyncio.wait_for(every_step(), 30), figures)
+        await simulate_crowd(plan, asyncio.wait_for(every_step(), PATIENCE_S), figures)
     assert not_seen() == set()
     assert figures.errors == 0, figures.refused
     async with httpx.AsyncClient(base_url=city.url, trust_env=False) as http:

@@ -34,7 +34,7 @@ from tests.lifecycle import counters
 from tests.lifecycle.model import City, Counter, Ticket
 from tests.lifecycle.real import HALLS, PEOPLE, SKILLS, Real
 
-EXAMPLES, STEPS = 300, 50
+EXAMPLES, STEPS = 300, 40
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MONDAY = datetime(2026, 11, 23, 9, 30, tzinfo=SHANGHAI)
 
