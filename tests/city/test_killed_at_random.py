@@ -136,7 +136,8 @@ async def check_the_keys(noted: Noted) -> None:
         assert reply.status_code in {201, 409}, reply.text
         return reply
 
-    for key, (person, body, first) in list(noted.keyed.items()):
+    async def check(key: str) -> None:
+        person, body, first = noted.keyed[key]
         if first is None or first.status_code >= 500:
             reply = await again(person, body, key)
             noted.unknown["issue"] -= 1
@@ -145,17 +146,21 @@ async def check_the_keys(noted: Noted) -> None:
                 assert (await again(person, body, key)).json() == reply.json()
         elif first.status_code == 201:
             assert (await again(person, body, key)).json() == first.json()
+
+    await asyncio.gather(*(check(key) for key in noted.keyed))
     noted.keyed.clear()
 
 
 async def check_what_is_shown(http: httpx.AsyncClient, actors: list[Citizen | Clerk]) -> None:
     """Every phone sees its ticket as it stands, and the boards count who waits."""
     stands = {row["id"]: row["state"] for row in await rows("SELECT id, state FROM ticket")}
-    for actor in actors:
-        if isinstance(actor, Citizen):
-            for ticket in actor.hers[-2:]:
-                shown = (await actor.person.get(f"/tickets/{ticket}")).json()
-                assert shown["state"] == stands[UUID(ticket)]
+
+    async def sees(person: Person, ticket: str) -> None:
+        shown = (await person.get(f"/tickets/{ticket}")).json()
+        assert shown["state"] == stands[UUID(ticket)]
+
+    hers = [(a.person, one) for a in actors if isinstance(a, Citizen) for one in a.hers[-2:]]
+    await asyncio.gather(*(sees(person, ticket) for person, ticket in hers))
     deadline = asyncio.get_running_loop().time() + 20
     for hall in HALLS:
         counted = await rows(

@@ -18,7 +18,7 @@ from tests.identity.families import (
 )
 from tests.identity.people import a_persona, real_name, sandbox, through
 
-ROUNDS = 25
+ROUNDS = 10  # one for each delay
 Done = TypeVar("Done")
 
 

@@ -375,14 +375,29 @@ async def test_with_a_position_the_nearest_hall_comes_first(
         await expect(first.locator(".where")).to_contain_text("米")
 
 
+OPERATIONS_SHOWN = """shown => shown.map(one => [
+    one.querySelector(".opblock-summary-method").textContent.toLowerCase(),
+    one.querySelector("[data-path]").dataset.path,
+].join(" "))"""
+
+
 async def test_the_documentation_shows_the_operations(city: City, page: Page) -> None:
     await page.goto(f"{city.url}/docs")
-
-    operations = page.locator(".opblock-summary-path")
+    operations = page.locator(".opblock-summary")
+    await expect(operations.first).to_be_visible(timeout=60_000)
     document = (await page.request.get(f"{city.url}/docs/openapi.json")).json
     paths = (await document())["paths"]
-    declared = sum(len(methods) for methods in paths.values())
-    await expect(operations).to_have_count(declared, timeout=60_000)
+    declared = {f"{method} {path}" for path, methods in paths.items() for method in methods}
+    # Of so many only those are made that are on the screen, so somebody reads down, and again.
+    shown: set[str] = set()
+    async with asyncio.timeout(60):
+        while shown != declared:
+            shown.update(await operations.evaluate_all(OPERATIONS_SHOWN))
+            assert shown <= declared
+            await page.mouse.wheel(0, 400)
+            if await page.evaluate("scrollY + innerHeight >= document.body.scrollHeight"):
+                await page.evaluate("scrollTo(0, 0)")
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("path", ["/", "/board/dg-00", "/docs", "/docs/problems"])
