@@ -169,7 +169,9 @@ async def test_me_is_masked_once_known(api: Api) -> None:
 
 async def test_every_binary_column_is_sealed_or_known_not_to_be(api: Api) -> None:
     """A sealed column that nobody lists would be lost when the key that sealed it is dropped."""
-    not_sealed = {"answer.body"}
+    # What is foreseen of waits is learned from moments and counts, and names nobody.
+    foreseen = {"wait_state.state", "wait_lessons.lessons", "wait_trees.trees"}
+    not_sealed = {"answer.body"} | foreseen
     binary = {
         f"{model._meta.db_table}.{name}"
         for model in Tortoise.apps["models"].values()
