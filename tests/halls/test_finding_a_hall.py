@@ -62,7 +62,6 @@ async def test_without_a_place_nothing_about_the_way_is_invented(api: Api) -> No
     for hall in data:
         assert hall["distance_m"] is None
         assert hall["travel_s"] is None
-        assert hall["wait"] is None
         assert hall["wait_on_arrival"] is None
         assert hall["total"] is None
 
