@@ -45,12 +45,15 @@ class Held:
 class LineAt:
     """A line that somebody may come to: whether as many wait in it as it takes.
 
-    `stopped`: its manager lets it give out no more numbers today.
+    `stopped`: its manager lets it give out no more numbers today. `reason`: the words, in two
+    languages, why it is not open, where it is not and somebody gave them.
     """
 
     id: UUID
     full: bool
     stopped: bool = False
+    is_open: bool = True
+    reason: tuple[str | None, str | None] = (None, None)
 
 
 async def hold(tx: Transaction, ticket_id: UUID) -> Held | None:
@@ -259,7 +262,8 @@ async def line_for(
     """The line of a hall that serves an item; None when the hall does not offer it."""
     row = await tx.row(
         """
-        SELECT line.id, line.waiting_limit,
+        SELECT line.id, line.waiting_limit, line.state = 'open' AS is_open, line.reason,
+            line.reason_en,
             (SELECT count(*) FROM ticket t WHERE t.line_id = line.id AND t.state = 'waiting')
                 AS waiting, """
         + ISSUING_STOPPED.format(now="$3")
@@ -275,7 +279,13 @@ async def line_for(
         return None
     limit = row["waiting_limit"]
     full = limit is not None and row["waiting"] >= limit
-    return LineAt(row["id"], full=full, stopped=row["stopped"])
+    return LineAt(
+        row["id"],
+        full=full,
+        stopped=row["stopped"],
+        is_open=row["is_open"],
+        reason=(row["reason"], row["reason_en"]),
+    )
 
 
 async def behind(tx: Transaction, held: Held, people: int) -> list[Head]:

@@ -1,7 +1,8 @@
 """How many more numbers a hall's lines can give today so that everybody is still served.
 
-Only this day's evidence counts: a line of which too few people were served today has no figure, and
-neither has one that no open counter serves. Numbers are given out in turn, one to each line, while
+This day's evidence counts; as long as too few people were served today, the usual time of the items
+that people wait for stands for what is missing. A line of which neither is known has no figure, nor
+has one that no open counter serves. Numbers are given out in turn, one to each line, while
 the open counters still have the time for everybody who waits and for all who got one: each works
 until closing, on any of its lines, as long as a visit to that line took on average today.
 """
@@ -26,7 +27,8 @@ Group = frozenset[str]
 class LineToday:
     """A line on this day: how many wait, and how many were served in how many seconds together.
 
-    `issued_lately` is how many numbers it gave in the last hour.
+    `issued_lately` is how many numbers it gave in the last hour, `usual_s` how long a visit to it
+    usually takes, by the items of this day's people; None where nobody came yet.
     """
 
     code: str
@@ -34,13 +36,16 @@ class LineToday:
     served: int
     service_s: float
     issued_lately: int = 0
+    usual_s: float | None = None
 
     @property
     def mean_s(self) -> int | None:
-        """Whole seconds that a visit takes, at least one; None where too few were served."""
-        if self.served < LEAST_SERVED:
+        """Whole seconds that a visit takes, at least one; None where nothing tells."""
+        missing = max(0, LEAST_SERVED - self.served)
+        if missing and self.usual_s is None:
             return None
-        return max(1, round(self.service_s / self.served))
+        seconds = self.service_s + missing * (self.usual_s or 0.0)
+        return max(1, round(seconds / (self.served + missing)))
 
 
 def numbers_left(

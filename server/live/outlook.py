@@ -21,8 +21,10 @@ _LINES = """
                count(*) FILTER (WHERE was_served) AS served,
                coalesce(extract(epoch FROM sum(ended_at - started_at)
                                 FILTER (WHERE was_served)), 0)::float8 AS service_s,
-               count(*) FILTER (WHERE issued_at > $3) AS issued_lately
-        FROM (SELECT state, ended_at, started_at, issued_at,
+               count(*) FILTER (WHERE issued_at > $3) AS issued_lately,
+               60 * avg(minutes)::float8 AS usual_s
+        FROM (SELECT (SELECT minutes FROM item WHERE item.id = item_id) AS minutes,
+                     state, ended_at, started_at, issued_at,
                      state = 'finished' AND started_at IS NOT NULL AND NOT lapsed AND NOT EXISTS (
                          SELECT 1 FROM ticket_event e WHERE e.ticket_id = ticket.id
                          AND e.move = 'park' OFFSET 0) AS was_served
@@ -56,13 +58,16 @@ async def look_ahead(hall: HallEntry, *, now: datetime) -> Mapping[str, Outlook]
     if closes is None or not open_for_a_while:
         return {}
     found = await rows(_LINES, hall.id, day, now - timedelta(hours=1))
-    if not any(row["served"] for row in found):
-        return {}
     counters = [row["serves"] for row in await rows(_COUNTERS, hall.id, now)]
     last = {row["code"]: row["last_sequence"] for row in found}
     lines = [
         LineToday(
-            row["code"], row["waiting"], row["served"], row["service_s"], row["issued_lately"]
+            row["code"],
+            row["waiting"],
+            row["served"],
+            row["service_s"],
+            row["issued_lately"],
+            row["usual_s"],
         )
         for row in found
     ]

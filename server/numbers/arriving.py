@@ -98,6 +98,8 @@ async def arrive(
     line = await standing.line_for(tx, hall.id, held.item_id, now=now)
     if line is None:
         raise NotOffered
+    if not line.is_open:
+        raise LineClosed.because(*line.reason)
     if line.stopped:
         raise LineClosed(NO_MORE_TODAY)
     code = next(code for code, entry in hall.lines.items() if entry.id == line.id)

@@ -61,6 +61,7 @@ async def move(
     mine = await own_ticket(ticket_id, who)
     left = directory.hall_by_id(mine.hall_id)
     if target.id == mine.hall_id:
+        after(mine.state, Move.MOVE)
         raise AlreadyThere
     by_phone.check_place(target, fix)
 

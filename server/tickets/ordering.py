@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from models.database import rows
 from models.joined import HER_ID
-from models.tickets import Move
+from models.tickets import Move, TicketState, WrongState
 from scheduler.discipline import Came, Place, Reason, Rules, why_ahead
 from server.auth import Principal
 from server.errors import NotFound
@@ -24,6 +24,7 @@ _CAME: Mapping[str | None, Came] = {
     Move.REROUTE: "transferred",
 }
 
+_HAVE_A_PLACE: Final = frozenset({TicketState.WAITING, TicketState.CALLED, TicketState.SERVING})
 # Her ticket first, then those ahead of her in her line: of these a few, and how many there are.
 _ORDER = """
     WITH mine AS (
@@ -56,14 +57,14 @@ _ORDER = """
                AND o.state = 'waiting' AND o.away
                AND (o.rank_time, o.id) < (mine.rank_time, mine.id))
            ELSE 0 END AS total_away,
-           line.help_after_min
+           line.help_after_min, mine.state
     FROM mine JOIN hall ON hall.id = mine.hall_id JOIN line ON line.id = mine.line_id
     UNION ALL
     SELECT false, NULL, id, number, rank_time, issued_at, priority_at, returned_at, (
                SELECT e.move FROM ticket_event e
                WHERE e.ticket_id = ahead.id AND e.line_id = ahead.line_id AND e.move <> 'undo'
                ORDER BY e.id DESC LIMIT 1),
-           NULL, away, NULL, NULL, NULL
+           NULL, away, NULL, NULL, NULL, NULL
     FROM ahead
     ORDER BY is_hers DESC, rank_time, id
 """.replace("{her}", HER_ID)
@@ -103,14 +104,16 @@ class Order(msgspec.Struct, frozen=True):
 async def order_of(
     ticket_id: UUID, who: Principal, *, directory: Directory, english: bool
 ) -> Order:
-    """Who is ahead of a ticket that is for her or that she took. Raises NotFound.
+    """Who is ahead of a ticket that is for her or that she took; nobody once she is called.
 
-    Nobody is once she does not wait.
+    Raises NotFound, or WrongState for one that has no place in a line: parked, missed, over.
     """
     found = await rows(_ORDER, who.id, ticket_id, MOST_SHOWN)
     if not found:
         raise NotFound
     mine, *ahead = found
+    if (state := TicketState(mine["state"])) not in _HAVE_A_PLACE:
+        raise WrongState("it has no place in a line", state)
     me = _place(mine)
     return Order(
         [

@@ -172,7 +172,7 @@ async def show_ticket(request: Request, who: Principal, ticket: str) -> HTTPResp
     tag="tickets",
     guard=CITIZEN,
     returns=Order,
-    refuses=[NotFound],
+    refuses=[NotFound, WrongStateRefusal],
 )
 async def show_order(request: Request, who: Principal, ticket: str) -> Order:
     """Who is called before me in my line and why, and the hall's rule in words."""

@@ -213,10 +213,10 @@ class City:
 
     def move(self, ticket: Ticket, hall: str) -> str | None:
         """She goes to another hall."""
-        if ticket.hall == hall:
-            return "already_there"
         if ticket.state != "waiting":
             return "wrong_state"
+        if ticket.hall == hall:
+            return "already_there"
         return self.refuse_to_come(ticket, hall) or self.come(ticket, "move", hall, None)
 
     def refuse_to_come(self, ticket: Ticket, hall: str) -> str | None:

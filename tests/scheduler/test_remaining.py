@@ -32,6 +32,15 @@ def test_of_too_few_visits_nothing_is_said(served: int) -> None:
     assert numbers_left([a_line(served=served, waiting=50)], ["A"], HOUR) == {"A": None}
 
 
+def test_until_enough_are_served_the_usual_time_stands_for_those_missing() -> None:
+    nobody_yet = LineToday("A", waiting=2, served=0, service_s=0.0, usual_s=600.0)
+    assert numbers_left([nobody_yet], ["A"], HOUR) == {"A": 4}
+    quick = LineToday("A", waiting=2, served=4, service_s=4 * 75.0, usual_s=600.0)
+    assert quick.mean_s == 180
+    enough = LineToday("A", waiting=2, served=5, service_s=5 * 75.0, usual_s=600.0)
+    assert enough.mean_s == 75
+
+
 def test_a_line_that_no_open_counter_serves_has_no_figure() -> None:
     assert numbers_left([a_line(), a_line("B")], ["B"], HOUR) == {"A": None, "B": 6}
     assert numbers_left([a_line()], [], HOUR) == {"A": None}

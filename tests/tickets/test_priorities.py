@@ -312,9 +312,17 @@ async def test_a_long_line_is_told_in_part_and_counted_whole(api: Api, hall: str
     assert reply["ahead"][0]["number"] == "E560"
 
 
-async def test_nobody_is_ahead_of_who_does_not_wait(api: Api, hall: str) -> None:
-    await a_ticket(api, hall)
+async def test_who_is_called_has_nobody_ahead_and_who_has_left_no_order(
+    api: Api, hall: str
+) -> None:
+    first, called = await a_ticket(api, hall)
     lin, mine = await a_ticket(api, hall)
     assert len(await order(lin, mine)) == 1
+    clerk = await api.clerk(hall)
+    [counter, *_] = await open_counters(clerk, hall, "E")
+    await done(clerk, hall, counter, "call-next")
+    assert await order(first, called) == []
     await lin.post(f"/tickets/{mine['id']}/cancel")
-    assert await order(lin, mine) == []
+    reply = await lin.get(f"/tickets/{mine['id']}/order")
+    assert code_of(reply) == (409, "wrong_state")
+    assert reply.json()["state"] == "cancelled"
