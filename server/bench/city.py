@@ -130,7 +130,23 @@ async def open_counters(bench: Bench, token: str, halls: list[str]) -> dict[str,
     opening = [request("POST", f"{path}/open", token=token, body={}) for path in counters]
     for answer in await send_all(bench.api, opening):
         answer.json()
+    await _keep_issuing(bench, token, halls)
     return counters
+
+
+async def _keep_issuing(bench: Bench, token: str, halls: list[str]) -> None:
+    """Let every line give numbers all day: more people come than any day could serve."""
+    listed = await send_all(
+        bench.api, [request("GET", f"/api/v1/halls/{hall}/lines") for hall in halls]
+    )
+    paths = [
+        f"/api/v1/halls/{hall}/lines/{line['code']}/issuing"
+        for hall, answer in zip(halls, listed, strict=True)
+        for line in answer.json()["data"]
+    ]
+    let = [request("PUT", path, token=token, body={"mode": "open"}) for path in paths]
+    for answer in await send_all(bench.api, let):
+        answer.json()
 
 
 async def empty_lines(bench: Bench) -> None:
