@@ -1,6 +1,6 @@
 """What predicting waits has learned, kept so that it outlives the process that learned it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -58,7 +58,7 @@ async def save_states(states: Mapping[str, bytes], *, at: datetime) -> None:
         await rows(_SAVE, list(states), list(states.values()), at)
 
 
-async def saved_states(codes: Sequence[str]) -> dict[str, bytes]:
+async def saved_states(codes: Collection[str]) -> dict[str, bytes]:
     """What is kept of these halls; those of which nothing is are left out."""
     found = await rows("SELECT code, state FROM wait_state WHERE code = ANY($1)", list(codes))
     return {row["code"]: row["state"] for row in found}

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-# Fewer visits tell nothing.
+# Fewer visits tell too little by themselves.
 LEAST_SERVED: Final = 5
 # More than so many are not counted: there is no end in sight.
 MOST_LEFT: Final = 200

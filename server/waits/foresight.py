@@ -68,14 +68,8 @@ class Foresight:
         return said
 
     def _look(self, hall: HallEntry, found: HallRows, now: datetime) -> HallWaits:
-        waits, day = self.waits, day_of(now)
-        self._pass_to(day)
-        known = waits.hall(hall.code)
-        if known.day is not None and known.day < day:
-            known.begin_day(day, waits.city.scale)
-        waits.know(hall.code, known_of(hall, now))
-        for event in news(known, found, now):
-            waits.hear(event)
+        self._pass_to(day_of(now))
+        hear(self.waits, hall, found, now)
         minute = minute_of_day(now)
         tickets = self._of_tickets(hall.code, found, minute)
         arrivals = self._of_arrivals(hall, minute)
@@ -142,6 +136,16 @@ class Foresight:
         self._told[hall.code] = still | {one for one in told if one[0] in here}
 
 
+def hear(waits: Waits, hall: HallEntry, found: HallRows, now: datetime) -> None:
+    """Tell a predictor what has happened in a hall, and what is known of its day."""
+    known, day = waits.hall(hall.code), day_of(now)
+    if known.day is not None and known.day < day:
+        known.begin_day(day, waits.city.scale)
+    waits.know(hall.code, _known(hall, now))
+    for event in news(known, found, now):
+        waits.hear(event)
+
+
 async def _nothing_known(_codes: Collection[str]) -> None:
     """There is nothing to find again."""
 
@@ -192,7 +196,7 @@ def _stepped(seconds: float) -> int:
     return round(seconds / step) * step
 
 
-def known_of(hall: HallEntry, now: datetime) -> Known:
+def _known(hall: HallEntry, now: datetime) -> Known:
     """What is known of the hall's day."""
     spans = open_spans(hall.timetable, business_day(now))
     return Known(

@@ -12,6 +12,8 @@ import structlog
 from models import promises
 from models.waits import CITY, add_lessons, save_states, saved_states, trees_after
 from scheduler.calendar import business_day
+from scheduler.wait.city import City
+from scheduler.wait.predictor import Waits
 from server.faults import is_store_fault
 from server.halls.directory import Directory
 from server.waits.foresight import Foresight
@@ -59,15 +61,9 @@ class Remembering:
         """Find again what was known of halls; one that is new here is learned anew."""
         if not self._has_city:
             await self._recall_city()
-        halls = self._foresight.waits.halls
-        unknown = [code for code in codes if code not in halls]
-        if not unknown:
-            return
-        for code, packed in (await saved_states(unknown)).items():
-            try:
-                halls[code] = unpack_hall(packed)
-            except UNREADABLE as fault:
-                log.warning("waits_unreadable", hall=code, fault=type(fault).__name__)
+        waits = self._foresight.waits
+        if unknown := [code for code in codes if code not in waits.halls]:
+            await recall_halls(waits, unknown)
 
     async def run_forever(self) -> None:
         """Store, settle, remember and look for new trees, until cancelled."""
@@ -100,9 +96,13 @@ class Remembering:
             await save_states({code: pack_hall(hall)}, at=self._now())
 
     async def _remember_city(self) -> None:
-        now = self._now()
-        if lessons := self._foresight.waits.drain_rows():
-            await add_lessons({CITY: pack_lessons(lessons)}, day=business_day(now))
+        now, waits = self._now(), self._foresight.waits
+        if lessons := waits.drain_rows():
+            try:
+                await add_lessons({CITY: pack_lessons(lessons)}, day=business_day(now))
+            except Exception:
+                waits.rows[:0] = lessons  # to be stored later
+                raise
         await save_states({CITY: pack_city(self._foresight.waits.city)}, at=now)
 
     async def _again(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
@@ -129,22 +129,42 @@ class Remembering:
     async def _recall_city(self) -> None:
         # What is known of the trees comes after them.
         await self._take_trees()
-        for packed in (await saved_states([CITY])).values():
-            try:
-                unpack_city(packed, self._foresight.waits.city)
-            except UNREADABLE as fault:
-                log.warning("waits_unreadable", hall=CITY, fault=type(fault).__name__)
+        await recall_city(self._foresight.waits.city)
         self._has_city = True
 
     async def _take_trees(self) -> None:
-        for row in await trees_after(self._trees_until):
-            self._trees_until = max(self._trees_until, row["id"])
-            blend = self._foresight.waits.city.trees.get(row["kind"])
-            try:
-                if blend is not None:
-                    blend.learn(unpack_trees(row["trees"]), row["learned_from"])
-            except UNREADABLE as fault:
-                log.warning("trees_unreadable", kind=row["kind"], fault=type(fault).__name__)
+        self._trees_until = await take_trees(self._foresight.waits.city, self._trees_until)
+
+
+async def recall_city(city: City) -> None:
+    """Give a city back what was known of all halls, where that can be read."""
+    for packed in (await saved_states([CITY])).values():
+        try:
+            unpack_city(packed, city)
+        except UNREADABLE as fault:
+            log.warning("waits_unreadable", hall=CITY, fault=type(fault).__name__)
+
+
+async def recall_halls(waits: Waits, codes: Collection[str]) -> None:
+    """Give a predictor back what was known of these halls, where that can be read."""
+    for code, packed in (await saved_states(codes)).items():
+        try:
+            waits.halls[code] = unpack_hall(packed)
+        except UNREADABLE as fault:
+            log.warning("waits_unreadable", hall=code, fault=type(fault).__name__)
+
+
+async def take_trees(city: City, since: int = 0) -> int:
+    """Put trees into use that are newer than those numbered `since`; the newest one's number."""
+    for row in await trees_after(since):
+        since = max(since, row["id"])
+        blend = city.trees.get(row["kind"])
+        try:
+            if blend is not None:
+                blend.learn(unpack_trees(row["trees"]), row["learned_from"])
+        except UNREADABLE as fault:
+            log.warning("trees_unreadable", kind=row["kind"], fault=type(fault).__name__)
+    return since
 
 
 async def _unless_store_is_away(work: Callable[[], Awaitable[None]]) -> None:

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from models.waits import CITY, saved_states, trees_after
 from scheduler.calendar import business_day, open_spans
 from scheduler.wait.city import City, Range
 from scheduler.wait.events import Event
@@ -15,9 +14,10 @@ from server.halls.directory import HallEntry
 from server.live.reading import shown
 from server.live.rows import read_whole
 from server.live.state import Wait
-from server.waits.foresight import known_of, steady
-from server.waits.hearing import day_of, minute_of_day, news
-from server.waits.packing import UNREADABLE, pack_hall, unpack_city, unpack_hall, unpack_trees
+from server.waits.foresight import hear, steady
+from server.waits.hearing import day_of, minute_of_day
+from server.waits.packing import pack_hall, unpack_hall
+from server.waits.remembering import recall_city, recall_halls, take_trees
 from server.waits.views import WhatIfLine, WhatIfMoment, WhatIfView
 
 _HOUR: Final = 60.0
@@ -74,23 +74,11 @@ async def what_if(hall: HallEntry, line: str, change: int, *, now: datetime) -> 
 
 async def _as_known(hall: HallEntry, now: datetime) -> Waits:
     """What the worker remembered of the hall, and has happened in it since."""
-    city = City(shipped_trees())
-    for row in await trees_after(0):
-        if blend := city.trees.get(row["kind"]):
-            blend.learn(unpack_trees(row["trees"]), row["learned_from"])
-    saved = await saved_states([CITY, hall.code])
-    waits = Waits(city)
-    try:
-        unpack_city(saved[CITY], city)
-        waits.halls[hall.code] = unpack_hall(saved[hall.code])
-    except UNREADABLE:
-        pass  # nothing is remembered yet, or by another version: the day's events are all there is
-    known = waits.hall(hall.code)
-    if known.day is not None and known.day < day_of(now):
-        known.begin_day(day_of(now), city.scale)
-    waits.know(hall.code, known_of(hall, now))
-    for event in news(known, await read_whole(hall.id, now=now), now):
-        waits.hear(event)
+    waits = Waits(City(shipped_trees()))
+    await take_trees(waits.city)
+    await recall_city(waits.city)
+    await recall_halls(waits, [hall.code])
+    hear(waits, hall, await read_whole(hall.id, now=now), now)
     return waits
 
 
