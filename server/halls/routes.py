@@ -7,7 +7,7 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from scheduler.calendar import business_day, closes_at, hours_between, next_open
-from server.errors import FieldFault, InvalidRequest, NotFound, Unavailable
+from server.errors import NotFound, Unavailable
 from server.halls.listing import HallLists, place_of
 from server.halls.navigating import links, place_view
 from server.halls.views import (
@@ -22,14 +22,12 @@ from server.halls.views import (
 )
 from server.halls.ways import FIRST_FEW
 from server.http.answers import Answer
+from server.http.days import check_days
 from server.http.endpoint import endpoint
 from server.live.state import Kept
 from server.services import Services, services
 
 bp = Blueprint("halls", url_prefix="/api/v1")
-MOST_DAYS = 92
-_BACKWARDS = ("不能早于 from。", "must not be before `from`")
-_TOO_MANY_DAYS = (f"一次最多查询 {MOST_DAYS} 天。", f"at most {MOST_DAYS} days at once")
 
 
 @endpoint(
@@ -143,10 +141,7 @@ async def list_hours(request: Request, hall: str, query: HoursQuery) -> HoursVie
     entry = room.directory.hall(hall)
     first = query.start or business_day(room.clock.now())
     last = query.to or first + min(timedelta(days=6), date.max - first)
-    if last < first:
-        raise InvalidRequest(errors=[FieldFault("/to", _BACKWARDS)])
-    if (last - first).days >= MOST_DAYS:
-        raise InvalidRequest(errors=[FieldFault("/to", _TOO_MANY_DAYS)])
+    check_days(first, last)
     return HoursView(
         [
             DayView(

@@ -6,7 +6,8 @@ from sanic import Blueprint, Request
 
 from scheduler.calendar import business_day
 from server.auth import WATCHES_HALL, Principal
-from server.errors import FieldFault, InvalidRequest, NotFound
+from server.errors import NotFound
+from server.http.days import check_days
 from server.http.endpoint import endpoint
 from server.services import services
 from server.waits.accuracy import Accuracies
@@ -14,10 +15,7 @@ from server.waits.views import AccuracyQuery, AccuracyView, WhatIfQuery, WhatIfV
 from server.waits.what_if import TooFewCounters, what_if
 
 bp = Blueprint("waits", url_prefix="/api/v1")
-MOST_DAYS = 92
 USUAL_DAYS = 30
-_BACKWARDS = ("不能早于 from。", "must not be before `from`")
-_TOO_MANY_DAYS = (f"一次最多查询 {MOST_DAYS} 天。", f"at most {MOST_DAYS} days at once")
 
 
 @endpoint(
@@ -40,10 +38,7 @@ async def show_accuracy(request: Request, hall: str, query: AccuracyQuery) -> Ac
     entry = room.directory.hall(hall)
     last = query.to or business_day(room.clock.now())
     first = query.start or last - min(timedelta(days=USUAL_DAYS - 1), last - date.min)
-    if last < first:
-        raise InvalidRequest(errors=[FieldFault("/to", _BACKWARDS)])
-    if (last - first).days >= MOST_DAYS:
-        raise InvalidRequest(errors=[FieldFault("/to", _TOO_MANY_DAYS)])
+    check_days(first, last)
     accuracies: Accuracies = request.app.ctx.accuracies
     return await accuracies.of(entry, first, last)
 

@@ -91,3 +91,19 @@ async def test_it_is_for_those_who_watch_the_hall(api: Api, hall: str, manager: 
     assert code_of(await (await api.citizen()).get(path)) == (403, "not_allowed")
     stranger = await api.manager("dg-10")
     assert (await stranger.get(path)).status_code in {403, 404}
+
+
+async def test_rubbish_in_the_store_is_no_fault_of_the_question(
+    api: Api, hall: str, manager: Person
+) -> None:
+    await rows("UPDATE wait_state SET state = 'rubbish'")
+    await rows(
+        "INSERT INTO wait_trees (kind, grown_at, learned_from, trees)"
+        " VALUES ('line', now(), 9, 'rubbish')"
+    )
+    try:
+        reply = await manager.get(f"/halls/{hall}/what-if?line=E")
+    finally:
+        await rows("DELETE FROM wait_trees")
+    assert reply.status_code == 200, reply.text
+    assert reply.json()["data"][0]["data"][0]["as_is"] is None
