@@ -13,8 +13,9 @@ from server.live.state import LiveLine, Wait
 FEW_LEFT = 20
 
 # The columns of a line's row that can be seen.
-LINE_COLUMNS = """code, name, name_en, state, reason, reason_en, last_sequence, numbered_on,
-               issuing, issuing_on, issuing_until"""
+LINE_COLUMNS = (
+    """code, name, name_en, state, reason, reason_en, issuing, issuing_on, issuing_until"""
+)
 
 
 class LineRow(msgspec.Struct, frozen=True):
@@ -26,18 +27,20 @@ class LineRow(msgspec.Struct, frozen=True):
     state: str
     reason: str | None
     reason_en: str | None
-    last_sequence: int
-    numbered_on: date | None
     issuing: Issuing
     issuing_on: date | None
     issuing_until: datetime | None
 
 
 class Outlook(msgspec.Struct, frozen=True):
-    """The last number of a day that can still be served, and about when it will be given."""
+    """How many more numbers a line could give at a moment when so many waited or were called.
+
+    `stops_at` is about when it will give the last one.
+    """
 
     day: date
-    last_sequence: int
+    left: int
+    waiting: int
     stops_at: datetime | None
 
 
@@ -46,17 +49,18 @@ def live_line(
     waiting: int,
     away: int,
     *,
+    called: int = 0,
     outlook: Mapping[str, Outlook],
     on_arrival: tuple[Wait, ...] = (),
     now: datetime,
 ) -> LiveLine:
     """A line with so many waiting, of whom so many have not checked in where that is required.
 
-    `outlook` is what is known of the hall's lines by code. `on_arrival` are the waits of who joins
-    later; nobody joins a line that gives no numbers.
+    So many more are `called` and have not begun. `outlook` is what is known of the hall's lines by
+    code. `on_arrival` are the waits of who joins later; nobody joins a line that gives no numbers.
     """
     issuing = _issuing(row, now)
-    left = _left(row, issuing, outlook.get(row.code), now)
+    left = _left(issuing, outlook.get(row.code), waiting + called, now)
     if row.state != LineState.OPEN or left == 0:
         on_arrival = ()
     few = left is not None and 0 < left <= FEW_LEFT and issuing is Issuing.AUTO
@@ -83,11 +87,10 @@ def _issuing(row: LineRow, now: datetime) -> Issuing:
     return Issuing.AUTO if row.issuing_on != business_day(now) or over else row.issuing
 
 
-def _left(row: LineRow, issuing: Issuing, outlook: Outlook | None, now: datetime) -> int | None:
+def _left(issuing: Issuing, outlook: Outlook | None, waiting: int, now: datetime) -> int | None:
     if issuing is Issuing.STOPPED:
         return 0
-    today = business_day(now)
-    if issuing is Issuing.OPEN or outlook is None or outlook.day != today:
+    if issuing is Issuing.OPEN or outlook is None or outlook.day != business_day(now):
         return None
-    given = row.last_sequence if row.numbered_on == today else 0
-    return max(0, outlook.last_sequence - given)
+    # Whoever gives up makes room again; whoever is served since took the time that was reckoned.
+    return min(outlook.left, max(0, outlook.left + outlook.waiting - waiting))

@@ -14,8 +14,7 @@ from server.live.lines import Outlook
 # What a line has to show of this day. Whoever was parked was away for a while: how long she took
 # says nothing. Who is called counts as waiting, who is being served does not: her time runs.
 _LINES = """
-    SELECT line.code, CASE WHEN numbered_on = $2 THEN last_sequence ELSE 0 END AS last_sequence,
-           today.*
+    SELECT line.code, today.*
     FROM line CROSS JOIN LATERAL (
         SELECT count(*) FILTER (WHERE state IN ('waiting', 'called')) AS waiting,
                count(*) FILTER (WHERE was_served) AS served,
@@ -59,7 +58,6 @@ async def look_ahead(hall: HallEntry, *, now: datetime) -> Mapping[str, Outlook]
         return {}
     found = await rows(_LINES, hall.id, day, now - timedelta(hours=1))
     counters = [row["serves"] for row in await rows(_COUNTERS, hall.id, now)]
-    last = {row["code"]: row["last_sequence"] for row in found}
     lines = [
         LineToday(
             row["code"],
@@ -73,7 +71,7 @@ async def look_ahead(hall: HallEntry, *, now: datetime) -> Mapping[str, Outlook]
     ]
     left = numbers_left(lines, counters, open_left(hall.timetable, now))
     return {
-        line.code: Outlook(day, last[line.code] + more, stops_at(line, more, now, closes))
+        line.code: Outlook(day, more, line.waiting, stops_at(line, more, now, closes))
         for line in lines
         if (more := left[line.code]) is not None
     }

@@ -59,6 +59,7 @@ def live_hall(
     in_line = [ticket for ticket in tickets if ticket.state is TicketState.WAITING]
     waiting = Counter(ticket.line for ticket in in_line)
     away = Counter(ticket.line for ticket in in_line if ticket.away)
+    called = Counter(ticket.line for ticket in tickets if ticket.state is TicketState.CALLED)
     state, resumes_at = state_at(hall.timetable, now)
     board = Board(
         hall=hall.code,
@@ -73,6 +74,7 @@ def live_hall(
                 line,
                 waiting[line.code],
                 away[line.code],
+                called=called[line.code],
                 outlook=outlook or {},
                 on_arrival=() if state == "closed" else waits.arrivals.get(line.code, ()),
                 now=now,

@@ -1,6 +1,9 @@
 """Races over two API processes: closing while calling, two managers, two clerks."""
 
+import asyncio
 from asyncio import gather
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -27,6 +30,24 @@ async def a_manager(http: httpx.AsyncClient, hall: str) -> Person:
 async def counters_of(clerk: Person, hall: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = (await clerk.get(f"/halls/{hall}/counters")).json()["data"]
     return found
+
+
+async def places_of(people: list[Person], tickets: list[str]) -> dict[str, Any]:
+    """By ticket: its state, where, and how many are ahead."""
+    found = await gather(
+        *(person.get(f"/tickets/{ticket}") for person, ticket in zip(people, tickets, strict=True))
+    )
+    seen = [reply.json() for reply in found]
+    return {one["id"]: (one["state"], one["counter"], one["ahead"]) for one in seen}
+
+
+async def comes_to(expected: Any, read: Callable[[], Awaitable[Any]]) -> None:
+    """Wait until what is read is as expected: the other process hears a little later."""
+    for _ in range(500):
+        if (seen := await read()) == expected:
+            break
+        await asyncio.sleep(0.01)
+    assert seen == expected
 
 
 async def serves_but(manager: Person, hall: str, counter: str, line: str) -> None:
@@ -56,16 +77,15 @@ async def test_a_counter_closing_while_it_calls_loses_nobody_and_calls_nobody_tw
         assert closed.status_code == 200, closed.text
         assert other.status_code == 200, other.text
         assert called.status_code == 200 or called.json()["code"] == "wrong_state"
-        states = [
-            (await person.get(f"/tickets/{ticket}")).json()
-            for person, ticket in zip(people, tickets, strict=True)
-        ]
-        at = {one["id"]: (one["state"], one["counter"]) for one in states}
-        assert at.pop(other.json()["id"]) == ("called", there)
-        assert set(at.values()) == {("waiting", None)}
+        by_there = other.json()["id"]
+        places = {
+            ticket: ("called", there, None) if ticket == by_there else ("waiting", None, 0)
+            for ticket in tickets
+        }
         # Whoever was sent back is where she was: the first of those who wait.
-        order = [one["ahead"] for one in states if one["state"] == "waiting"]
-        assert order == sorted(order)
+        last = max(nth for nth, ticket in enumerate(tickets) if ticket != by_there)
+        places[tickets[last]] = ("waiting", None, 1)
+        await comes_to(places, partial(places_of, people, tickets))
         assert (await clerk.at(hall, there, "undo")).status_code == 200
         assert (await clerk.at(hall, here, "open", {"lines": [line]})).status_code == 200
     for person, ticket in zip(people, tickets, strict=True):

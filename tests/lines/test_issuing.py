@@ -80,6 +80,17 @@ async def test_a_line_tells_how_many_it_can_still_give_and_then_stops(api: Api, 
     assert (await lin.take(hall, api.item(hall, "A"))).status_code == 201
 
 
+async def test_who_gives_up_makes_room_for_another(api: Api, hall: str) -> None:
+    await a_day_of_ten_minute_visits(api, hall)
+    await left_is(api, hall, 2)
+    lin = await api.citizen()
+    for _ in range(4):
+        ticket = (await lin.take(hall, api.item(hall, "E"))).json()
+        await until(lambda: line_in_memory(api, hall).left_today == 1)
+        assert (await lin.post(f"/tickets/{ticket['id']}/cancel")).status_code == 200
+        await until(lambda: line_in_memory(api, hall).left_today == 2)
+
+
 async def test_nobody_moves_to_a_line_whose_day_is_full(api: Api, hall: str) -> None:
     await a_day_of_ten_minute_visits(api, hall)
     other = await api.quiet_hall()

@@ -134,8 +134,8 @@ async def test_memory_is_looked_after_however_much_is_said(
         long_ago = microseconds() - FORGET_AFTER_US - 1
         elsewhere.memory.mark([Change("dg-05", uuid4(), long_ago)])
         del elsewhere.memory.halls["dg-06"]  # as if word of it had been lost
-        await until(lambda: not elsewhere.memory._changed, within_s=3)
-        await until(lambda: "dg-06" in elsewhere.memory.halls, within_s=3)
+        await until(lambda: not elsewhere.memory._changed)
+        await until(lambda: "dg-06" in elsewhere.memory.halls)
 
 
 @asynccontextmanager
