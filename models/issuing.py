@@ -42,6 +42,7 @@ class NewTicket:
     takes it must be known as surely as `level_required` says, also by the channel of her sign-in;
     `acting` is for whom she does, and `citizen_id` then that person, if she is a citizen.
     `here`: she is at the hall (True), or must check in there before she is called (False).
+    `told` is the wait that she is told with her number (`models.promises.as_told`), if any.
     """
 
     hall_id: UUID
@@ -65,6 +66,7 @@ class NewTicket:
     rank_time: datetime | None = None
     here: bool | None = None
     by_phone: ByPhone | None = None
+    told: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +107,13 @@ _ISSUE = {
             $7::timestamptz[], $8::interval[], $9::bigint[], $10::int[], $11::text[], $12::uuid[],
             $13::bool[], $14::uuid[], $15::uuid[], $16::uuid[], $17::uuid[],
             $18::uuid[], $19::timestamptz[], $20::uuid[], $21::bool[],
-            $22::bool[], $23::int[], $24::int[]
+            $22::bool[], $23::int[], $24::int[], $25::text[]
         ) WITH ORDINALITY AS w (
             id, hall_id, line_id, item_id, citizen_id, day,
             asked_at, credit, version, level_required, actor_kind, actor_id,
             within_limit, proxy_id, person_key, on_behalf_of, sign_in_id,
             visit_id, rank_time, acting_id, here,
-            by_phone, most_in_line, most_in_hall, nth
+            by_phone, most_in_line, most_in_hall, told, nth
         )
     ), locked AS MATERIALIZED ({locked}
     ), able AS MATERIALIZED (
@@ -167,9 +169,9 @@ _ISSUE = {
     ), event AS (
         INSERT INTO ticket_event
             (ticket_id, hall_id, at, move, state, actor_kind, actor_id, on_behalf_of,
-             line_id, number, rank_time, visit_id, here)
+             line_id, number, rank_time, visit_id, here, detail)
         SELECT id, hall_id, issued_at, 'issue', 'waiting', actor_kind, actor_id, on_behalf_of,
-               line_id, number, coalesce(rank_time, issued_at - credit), visit_id, here
+               line_id, number, coalesce(rank_time, issued_at - credit), visit_id, here, told
         FROM numbered
     )
     SELECT wish.nth, locked.id IS NULL AS busy, number, issued_at, her.*
@@ -245,6 +247,7 @@ async def _issue_all(
         [new.by_phone is not None for new in wishes],
         [new.by_phone and new.by_phone.most_in_line for new in wishes],
         [new.by_phone and new.by_phone.most_in_hall for new in wishes],
+        [new.told for new in wishes],
         tx=tx,
     )
     given = [ids[row["nth"] - 1] for row in found if row["number"]]

@@ -1,7 +1,8 @@
 """Promises 承诺: the wait that somebody was told, and the one that came true.
 
 What is told is stored when it is told and never changed; what came true is added when it is known.
-Nobody's name is in them, so they stay when a person goes.
+What is told with a number stands in the event that gives it (`as_told`): one statement does both,
+and the promise is made of it. Nobody's name is in them, so they stay when a person goes.
 """
 
 from collections.abc import Sequence
@@ -71,7 +72,10 @@ class Promise(Model):
 
 @dataclass(frozen=True, slots=True)
 class NewPromise:
-    """What is told now to the holder of a ticket who has `ahead` people before her."""
+    """What is told now to the holder of a ticket who has `ahead` people before her.
+
+    The range is None where nothing is told now, but something may have been with her number.
+    """
 
     ticket_id: UUID
     hall_id: UUID
@@ -80,14 +84,22 @@ class NewPromise:
     told: Told
     made_at: datetime
     ahead: int
-    p10_s: int
-    p50_s: int
-    p90_s: int
-    basis: Basis
+    p10_s: int | None = None
+    p50_s: int | None = None
+    p90_s: int | None = None
+    basis: Basis = Basis.NONE
+
+
+def as_told(p10_s: int, p50_s: int, p90_s: int, basis: Basis) -> str:
+    """A range as the event of a new number keeps it."""
+    return f"{p10_s}/{p50_s}/{p90_s} {basis}"
 
 
 async def keep(made: Sequence[NewPromise]) -> None:
-    """Store what was told, in one statement; what was told before of the same ticket stands."""
+    """Store what was told, in one statement; what was told before of the same ticket stands.
+
+    So what is kept as told at issue is what was told with the number, where anything was.
+    """
     if made:
         columns = zip(*(_values(each) for each in made), strict=True)
         await rows(_KEEP, *(list(column) for column in columns))
@@ -122,12 +134,25 @@ async def settle(hall_ids: Sequence[UUID], *, now: datetime) -> int:
     return len(await rows(_SETTLE, list(hall_ids), now, before, list(_CHANGES_NOTHING)))
 
 
-_KEEP: Final = """
+_KEEP: Final = r"""
     INSERT INTO promise (ticket_id, hall_id, line_id, day, told, made_at, ahead, p10_s, p50_s,
                          p90_s, basis)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::date[], $5::text[],
-                         $6::timestamptz[], $7::int[], $8::int[], $9::int[], $10::int[],
-                         $11::text[])
+    SELECT new.ticket_id, new.hall_id, new.line_id, new.day, new.told,
+           coalesce(said.at, new.made_at), new.ahead, coalesce(said.range[1]::int, new.p10_s),
+           coalesce(said.range[2]::int, new.p50_s), coalesce(said.range[3]::int, new.p90_s),
+           coalesce(said.range[4], new.basis)
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::date[], $5::text[],
+                $6::timestamptz[], $7::int[], $8::int[], $9::int[], $10::int[],
+                $11::text[])
+         AS new (ticket_id, hall_id, line_id, day, told, made_at, ahead, p10_s, p50_s, p90_s, basis)
+    LEFT JOIN LATERAL (
+        SELECT e.at, regexp_match(e.detail, '^(\d+)/(\d+)/(\d+) (live|usual)$') AS range
+        FROM ticket_event e
+        WHERE new.told = 'issue' AND e.ticket_id = new.ticket_id AND e.move = 'issue'
+          AND e.line_id = new.line_id AND e.detail IS NOT NULL
+        LIMIT 1
+    ) said ON said.range IS NOT NULL
+    WHERE coalesce(said.range[2]::int, new.p50_s) IS NOT NULL
     ON CONFLICT ON CONSTRAINT promise_once DO NOTHING
 """
 # An undone call was none: the ticket waits on.

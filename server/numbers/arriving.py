@@ -14,6 +14,7 @@ from scheduler.calendar import SHANGHAI, business_day, next_open
 from scheduler.closing import gives_numbers
 from server.halls.directory import HallEntry
 from server.live.memory import STALE_AFTER_S, Memory
+from server.live.state import LiveLine, Wait
 from server.numbers.refusals import (
     FULL_TODAY,
     NO_MORE_TODAY,
@@ -49,14 +50,25 @@ def check_left(hall: HallEntry, line: str, memory: Memory, now: datetime) -> Non
     It costs no statement, and what was heard may be half a second old; what nobody has kept up to
     date for long stops nobody.
     """
+    shown = _shown(hall, line, memory, now)
+    if shown is not None and shown.left_today == 0 and shown.issuing is Issuing.AUTO:
+        raise LineFull(FULL_TODAY)
+
+
+def wait_of_who_joins(hall: HallEntry, line: str, memory: Memory, now: datetime) -> Wait | None:
+    """The wait of whoever joins a line now, as this process last heard; None: nobody knows."""
+    shown = _shown(hall, line, memory, now)
+    return None if shown is None else shown.wait
+
+
+def _shown(hall: HallEntry, line: str, memory: Memory, now: datetime) -> LiveLine | None:
+    """A line as it was last heard of today, unless nobody keeps it up to date any more."""
     kept = memory.halls.get(hall.code)
     if kept is None or business_day(kept.board.as_of) != business_day(now):
-        return
+        return None
     if memory.oldest_age_s([hall.code]) > STALE_AFTER_S:
-        return
-    for shown in kept.board.lines:
-        if shown.code == line and shown.left_today == 0 and shown.issuing is Issuing.AUTO:
-            raise LineFull(FULL_TODAY)
+        return None
+    return next((shown for shown in kept.board.lines if shown.code == line), None)
 
 
 def check_day(held: Held, now: datetime) -> None:

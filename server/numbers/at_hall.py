@@ -30,7 +30,6 @@ from server.halls.directory import Directory, HallEntry
 from server.http.idempotency import Once
 from server.live.feed import Feed
 from server.live.memory import Change
-from server.live.reading import ticket_view
 from server.live.state import TicketView
 from server.numbers import priorities
 from server.numbers.giving import Giving, check_hall, decide, give, line_for, new_ticket
@@ -119,7 +118,7 @@ async def _whole(taking: _Taking, once: Once, sealer: Sealer) -> TicketView:
         view = await _keep_name(tx, taking, sealer, await _issued(tx, taking))
         if priority is not None:
             row = await _claim(tx, taking, view.id, priority, is_proven=is_proven)
-            view = ticket_view(row, hall=taking.hall.code, ahead=row["ahead"])
+            view = priorities.with_claim(view, row, taking.hall, is_proven=is_proven)
         await once.keep(tx, view, status=201)
         await _record(tx, taking, view.id)
     return view

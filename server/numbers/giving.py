@@ -10,6 +10,7 @@ from models.database import Transaction, transaction
 from models.decisions import LineFacts
 from models.halls import LineState
 from models.issuing import Issued, NewTicket, Papers
+from models.promises import Basis, as_told
 from models.tickets import Actor, TicketState
 from scheduler.calendar import business_day
 from scheduler.discipline import CREDIT_OF_WALK_IN
@@ -18,8 +19,8 @@ from server.errors import LevelTooLow
 from server.halls.directory import HallEntry, ItemEntry, LineEntry
 from server.live.memory import Memory
 from server.live.reading import shown
-from server.live.state import TakenFor, TicketView
-from server.numbers.arriving import check_left, check_open
+from server.live.state import TakenFor, TicketView, Wait
+from server.numbers.arriving import check_left, check_open, wait_of_who_joins
 from server.numbers.refusals import (
     NO_MORE_TODAY,
     AlreadyInLine,
@@ -102,15 +103,28 @@ async def give(
 ) -> Given:
     """Issue a ticket in one statement, which refuses by writing nothing; `check` then says why.
 
-    `taker_id` is the citizen who takes it. Raises AlreadyInLine, and whatever `check` raises.
+    `taker_id` is the citizen who takes it. The wait is the one last foreseen for whoever joins,
+    and kept with the number as what she was told. Raises AlreadyInLine, and whatever `check` raises.
     """
+    wait = _wait(giving, new)
+    if wait is not None:
+        told = as_told(wait.p10_s, wait.p50_s, wait.p90_s, Basis(wait.basis))
+        new = replace(new, told=told)
     issued = await issuing.issue(new, tx=tx)
     if issued is None and tx is not None:
         issued = await _issue_under_lock(tx, new, check, taker_id)
     elif issued is None:
         async with transaction() as own:
             issued = await _issue_under_lock(own, new, check, taker_id)
-    return Given(_view(giving, new, issued, taken_for), issued.papers)
+    view = _view(giving, new, issued, taken_for, wait)
+    return Given(view, issued.papers)
+
+
+def _wait(giving: Giving, new: NewTicket) -> Wait | None:
+    # Who must check in first is passed over until then: when that will be nobody knows.
+    if new.here is False or new.rank_time is not None:
+        return None
+    return wait_of_who_joins(giving.hall, giving.line.code, giving.memory, giving.now)
 
 
 async def _issue_under_lock(
@@ -150,7 +164,13 @@ def decide(facts: LineFacts, level_required: int) -> None:
         raise LineFull
 
 
-def _view(giving: Giving, new: NewTicket, issued: Issued, taken_for: TakenFor | None) -> TicketView:
+def _view(
+    giving: Giving,
+    new: NewTicket,
+    issued: Issued,
+    taken_for: TakenFor | None,
+    wait: Wait | None,
+) -> TicketView:
     return TicketView(
         id=issued.id,
         number=issued.number,
@@ -161,7 +181,7 @@ def _view(giving: Giving, new: NewTicket, issued: Issued, taken_for: TakenFor | 
         issued_at=shown(issued.issued_at),
         called_at=None,
         ahead=issued.ahead,
-        wait=None,
+        wait=wait,
         counter=None,
         version=issued.version,
         taken_for=taken_for,

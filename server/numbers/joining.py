@@ -226,7 +226,7 @@ async def _give(tx: Transaction, taking: _Taking, sealer: Sealer) -> TicketView:
         row = await priorities.make_claim(
             tx, view.id, claim, taking.hall, is_proven=is_proven, actor=actor
         )
-        view = ticket_view(row, hall=taking.hall.code, ahead=row["ahead"])
+        view = priorities.with_claim(view, row, taking.hall, is_proven=is_proven)
     return view
 
 

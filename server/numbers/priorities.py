@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 import structlog
+from msgspec.structs import replace
 
 from models import standing
 from models.database import Transaction
@@ -21,6 +22,8 @@ from scheduler.calendar import business_day
 from scheduler.discipline import ELDERLY_FROM_AGE, with_credit
 from server.clock import microseconds
 from server.halls.directory import HallEntry
+from server.live.reading import ticket_view
+from server.live.state import TicketView
 from server.numbers.refusals import ClaimNotTrue
 
 log = structlog.get_logger()
@@ -95,6 +98,17 @@ async def make_claim(
     return await standing.make(
         tx, held, event, version=microseconds(), actor=seen_by or SYSTEM, on_behalf_of=behalf
     )
+
+
+def with_claim(
+    given: TicketView, row: asyncpg.Record, hall: HallEntry, *, is_proven: bool
+) -> TicketView:
+    """A ticket just issued, with the claim that `make_claim` wrote.
+
+    The wait stands where nobody has confirmed it yet; from a place further ahead none was foreseen.
+    """
+    view = ticket_view(row, hall=hall.code, ahead=row["ahead"])
+    return replace(view, wait=None if is_proven else given.wait)
 
 
 async def _age(

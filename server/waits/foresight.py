@@ -123,14 +123,13 @@ class Foresight:
         told = self._told.get(hall.code, set())
         still: set[tuple[UUID, Told]] = set()
         ahead: dict[str, int] = {}
-        rows = [found.tickets[each] for each in said.tickets]
-        for row in sorted(rows, key=lambda row: (row.rank_time, row.id)):
-            nth = ahead[row.line] = ahead.get(row.line, -1) + 1
-            wait = said.tickets[row.id]
-            for when in _due(row, wait, now):
+        for row in sorted(found.tickets.values(), key=lambda row: (row.rank_time, row.id)):
+            nth, wait = ahead.get(row.line, 0), said.tickets.get(row.id)
+            ahead[row.line] = nth + (wait is not None)
+            for when, range_ in _due(row, wait, now):
                 still.add((row.id, when))
                 if (row.id, when) not in told:
-                    self._promises.append(_new(hall, row, said, when, ahead=nth, now=now))
+                    self._promises.append(_new(hall, row, range_, when, ahead=nth, now=now))
         # A near end that moved away again was told all the same.
         here = found.tickets.keys()
         self._told[hall.code] = still | {one for one in told if one[0] in here}
@@ -150,17 +149,24 @@ async def _nothing_known(_codes: Collection[str]) -> None:
     """There is nothing to find again."""
 
 
-def _due(row: TicketRow, wait: Wait, now: datetime) -> list[Told]:
-    """What she is told now, if she was not before."""
-    just_joined = (now - row.issued_at).total_seconds() <= JUST_JOINED_S
-    return [Told.ISSUE] * just_joined + [Told.NEAR] * (wait.p50_s <= NEAR_S)
+def _due(row: TicketRow, wait: Wait | None, now: datetime) -> list[tuple[Told, Wait | None]]:
+    """What she is told now, if she was not before.
+
+    At issue None is what was told with her number alone, as to whoever was called before we looked.
+    """
+    in_line = row.state is TicketState.WAITING
+    if in_line and (now - row.issued_at).total_seconds() <= JUST_JOINED_S:
+        due = [(Told.ISSUE, wait)] if wait is not None else []
+    else:
+        due = [(Told.ISSUE, None)]
+    near = wait is not None and wait.p50_s <= NEAR_S
+    return due + [(Told.NEAR, wait)] * near
 
 
 def _new(
-    hall: HallEntry, row: TicketRow, said: HallWaits, when: Told, *, ahead: int, now: datetime
+    hall: HallEntry, row: TicketRow, wait: Wait | None, when: Told, *, ahead: int, now: datetime
 ) -> NewPromise:
-    wait = said.tickets[row.id]
-    return NewPromise(
+    new = NewPromise(
         ticket_id=row.id,
         hall_id=hall.id,
         line_id=hall.lines[row.line].id,
@@ -168,11 +174,11 @@ def _new(
         told=when,
         made_at=now,
         ahead=ahead,
-        p10_s=wait.p10_s,
-        p50_s=wait.p50_s,
-        p90_s=wait.p90_s,
-        basis=Basis(wait.basis),
     )
+    if wait is None:
+        return new
+    p10, p50, p90 = wait.p10_s, wait.p50_s, wait.p90_s
+    return replace(new, p10_s=p10, p50_s=p50, p90_s=p90, basis=Basis(wait.basis))
 
 
 def steady(now: Range, before: Wait | None) -> Wait:
