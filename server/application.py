@@ -52,6 +52,7 @@ from server.live.sockets import Sockets, admit
 from server.printing import routes as printing
 from server.privacy import routes as privacy
 from server.privacy.key_file import FollowedKeys
+from server.reports import routes as reports
 from server.running import health
 from server.running.metrics import carry_over_forever
 from server.services import Services
@@ -99,6 +100,7 @@ BLUEPRINTS = (
     items.bp,
     addresses.bp,
     waits.bp,
+    reports.bp,
     board.bp,
     tickets.bp,
     places.bp,

@@ -103,8 +103,8 @@ async def give(
 ) -> Given:
     """Issue a ticket in one statement, which refuses by writing nothing; `check` then says why.
 
-    `taker_id` is the citizen who takes it. The wait is the one last foreseen for whoever joins,
-    and kept with the number as what she was told. Raises AlreadyInLine, and whatever `check` raises.
+    `taker_id` is the citizen who takes it. The wait is the one last foreseen for whoever joins, and
+    kept with the number as what she was told. Raises AlreadyInLine, and whatever `check` raises.
     """
     wait = _wait(giving, new)
     if wait is not None:

@@ -155,12 +155,13 @@ def _due(row: TicketRow, wait: Wait | None, now: datetime) -> list[tuple[Told, W
     At issue None is what was told with her number alone, as to whoever was called before we looked.
     """
     in_line = row.state is TicketState.WAITING
-    if in_line and (now - row.issued_at).total_seconds() <= JUST_JOINED_S:
-        due = [(Told.ISSUE, wait)] if wait is not None else []
-    else:
-        due = [(Told.ISSUE, None)]
-    near = wait is not None and wait.p50_s <= NEAR_S
-    return due + [(Told.NEAR, wait)] * near
+    just_joined = in_line and (now - row.issued_at).total_seconds() <= JUST_JOINED_S
+    due: list[tuple[Told, Wait | None]] = []
+    if not (just_joined and wait is None):
+        due.append((Told.ISSUE, wait if just_joined else None))
+    if wait is not None and wait.p50_s <= NEAR_S:
+        due.append((Told.NEAR, wait))
+    return due
 
 
 def _new(

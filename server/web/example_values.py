@@ -19,6 +19,15 @@ _BUNDLE = "孩子出生后的入户、医保、社保卡和生育津贴一次办
 _BUNDLE_EN = (
     "Household registration, medical insurance, social security card and allowance at once."
 )
+_TRUENESS = {
+    "count": 86,
+    "error_s": 370,
+    "bias_s": -25,
+    "within": 0.803,
+    "sooner": 0.096,
+    "later": 0.101,
+    "live": 0.97,
+}
 
 VALUES: dict[str, Any] = {
     # Halls, lines, counters
@@ -131,6 +140,20 @@ VALUES: dict[str, Any] = {
     "sooner": 0.096,
     "later": 0.101,
     "live": 0.97,
+    "day": "2026-11-23",
+    "ReportRow.line": "A",
+    "ReportRow.name": "社保",
+    "ReportRow.name_en": "Social insurance",
+    "issued": 104,
+    "served": 86,
+    "missed": 7,
+    "cancelled": 6,
+    "lapsed": 2,
+    "ReportRow.open": 5,
+    "ReportRow.wait": {"count": 93, "mean_s": 790, "p50_s": 720, "p90_s": 1500},
+    "ReportRow.service": {"count": 86, "mean_s": 540, "p50_s": 480, "p90_s": 960},
+    "told_issue": _TRUENESS,
+    "told_near": _TRUENESS | {"error_s": 140, "bias_s": 12},
     "left_today": 12,
     "stops_at": "2026-11-23T16:25:00+08:00",
     "Board.state": "open",

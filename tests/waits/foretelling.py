@@ -43,6 +43,6 @@ def foretold(api: Api, hall: str, say: Callable[[HallRows], HallWaits]) -> Itera
         api.projector._foresight = really
 
 
-def whoever_joins(line: str, *seconds: int) -> HallWaits:
+def whoever_joins(line: str, p10_s: int, p50_s: int, p90_s: int) -> HallWaits:
     """Of nobody who waits anything is known; whoever joins the line waits so long, then as now."""
-    return HallWaits({}, {line: (Wait(*seconds),) * LATER})
+    return HallWaits({}, {line: (Wait(p10_s, p50_s, p90_s),) * LATER})
