@@ -19,6 +19,7 @@ from models.halls import ISSUING_STOPPED, CounterState, LineState
 from models.joined import HER_ID
 from models.proving import counts_for
 from models.proxies import TAKEN_FOR
+from models.spoken_for import Missed, missed, planned, read_missed
 from models.tickets import DAY_ENDED, NEXT_TICKET, TicketState
 from scheduler.calendar import business_day
 
@@ -43,6 +44,9 @@ class LineFacts:
     # How many numbers whom it is for took by phone on that day.
     taken_in_line: int
     taken_in_hall: int
+    # Of hers, that stands against a new one; and whether her visit will give her the number.
+    missed: Missed | None = None
+    is_planned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,10 @@ IS_OWN = """(line.code <> ALL({counter}.helps)
                    OR ticket.counter_id IS NOT DISTINCT FROM {counter}.id
                    OR {counter}.code = ANY(line.overflow) AND {at} < line.overflow_until)"""
 
+_HERS = {"citizen": "$2::uuid", "person": "$4::uuid"}
+_WHICH = "t.item_id = $3::uuid OR t.line_id = line.id"
+_MISSED = missed(**_HERS, which=_WHICH, day="$8::date", now="$7::timestamptz")
+_PLANNED = planned(**_HERS, item="$3::uuid", but="$9::uuid")
 _TAKEN = taken_by_phone(
     citizen="$2::uuid", person="$4::uuid", day="$8::date", hall="line.hall_id", line="line.id"
 )
@@ -140,16 +148,17 @@ async def line_facts(
     citizen_id: UUID | None,
     person_key: UUID | None = None,
     sign_in_id: UUID | None = None,
+    visit_id: UUID | None = None,
     now: datetime,
 ) -> LineFacts:
     """What decides whether somebody may join, in one statement.
 
     The level is that of the sign-in by which the number is taken, the open ticket that of whom it
-    is for.
+    is for. What the visit itself has planned, of which it is a stop, counts for nothing.
     """
     row = await tx.row(
         f"""
-        SELECT state, waiting_limit, reason, reason_en,
+        SELECT line.state, waiting_limit, reason, reason_en,
             {ISSUING_STOPPED.format(now="$7")} AS stopped,
             (SELECT count(*) FROM ticket t WHERE t.line_id = line.id AND t.state = 'waiting')
                 AS waiting,
@@ -159,8 +168,10 @@ async def line_facts(
                 AND t.item_id = $3 AND t.ended_at IS NULL
                 AND $5 IN (t.citizen_id, t.acting_id) LIMIT 1) AS open_ticket_id,
             coalesce((SELECT {counts_for("$6")} FROM citizen WHERE id = $5), 0) AS level,
-            taken.in_line, taken.in_hall
-        FROM line CROSS JOIN LATERAL ({_TAKEN}) taken WHERE line.id = $1
+            taken.in_line, taken.in_hall, EXISTS ({_PLANNED}) AS is_planned, kept.*
+        FROM line CROSS JOIN LATERAL ({_TAKEN}) taken
+        LEFT JOIN LATERAL (SELECT * FROM ({_MISSED}) missed LIMIT 1) kept ON true
+        WHERE line.id = $1
         """,
         line_id,
         citizen_id,
@@ -170,6 +181,7 @@ async def line_facts(
         sign_in_id,
         now,
         business_day(now),
+        visit_id,
     )
     assert row is not None, "lines are never deleted"
     return LineFacts(
@@ -183,6 +195,8 @@ async def line_facts(
         level=row["level"],
         taken_in_line=row["in_line"],
         taken_in_hall=row["in_hall"],
+        missed=read_missed(row),
+        is_planned=row["is_planned"],
     )
 
 

@@ -14,6 +14,7 @@ from models.database import Transaction, rows
 from models.halls import ISSUING_STOPPED
 from models.identifiers import IdType
 from models.proving import counts_for
+from models.spoken_for import NOT_SPOKEN_FOR
 from models.tickets import Actor
 from models.together import BUSY, LOCKED, Busy, Patience, Together
 
@@ -132,6 +133,7 @@ _ISSUE = {
           AND (w.person_key IS NULL OR NOT EXISTS (
               SELECT 1 FROM ticket t WHERE t.person_key = w.person_key AND t.item_id = w.item_id
               AND t.ended_at IS NULL OFFSET 0))
+          AND {not_spoken_for}
           AND {within_caps}
         WINDOW line AS (PARTITION BY w.line_id)
     ), counted AS (
@@ -185,6 +187,7 @@ _ISSUE = {
 """.replace("{locked}", locked)
     .replace("{counts}", counts_for("w.sign_in_id"))
     .replace("{stopped}", ISSUING_STOPPED.format(now="able.asked_last"))
+    .replace("{not_spoken_for}", NOT_SPOKEN_FOR)
     .replace("{within_caps}", WITHIN_CAPS)
     .replace("{taken_today}", TAKEN_TODAY)
     for patience, locked in LOCKED.items()
@@ -204,9 +207,9 @@ async def issue(new: NewTicket, *, tx: Transaction | None = None) -> Issued | No
 
     Numbers are dense per line and day (`A001`, and `A1000` after `A999`). None when the line is not
     open, whoever takes it not known surely enough, whom it is for already in line for the item or
-    over a cap of what is taken by phone, or (`within_limit` false) the line limited: then
-    `line_facts` says what holds. Of two at once for one person and item the slower violates
-    one of `OPEN_ONCE`; of two by phone one of `AT_ONCE`.
+    over a cap of what is taken by phone, the item spoken for, or (`within_limit` false) the line
+    limited: then `line_facts` says what holds. Of two at once for one person and item the slower
+    violates one of `OPEN_ONCE`; of two by phone one of `AT_ONCE`.
 
     Without a transaction it is committed when this returns, together with others of the moment.
     """

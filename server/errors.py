@@ -39,7 +39,8 @@ class FieldFault:
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """`application/problem+json`, RFC 9457. `errors` are the faults of single fields.
 
-    `ticket_id` is the ticket that stands in the way, with `already_in_line`; `state` that in which
+    `ticket_id` is the ticket that stands in the way, with `already_in_line` and
+    `missed_number_kept`; `state` that in which
     the thing is (the ticket, the counter, the line), with `wrong_state`.
     """
 

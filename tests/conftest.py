@@ -33,9 +33,10 @@ from integrations.sandbox.accounts import make_keys, our_accounts, sandbox_setti
 from integrations.stores import StoreUrls, embedded_stores, wipe
 from models.database import StatementCount, transaction
 from models.opening import migrate_database, open_database
-from server.admin.city_files import CITY_FILES, read_city
+from server.admin.city_files import read_city
 from server.admin.seeding import seed_city, seed_demo_staff
 from server.application import create_app
+from server.bench.city import city_without_caps
 from server.clock import Clock
 from server.keys.token_keys import write_token_keys
 from server.live.memory import Change
@@ -196,7 +197,8 @@ async def api(
     write_signing_keys(sso_keys)
     await migrate_database(store_urls.database)
     async with open_database(store_urls.database):
-        files = read_city(CITY_FILES)
+        # A test that is about daily caps sets them.
+        files = read_city(city_without_caps(tmp_path_factory.mktemp("files") / "city"))
         await seed_city(files)
         await seed_demo_staff(files, PASSWORD)
     make_keys(keys.parent)
@@ -345,7 +347,9 @@ def stop_city(city: City) -> None:
 
 @pytest.fixture(scope="session")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
-    running = start_city(tmp_path_factory.mktemp("city") / "data", "--no-crowd", "--no-rate-limits")
+    folder = tmp_path_factory.mktemp("city")
+    files = city_without_caps(folder / "files")
+    running = start_city(folder / "data", "--no-crowd", "--no-rate-limits", "--city", str(files))
     yield running
     stop_city(running)
     LEAKS.hear_files((running.data_dir / "logs").glob("*.log"))

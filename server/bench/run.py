@@ -12,7 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from server.bench import budgets, long_lines, rankings, reads, sockets, writes
 from server.bench.bench import MEASUREMENTS, Address, Bench, BenchFailed, Figure, Plan
-from server.bench.city import until_ready
+from server.bench.city import city_without_caps, until_ready
 from server.bench.report import print_table, write_json
 
 # They are measured in this order: reads first, while the halls are as full as they usually are.
@@ -64,6 +64,7 @@ async def _start(plan: Plan, folder: Path, database_url: str, start: Start) -> B
             *("--no-crowd", "--no-rate-limits", "--clock", CLOCK),
             *("--port", str(api), "--sandbox-port", str(sandbox)),
             *("--data-dir", str(folder), "--workers", str(plan.workers)),
+            *("--city", str(city_without_caps(folder / "city-files"))),
         ],
         (),
     )

@@ -12,7 +12,7 @@ from server.counters.views import CounterList, CounterView, Finish, OpenCounter,
 from server.errors import NotFound, WrongStateRefusal
 from server.http.endpoint import endpoint
 from server.live.state import TicketView
-from server.numbers.refusals import AlreadyInLine, LineClosed, NotOffered
+from server.numbers.refusals import AlreadyInLine, LineClosed, NotOffered, PlannedInVisit
 from server.own_counter import StaffedByAnother
 from server.services import services
 from server.visits.finishing import finish
@@ -155,7 +155,14 @@ async def start_serving(request: Request, who: Principal, hall: str, counter: st
     guard=CLERK,
     body=Finish,
     returns=TicketView,
-    refuses=[NotFound, WrongStateRefusal, NotOffered, AlreadyInLine, LineClosed],
+    refuses=[
+        NotFound,
+        WrongStateRefusal,
+        NotOffered,
+        AlreadyInLine,
+        PlannedInVisit,
+        LineClosed,
+    ],
     example=AT_COUNTER | {"state": "finished"},
 )
 async def finish_serving(

@@ -1,8 +1,10 @@
 """Makes the demo city on its first start, and says where everything is."""
 
+from pathlib import Path
+
 from models.opening import migrate_database, open_database
 from scheduler.calendar import SHANGHAI
-from server.admin.city_files import CITY_FILES, read_city
+from server.admin.city_files import read_city
 from server.admin.seeding import is_seeded, seed_city, seed_demo_staff
 from server.commands.ground import console
 from server.halls.directory import HallEntry
@@ -19,8 +21,8 @@ from server.settings import (
 from server.sso.keys import write_signing_keys
 
 
-async def prepare_demo_city(settings: Settings) -> HallEntry:
-    """Migrate, seed on the first start, make the demo's keys; answers the city hall."""
+async def prepare_demo_city(settings: Settings, files: Path) -> HallEntry:
+    """Migrate, seed on the first start, make the demo's keys; answers the first hall."""
     assert settings.database_url
     database_url = settings.database_url.get_secret_value()
     await migrate_database(database_url)
@@ -32,13 +34,13 @@ async def prepare_demo_city(settings: Settings) -> HallEntry:
     require_sso_keys(settings.sso_keys)
     async with open_database(database_url):
         if not await is_seeded():
-            city = read_city(CITY_FILES)
+            city = read_city(files)
             await seed_city(city)
             await seed_demo_staff(city, DEMO_PASSWORD)
-        return (await read_directory()).hall("dg-00")
+        return next(iter((await read_directory()).halls.values()))
 
 
-def announce(url: str, settings: Settings, *, crowd: int) -> None:
+def announce(url: str, settings: Settings, *, hall: str, crowd: int) -> None:
     """Print the pages and the accounts."""
     assert settings.clock_start
     started = settings.clock_start.astimezone(SHANGHAI).isoformat(timespec="seconds")
@@ -47,7 +49,7 @@ def announce(url: str, settings: Settings, *, crowd: int) -> None:
 [bold]一厅通 Yiting[/bold] 正在运行 is running · 按 Ctrl-C 停止 Ctrl-C stops it
 
   首页 Index            {url}/
-  叫号屏 Board          {url}/board/dg-00
+  叫号屏 Board          {url}/board/{hall}
   接口文档 API docs     {url}/docs
   平台沙箱 Sandbox      {settings.sandbox_url}/
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from integrations.processes import Supervisor, listen, until_answers, until_signalled, url_of
+from server.admin.city_files import CITY_FILES
 from server.commands.ground import Outside, console, ground_of
 from server.commands.options import Crowd, Port, Workers
 from server.commands.serving import child, start_api
@@ -38,7 +39,13 @@ def demo(
     ] = None,
     speed: Annotated[float, typer.Option(help="How fast it runs.", min=0.01, max=3600)] = 1.0,
     workers: Workers = 2,
-    rate_limits: Annotated[bool, typer.Option(help="Limit requests per person.")] = True,
+    rate_limits: Annotated[
+        bool, typer.Option(help="Limit how fast one person or address asks.")
+    ] = True,
+    city: Annotated[
+        Path,
+        typer.Option(help="A city's files, sown on the first start.", exists=True, file_okay=False),
+    ] = CITY_FILES,
 ) -> None:
     """Run the demo city: stores, sandbox, 34 halls and a crowd.
 
@@ -58,11 +65,16 @@ def demo(
         sso_keys_file=data_dir / "keys" / "sso-keys.json",
     )
     people = 0 if no_crowd else crowd
-    ground.run(run_demo(settings, ground.outside, clock_given=clock, crowd=people))
+    ground.run(run_demo(settings, ground.outside, city=city, clock_given=clock, crowd=people))
 
 
 async def run_demo(
-    settings: Settings, outside: Outside, *, clock_given: datetime | None, crowd: int
+    settings: Settings,
+    outside: Outside,
+    *,
+    city: Path,
+    clock_given: datetime | None,
+    crowd: int,
 ) -> None:
     """Start everything in order, wait for Ctrl-C, stop everything in reverse order."""
     data_dir = settings.data_dir
@@ -83,7 +95,7 @@ async def run_demo(
         await supervisor.start(child("sandbox", "sandbox", *told, settings=settings, pass_fds=[fd]))
         urls = await outside.stores_in(data_dir).start(supervisor)
         settings = settings.at(urls.database, urls.redis)
-        city_hall = await prepare_demo_city(settings)
+        city_hall = await prepare_demo_city(settings, city)
         clock = demo_clock(kept, city_hall.timetable, given=clock_given, speed=settings.clock_speed)
         keep_clock(kept, clock)
         url = url_of(listening)
@@ -102,7 +114,7 @@ async def run_demo(
         if crowd:
             simulated = ("simulate", url, sandbox_url, "--crowd", str(crowd))
             await supervisor.start(child("crowd", *simulated, settings=settings))
-        announce(url, settings, crowd=crowd)
+        announce(url, settings, hall=city_hall.code, crowd=crowd)
         await until_signalled_touching(kept)
         console.print("正在停止… Stopping…")
     finally:

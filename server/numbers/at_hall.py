@@ -33,7 +33,12 @@ from server.live.memory import Change
 from server.live.state import TicketView
 from server.numbers import priorities
 from server.numbers.giving import Giving, check_hall, decide, give, line_for, new_ticket
-from server.numbers.refusals import AlreadyInLine, ClaimNotTrue, IdNumberRequired
+from server.numbers.refusals import (
+    AlreadyInLine,
+    ClaimNotTrue,
+    IdNumberRequired,
+    MissedNumberKept,
+)
 
 # From this level on an item asks who somebody is.
 REAL_NAME = 2
@@ -189,6 +194,9 @@ async def _issued(tx: Transaction | None, taking: _Taking) -> TicketView:
 async def _check_facts(taking: _Taking, tx: Transaction, facts: LineFacts) -> None:
     if facts.has_open_ticket:
         raise AlreadyInLine(await _open_here(tx, taking))
+    kept, by_staff = facts.missed, taking.who.kind is PersonKind.STAFF
+    if kept is not None and by_staff and kept.hall_id == taking.hall.id:
+        raise MissedNumberKept.of(kept)
     decide(replace(facts, level=FACE_TO_FACE), taking.item.level_required)
 
 

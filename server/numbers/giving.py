@@ -26,7 +26,9 @@ from server.numbers.refusals import (
     AlreadyInLine,
     LineClosed,
     LineFull,
+    MissedNumberKept,
     NotOffered,
+    PlannedInVisit,
 )
 
 # Raises what stands against a number, where nothing moves.
@@ -140,6 +142,7 @@ async def _issue_under_lock(
         citizen_id=new.citizen_id,
         person_key=new.person_key,
         sign_in_id=new.sign_in_id,
+        visit_id=new.visit_id,
         now=new.asked_at,
     )
     await check(tx, facts)
@@ -150,12 +153,19 @@ async def _issue_under_lock(
     return issued
 
 
-def decide(facts: LineFacts, level_required: int) -> None:
-    """Raise why nobody may join the line, or why she may not; nothing where she may."""
+def decide(facts: LineFacts, level_required: int, taker_id: UUID | None = None) -> None:
+    """Raise why nobody may join the line, or why she may not; nothing where she may.
+
+    `taker_id` is the citizen who takes the number, and may be told of those that are hers.
+    """
     if facts.level < level_required:
         raise LevelTooLow
     if facts.has_open_ticket:
         raise AlreadyInLine(facts.open_ticket_id)
+    if facts.missed is not None:
+        raise MissedNumberKept.told_to(taker_id, facts.missed)
+    if facts.is_planned:
+        raise PlannedInVisit
     if facts.state is not LineState.OPEN:
         raise LineClosed.because(*facts.reason)
     if facts.stopped:

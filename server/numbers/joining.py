@@ -58,16 +58,13 @@ async def take_number(
     now: datetime,
     directory: Directory,
     feed: Feed,
-    capped: bool = True,
 ) -> TicketView:
     """Give the citizen, or whom she acts for, the next number of the line that serves the item.
 
-    `capped`: the hall's daily caps hold. Raises NotFound and every refusal of this room; after one,
-    nothing has changed.
+    Raises NotFound and every refusal of this room; after one, nothing has changed.
     """
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
-    most = by_phone.caps(hall) if capped else ByPhone(None, None)
-    line, memory = line_for(hall, item), feed.memory
+    most, line, memory = by_phone.caps(hall), line_for(hall, item), feed.memory
     taking = _Taking(hall, item, line, now, memory, wish, who, most, directory)
     try:
         view = await _taken(taking, once, sealer)
@@ -190,7 +187,6 @@ async def take_first(
     now: datetime,
     directory: Directory,
     memory: Memory,
-    capped: bool = True,
 ) -> TicketView:
     """The number of a visit's first stop, by the rules of any number. Raises every refusal.
 
@@ -198,7 +194,7 @@ async def take_first(
     """
     hall, item = directory.hall(wish.hall), directory.item(wish.item)
     line = line_for(hall, item)
-    most = by_phone.caps(hall) if capped else ByPhone(None, None)
+    most = by_phone.caps(hall)
     first = _Taking(hall, item, line, now, memory, wish, who, most, directory, acting)
     taking = replace(first, part_of=part_of, level_required=level_required)
     _check(taking)
@@ -238,7 +234,7 @@ async def _issued(tx: Transaction | None, taking: _Taking) -> Given:
 
 async def _check_facts(taking: _Taking, _: Transaction, facts: LineFacts) -> None:
     by_phone.check_level(facts.level, taking.hall)
-    decide(facts, _level_of(taking))
+    decide(facts, _level_of(taking), taking.who.id)
     by_phone.check_caps(taking.most, in_line=facts.taken_in_line, in_hall=facts.taken_in_hall)
 
 

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from models.spoken_for import Missed
+from scheduler.calendar import SHANGHAI
 from server.errors import Refusal, Sentence
 
 FULL_TODAY: Sentence = (
@@ -124,6 +126,60 @@ class AlreadyInLine(Refusal):
     def __init__(self, ticket_id: UUID | None = None) -> None:
         super().__init__()
         self.ticket_id = ticket_id
+
+
+class MissedNumberKept(Refusal):
+    """Her number for this item, or in this line, was missed a moment ago: she returns with it.
+
+    No other is given until `grace_min` after the miss. `ticket_id` is that one, where you may see
+    it.
+    """
+
+    status, code = 409, "missed_number_kept"
+    sentence = (
+        "该事项或该队列的号刚刚过号，请凭原号到大厅咨询台回队，暂不另取新号。",
+        "A number for this item or in this line was missed just now: return with it at the help"
+        " desk; no other is given meanwhile.",
+    )
+
+    @classmethod
+    def told_to(cls, citizen_id: UUID | None, missed: Missed) -> "MissedNumberKept":
+        """The same; which number, where and until when only to her, or who took it for her."""
+        hers = citizen_id in (missed.citizen_id, missed.acting_id)
+        return cls.of(missed) if citizen_id is not None and hers else cls()
+
+    @classmethod
+    def of(cls, missed: Missed) -> "MissedNumberKept":
+        """The same with which number, where, and until when."""
+        (hall, hall_en), number = missed.hall, missed.number
+        until = f"{missed.until.astimezone(SHANGHAI):%H:%M}"
+        refusal = cls()
+        refusal.ticket_id = missed.ticket_id
+        refusal.detail = (
+            (
+                f"您在{hall}的 {number} 号已过号，{until} 前请凭原号到咨询台回队；此后可重新取号。",
+                f"Your number {number} at {hall_en} was missed: return with it at the help desk by"
+                f" {until}. After that you may take a new one.",
+            )
+            if missed.may_return
+            else (
+                f"您在{hall}的 {number} 号已过号且不再保留，{until} 后可重新取号。",
+                f"Your number {number} at {hall_en} was missed, and you gave it up: you may take a"
+                f" new one after {until}.",
+            )
+        )
+        return refusal
+
+
+class PlannedInVisit(Refusal):
+    """Her open visit of several items will give her a number for this one, at its turn."""
+
+    status, code = 409, "planned_in_visit"
+    sentence = (
+        "该事项已列入联办，轮到时自动取号；如需单独办理，请先在联办中跳过该事项。",
+        "A visit will give the number for this item at its turn. To come for it alone, skip it in"
+        " the visit first.",
+    )
 
 
 class AlreadyThere(Refusal):

@@ -24,7 +24,9 @@ from server.numbers.refusals import (
     IdNumberRequired,
     LineClosed,
     LineFull,
+    MissedNumberKept,
     NotOffered,
+    PlannedInVisit,
 )
 from server.services import services
 from server.tickets.listing import HallTicketPage, HallTicketsQuery, tickets_of
@@ -65,6 +67,8 @@ class GiveNumber(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         LineClosed,
         LineFull,
         AlreadyInLine,
+        MissedNumberKept,
+        PlannedInVisit,
         IdNumberRequired,
         NotOffered,
         ClaimNotTrue,
@@ -77,8 +81,9 @@ async def give_ticket(request: Request, who: Principal, hall: str, body: GiveNum
     With her id number the ticket is hers: it is on her phone if she has an account, and she holds
     one for the item, however she takes it; from 70 on she has priority at once. Without it the
     ticket is anonymous, which an item that asks for a real name does not allow. A `priority` that
-    staff give is confirmed thereby; a kiosk's is a claim. `already_in_line` tells staff which
-    ticket it is, where it is in this hall.
+    staff give is confirmed thereby; a kiosk's is a claim. `already_in_line`, and
+    `missed_number_kept`, tell staff which ticket it is, where it is in this hall: one that was
+    missed is let back in line.
     """
     room = services(request)
     now = room.clock.now()

@@ -14,6 +14,7 @@ from models.decisions import Own
 from models.history import Happened
 from models.proving import counting
 from models.sealing import Sealer
+from models.spoken_for import missed_of
 from models.standing import Held
 from models.tickets import Actor, Move, WrongState, after
 from scheduler.discipline import behind
@@ -27,7 +28,7 @@ from server.live.state import TicketView
 from server.numbers import by_phone
 from server.numbers.arriving import arrive, check_day, checked_in
 from server.numbers.by_phone import Fix
-from server.numbers.refusals import AlreadyThere, NobodyBehind
+from server.numbers.refusals import AlreadyThere, MissedNumberKept, NobodyBehind
 from server.numbers.residents import check_residence
 from server.tickets.own import MOVED_ON, own_ticket
 from server.visits.going_on import offered_rest
@@ -70,6 +71,7 @@ async def move(
         if held.now.visit_id is not None:
             items += await offered_rest(tx, held.now.visit_id, target)
         came = await arrive(tx, held, Move.MOVE, target, left=left, memory=feed.memory, now=now)
+        await _check_kept(tx, who, held, came, now)
         await _check_level(tx, who, target)
         for item in map(directory.item_by_id, items):
             await check_residence(
@@ -122,6 +124,18 @@ async def check_in(
 
     row = await _decide(ticket_id, mine, who, come_in, halls=(hall,))
     return await _tell(row, feed)
+
+
+async def _check_kept(
+    tx: Transaction, who: Principal, held: Held, came: Happened, now: datetime
+) -> None:
+    """Raise MissedNumberKept where she was missed in that line a moment ago: its penalty stays."""
+    assert came.line_id is not None, "she has a number of that line"
+    kept = await missed_of(
+        tx, held.citizen_id, held.person_key, item_ids=[], line_ids=[came.line_id], now=now
+    )
+    if kept is not None:
+        raise MissedNumberKept.told_to(who.id, kept)
 
 
 async def _check_level(tx: Transaction, who: Principal, hall: HallEntry) -> None:

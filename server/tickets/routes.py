@@ -33,9 +33,11 @@ from server.numbers.refusals import (
     HallClosed,
     LineClosed,
     LineFull,
+    MissedNumberKept,
     NotOffered,
     NotResident,
     PlaceRequired,
+    PlannedInVisit,
     ProxyNotActive,
     ResidenceNeeded,
     TooFar,
@@ -88,6 +90,8 @@ class TicketPage(msgspec.Struct, frozen=True):
         PlaceRequired,
         DailyCapReached,
         AlreadyInLine,
+        MissedNumberKept,
+        PlannedInVisit,
         LevelTooLow,
         NotOffered,
         ResidenceNeeded,
@@ -114,7 +118,6 @@ async def take_ticket(request: Request, who: Principal, body: TakeNumber) -> Tic
         now=room.clock.now(),
         directory=room.directory,
         feed=room.feed,
-        capped=room.settings.rate_limits,
     )
 
 

@@ -23,7 +23,7 @@ from server.clock import microseconds
 from server.halls.directory import Directory, HallEntry
 from server.live.memory import Change
 from server.numbers import priorities
-from server.numbers.refusals import AlreadyInLine, LineClosed, NotOffered
+from server.numbers.refusals import AlreadyInLine, LineClosed, NotOffered, PlannedInVisit
 
 _NOT_ALL_OFFERED = (
     "该大厅不能办理本次联办的全部事项，可先跳过不能办理的事项。",
@@ -63,9 +63,9 @@ async def go_on(
     Nothing happens while another of its numbers is open, or while all its lines are paused: then it
     goes on when one is opened (`tending`). A stop that this hall does not offer, or for which she
     has another number, is left out. `ended` is the ticket whose end this is, if not the last.
-    `first` is the item that a clerk wants next: raises NotOffered, AlreadyInLine or LineClosed when
-    that cannot be, and Overtaken when she took a number of her own just now. Answers the tickets
-    that changed.
+    `first` is the item that a clerk wants next: raises NotOffered, AlreadyInLine, PlannedInVisit or
+    LineClosed when that cannot be, and Overtaken when she took a number of her own just now.
+    Answers the tickets that changed.
     """
     if visit.state is not VisitState.OPEN or visit.is_under_way:
         return []
@@ -162,8 +162,10 @@ def _mean_minutes(hall: HallEntry, line_id: UUID, directory: Directory) -> float
 def _require(facts: StopFacts | None) -> None:
     if facts is None:
         raise NotOffered
-    if facts.ticket_id is not None or facts.is_pending_elsewhere:
+    if facts.ticket_id is not None:
         raise AlreadyInLine
+    if facts.is_pending_elsewhere:
+        raise PlannedInVisit
     if not facts.is_open:
         raise LineClosed
 

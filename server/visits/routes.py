@@ -29,9 +29,11 @@ from server.numbers.refusals import (
     HallClosed,
     LineClosed,
     LineFull,
+    MissedNumberKept,
     NotOffered,
     NotResident,
     PlaceRequired,
+    PlannedInVisit,
     ProxyNotActive,
     ResidenceNeeded,
     TooFar,
@@ -96,6 +98,8 @@ class Skip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         LineFull,
         TooFar,
         AlreadyInLine,
+        MissedNumberKept,
+        PlannedInVisit,
         LevelTooLow,
         PlaceRequired,
         DailyCapReached,
@@ -130,7 +134,6 @@ async def begin_visit(request: Request, who: Principal, body: SignIn) -> VisitVi
         now=room.clock.now(),
         directory=room.directory,
         feed=room.feed,
-        capped=room.settings.rate_limits,
     )
 
 

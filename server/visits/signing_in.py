@@ -14,6 +14,7 @@ from models.database import Transaction, transaction
 from models.joined import current_id
 from models.proxies import Acting
 from models.sealing import Sealer
+from models.spoken_for import missed_of
 from models.tickets import OPEN_ONCE, Actor, Priority
 from models.visiting import NewVisit, StopFacts
 from scheduler.calendar import business_day
@@ -28,7 +29,13 @@ from server.numbers import joining
 from server.numbers.acting import acting_for
 from server.numbers.arriving import check_left
 from server.numbers.by_phone import Fix, counted_anew
-from server.numbers.refusals import AlreadyInLine, LineFull, NotOffered
+from server.numbers.refusals import (
+    AlreadyInLine,
+    LineFull,
+    MissedNumberKept,
+    NotOffered,
+    PlannedInVisit,
+)
 from server.numbers.residents import check_residence
 from server.visits.forms import read_form
 from server.visits.going_on import ordered, ready
@@ -70,7 +77,6 @@ class _Coming:
     who: Principal
     now: datetime
     memory: Memory
-    capped: bool
 
     @property
     def level_required(self) -> int:
@@ -87,7 +93,6 @@ async def sign_in(
     now: datetime,
     directory: Directory,
     feed: Feed,
-    capped: bool = True,
 ) -> VisitView:
     """Begin a visit at a hall, for the citizen or whom she acts for.
 
@@ -95,7 +100,7 @@ async def sign_in(
     Raises NotFound, InvalidRequest for the form, and every refusal of taking a number; after one,
     nothing has changed.
     """
-    coming = replace(_read(wish, who, now, directory, feed.memory), capped=capped)
+    coming = _read(wish, who, now, directory, feed.memory)
     try:
         view, ticket = await _begun(coming, once, sealer, directory)
     except (asyncpg.ForeignKeyViolationError, LevelTooLow):
@@ -131,7 +136,7 @@ def _read(
         form = read_form(bundle.form, wish.form, today=business_day(now))
     if any(item.code not in hall.offers for item in items):
         raise NotOffered
-    return _Coming(wish, hall, items, after, form, who, now, memory, capped=True)
+    return _Coming(wish, hall, items, after, form, who, now, memory)
 
 
 async def _begun(
@@ -170,6 +175,16 @@ async def _begin(
     stops = [Planned(item.id, coming.after.get(item.id, ())) for item in coming.items]
     if any(stop.item_id not in lines for stop in stops):
         raise NotOffered  # the catalogue was written anew a moment ago
+    kept = await missed_of(
+        tx,
+        new.citizen_id,
+        new.person_key,
+        item_ids=[stop.item_id for stop in stops],
+        line_ids=[line.line_id for line in lines.values()],
+        now=coming.now,
+    )
+    if kept is not None:
+        raise MissedNumberKept.told_to(who.id, kept)
     order = ordered(stops, lines, coming.hall, directory)
     first = _first(order, lines, coming)
     await visit_steps.begin(tx, new)
@@ -194,7 +209,6 @@ async def _begin(
         now=coming.now,
         directory=directory,
         memory=coming.memory,
-        capped=coming.capped,
     )
     await visit_steps.take_turn(tx, new.id, stop_ids[first.item_id], ticket.id)
     await visit_steps.count_from(tx, new.id, ticket.id)
@@ -235,12 +249,15 @@ def _new_visit(coming: _Coming, acting: Acting | None, who: Principal, sealer: S
 def _first(order: Sequence[Planned], lines: Mapping[UUID, StopFacts], coming: _Coming) -> Planned:
     """The stop to begin with: the first whose line takes people now.
 
-    Where none does, the first that could be: taking its number says why not. Raises AlreadyInLine.
+    Where none does, the first that could be: taking its number says why not. Raises AlreadyInLine
+    or PlannedInVisit.
     """
     for stop in order:
         line = lines[stop.item_id]
-        if line.ticket_id is not None or line.is_pending_elsewhere:
+        if line.ticket_id is not None:
             raise AlreadyInLine(line.ticket_id if line.may_see_ticket else None)
+        if line.is_pending_elsewhere:
+            raise PlannedInVisit
     able = ready(order)
     open_ones = [stop for stop in able if lines[stop.item_id].is_open]
     taking = [stop for stop in open_ones if _has_room(lines[stop.item_id], coming)]

@@ -15,7 +15,7 @@ from server.errors import (
     Refusal,
     WrongStateRefusal,
 )
-from server.numbers.refusals import AlreadyInLine
+from server.numbers.refusals import AlreadyInLine, MissedNumberKept
 from server.web.example_values import VALUES
 
 Schema = dict[str, Any]
@@ -86,7 +86,7 @@ def refusal_shown(refusal: type[Refusal]) -> Any:
             code=refusal.code,
             instance="/api/v1/halls",
             errors=wrong if refusal is InvalidRequest else [],
-            ticket_id=VALUES["ticket"] if refusal is AlreadyInLine else None,
+            ticket_id=VALUES["ticket"] if refusal in (AlreadyInLine, MissedNumberKept) else None,
             state="waiting" if refusal is WrongStateRefusal else None,
         )
     )

@@ -23,6 +23,7 @@ from integrations.stores import EmbeddedStores, wipe
 from models import orm_config
 from models.database import rows
 from models.verifying import verify
+from server.bench.city import city_without_caps
 from tests.city.driving import Citizen, Clerk, Halls, Noted, drive
 from tests.city.test_crashes import pid_of_store, until_ready
 from tests.conftest import City, start_city, stop_city
@@ -38,9 +39,9 @@ VICTIMS = ("api", "api", "work", "postgres", "api", "api", "backend", "api", "bo
 @pytest.fixture(scope="module")
 def own_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     """A city that nobody else has: all that is in its database was done here."""
-    running = start_city(
-        tmp_path_factory.mktemp("killed") / "data", "--no-crowd", "--no-rate-limits"
-    )
+    folder = tmp_path_factory.mktemp("killed")
+    files = city_without_caps(folder / "files")
+    running = start_city(folder / "data", "--no-crowd", "--no-rate-limits", "--city", str(files))
     yield running
     stop_city(running)
     wipe(running.data_dir)

@@ -438,6 +438,16 @@ async def test_who_took_another_number_since_is_not_served_twice(
 ) -> None:
     lin, ticket = await a_ticket(api, hall)
     [counter, *_] = await open_counters(clerk, hall, "E")
-    await done(clerk, hall, counter, "call-next", "miss")
+    await done(clerk, hall, counter, "call-next", "start", "finish")
     assert (await lin.take(hall, ticket["item"])).status_code == 201
     assert code_of(await clerk.at(hall, counter, "undo")) == (409, "already_in_line")
+
+
+async def test_a_miss_is_taken_back_whatever_she_tries_meanwhile(
+    api: Api, hall: str, clerk: Person
+) -> None:
+    lin, ticket = await a_ticket(api, hall)
+    [counter, *_] = await open_counters(clerk, hall, "E")
+    await done(clerk, hall, counter, "call-next", "miss")
+    assert code_of(await lin.take(hall, ticket["item"])) == (409, "missed_number_kept")
+    assert (await done(clerk, hall, counter, "undo"))["state"] == "called"

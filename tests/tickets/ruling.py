@@ -27,18 +27,6 @@ def ruled(api: Api, *halls: str, **rules: int) -> Iterator[None]:
         room.directory = before
 
 
-@contextmanager
-def caps_hold(api: Api) -> Iterator[None]:
-    """The daily caps hold meanwhile, though requests are not limited."""
-    room = api.services
-    before = room.settings
-    room.settings = before.model_copy(update={"rate_limits": True})
-    try:
-        yield
-    finally:
-        room.settings = before
-
-
 def standing(api: Api, hall: str, metres: float, **more: Any) -> dict[str, Any]:
     """What a phone says that stands so many metres north of a hall."""
     place = api.services.directory.hall(hall).place

@@ -11,7 +11,7 @@ from tests.counters.halls import code_of
 from tests.identity.families import a_child_of, a_named_citizen
 from tests.identity.people import a_persona, real_name, through
 from tests.people import Person, an_id_number
-from tests.tickets.ruling import caps_hold, ruled, standing
+from tests.tickets.ruling import ruled, standing
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ async def test_who_moves_comes_by_phone_too(api: Api, hall: str, lin: Person) ->
 async def test_so_many_numbers_of_a_line_in_a_day_and_those_given_up_count(
     api: Api, hall: str, lin: Person
 ) -> None:
-    with caps_hold(api), ruled(api, hall, daily_cap_line=3, daily_cap_hall=4):
+    with ruled(api, hall, daily_cap_line=3, daily_cap_hall=4):
         await take_and_give_up(api, lin, hall, "E", 3)
         reply = await lin.take(hall, api.item(hall, "E"))
         assert code_of(reply) == (409, "daily_cap_reached")
@@ -123,7 +123,7 @@ async def test_a_number_counts_where_it_was_taken_wherever_it_went_since(
     api: Api, hall: str, lin: Person
 ) -> None:
     other = await api.quiet_hall()
-    with caps_hold(api), ruled(api, hall, other, daily_cap_line=1, daily_cap_hall=1):
+    with ruled(api, hall, other, daily_cap_line=1, daily_cap_hall=1):
         mine = (await lin.take(hall, api.item(hall, "E"))).json()
         moved = await lin.post(f"/tickets/{mine['id']}/move", {"hall": other})
         assert moved.status_code == 200, moved.text
@@ -132,20 +132,23 @@ async def test_a_number_counts_where_it_was_taken_wherever_it_went_since(
         assert (await lin.take(other, api.item(other, "E", nth=1))).status_code == 201
 
 
-async def test_zero_is_no_cap_and_a_city_without_limits_has_none(
+async def test_caps_are_the_halls_and_no_limit_of_requests(
     api: Api, hall: str, lin: Person
 ) -> None:
-    with ruled(api, hall, daily_cap_line=1):
-        await take_and_give_up(api, lin, hall, "E", 3)
-        with caps_hold(api), ruled(api, hall, daily_cap_line=0, daily_cap_hall=0):
-            await take_and_give_up(api, lin, hall, "E", 2)
+    assert not api.settings.rate_limits
+    with ruled(api, hall, daily_cap_line=2):
+        await take_and_give_up(api, lin, hall, "E", 2)
+        again = await lin.take(hall, api.item(hall, "E"))
+        assert code_of(again) == (409, "daily_cap_reached")
+    with ruled(api, hall, daily_cap_line=0, daily_cap_hall=0):
+        await take_and_give_up(api, lin, hall, "E", 2)
 
 
 @pytest.mark.parametrize("with_keys", [False, True])
 async def test_ten_at_once_are_never_more_than_the_cap(
     api: Api, hall: str, lin: Person, with_keys: bool
 ) -> None:
-    with caps_hold(api), ruled(api, hall, daily_cap_line=3, daily_cap_hall=4):
+    with ruled(api, hall, daily_cap_line=3, daily_cap_hall=4):
         wishes = [
             {"hall": hall, "item": api.item(hall, line, nth=nth)}
             for nth in range(5)
@@ -169,7 +172,7 @@ async def test_it_is_the_person_who_is_counted_whoever_takes_the_number(
 ) -> None:
     mother = await a_named_citizen(api)
     child = await a_child_of(mother)
-    with caps_hold(api), ruled(api, hall, daily_cap_line=1, daily_cap_hall=1):
+    with ruled(api, hall, daily_cap_line=1, daily_cap_hall=1):
         for_child: dict[str, Any] = {"for": child["id"]}
         assert (await mother.take(hall, api.item(hall, "E"), **for_child)).status_code == 201
         second = await mother.take(hall, api.item(hall, "E", nth=1), **for_child)
@@ -182,7 +185,7 @@ async def test_two_accounts_of_one_person_count_together_once_they_are_one(
 ) -> None:
     persona = await a_persona(api, an_id_number())
     by_wechat, by_alipay = [await through(api, door, persona) for door in ("wechat", "alipay")]
-    with caps_hold(api), ruled(api, hall, daily_cap_line=4):
+    with ruled(api, hall, daily_cap_line=4):
         await take_and_give_up(api, by_wechat, hall, "E", 3)
         await take_and_give_up(api, by_alipay, hall, "E", 2)
         assert (await real_name(by_wechat, persona)).status_code == 200
@@ -195,7 +198,7 @@ async def test_two_accounts_of_one_person_count_together_once_they_are_one(
 
 async def test_counting_costs_no_statement(api: Api, hall: str) -> None:
     spent = []
-    with caps_hold(api), ruled(api, hall, remote_level=0, check_in_required=1):
+    with ruled(api, hall, daily_cap_line=5, daily_cap_hall=10, check_in_required=1):
         for nth in range(4):
             wish = (await api.citizen()).take(hall, api.item(hall, "E", nth=nth))
             reply, statements = await api.statements(wish)

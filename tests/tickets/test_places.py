@@ -170,15 +170,52 @@ async def test_who_comes_back_too_late_takes_a_new_number(api: Api, hall: str) -
     assert code_of(reply) == (409, "grace_over")
 
 
-async def test_who_took_another_number_does_not_come_back_with_the_first(
+async def test_nobody_goes_round_the_penalty_by_a_new_number(api: Api, hall: str) -> None:
+    other = await api.quiet_hall()
+    lin, mine, clerk = await missed(api, hall)
+    of_that_line, elsewhere = api.item(hall, "E", nth=1), api.item(other, "A")
+    for where, item in ((hall, mine["item"]), (other, mine["item"]), (hall, of_that_line)):
+        refused = await lin.take(where, item)
+        assert code_of(refused) == (409, "missed_number_kept"), item
+        assert refused.json()["ticket_id"] == mine["id"]
+        assert mine["number"] in refused.json()["detail"]
+        assert "10:00 前" in refused.json()["detail"]
+    whole = await lin.post("/visits", {"hall": hall, "items": [api.item(hall, "A"), of_that_line]})
+    assert code_of(whole) == (409, "missed_number_kept")
+    # What has nothing to do with it she may come for.
+    assert (await lin.take(other, elsewhere)).status_code == 201
+    later(api, 30)
+    assert code_of(await lin.take(hall, mine["item"])) == (409, "missed_number_kept")
+    back = await clerk.post(f"/halls/{hall}/tickets/{mine['id']}/return")
+    assert (back.status_code, back.json()["state"]) == (200, "waiting")
+
+
+async def test_who_does_not_come_back_takes_a_new_number_after_the_grace(
     api: Api, hall: str
 ) -> None:
-    lin, mine, clerk = await missed(api, hall)
+    lin, mine, _ = await missed(api, hall)
+    later(api, 31)
     assert (await lin.take(hall, mine["item"])).status_code == 201
-    reply = await clerk.post(f"/halls/{hall}/tickets/{mine['id']}/return")
-    assert code_of(reply) == (409, "already_in_line")
-    [row] = await rows("SELECT state FROM ticket WHERE id = $1", mine["id"])
-    assert row["state"] == "missed"
+
+
+async def test_nobody_brings_another_number_into_the_line_in_which_she_was_missed(
+    api: Api, hall: str
+) -> None:
+    other = await api.quiet_hall()
+    lin, mine, _ = await missed(api, hall)
+    item = next(
+        code
+        for code, line in api.services.directory.hall(hall).offers.items()
+        if line == "E"
+        and code != mine["item"]
+        and code in api.services.directory.hall(other).offers
+        and api.services.directory.item(code).level_required == 0
+        and api.services.directory.item(code).residents_of == "anywhere"
+    )
+    taken = await lin.take(other, item)
+    assert taken.status_code == 201
+    refused = await lin.post(f"/tickets/{taken.json()['id']}/move", {"hall": hall})
+    assert code_of(refused) == (409, "missed_number_kept")
 
 
 # --- for somebody else

@@ -88,9 +88,10 @@ async def test_priority_goes_so_far_and_no_further(api: Api, hall: str) -> None:
 
 
 def test_what_a_citys_files_say_of_a_hall_is_its_rule(api: Api) -> None:
-    directory = api.services.directory
-    assert directory.hall("dg-00").rules == Rules(grace_min=20, credit_with_infant_min=30)
-    assert directory.hall("dg-01").rules == Rules()
+    directory, uncapped = api.services.directory, {"daily_cap_line": 0, "daily_cap_hall": 0}
+    city_hall = Rules(grace_min=20, credit_with_infant_min=30, **uncapped)
+    assert directory.hall("dg-00").rules == city_hall
+    assert directory.hall("dg-01").rules == Rules(**uncapped)
 
 
 async def test_who_is_seventy_today_needs_no_clerk(api: Api, hall: str) -> None:

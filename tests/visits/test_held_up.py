@@ -6,6 +6,7 @@ from models.database import StatementCount, rows
 from server.tickets.day_end import lapse_past_days
 from server.visits.tending import tend_visits
 from tests.conftest import Api
+from tests.counters.halls import code_of
 from tests.people import Person
 from tests.visits.coming import (
     a_visit,
@@ -146,12 +147,25 @@ async def test_a_line_that_gives_out_no_more_numbers_today_is_as_good_as_paused(
     assert states(await seen(lin, visit))[two] == "waiting"
 
 
+async def test_a_stop_to_come_is_not_taken_apart_from_its_visit(api: Api, hall: str) -> None:
+    other = await api.quiet_hall()
+    lin, visit, [_, two] = await a_visit(api, hall, "A", "B")
+    for where in (hall, other):
+        assert code_of(await lin.take(where, two)) == (409, "planned_in_visit")
+    assert states(await seen(lin, visit))[two] == "pending"
+    assert (await lin.post(f"/visits/{visit['id']}/skip", {"item": two})).status_code == 200
+    assert (await lin.take(other, two)).status_code == 201
+
+
 async def test_a_number_she_has_for_an_item_already_is_not_given_again(
     api: Api, hall: str, clerk: Person
 ) -> None:
     lin, visit, [_, two, three] = await a_visit(api, hall, "A", "B", "E")
-    own = await lin.take(hall, two)
-    assert own.status_code == 201
+    # As where she took it through another account that turns out to be hers.
+    again = await api.citizen()
+    own = (await again.take(hall, two)).json()
+    whose = "UPDATE ticket SET citizen_id = (SELECT citizen_id FROM visit WHERE id = $2)"
+    await rows(f"{whose} WHERE id = $1", own["id"], visit["id"])
     counter, _ = await served(clerk, hall, "A")
     await done(clerk, hall, counter, "finish")
     now = await seen(lin, visit)

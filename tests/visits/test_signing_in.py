@@ -238,7 +238,7 @@ async def test_she_has_each_item_once_whether_its_number_is_given_yet_or_not(
     assert code_of(again) == (409, "already_in_line")
     assert again.json()["ticket_id"] == visit["now"]
     pending = await lin.post("/visits", {"hall": hall, "items": [three, two]})
-    assert code_of(pending) == (409, "already_in_line")
+    assert code_of(pending) == (409, "planned_in_visit")
     assert code_of(await lin.take(hall, one)) == (409, "already_in_line")
 
 
