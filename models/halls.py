@@ -24,10 +24,13 @@ class Issuing(StrEnum):
     STOPPED = "stopped"  # it gives out no more
 
 
-# Whether a `line` gives out no more numbers on the day of that moment, as its manager decided.
-ISSUING_STOPPED = """(line.issuing = 'stopped'
+_ISSUING = """(line.issuing = '{mode}'
             AND line.issuing_on IS NOT DISTINCT FROM ({now} AT TIME ZONE 'Asia/Shanghai')::date
             AND (line.issuing_until IS NULL OR {now} < line.issuing_until))"""
+# Whether a `line` gives out numbers on the day of that moment, as its manager decided: whatever
+# time is left, or no more.
+ISSUING_OPEN = _ISSUING.replace("{mode}", "open")
+ISSUING_STOPPED = _ISSUING.replace("{mode}", "stopped")
 
 
 class CounterState(StrEnum):

@@ -3,7 +3,14 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from models.database import Transaction
+from models.database import Transaction, rows
+from models.halls import ISSUING_OPEN
+
+
+async def is_let_open(line_id: UUID, now: datetime, *, tx: Transaction | None = None) -> bool:
+    """Whether its manager lets a line give out numbers now, whatever time is left today."""
+    is_open = ISSUING_OPEN.format(now="$2")
+    return bool(await rows(f"SELECT 1 FROM line WHERE id = $1 AND {is_open}", line_id, now, tx=tx))
 
 
 async def next_number(tx: Transaction, line_id: UUID, day: date, now: datetime) -> str | None:

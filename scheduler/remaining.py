@@ -76,16 +76,16 @@ def numbers_left(
 
 
 def stops_at(line: LineToday, left: int, now: datetime, closes: datetime) -> datetime | None:
-    """About when a line gives its last number, at the pace of the last hour, to five minutes.
+    """About when a line gives its last number: at the pace of the last hour, to five minutes.
 
-    None where too few numbers were given to tell, or they last until closing.
+    Whatever the pace, not later than somebody could still be served before closing. None where
+    nothing tells how long that takes.
     """
-    if line.issued_lately < LEAST_SERVED:
+    if line.mean_s is None:
         return None
-    seconds = left * 3600 / line.issued_lately
-    stops = now + timedelta(seconds=seconds)
-    if stops >= closes:
-        return None
+    stops = closes - timedelta(seconds=line.mean_s)
+    if line.issued_lately >= LEAST_SERVED:
+        stops = min(stops, now + timedelta(seconds=left * 3600 / line.issued_lately))
     into = (stops.minute * 60 + stops.second) % _ROUNDED_TO_S
     return max(now, (stops - timedelta(seconds=into)).replace(microsecond=0))
 

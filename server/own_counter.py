@@ -1,12 +1,15 @@
 """Who works at a counter, and that nobody else does anything there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from models.database import Transaction
+from models.database import Transaction, rows
 from models.halls import CounterState
+from models.tickets import Move, WrongState
+from scheduler.calendar import business_day
 from server.auth import HALL_ADMIN, Principal
 from server.errors import NotFound, Refusal, Sentence
 from server.halls.directory import HallEntry
@@ -71,6 +74,45 @@ async def counter_at(tx: Transaction, hall: HallEntry, code: str) -> CounterNow:
     if row is None:
         raise no_counter()
     return CounterNow(**dict(row) | {"state": CounterState(row["state"])})
+
+
+async def nobody_at(
+    counter_id: UUID, state: CounterState, *, tx: Transaction | None, now: datetime
+) -> WrongState:
+    """That nobody is at a counter, and what became of whoever was there last on this day."""
+    found = await rows(_LAST_HERE, counter_id, business_day(now), tx=tx)
+    told = NOBODY_AT_COUNTER
+    if found and (said := _BECAME.get(found[0]["move"])):
+        (zh, en), (what, what_en), number = NOBODY_AT_COUNTER, said, found[0]["number"]
+        told = (f"{zh}，{number} 号{what}", f"{en}: {number} {what_en}")
+    return WrongState("nobody is at the counter", state, told=told)
+
+
+# Whoever was at a counter last, with the number that she had there, and what happened to her last.
+_LAST_HERE: Final = """
+    SELECT last.move, CASE WHEN last.move IN ('transfer', 'move', 'reroute')
+        THEN split_part(split_part(last.detail, ' ', 1), '@', 1) ELSE t.number END AS number
+    FROM (SELECT ticket_id FROM ticket_event WHERE counter_id = $1 ORDER BY id DESC LIMIT 1) here
+    JOIN ticket t ON t.id = here.ticket_id
+    CROSS JOIN LATERAL (
+        SELECT move, detail FROM ticket_event WHERE ticket_id = t.id ORDER BY id DESC LIMIT 1) last
+    WHERE t.day = $2
+"""
+_BECAME: Final[Mapping[str, Sentence]] = {
+    Move.CANCEL: ("已由本人取消", "was given up by its holder"),
+    Move.FINISH: ("已办结", "is finished"),
+    Move.MISS: ("已过号", "was missed"),
+    Move.PARK: ("已挂起", "is parked"),
+    Move.RETURN: ("已回队等候", "came back and waits"),
+    Move.TRANSFER: ("已转出", "was sent on"),
+    Move.RETURN_TO_LINE: ("已退回队列等候", "waits in line again"),
+    Move.MOVE: ("已由本人转到其他大厅", "was taken to another hall by its holder"),
+    Move.LET_PASS: ("已让他人先办", "let others pass"),
+    Move.REROUTE: ("已改到其他队列", "was sent to another line"),
+    Move.MERGE: ("因账号合并已作废", "ended when two accounts were joined"),
+    Move.LAPSE: ("已随当天结束", "ended with its day"),
+    Move.UNDO: ("的上一步已撤销", "stands as before: the last step was taken back"),
+}
 
 
 def no_counter() -> NotFound:

@@ -32,7 +32,7 @@ from server.live.reading import ticket_view
 from server.live.state import TicketView
 from server.numbers.arriving import arrive, check_day, with_number
 from server.numbers.refusals import AlreadyInLine
-from server.own_counter import NOBODY_AT_COUNTER, CounterNow, counter_at, own_counter
+from server.own_counter import CounterNow, counter_at, nobody_at, own_counter
 
 _IN_THAT_LINE: Final = ("她已在该队列", "she is of that line already")
 _AT_THAT_HALL: Final = ("她已在该大厅", "she is at that hall already")
@@ -46,7 +46,7 @@ async def recall(at: At, *, feed: Feed) -> TicketView:
     """
 
     async def choose(tx: Transaction, here: CounterNow) -> tuple[Held, Happened]:
-        held = await _present(tx, here)
+        held = await _present(tx, at, here)
         state = after(held.now.state, Move.RECALL)
         if not may_recall(held.now.recalls, at.hall.rules):
             raise RecallLimit
@@ -123,7 +123,7 @@ async def to_hall(at: At, hall: HallEntry, *, feed: Feed) -> TicketView:
     """
 
     async def choose(tx: Transaction, here: CounterNow) -> tuple[Held, Happened]:
-        held = await _present(tx, here)
+        held = await _present(tx, at, here)
         if hall.id == at.hall.id:
             raise WrongState("she is at that hall", held.now.state, told=_AT_THAT_HALL)
         came = await arrive(
@@ -174,7 +174,7 @@ async def _sent(
     tx: Transaction, at: At, here: CounterNow, *, held_for: UUID | None = None
 ) -> tuple[Held, Happened]:
     """The person at a counter, and that she is sent on within the hall, her place kept."""
-    held = await _present(tx, here)
+    held = await _present(tx, at, here)
     state = after(held.now.state, Move.TRANSFER)
     check_day(held, at.now)
     seen = held.now.state is TicketState.SERVING and held.now.checked_in_at is None
@@ -192,10 +192,10 @@ async def _sent(
     return held, sent
 
 
-async def _present(tx: Transaction, here: CounterNow) -> Held:
+async def _present(tx: Transaction, at: At, here: CounterNow) -> Held:
     held = await standing.hold_at(tx, here.id)
     if held is None:
-        raise WrongState("nobody is at the counter", here.state, told=NOBODY_AT_COUNTER)
+        raise await nobody_at(here.id, here.state, tx=tx, now=at.now)
     return held
 
 

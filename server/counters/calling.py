@@ -20,7 +20,7 @@ from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view
 from server.live.state import TicketView
-from server.own_counter import NOBODY_AT_COUNTER, check_staffed_by, no_counter
+from server.own_counter import check_staffed_by, no_counter, nobody_at
 from server.visits.finishing import finish
 
 
@@ -78,7 +78,7 @@ async def move_current(
             return row
         facts = await _own_counter(hall, counter, who, tx, now)
         if facts.ticket_state is not step.before:
-            raise _not_at_that_point(facts)
+            raise await _not_at_that_point(facts, tx, now)
         if move is Move.FINISH and facts.visit_id is not None:
             raise _OfVisit
         return None
@@ -99,11 +99,12 @@ async def move_current(
     return await _tell(row, hall, feed)
 
 
-def _not_at_that_point(facts: CounterFacts) -> WrongState:
-    why = "nobody at the counter is at that point"
+async def _not_at_that_point(
+    facts: CounterFacts, tx: Transaction | None, now: datetime
+) -> WrongState:
     if facts.ticket_state is None:
-        return WrongState(why, facts.state, told=NOBODY_AT_COUNTER)
-    return WrongState(why, facts.ticket_state)
+        return await nobody_at(facts.id, facts.state, tx=tx, now=now)
+    return WrongState("nobody at the counter is at that point", facts.ticket_state)
 
 
 # Each of these follows on one state only.

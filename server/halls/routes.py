@@ -16,6 +16,7 @@ from server.halls.views import (
     HallList,
     HoursQuery,
     HoursView,
+    LineEnding,
     LinesView,
     NearQuery,
     SpanView,
@@ -24,7 +25,7 @@ from server.halls.ways import FIRST_FEW
 from server.http.answers import Answer
 from server.http.days import check_days
 from server.http.endpoint import endpoint
-from server.live.state import Kept
+from server.live.state import Kept, LiveLine
 from server.services import Services, services
 
 bp = Blueprint("halls", url_prefix="/api/v1")
@@ -106,7 +107,16 @@ async def show_hall(request: Request, hall: str) -> HallDetail:
         as_of=live.board.as_of if live else None,
         remote_radius_m=entry.remote_radius_m,
         items=list(entry.offers),
+        ending=[_ending(line) for line in live.board.lines if _is_ending(line)] if live else [],
     )
+
+
+def _is_ending(line: LiveLine) -> bool:
+    return line.reason_code is not None or line.stops_at is not None
+
+
+def _ending(line: LiveLine) -> LineEnding:
+    return LineEnding(**{name: getattr(line, name) for name in LineEnding.__struct_fields__})
 
 
 @endpoint(

@@ -96,8 +96,21 @@ class HoursView(msgspec.Struct, frozen=True):
     next_cursor: None = None
 
 
+class LineEnding(msgspec.Struct, frozen=True, kw_only=True):
+    """A line that gives few numbers more today, or none now, and why: as in its live state."""
+
+    code: str
+    name: str
+    name_en: str
+    left_today: int | None
+    stops_at: datetime | None
+    reason_code: Literal["paused", "stopped", "day_full", "no_more_today"] | None
+    reason: str | None
+    reason_en: str | None
+
+
 class HallDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about one hall."""
+    """Everything about one hall. `ending` are the lines that give few numbers more, or none."""
 
     code: str
     name: str
@@ -114,6 +127,7 @@ class HallDetail(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime | None
     remote_radius_m: int
     items: list[str]
+    ending: list[LineEnding]
 
 
 class LinesView(msgspec.Struct, frozen=True):

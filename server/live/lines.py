@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Final, Literal
 
 import msgspec
 
@@ -11,6 +12,11 @@ from server.live.state import LiveLine, Wait
 
 # From so few on, people are told about when the last will be given.
 FEW_LEFT = 20
+
+_FULL: Final = ("今天剩余的时间已排满", "The time left today is full")
+_NO_MORE: Final = ("今天不再取号", "No more numbers today")
+ReasonCode = Literal["paused", "stopped", "day_full", "no_more_today"]
+Why = tuple[ReasonCode | None, str | None, str | None]
 
 # The columns of a line's row that can be seen.
 LINE_COLUMNS = (
@@ -63,6 +69,7 @@ def live_line(
     left = _left(issuing, outlook.get(row.code), waiting + called, now)
     if row.state != LineState.OPEN or left == 0:
         on_arrival = ()
+    code, reason, reason_en = _why_not(row, issuing, left)
     few = left is not None and 0 < left <= FEW_LEFT and issuing is Issuing.AUTO
     return LiveLine(
         code=row.code,
@@ -72,13 +79,25 @@ def live_line(
         waiting=waiting,
         wait=on_arrival[0] if on_arrival else None,
         away=away,
-        reason=row.reason if row.state != LineState.OPEN else None,
-        reason_en=row.reason_en if row.state != LineState.OPEN else None,
+        reason_code=code,
+        reason=reason,
+        reason_en=reason_en,
         issuing=issuing,
         left_today=left,
         stops_at=outlook[row.code].stops_at if few else None,
         on_arrival=on_arrival,
     )
+
+
+def _why_not(row: LineRow, issuing: Issuing, left: int | None) -> Why:
+    """Why it gives no numbers now, as a code and in two languages; nothing where it does."""
+    if row.state == LineState.PAUSED:
+        return "paused", row.reason, row.reason_en
+    if row.state == LineState.STOPPED:
+        return "stopped", row.reason, row.reason_en
+    if issuing is Issuing.STOPPED:
+        return "no_more_today", *_NO_MORE
+    return ("day_full", *_FULL) if left == 0 else (None, None, None)
 
 
 def _issuing(row: LineRow, now: datetime) -> Issuing:

@@ -132,8 +132,11 @@ class LiveTicket(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
 class LiveLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line: how many wait in it; `wait` is for somebody joining now (null: not known).
 
-    `reason` is why it is not open. `left_today` is how many numbers it can still give today (null:
-    no end in sight, or not known); when they are few, `stops_at` is about when the last will go.
+    `left_today` is how many numbers it can still give today (null: no end in sight, or not known);
+    when they are few, `stops_at` is about when the last will go. `reason_code` is why it gives none
+    now, `reason` the same in words: `paused` and `stopped` by its manager (`reason` is then what
+    staff said, if anything), `day_full`, the time left today is full, or `no_more_today`, its
+    manager lets it give out no more. Null: it gives numbers.
     `issuing` is `open` or `stopped` where a manager decided so for today.
     `away` of those who wait have not checked in yet and are passed over until they do.
     `on_arrival` is the wait of somebody who gets there in 0, 15, 30, 60 and 90 minutes; empty where
@@ -146,6 +149,7 @@ class LiveLine(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     waiting: int
     wait: Wait | None
+    reason_code: Literal["paused", "stopped", "day_full", "no_more_today"] | None = None
     reason: str | None = None
     reason_en: str | None = None
     issuing: Issuing = Issuing.AUTO

@@ -7,7 +7,7 @@ from models import standing
 from models.database import Transaction
 from models.halls import Issuing
 from models.history import Happened
-from models.numbers import next_number
+from models.numbers import is_let_open, next_number
 from models.standing import Held
 from models.tickets import Move, WrongState, after
 from scheduler.calendar import SHANGHAI, business_day, next_open
@@ -44,14 +44,19 @@ def check_open(hall: HallEntry, now: datetime) -> None:
     )
 
 
-def check_left(hall: HallEntry, line: str, memory: Memory, now: datetime) -> None:
+async def check_left(
+    hall: HallEntry, line: str, memory: Memory, now: datetime, *, tx: Transaction | None = None
+) -> None:
     """Raise LineFull when the time left today is full, as this process last heard.
 
-    It costs no statement, and what was heard may be half a second old; what nobody has kept up to
-    date for long stops nobody.
+    Where it is not it costs no statement; what was heard may be half a second old, and what nobody
+    has kept up to date for long stops nobody. Before anybody is refused the line's row is asked
+    whether its manager has decided otherwise a moment ago.
     """
     shown = _shown(hall, line, memory, now)
-    if shown is not None and shown.left_today == 0 and shown.issuing is Issuing.AUTO:
+    if shown is None or shown.left_today != 0 or shown.issuing is not Issuing.AUTO:
+        return
+    if not await is_let_open(hall.lines[line].id, now, tx=tx):
         raise LineFull(FULL_TODAY)
 
 
@@ -115,7 +120,7 @@ async def arrive(
     if line.stopped:
         raise LineClosed(NO_MORE_TODAY)
     code = next(code for code, entry in hall.lines.items() if entry.id == line.id)
-    check_left(hall, code, memory, now)
+    await check_left(hall, code, memory, now, tx=tx)
     if line.full:
         raise LineFull
     detail = f"{held.now.number}@{left.code}"

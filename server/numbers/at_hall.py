@@ -107,7 +107,7 @@ def _is_simple(comer: Comer, once: Once) -> bool:
 
 async def _simply(taking: _Taking) -> TicketView:
     """A number for nobody in particular, in one statement."""
-    check_hall(taking)
+    await check_hall(taking)
     return await _issued(None, taking)
 
 
@@ -115,7 +115,7 @@ async def _whole(taking: _Taking, once: Once, sealer: Sealer) -> TicketView:
     """A number for somebody who said something of herself. Locks as docs/decisions.md says."""
     async with transaction() as tx:
         await once.claim(tx)
-        check_hall(taking)
+        await check_hall(taking, tx=tx)
         if taking.comer.document is not None:
             await decisions.lock(tx, taking.hall.id)  # before people, as everywhere
         taking = await _looked_up(tx, taking, sealer)

@@ -54,10 +54,13 @@ def line_for(hall: HallEntry, item: ItemEntry) -> LineEntry:
     return hall.lines[code]
 
 
-def check_hall(giving: Giving) -> None:
-    """What needs no database: the hall is open, its day not full. Raises HallClosed, LineClosed."""
+async def check_hall(giving: Giving, *, tx: Transaction | None = None) -> None:
+    """What mostly needs no database: the hall is open, its day not full.
+
+    Raises HallClosed or LineFull.
+    """
     check_open(giving.hall, giving.now)
-    check_left(giving.hall, giving.line.code, giving.memory, giving.now)
+    await check_left(giving.hall, giving.line.code, giving.memory, giving.now, tx=tx)
 
 
 def new_ticket(

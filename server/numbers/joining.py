@@ -118,7 +118,7 @@ async def _taken(taking: _Taking, once: Once, sealer: Sealer) -> TicketView:
 
 async def _issue(taking: _Taking, sealer: Sealer) -> TicketView:
     """Issue the ticket in one statement, which refuses by writing nothing."""
-    _check(taking)
+    await _check(taking, None)
     await _check_residence(None, taking, sealer)
     given = await _issued(None, taking)
     if not priorities.is_elderly(sealer, given.papers, taking.now):
@@ -144,7 +144,7 @@ async def _issue_once(taking: _Taking, once: Once, sealer: Sealer) -> TicketView
     """Issue the ticket for a request with a key: whatever is asked again is answered first."""
     async with transaction() as tx:
         await once.claim(tx)
-        _check(taking)
+        await _check(taking, tx)
         return await _issue_in(tx, taking, once, sealer)
 
 
@@ -152,7 +152,7 @@ async def _issue_for(taking: _Taking, proxy_id: UUID, once: Once, sealer: Sealer
     """Issue a ticket for somebody else, through a proxy that holds until it is issued."""
     async with transaction() as tx:
         await once.claim(tx)
-        _check(taking)
+        await _check(taking, tx)
         await decisions.lock(tx, taking.hall.id)  # before people, as everywhere
         acting = await acting_for(tx, sealer, proxy_id, taking.who, taking.now)
         who = replace(taking.who, id=acting.citizen_id)
@@ -197,7 +197,7 @@ async def take_first(
     most = by_phone.caps(hall)
     first = _Taking(hall, item, line, now, memory, wish, who, most, directory, acting)
     taking = replace(first, part_of=part_of, level_required=level_required)
-    _check(taking)
+    await _check(taking, tx)
     return await _give(tx, taking, sealer)
 
 
@@ -261,9 +261,9 @@ def _level_of(taking: _Taking) -> int:
     return taking.item.level_required if level is None else level
 
 
-def _check(taking: _Taking) -> None:
-    """What needs no database: the hall is open, its day not full, and she is near enough."""
-    check_hall(taking)
+async def _check(taking: _Taking, tx: Transaction | None) -> None:
+    """What mostly needs no database: the hall is open, its day not full, she is near enough."""
+    await check_hall(taking, tx=tx)
     by_phone.check_place(taking.hall, taking.wish.fix)
 
 

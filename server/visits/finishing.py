@@ -24,7 +24,7 @@ from server.live.reading import ticket_view
 from server.live.state import TicketView
 from server.numbers.arriving import check_day
 from server.numbers.refusals import NotOffered
-from server.own_counter import NOBODY_AT_COUNTER, CounterNow, own_counter
+from server.own_counter import CounterNow, nobody_at, own_counter
 from server.visits.going_on import Doing, go_on
 
 _GONE_ON: Final = ("她的下一个号已有变动", "her next number has gone on")
@@ -73,7 +73,7 @@ async def _finish(
     await visiting.hold_people_at(tx, here.id)
     held = await standing.hold_at(tx, here.id)
     if held is None:
-        raise WrongState("nobody is at the counter", here.state, told=NOBODY_AT_COUNTER)
+        raise await nobody_at(here.id, here.state, tx=tx, now=doing.now)
     if held.now.state is not TicketState.SERVING:
         raise WrongState("nobody is being served", held.now.state)
     visit_id, begun = held.now.visit_id, None

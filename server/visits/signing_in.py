@@ -186,7 +186,7 @@ async def _begin(
     if kept is not None:
         raise MissedNumberKept.told_to(who.id, kept)
     order = ordered(stops, lines, coming.hall, directory)
-    first = _first(order, lines, coming)
+    first = await _first(tx, order, lines, coming)
     await visit_steps.begin(tx, new)
     stop_ids = {
         stop.item_id: await visit_steps.add_stop(tx, new.id, stop.item_id, place, after=stop.after)
@@ -246,7 +246,12 @@ def _new_visit(coming: _Coming, acting: Acting | None, who: Principal, sealer: S
     )
 
 
-def _first(order: Sequence[Planned], lines: Mapping[UUID, StopFacts], coming: _Coming) -> Planned:
+async def _first(
+    tx: Transaction,
+    order: Sequence[Planned],
+    lines: Mapping[UUID, StopFacts],
+    coming: _Coming,
+) -> Planned:
     """The stop to begin with: the first whose line takes people now.
 
     Where none does, the first that could be: taking its number says why not. Raises AlreadyInLine
@@ -260,14 +265,14 @@ def _first(order: Sequence[Planned], lines: Mapping[UUID, StopFacts], coming: _C
             raise PlannedInVisit
     able = ready(order)
     open_ones = [stop for stop in able if lines[stop.item_id].is_open]
-    taking = [stop for stop in open_ones if _has_room(lines[stop.item_id], coming)]
+    taking = [stop for stop in open_ones if await _has_room(tx, lines[stop.item_id], coming)]
     return (taking or open_ones or able)[0]
 
 
-def _has_room(line: StopFacts, coming: _Coming) -> bool:
+async def _has_room(tx: Transaction, line: StopFacts, coming: _Coming) -> bool:
     code = next(each.code for each in coming.hall.lines.values() if each.id == line.line_id)
     try:
-        check_left(coming.hall, code, coming.memory, coming.now)
+        await check_left(coming.hall, code, coming.memory, coming.now, tx=tx)
     except LineFull:
         return False
     return not line.is_full

@@ -9,7 +9,7 @@ import pytest
 
 from models.database import rows
 from tests.conftest import Api
-from tests.counters.halls import code_of, done, open_counters
+from tests.counters.halls import a_ticket, code_of, done, open_counters
 from tests.people import Person
 
 REFUSED = (409, "wrong_state")
@@ -212,3 +212,24 @@ async def test_a_wrong_state_is_named_in_words_too(api: Api) -> None:
     opened = await manager.post(f"/halls/{hall}/lines/E/open")
     assert (code_of(opened), opened.json()["state"]) == ((409, "wrong_state"), "open")
     assert "队列" in opened.json()["detail"]
+
+
+async def test_who_asks_for_somebody_who_has_gone_is_told_what_became_of_her(api: Api) -> None:
+    hall = await api.quiet_hall()
+    clerk = await api.clerk(hall)
+    lin, ticket = await a_ticket(api, hall)
+    [counter, *_] = await open_counters(clerk, hall, "E")
+    nobody = await clerk.at(hall, counter, "start")
+    assert nobody.json()["detail"].endswith("窗口现在没有人；窗口现为“开放”。")
+    await done(clerk, hall, counter, "call-next")
+    assert (await lin.post(f"/tickets/{ticket['id']}/cancel")).status_code == 200
+    for step in ("start", "miss", "recall", "finish", "park"):
+        refused = await clerk.at(hall, counter, step)
+        assert code_of(refused) == (409, "wrong_state"), step
+        assert f"{ticket['number']} 号已由本人取消" in refused.json()["detail"], step
+    english = await clerk.post(f"/halls/{hall}/counters/{counter}/start", Accept_Language="en")
+    assert f"{ticket['number']} was given up by its holder" in english.json()["detail"]
+    await a_ticket(api, hall)
+    served = await done(clerk, hall, counter, "call-next", "start", "finish")
+    again = await clerk.at(hall, counter, "finish")
+    assert f"{served['number']} 号已办结" in again.json()["detail"]

@@ -64,6 +64,12 @@ async def test_a_line_tells_how_many_it_can_still_give_and_then_stops(api: Api, 
     shown = (await api.http.get(f"/api/v1/halls/{hall}/lines")).json()["data"]
     [line] = [one for one in shown if one["code"] == "E"]
     assert (line["left_today"], line["issuing"]) == (2, "auto")
+    # Ten minutes before closing is the last moment for a visit of ten minutes.
+    assert line["stops_at"] == "2026-11-23T16:50:00+08:00"
+    detail = (await api.http.get(f"/api/v1/halls/{hall}")).json()
+    [ending] = detail["ending"]
+    assert (ending["code"], ending["left_today"]) == ("E", 2)
+    assert (ending["stops_at"], ending["reason_code"]) == (line["stops_at"], None)
     # The count follows each number given, without being worked out anew.
     for left in (1, 0):
         await a_ticket(api, hall)
@@ -73,7 +79,10 @@ async def test_a_line_tells_how_many_it_can_still_give_and_then_stops(api: Api, 
     refused, statements = await api.statements(lin.take(hall, item))
     assert code_of(refused) == (409, "line_full")
     assert refused.json()["detail"].startswith("今天剩余的时间已排满")
-    assert statements == 0
+    assert statements == 1
+    shown = (await api.http.get(f"/api/v1/halls/{hall}/lines")).json()["data"]
+    [line] = [one for one in shown if one["code"] == "E"]
+    assert (line["reason_code"], line["reason"]) == ("day_full", "今天剩余的时间已排满")
     clerk = await api.clerk(hall)
     at_desk = await clerk.post(f"/halls/{hall}/tickets", {"item": item})
     assert code_of(at_desk) == (409, "line_full")
@@ -134,6 +143,8 @@ async def test_the_manager_lets_a_full_line_go_on(api: Api, hall: str, manager: 
         await a_ticket(api, hall)
     await left_is(api, hall, 0)
     assert (await issuing(manager, hall, "open"))["issuing"] == "open"
+    # At once, whatever this process has heard of it.
+    await a_ticket(api, hall)
     await left_is(api, hall, None)
     await a_ticket(api, hall)
     assert (await issuing(manager, hall, "auto"))["issuing"] == "auto"
@@ -163,6 +174,7 @@ async def test_the_manager_stops_a_line_for_the_day_at_once(
     assert refused.json()["detail"] == "该队列今天不再取号。"
     await until(lambda: line_in_memory(api, hall).left_today == 0)
     assert line_in_memory(api, hall).issuing == "stopped"
+    assert line_in_memory(api, hall).reason_code == "no_more_today"
     clerk = await api.clerk(hall)
     at_desk = await clerk.post(f"/halls/{hall}/tickets", {"item": api.item(hall, "E")})
     assert code_of(at_desk) == (409, "line_closed")

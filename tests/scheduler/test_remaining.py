@@ -163,11 +163,16 @@ def test_more_people_in_the_only_line_never_leave_it_more_numbers(hall: Hall, mo
 
 @pytest.mark.parametrize(
     ("lately", "left", "expected"),
-    [(12, 6, "11:30"), (12, 5, "11:25"), (60, 7, "11:05"), (4, 1, None), (12, 13, None)],
+    [(12, 6, "11:30"), (12, 5, "11:25"), (60, 7, "11:05"), (4, 1, "11:50"), (12, 13, "11:50")],
 )
-def test_when_a_line_stops_is_told_by_the_pace_of_the_last_hour(
-    lately: int, left: int, expected: str | None
+def test_when_a_line_stops_is_told_by_the_pace_of_the_last_hour_and_by_the_closing(
+    lately: int, left: int, expected: str
 ) -> None:
     line = LineToday("A", 0, 10, 6000.0, issued_lately=lately)
     found = stops_at(line, left, NOON, NOON + HOUR)
-    assert (f"{found:%H:%M}" if found else None) == expected
+    assert found is not None
+    assert f"{found:%H:%M}" == expected
+
+
+def test_when_a_line_stops_is_not_told_where_nothing_tells_how_long_a_visit_takes() -> None:
+    assert stops_at(LineToday("A", 0, 0, 0.0, issued_lately=9), 3, NOON, NOON + HOUR) is None

@@ -184,7 +184,7 @@ async def test_nobody_goes_round_the_penalty_by_a_new_number(api: Api, hall: str
     assert code_of(whole) == (409, "missed_number_kept")
     # What has nothing to do with it she may come for.
     assert (await lin.take(other, elsewhere)).status_code == 201
-    later(api, 30)
+    later(api, 29)
     assert code_of(await lin.take(hall, mine["item"])) == (409, "missed_number_kept")
     back = await clerk.post(f"/halls/{hall}/tickets/{mine['id']}/return")
     assert (back.status_code, back.json()["state"]) == (200, "waiting")

@@ -24,7 +24,7 @@ export function lineNote(line) {
     return [[what, line.reason], [whatEn, line.reason_en]].map((part) => part.filter(Boolean).join(" · "));
   }
   const left = line.left_today ?? Infinity;
-  if (left === 0) return ["今日号已放完", "No more numbers today"];
+  if (left === 0) return [line.reason ?? "今天不再取号", line.reason_en ?? "No more numbers today"];
   if (left > FEW_LEFT) return [waitRange(line.wait), ""];
   const until = line.stops_at && shortTimeOf(Date.parse(line.stops_at));
   return until
