@@ -164,8 +164,12 @@ async def test_a_number_she_has_for_an_item_already_is_not_given_again(
     # As where she took it through another account that turns out to be hers.
     again = await api.citizen()
     own = (await again.take(hall, two)).json()
-    whose = "UPDATE ticket SET citizen_id = (SELECT citizen_id FROM visit WHERE id = $2)"
-    await rows(f"{whose} WHERE id = $1", own["id"], visit["id"])
+    await rows(
+        "UPDATE ticket SET nth_of_day = NULL,"
+        " citizen_id = (SELECT citizen_id FROM visit WHERE id = $2) WHERE id = $1",
+        own["id"],
+        visit["id"],
+    )
     counter, _ = await served(clerk, hall, "A")
     await done(clerk, hall, counter, "finish")
     now = await seen(lin, visit)
