@@ -1,7 +1,7 @@
 """Issuing numbers: new tickets, each with its first event."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -198,7 +198,8 @@ _AHEAD = """
         SELECT count(*) FROM ticket o WHERE o.line_id = ticket.line_id AND o.state = 'waiting'
         AND NOT o.away AND (o.rank_time, o.id) < (ticket.rank_time, ticket.id)
     ) AS ahead
-    FROM unnest($1::uuid[]) AS given (id) JOIN ticket USING (id)
+    FROM unnest($1::uuid[]) AS given (id) CROSS JOIN LATERAL (
+        SELECT * FROM ticket WHERE ticket.id = given.id OFFSET 0) ticket
 """
 
 
@@ -215,8 +216,9 @@ async def issue(new: NewTicket, *, tx: Transaction | None = None) -> Issued | No
     """
     if tx is None:
         return await _together.make(new)
-    [issued] = await _issue_all([new], Patience.ENDLESS, tx=tx)
-    assert not isinstance(issued, Busy), "who waits endlessly leaves nothing out"
+    [made] = await _issue_all([new], Patience.ENDLESS, tx=tx)
+    assert not isinstance(made, Busy), "who waits endlessly leaves nothing out"
+    [issued] = await _with_ahead([made], tx=tx)
     return issued
 
 
@@ -253,8 +255,6 @@ async def _issue_all(
         [new.told for new in wishes],
         tx=tx,
     )
-    given = [ids[row["nth"] - 1] for row in found if row["number"]]
-    ahead = await _ahead_of(given, tx)
     issued: list[Issued | Busy | None] = [None] * len(wishes)
     for row in found:
         at = row["nth"] - 1
@@ -265,7 +265,7 @@ async def _issue_all(
                 ids[at],
                 row["number"],
                 row["issued_at"],
-                ahead.get(ids[at]),
+                None,
                 wishes[at].version,
                 _papers(row),
             )
@@ -276,19 +276,28 @@ def _papers(row: asyncpg.Record) -> Papers | None:
     return Papers(row["her_id"], row["id_type"], row["id_number"]) if row["her_id"] else None
 
 
-async def _ahead_of(ids: Sequence[UUID], tx: Transaction | None) -> dict[UUID, int]:
+async def _with_ahead(
+    made: Sequence[Issued | None], *, tx: Transaction | None = None
+) -> Sequence[Issued | None]:
+    """The same with how many wait before each; a look that fails outside a transaction tells none.
+
+    The tickets are there, whatever becomes of it.
+    """
+    ids = [issued.id for issued in made if issued]
     if not ids:
-        return {}
+        return made
     try:
-        return {row["id"]: row["ahead"] for row in await rows(_AHEAD, ids, tx=tx)}
+        ahead = {row["id"]: row["ahead"] for row in await rows(_AHEAD, ids, tx=tx)}
     except Exception:
         if tx is not None:
             raise
-        return {}  # the tickets are there, whatever became of this look at them
+        return made
+    return [issued and replace(issued, ahead=ahead.get(issued.id)) for issued in made]
 
 
 _together: Together[NewTicket, Issued | None] = Together(
     _issue_all,
     hall=lambda new: new.hall_id,
     apart=lambda new: (new.citizen_id, new.person_key, None if new.by_phone else new.item_id),
+    look_after=_with_ahead,
 )

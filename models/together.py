@@ -1,8 +1,11 @@
 """Many decisions of one moment in one statement.
 
 A round trip, a plan and a commit cost several times what one decision writes. While a statement is
-under way, and for a moment after it, what comes in gathers for the next, so a process that is idle
-decides at once and a busy one decides for many together.
+under way what comes in gathers for the next, so a process that is idle decides at once and a busy
+one decides for many together.
+
+A statement for several does not keep its halls locked while its commit is flushed: the next one
+begins meanwhile, and nobody is answered before it is (`models.durable`).
 
 Such a statement locks the halls of all its wishes. So that a hall which somebody holds for long
 does not hold the others up, it waits for none longer than 50 ms; then it leaves the busy halls
@@ -10,7 +13,6 @@ out, and their wishes wait in lanes of their own, a statement for each hall.
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -22,14 +24,12 @@ from weakref import WeakKeyDictionary
 
 import asyncpg
 
+from models.durable import durable
+
 Wish = TypeVar("Wish")
 Made = TypeVar("Made")
 
 MOST = 64
-# A busy process waits between two statements as long as the last one took, and no longer than this:
-# starting and committing one costs as much as many decisions in it, so those of a moment more are
-# cheaper and sooner together.
-GATHER_S = 0.006
 
 
 class Patience(Enum):
@@ -40,15 +40,21 @@ class Patience(Enum):
     ENDLESS = "endless"
 
 
+# For several wishes the commit returns before it is flushed.
+_FLUSH_LATER = """set_config('synchronous_commit', CASE
+              WHEN cardinality($2::uuid[]) > 1 THEN 'off'
+              ELSE current_setting('synchronous_commit') END, true) <> ''"""
 # The halls ($2) that a statement may decide in, locked in the order of their ids, so that no two
 # statements wait for each other.
 LOCKED = {
-    Patience.BRIEFLY: """
+    Patience.BRIEFLY: f"""
         SELECT id FROM hall
         WHERE id = ANY($2::uuid[]) AND set_config('lock_timeout', '50', true) <> ''
+          AND {_FLUSH_LATER}
         ORDER BY id FOR UPDATE""",
-    Patience.NONE: """
-        SELECT id FROM hall WHERE id = ANY($2::uuid[]) ORDER BY id FOR UPDATE SKIP LOCKED""",
+    Patience.NONE: f"""
+        SELECT id FROM hall WHERE id = ANY($2::uuid[]) AND {_FLUSH_LATER}
+        ORDER BY id FOR UPDATE SKIP LOCKED""",
     Patience.ENDLESS: """
         SELECT id FROM hall WHERE id = ANY($2::uuid[]) ORDER BY id FOR UPDATE""",
 }
@@ -90,6 +96,8 @@ class _Lane(Generic[Wish, Made]):
 
 
 MakeAll = Callable[[Sequence[Wish], Patience], Awaitable[Sequence[Made | Busy]]]
+# What is asked of those made, once their halls are free.
+LookAfter = Callable[[Sequence[Made]], Awaitable[Sequence[Made]]]
 
 
 class Together(Generic[Wish, Made]):
@@ -97,7 +105,9 @@ class Together(Generic[Wish, Made]):
 
     `make_all` runs one statement for many wishes and answers in their order, BUSY for those whose
     hall it left out. Wishes of which `apart` is equal go into different statements, in the order in
-    which they came. `hall` names the hall in which a wish is decided.
+    which they came. `hall` names the hall in which a wish is decided. `look_after` completes what
+    was made, in its order, while the next statement is under way; it raises nothing. `durable`
+    returns when all that was committed is flushed.
     """
 
     def __init__(
@@ -106,12 +116,17 @@ class Together(Generic[Wish, Made]):
         *,
         hall: Callable[[Wish], UUID],
         apart: Callable[[Wish], Hashable],
+        look_after: LookAfter[Made] | None = None,
+        durable: Callable[[], Awaitable[None]] = durable,
     ) -> None:
         self._make_all = make_all
+        self._look_after = look_after
+        self._durable = durable
         self._hall = hall
         self._apart = apart
         self._main: _Lane[Wish, Made] = _Lane(Patience.BRIEFLY)
         self._busy: dict[UUID, _Lane[Wish, Made]] = {}
+        self._answering: set[asyncio.Future[None]] = set()
 
     async def make(self, wish: Wish) -> Made:
         """Make one wish come true. Raises what its statement raised.
@@ -142,10 +157,8 @@ class Together(Generic[Wish, Made]):
                 async with _turn(lane):
                     if not (entries := self._take(lane)):
                         break  # all who wished something have gone
-                    began = time.monotonic()
                     await self._make_some(entries, lane.patience)
-                    took = time.monotonic() - began
-                await asyncio.sleep(min(took, GATHER_S) if len(entries) > 1 else 0)
+                await asyncio.sleep(0)
         finally:
             lane.running = None
             if lane is not self._main:
@@ -186,16 +199,47 @@ class Together(Generic[Wish, Made]):
             _fail(entries, ConnectionError("the process ends"))
             raise
         else:
+            made = []
             for entry, result in zip(entries, results, strict=True):
                 if isinstance(result, Busy):
                     self._wait_for_hall(entry)
-                elif not entry.made.done():
-                    entry.made.set_result(result)
+                else:
+                    made.append((entry, result))
+            flushed = len(entries) == 1 or patience is Patience.ENDLESS
+            if flushed and self._look_after is None:
+                _tell(made)
+                return
+            answering = asyncio.ensure_future(self._answer(made, flushed=flushed))
+            self._answering.add(answering)
+            answering.add_done_callback(self._answering.discard)
+
+    async def _answer(self, made: list[tuple[_Entry[Wish, Made], Made]], *, flushed: bool) -> None:
+        """Tell those who wished, as soon as what was made for them is kept whatever happens."""
+        entries = [entry for entry, _ in made]
+        results: Sequence[Made] = [result for _, result in made]
+        try:
+            keeping = None if flushed else asyncio.ensure_future(self._durable())
+            if self._look_after is not None:
+                results = await self._look_after(results)
+            if keeping is not None:
+                await keeping
+        except Exception as fault:
+            _fail(entries, fault)
+        except BaseException:
+            _fail(entries, ConnectionError("the process ends"))
+            raise
+        _tell(zip(entries, results, strict=True))
 
     def _wait_for_hall(self, entry: _Entry[Wish, Made]) -> None:
         entry.begun = False
         lane = self._busy.setdefault(self._hall(entry.wish), _Lane(Patience.ENDLESS))
         self._join(lane, [entry])
+
+
+def _tell(made: Iterable[tuple[_Entry[Any, Made], Made]]) -> None:
+    for entry, result in made:
+        if not entry.made.done():
+            entry.made.set_result(result)
 
 
 def _fail(entries: Iterable[_Entry[Wish, Made]], fault: Exception) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from asyncio import gather
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import asyncpg
@@ -27,11 +27,19 @@ class Office:
         # What has begun is not over before this is set.
         self.may_end = asyncio.Event()
         self.may_end.set()
+        self.flushed = 0
+        self.may_flush = asyncio.Event()
+        self.may_flush.set()
         self.wishes = Together(
             self._make_all,
             hall=lambda wish: HALLS[wish % 10],
             apart=lambda wish: wish % 1000,
+            durable=self._flush,
         )
+
+    async def _flush(self) -> None:
+        self.flushed += 1
+        await self.may_flush.wait()
 
     async def _make_all(self, wishes: Sequence[int], patience: Patience) -> list[str | Busy]:
         held = {wish for wish in wishes if wish % 10 in self.locked}
@@ -141,3 +149,58 @@ async def test_a_crowd_is_made_in_statements_of_a_bearable_size() -> None:
     await gather(*(office.wishes.make(wish) for wish in range(200)))
     assert max(len(wishes) for wishes in office.together) <= MOST
     assert sum(len(wishes) for wishes in office.together) == 200
+
+
+async def test_nobody_of_several_is_answered_before_the_flush_and_the_next_need_not_wait() -> None:
+    office = Office()
+    office.may_flush.clear()
+    first = gather(*(office.wishes.make(wish) for wish in (1, 2)))
+    await soon(lambda: office.flushed == 1)
+    second = gather(*(office.wishes.make(wish) for wish in (3, 4)))
+    await soon(lambda: office.flushed == 2)
+    assert office.together == [[1, 2], [3, 4]]
+    assert [first.done(), second.done()] == [False, False]
+    # Whoever is alone has flushed by herself.
+    assert await office.wishes.make(5) == "made 5"
+    office.may_flush.set()
+    assert [*await first, *await second] == ["made 1", "made 2", "made 3", "made 4"]
+    assert office.flushed == 2
+
+
+async def test_where_the_flush_fails_nobody_is_told_that_it_is_done() -> None:
+    office = Office()
+
+    async def fail() -> None:
+        raise ConnectionResetError
+
+    office.wishes._durable = fail
+    answers = await gather(*(office.wishes.make(wish) for wish in (1, 2)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [ConnectionResetError] * 2
+    assert await office.wishes.make(3) == "made 3"
+
+
+async def test_what_is_made_is_completed_while_the_next_is_made() -> None:
+    office = Office()
+    may_look, looked = asyncio.Event(), []
+
+    async def look_after(made: Sequence[str]) -> list[str]:
+        looked.append(list(made))
+        await may_look.wait()
+        return [f"{one}, seen" for one in made]
+
+    office.wishes._look_after = look_after
+    first, second = asyncio.ensure_future(office.wishes.make(1)), None
+    await soon(lambda: len(looked) == 1)
+    second = asyncio.ensure_future(office.wishes.make(2))
+    await soon(lambda: len(looked) == 2)
+    assert office.together == [[1], [2]]
+    may_look.set()
+    assert [await first, await second] == ["made 1, seen", "made 2, seen"]
+
+
+async def soon(true: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if true():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it did not come true")
