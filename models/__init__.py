@@ -18,6 +18,7 @@ MODEL_MODULES = [
     "models.tickets",
     "models.holders",
     "models.following",
+    "models.departures",
     "models.visits",
     "models.promises",
     "models.waits",

@@ -49,6 +49,7 @@ SEALED_COLUMNS: Final = (
     SealedColumn("staff", "totp_secret"),
     SealedColumn("ticket_holder", "name"),
     SealedColumn("ticket_holder", "phone"),
+    SealedColumn("departure", "place"),
 )
 
 

@@ -22,8 +22,10 @@ WALK_IN_S: Final = 120.0
 # ASSUMPTIONS, not measurements: how much shorter and longer than said the way may take. An estimate
 # by distance knows neither roads nor traffic; a map service knows both as they are now.
 SPREAD: Final = {"estimate": (0.75, 1.35), "map": (0.9, 1.2)}
-# Another hall is worth mentioning from this gain on; less is within what nobody can foretell.
+# Another hall is worth mentioning from this gain on, at the median; and surely no loss.
 LEAST_GAIN_S: Final = 600.0
+# What was mentioned stands while so much is left of the gain, and no other gains so much more.
+STANDS_S: Final = 300.0
 _POINTS: Final = 64
 _SHARES = (np.arange(_POINTS) + 0.5) / _POINTS
 _SIGMAS = np.array([NormalDist().inv_cdf(share) for share in _SHARES])
@@ -40,10 +42,10 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True)
 class BetterHall:
-    """A hall, by its number, where she would be done so many seconds earlier, at the median."""
+    """A hall, by its number, and how many seconds earlier her turn would come there, as a range."""
 
     hall: int
-    gain_s: float
+    gain_s: tuple[float, float, float]
 
 
 def travel_range(travel_s: float, basis: Literal["estimate", "map"]) -> Range:
@@ -74,27 +76,42 @@ def _outcomes(given: Range) -> Floats:
     return np.maximum(outcomes, 0.0)
 
 
-def done_in(turn: Range, travel: Range, service_s: float) -> list[float]:
-    """When somebody with a number is done: she must be there, and it must be her turn."""
-    return [
-        max(wait, way) + service_s
-        for wait, way in zip(sure_range(turn), sure_range(travel), strict=True)
-    ]
+def there_in(turn: Range, travel: Range) -> Range:
+    """When it is her turn and she is there: both must be."""
+    return [max(wait, way) for wait, way in zip(sure_range(turn), sure_range(travel), strict=True)]
 
 
-def better_hall(mine: Range, ranked: Ranked, *, at: int) -> BetterHall | None:
-    """The hall among these where she would be done soonest, if it is worth changing to.
+def better_hall(
+    mine: Range,
+    ranked: Ranked,
+    *,
+    at: int,
+    basis: Literal["estimate", "map"] = "estimate",
+    offered: int | None = None,
+) -> BetterHall | None:
+    """The hall among these where her turn would come soonest, if that is clearly sooner.
 
-    `mine` is when she will be done at hall `at`. There the others' waits are those of somebody who
-    comes new, so with her seniority kept she gains at least so much. It must be ten minutes at the
-    median, and no worse on a bad day (p90).
+    `mine` is when it is her turn and she is there at hall `at` (`there_in`). There the others'
+    waits are those of somebody who comes new, so with her seniority kept she gains at least so
+    much. It must be ten minutes at the median, and with 90 % certainty no loss. The hall that she
+    was `offered` before stays the one while five minutes are left, and no other gains five more.
     """
-    total = np.where((ranked.halls == at)[:, None], np.nan, ranked.total_s)
-    _, p50, p90 = sure_range(mine)
-    gain = p50 - total[:, 1]
-    # What is not known compares as false.
-    gain = np.where((gain >= LEAST_GAIN_S) & (total[:, 2] <= p90), gain, -np.inf)
-    if not len(gain) or gain.max() == -np.inf:
-        return None
-    best = int(gain.argmax())
-    return BetterHall(int(ranked.halls[best]), float(gain[best]))
+    worth = []
+    for hall, wait, travel in zip(ranked.halls, ranked.wait_s, ranked.travel_s, strict=True):
+        # What is not known compares as false.
+        if hall == at or not mine[1] - wait[1] - travel >= STANDS_S:
+            continue
+        there = [a + b for a, b in zip(wait, travel_range(float(travel), basis), strict=True)]
+        gain = _gain(mine, there)
+        stands = int(hall) == offered
+        least, surely = (STANDS_S, -STANDS_S) if stands else (LEAST_GAIN_S, 0.0)
+        if gain[1] >= least and gain[0] >= surely:
+            worth.append((gain[1] + STANDS_S * stands, BetterHall(int(hall), gain)))
+    return max(worth, key=lambda each: each[0])[1] if worth else None
+
+
+def _gain(mine: Range, there: Range) -> tuple[float, float, float]:
+    """By how much one is earlier than the other, both independent."""
+    gains = np.sort((_outcomes(mine)[:, None] - _outcomes(there)[None, :]).ravel())
+    p10, p50, p90 = (float(gains[int(share * len(gains))]) for share in (0.1, 0.5, 0.9))
+    return p10, p50, p90

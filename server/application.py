@@ -28,6 +28,7 @@ from server.clock import Clock
 from server.counters import more_routes as attending
 from server.counters import routes as counters
 from server.counters import staffing_routes as staffing
+from server.departures import routes as departures
 from server.following import routes as following
 from server.halls import addresses, items
 from server.halls import routes as halls
@@ -104,6 +105,7 @@ BLUEPRINTS = (
     board.bp,
     tickets.bp,
     places.bp,
+    departures.bp,
     at_hall.bp,
     kiosks.bp,
     bundles.bp,

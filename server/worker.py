@@ -11,8 +11,10 @@ from models import CONNECT_TIMEOUT_S
 from models.opening import open_database
 from models.sealing import Sealer
 from scheduler.jobs import Timed, run_jobs
+from scheduler.travel import paces_with_roads
 from server.application import clock_of
 from server.clock import Clock
+from server.departures.watching import DepartureWatch
 from server.faults import is_store_fault
 from server.halls.reading import read_directory
 from server.live.feed import Feed
@@ -70,7 +72,8 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         if ended:
             log.info("day_ended", tickets=ended)
 
-    notary = Notary(Sealer(FollowedKeys(settings.personal_keys)))
+    sealer = Sealer(FollowedKeys(settings.personal_keys))
+    notary = Notary(sealer)
 
     async def witness() -> None:
         await notary.witness()
@@ -78,6 +81,15 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
     async def grow_trees() -> None:
         await regrow(clock.now())
 
+    departures = DepartureWatch(
+        projector,
+        said=foresight.said,
+        feed=feed,
+        valkey=valkey,
+        sealer=sealer,
+        clock=clock,
+        paces=paces_with_roads(settings.road_factor),
+    )
     timetable = (
         Timed("end_days", "* * * * *", lapse),
         Timed("witness_audit_log", "* * * * *", witness),
@@ -91,9 +103,10 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
     jobs = asyncio.create_task(_keep_doing_jobs(settings, timetable))
     tending = asyncio.create_task(_tend_forever(feed, projector, clock))
     storing = asyncio.create_task(remembering.run_forever())
+    telling = asyncio.create_task(departures.run_forever())
     stopped = asyncio.ensure_future(stop.wait())
     try:
-        running = (projecting, jobs, tending, storing)
+        running = (projecting, jobs, tending, storing, telling)
         await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
         for task in running:
             if task.done():
@@ -102,6 +115,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         # The halls first: others wait for them, and jobs may take their time to end.
         await _end(projecting)
         await _end(storing)
+        await _end(telling)
         await remembering.say_farewell()
         await projector.leases.release()
         await _end(tending)

@@ -93,6 +93,14 @@ class HallLists:
         halls = [self.standing.halls[at] for at in found.halls[found.served][:many].tolist()]
         return {hall.code: hall.place for hall in halls if hall.place is not None}
 
+    def found(self, query: NearQuery, now: datetime) -> Ranked:
+        """The first halls of a list, by their numbers in `standing`, with what they rest on.
+
+        Raises InvalidRequest or NotFound.
+        """
+        self.standing.catch_up(self._feed.memory, shown(now))
+        return self._found(query, shown(now))[0]
+
     def _make(self, query: NearQuery, as_of: datetime, travel_s: Mapping[str, int]) -> bytes:
         number = self.standing.number
         known = {number[code]: float(s) for code, s in travel_s.items() if code in number}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from models import following, her_halls, proxies, sso_people, visit_people
+from models import departures, following, her_halls, proxies, sso_people, visit_people
 from models.audit import Entry, record
 from models.database import Transaction
 from models.proving import door_of
@@ -80,6 +80,7 @@ async def _erase(tx: Transaction, me: UUID, halls: Collection[UUID], now: dateti
     await sso_people.forget(tx, me)
     await proxies.forget(tx, me)
     await following.forget(tx, me)
+    await departures.forget_of(tx, me)
     await tx.run(
         """
         UPDATE citizen SET name = NULL, id_type = NULL, id_number = NULL, id_index = NULL,

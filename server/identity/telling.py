@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from models import visit_people
+from models import departures, visit_people
 from models.audit import Entry, record
 from models.database import Transaction, transaction
 from models.knowing import known
@@ -53,6 +53,7 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
         kept = {name: await _found(tx, sql, citizen_id) for name, sql in _KEPT.items()}
         family = await exported(tx, sealer, citizen_id)
         visits = [_visit(row, sealer) for row in await visit_people.kept_of(tx, citizen_id)]
+        coming = [_departure(row, sealer) for row in await departures.kept_of(tx, citizen_id)]
         entry = Entry(Actor("citizen", citizen_id), "citizen.exported", "citizen", citizen_id)
         await record(tx, entry)
     return {
@@ -65,6 +66,7 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
         "assurance_level": me.level,
         **kept,
         "visits": visits,
+        "departures": coming,
         "family": family,
     }
 
@@ -72,6 +74,16 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
 def _visit(row: Any, sealer: Sealer) -> dict[str, Any]:
     form = {"form": open_form(sealer, row["id"], row["form"])}
     return {name: _told(value) for name, value in row.items()} | form
+
+
+def _departure(row: Any, sealer: Sealer) -> dict[str, Any]:
+    place = departures.place_of(sealer, row["id"], row["place"]) if row["place"] else None
+    return {
+        "ticket": row["id"],
+        "place": {"lat": place[0], "lng": place[1], "datum": "wgs84"} if place else None,
+        "travel": row["travel"],
+        "told_at": _told(row["told_at"]),
+    }
 
 
 def _told(value: Any) -> Any:

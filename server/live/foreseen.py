@@ -8,7 +8,7 @@ from uuid import UUID
 
 from server.halls.directory import HallEntry
 from server.live.rows import HallRows
-from server.live.state import Wait
+from server.live.state import Leave, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,13 @@ class HallWaits:
     """The waits in a hall at a moment: of who waits, and of who would join each line.
 
     `arrivals` are for getting there in 0, 15, 30, 60 and 90 minutes; a line of which too little is
-    known has none. `again_in_s`: they are those of a while ago, and may be asked for anew then.
+    known has none. `leaves` are of those who said how they come. `again_in_s`: they are those of a
+    while ago, and may be asked for anew then.
     """
 
     tickets: Mapping[UUID, Wait] = field(default_factory=dict)
     arrivals: Mapping[str, tuple[Wait, ...]] = field(default_factory=dict)
+    leaves: Mapping[UUID, Leave] = field(default_factory=dict)
     again_in_s: float | None = None
 
 

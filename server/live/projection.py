@@ -36,9 +36,16 @@ from server.live.leases import Leases, lease_key
 from server.live.lines import Outlook
 from server.live.memory import Change
 from server.live.outlook import look_ahead
-from server.live.reading import live_hall, next_edge
+from server.live.reading import NOBODY, live_hall, next_edge
 from server.live.rows import HallRows, catch_up, read_whole
-from server.live.state import UNREADABLE, LiveHall, above_rows, decode_hall, encode_hall
+from server.live.state import (
+    UNREADABLE,
+    BetterHall,
+    LiveHall,
+    above_rows,
+    decode_hall,
+    encode_hall,
+)
 
 log = structlog.get_logger()
 
@@ -96,6 +103,8 @@ class Projector:
         self._finished: dict[str, float] = {}
         # What is known of how many numbers the halls' lines can still give today.
         self._outlook: dict[str, Mapping[str, Outlook]] = {}
+        # The halls where tickets of a hall would have their turn earlier.
+        self._better: dict[str, Mapping[UUID, BetterHall]] = {}
         self._wake = asyncio.Event()
         self._write = valkey.register_script(_WRITE)
 
@@ -134,7 +143,14 @@ class Projector:
 
     def _forget(self, code: str) -> None:
         """Forget all that held only while the hall was ours."""
-        for kept in (self._last, self._rows, self._named, self._due, self._outlook):
+        for kept in (
+            self._last,
+            self._rows,
+            self._named,
+            self._due,
+            self._outlook,
+            self._better,
+        ):
             kept.pop(code, None)
         if self._foresight is not None:
             self._foresight.forget(code)
@@ -256,6 +272,7 @@ class Projector:
                 version=version,
                 outlook=self._outlook.get(code),
                 waits=waits,
+                better=self._better.get(code, NOBODY),
             )
         )
 
@@ -306,6 +323,12 @@ class Projector:
         outlook = await look_ahead(self._directory.hall(code), now=self._clock.now())
         if code in self.leases.held and outlook != self._outlook.get(code, {}):
             self._outlook[code] = outlook
+            self._ask_for(code)
+
+    def offer(self, code: str, better: Mapping[UUID, BetterHall]) -> None:
+        """From now on show these tickets of a hall where their turn would come earlier."""
+        if code in self.leases.held and better != self._better.get(code, NOBODY):
+            self._better[code] = better
             self._ask_for(code)
 
     # --- of which halls --------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from server.live.lines import Outlook, live_line
 from server.live.reasons import Words, line_stopped, told
 from server.live.rows import HallRows, TicketRow
 from server.live.state import (
+    BetterHall,
     Board,
     Call,
     LiveHall,
@@ -26,13 +28,13 @@ from server.live.state import (
     PriorityView,
     TakenFor,
     TicketView,
-    Wait,
 )
 
 AT_COUNTER: Final[Mapping[TicketState, Literal["called", "serving"]]] = {
     TicketState.CALLED: "called",
     TicketState.SERVING: "serving",
 }
+NOBODY: Final[Mapping[UUID, BetterHall]] = MappingProxyType({})
 _decode_taken_for = msgspec.json.Decoder(TakenFor).decode
 
 
@@ -45,12 +47,13 @@ def live_hall(
     version: int,
     outlook: Mapping[str, Outlook] | None = None,
     waits: HallWaits = NOTHING_FORESEEN,
+    better: Mapping[UUID, BetterHall] = NOBODY,
 ) -> LiveHall:
     """The live state of a hall as its rows tell.
 
     `version` is used when something that can be seen differs from `last`; else `last`'s stands.
     `outlook` is what is known of how many numbers its lines can still give, `waits` what is
-    foreseen.
+    foreseen, `better` the halls where some tickets would have their turn earlier.
     """
     local = shown(now)
     tickets = sorted(found.tickets.values(), key=lambda row: (row.rank_time, row.id))
@@ -93,7 +96,8 @@ def live_hall(
         if line.state == LineState.STOPPED
     }
     live = LiveHall(
-        board, _tickets(hall.code, tickets, last, version, stopped=stopped, waits=waits.tickets)
+        board,
+        _tickets(hall.code, tickets, last, version, stopped=stopped, waits=waits, better=better),
     )
     return live if last is None or _differs(live, last) else _as_of(last, local)
 
@@ -105,7 +109,8 @@ def _tickets(
     version: int,
     *,
     stopped: Mapping[str, Words],
-    waits: Mapping[UUID, Wait],
+    waits: HallWaits,
+    better: Mapping[UUID, BetterHall],
 ) -> tuple[LiveTicket, ...]:
     """Tickets in rank order; a view that looks as it did keeps its version.
 
@@ -120,15 +125,21 @@ def _tickets(
         ahead[row.line] += in_line and not row.away
         before = known.get(row.id)
         words = stopped.get(row.line) if in_line else None
-        wait = waits.get(row.id) if in_line else None
+        wait = waits.tickets.get(row.id) if in_line else None
+        leave = waits.leaves.get(row.id) if row.way else None
+        other = better.get(row.id) if leave else None
         if before and before.row_version == row.version and _tells(before.view, words):
-            if before.view.ahead != place or before.view.wait != wait:
+            was = before.view
+            if (was.ahead, was.wait, was.leave, was.better_hall) != (place, wait, leave, other):
                 # Only others have moved: most of a long line, at each call.
-                moved = replace(before.view, ahead=place, wait=wait, version=version)
+                moved = replace(
+                    was, ahead=place, wait=wait, leave=leave, better_hall=other, version=version
+                )
                 before = LiveTicket(moved, before.citizen, before.row_version, before.acting)
             live.append(before)
         else:
-            view = replace(_view(row, hall, place, version, words), wait=wait)
+            view = _view(row, hall, place, version, words)
+            view = replace(view, wait=wait, leave=leave, better_hall=other)
             live.append(LiveTicket(view, row.citizen_id, row.version, row.acting_id))
     return tuple(live)
 

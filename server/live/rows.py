@@ -8,19 +8,31 @@ one seen tell which tickets to read again: a hall costs what happened in it, not
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 
 from models.database import rows
+from models.departures import WAY
 from models.proxies import TAKEN_FOR
 from models.tickets import DAY_ENDED, NEXT_TICKET, Priority, TicketState
+from scheduler.travel import Travel
 from server.live.lines import LINE_COLUMNS, LineRow
 from server.live.state import BoardAnnouncement, BoardCounter, TakenFor
 
 # Phones that still look at a ticket that is over find it here for a while.
 ENDED_SHOWN_FOR = timedelta(minutes=15)
 ENDED_SHOWN = 50
+
+
+class WayRow(msgspec.Struct, frozen=True):
+    """A way to the hall, and when its owner was told to set off, if she was."""
+
+    travel: Travel
+    travel_s: int
+    basis: Literal["estimate", "map"]
+    told_at: datetime | None
 
 
 class TicketRow(msgspec.Struct, frozen=True):
@@ -52,6 +64,8 @@ class TicketRow(msgspec.Struct, frozen=True):
     sent_from: str | None
     # When she was called again, if she was, and is still at the counter.
     recalled_at: datetime | None = None
+    # How she comes, while she waits elsewhere and said so.
+    way: WayRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +109,7 @@ _TICKETS = (
                t.called_at, t.ended_at, c.code AS counter, t.version, t.rank_time, t.acting_id,
                t.recalls, t.priority, t.priority_at, t.shown_as, t.visit_id, {next_ticket},
                t.checked_in_at, t.away, t.sent_from, {recalled_at},
-               {taken_for}
+               {way}, {taken_for}
         FROM {source} t
         JOIN line l ON l.id = t.line_id
         JOIN item i ON i.id = t.item_id
@@ -105,6 +119,7 @@ _TICKETS = (
     .replace("{taken_for}", TAKEN_FOR)
     .replace("{next_ticket}", NEXT_TICKET)
     .replace("{recalled_at}", _RECALLED_AT)
+    .replace("{way}", WAY)
 )
 
 

@@ -11,6 +11,7 @@ from models.halls import Issuing
 from models.proxies import ProxyKind
 from models.tickets import Priority, TicketState
 from scheduler.closing import HallState
+from scheduler.travel import Travel
 
 # What reading something that came from elsewhere raises when it is not what we write.
 UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
@@ -27,6 +28,46 @@ class Wait(msgspec.Struct, frozen=True):
     p50_s: int
     p90_s: int
     basis: Literal["live", "usual"] = "live"
+
+
+class Leave(msgspec.Struct, frozen=True):
+    """When to set off so as to be at the hall just before her turn.
+
+    `at` is the latest moment for it; once it has come, she should be on her way. `certainty` is how
+    sure she then is to be there in time: 0.9, or less where it is late for that already. Her way
+    takes `travel_s` by `travel`, as `travel_basis` knows it. `told_at`: when she was told to set
+    off, which happens once.
+    """
+
+    at: datetime
+    certainty: float
+    travel: Travel
+    travel_s: int
+    travel_basis: Literal["estimate", "map"]
+    told_at: datetime | None = None
+
+
+class Gain(msgspec.Struct, frozen=True):
+    """How much earlier, in seconds: with 90 %, 50 % and 10 % certainty at least so much."""
+
+    p10_s: int
+    p50_s: int
+    p90_s: int
+
+
+class BetterHall(msgspec.Struct, frozen=True):
+    """Another hall that does what she wants, where it would be her turn clearly earlier.
+
+    Her way there, as she comes, takes `travel_s`. `POST /tickets/{id}/move` takes her there, with
+    the time that she has waited; `gain` does not reckon with that yet.
+    """
+
+    hall: str
+    name: str
+    name_en: str
+    distance_m: int
+    travel_s: int
+    gain: Gain
 
 
 class TakenFor(msgspec.Struct, frozen=True):
@@ -72,6 +113,8 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     `sent_on`, staff gave her another number, and she was at `sent_from` before. The words of staff
     for that, if they gave some, are `reason_text` and, in English, `reason_text_en`.
     `name` is what was given at the hall by somebody without an account, masked.
+    Who said where she is (`PUT /tickets/{id}/place`) is told when to `leave`, and of a
+    `better_hall` while there is one; both are null while too little is known for it.
     """
 
     id: UUID
@@ -98,11 +141,20 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     visit: UUID | None = None
     next_ticket: UUID | None = None
+    leave: Leave | None = None
+    better_hall: BetterHall | None = None
 
     def without_person(self) -> "TicketView":
-        """The ticket for whoever follows it: nothing that says or hints who its holder is."""
+        """The ticket for whoever follows it: nothing that says or hints who or where she is."""
         return msgspec.structs.replace(
-            self, taken_for=None, priority=None, name=None, visit=None, next_ticket=None
+            self,
+            taken_for=None,
+            priority=None,
+            name=None,
+            visit=None,
+            next_ticket=None,
+            leave=None,
+            better_hall=None,
         )
 
 

@@ -10,9 +10,13 @@ from models.database import rows
 from models.decisions import VIEW_OF_CITIZEN
 from models.tickets import Priority
 from scheduler.calendar import business_day
+from scheduler.travel import Travel
 from server.auth import CITIZEN, Principal, own_id
+from server.departures import keeping
 from server.errors import (
+    FieldFault,
     IdempotencyKeyReused,
+    InvalidRequest,
     LevelTooLow,
     NotFound,
     WrongStateRefusal,
@@ -47,6 +51,7 @@ from server.tickets import leaving
 from server.tickets.ordering import Order, order_of
 
 bp = Blueprint("tickets", url_prefix="/api/v1")
+_NEEDS_PLACE = ("需要同时给出 place。", "needs place")
 
 
 class TakeNumber(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,6 +59,8 @@ class TakeNumber(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `for` is the `id` of one of `GET /me/family`. `priority_claim` says why I would be served before
     others who came a little earlier; it counts once a clerk has confirmed it, or papers prove it.
+    With `travel`, how I come, my place is kept until I am there, and the ticket says when to leave:
+    see `PUT /tickets/{id}/place`.
     """
 
     hall: Annotated[str, msgspec.Meta(min_length=1, max_length=16, examples=["dg-24"])]
@@ -61,6 +68,7 @@ class TakeNumber(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     place: PlaceGiven | None = None
     proxy: UUID | None = msgspec.field(name="for", default=None)
     priority_claim: Priority | None = None
+    travel: Travel | None = None
 
 
 class TicketPage(msgspec.Struct, frozen=True):
@@ -110,7 +118,9 @@ async def take_ticket(request: Request, who: Principal, body: TakeNumber) -> Tic
     """
     room = services(request)
     fix = body.place.fix() if body.place else None
-    return await joining.take_number(
+    if body.travel and fix is None:
+        raise InvalidRequest(errors=[FieldFault("/travel", _NEEDS_PLACE)])
+    view = await joining.take_number(
         joining.Wish(body.hall, body.item, fix, body.proxy, body.priority_claim),
         who,
         once(request, who.id),
@@ -119,6 +129,9 @@ async def take_ticket(request: Request, who: Principal, body: TakeNumber) -> Tic
         directory=room.directory,
         feed=room.feed,
     )
+    if fix is None or body.travel is None:
+        return view
+    return await keeping.with_departure(view, fix.place, body.travel, who, room)
 
 
 @endpoint(

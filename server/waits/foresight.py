@@ -18,6 +18,7 @@ from server.halls.directory import HallEntry
 from server.live.foreseen import NOTHING_FORESEEN, HallWaits
 from server.live.rows import HallRows, TicketRow
 from server.live.state import Wait
+from server.waits.departing import departures
 from server.waits.hearing import day_of, minute_of_day, news
 
 # When half of such people have so many seconds left, it is told once more, to be judged by it.
@@ -71,9 +72,18 @@ class Foresight:
         self._pass_to(day_of(now))
         hear(self.waits, hall, found, now)
         minute = minute_of_day(now)
-        tickets = self._of_tickets(hall.code, found, minute)
-        arrivals = self._of_arrivals(hall, minute)
-        said = self._said[hall.code] = HallWaits(tickets, arrivals)
+        before = self._said.get(hall.code, NOTHING_FORESEEN)
+        foreseen = self._foreseen(hall.code, found, minute)
+        tickets = {
+            each: steady(range_, before.tickets.get(each)) for each, range_ in foreseen.items()
+        }
+        curves = self._curves(hall, minute)
+        joining = {line: curve[0] for line, curve in curves.items()}
+        said = self._said[hall.code] = HallWaits(
+            tickets,
+            {line: _steadily(curve, before.arrivals.get(line)) for line, curve in curves.items()},
+            departures(found.tickets, foreseen, joining, before.leaves, now),
+        )
         self._promise(hall, found, said, now)
         return said
 
@@ -98,26 +108,27 @@ class Foresight:
         """Promises that could not be stored, to be stored later."""
         self._promises[:0] = promises
 
-    def _of_tickets(self, code: str, found: HallRows, minute: float) -> dict[UUID, Wait]:
-        before = self._said.get(code, NOTHING_FORESEEN).tickets
-        said = {}
+    def said(self, code: str) -> HallWaits:
+        """What was said of a hall last."""
+        return self._said.get(code, NOTHING_FORESEEN)
+
+    def _foreseen(self, code: str, found: HallRows, minute: float) -> dict[UUID, Range]:
+        foreseen = {}
         for (_, ticket), each in self.waits.project(code, minute).items():
             ticket_id = UUID(ticket)
             row = found.tickets.get(ticket_id)
             if each is not None and row is not None and row.state is TicketState.WAITING:
-                said[ticket_id] = steady(each, before.get(ticket_id))
-        return said
+                foreseen[ticket_id] = each
+        return foreseen
 
-    def _of_arrivals(self, hall: HallEntry, minute: float) -> dict[str, tuple[Wait, ...]]:
-        before = self._said.get(hall.code, NOTHING_FORESEEN).arrivals
-        curves = self.waits.on_arrival(hall.code, minute, list(hall.lines))
-        said = {}
-        for line, curve in curves.items():
+    def _curves(self, hall: HallEntry, minute: float) -> dict[str, list[Range]]:
+        """The waits of who joins a line later, of the lines of which they are known."""
+        curves = {}
+        for line, curve in self.waits.on_arrival(hall.code, minute, list(hall.lines)).items():
             known = [each for each in curve if each is not None]
             if len(known) == len(HORIZONS):
-                last: Sequence[Wait | None] = before.get(line) or [None] * len(HORIZONS)
-                said[line] = tuple(map(steady, known, last))
-        return said
+                curves[line] = known
+        return curves
 
     def _promise(self, hall: HallEntry, found: HallRows, said: HallWaits, now: datetime) -> None:
         told = self._told.get(hall.code, set())
@@ -180,6 +191,11 @@ def _new(
         return new
     p10, p50, p90 = wait.p10_s, wait.p50_s, wait.p90_s
     return replace(new, p10_s=p10, p50_s=p50, p90_s=p90, basis=Basis(wait.basis))
+
+
+def _steadily(curve: Sequence[Range], before: tuple[Wait, ...] | None) -> tuple[Wait, ...]:
+    last: Sequence[Wait | None] = before or [None] * len(curve)
+    return tuple(map(steady, curve, last))
 
 
 def steady(now: Range, before: Wait | None) -> Wait:

@@ -3,11 +3,15 @@
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from uuid import UUID
 
+from models.tickets import TicketState
+from scheduler.wait.city import Range
 from server.halls.directory import HallEntry
-from server.live.foreseen import Foreseeing, HallWaits
+from server.live.foreseen import NOTHING_FORESEEN, Foreseeing, HallWaits
 from server.live.rows import HallRows
-from server.live.state import Wait
+from server.live.state import Leave, Wait
+from server.waits.departing import departures
 from tests.conftest import Api
 
 LATER = 5
@@ -18,13 +22,15 @@ class _Foretold:
 
     def __init__(self, really: Foreseeing, hall: str, say: Callable[[HallRows], HallWaits]) -> None:
         self._really, self._hall, self._say = really, hall, say
+        self.said = NOTHING_FORESEEN
 
     async def recall(self, codes: Collection[str]) -> None:
         await self._really.recall(codes)
 
     def look(self, hall: HallEntry, found: HallRows, now: datetime) -> HallWaits:
         if hall.code == self._hall:
-            return self._say(found)
+            self.said = self._say(found)
+            return self.said
         return self._really.look(hall, found, now)
 
     def forget(self, code: str) -> None:
@@ -32,15 +38,35 @@ class _Foretold:
 
 
 @contextmanager
-def foretold(api: Api, hall: str, say: Callable[[HallRows], HallWaits]) -> Iterator[None]:
-    """While it lasts, this is foreseen in the hall at each look."""
+def foretold(
+    api: Api, hall: str, say: Callable[[HallRows], HallWaits]
+) -> Iterator[Callable[[str], HallWaits]]:
+    """While it lasts, this is foreseen in the hall at each look; gives what was said there last."""
     really = api.projector._foresight
     assert really is not None
-    api.projector._foresight = _Foretold(really, hall, say)
+    ours = _Foretold(really, hall, say)
+    api.projector._foresight = ours
     try:
-        yield
+        yield lambda code: ours.said if code == hall else NOTHING_FORESEEN
     finally:
         api.projector._foresight = really
+
+
+def everybody_waits(
+    api: Api, p10_s: int, p50_s: int, p90_s: int
+) -> Callable[[HallRows], HallWaits]:
+    """Who waits waits so long from now on, whenever that is asked."""
+    before: dict[UUID, Leave] = {}
+
+    def say(found: HallRows) -> HallWaits:
+        range_ = Range(p10_s / 60, p50_s / 60, p90_s / 60)
+        waiting = [row.id for row in found.tickets.values() if row.state is TicketState.WAITING]
+        now = api.services.clock.now()
+        leaves = departures(found.tickets, dict.fromkeys(waiting, range_), {}, before, now)
+        before.update(leaves)
+        return HallWaits(dict.fromkeys(waiting, Wait(p10_s, p50_s, p90_s)), {}, leaves)
+
+    return say
 
 
 def whoever_joins(line: str, p10_s: int, p50_s: int, p90_s: int) -> HallWaits:
