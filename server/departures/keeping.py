@@ -100,9 +100,6 @@ async def _keep(ticket_id: UUID, way: Way, place: Place, who: Principal, room: S
 
 def _shown(view: TicketView, way: Way, room: Services) -> TicketView:
     """With when to leave, by the wait as it was said last; the worker goes on from there."""
-    if view.wait is None:
-        return view
-    turn = view.wait.p10_s, view.wait.p50_s, view.wait.p90_s
     told_at = view.leave.told_at if view.leave else None
     row = WayRow(way.travel, way.travel_s, way.basis.value, told_at)
-    return replace(view, leave=leave_of(turn, row, room.clock.now()))
+    return replace(view, leave=leave_of(view.wait, row, room.clock.now()))

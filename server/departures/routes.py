@@ -47,9 +47,9 @@ class ComeFrom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def say_place(request: Request, who: Principal, ticket: str, body: ComeFrom) -> TicketView:
     """From now on my ticket says when to `leave`, and which other hall would be clearly better.
 
-    Nine times out of ten whoever leaves then is there before her turn. It is null while the wait is
-    not known. My place is kept sealed, to a hundred metres, until I am at the hall or the ticket is
-    over; who follows my ticket is shown none of it. I may say it again as I move.
+    Nine times out of ten whoever leaves then is there before her turn. The moment is null while the
+    wait is not known. My place is kept sealed, to a hundred metres, until I am at the hall or the
+    ticket is over; who follows my ticket is shown none of it. I may say it again as I move.
     """
     return await keeping.keep(
         own_id(ticket), body.place.fix().place, body.travel, who, services(request)

@@ -88,7 +88,8 @@ class DepartureWatch:
             ticket_id: code
             for code in self._projector.leases.held
             for ticket_id, leave in self._said(code).leaves.items()
-            if leave.told_at is None and leave.at <= now and ticket_id not in self._asked
+            if leave.told_at is None and leave.at is not None and leave.at <= now
+            if ticket_id not in self._asked
         }
         if not due:
             return []

@@ -36,11 +36,11 @@ class Leave(msgspec.Struct, frozen=True):
     `at` is the latest moment for it; once it has come, she should be on her way. `certainty` is how
     sure she then is to be there in time: 0.9, or less where it is late for that already. Her way
     takes `travel_s` by `travel`, as `travel_basis` knows it. `told_at`: when she was told to set
-    off, which happens once.
+    off, which happens once. `at` and `certainty` are null while her wait is not known.
     """
 
-    at: datetime
-    certainty: float
+    at: datetime | None
+    certainty: float | None
     travel: Travel
     travel_s: int
     travel_basis: Literal["estimate", "map"]
@@ -114,7 +114,7 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     for that, if they gave some, are `reason_text` and, in English, `reason_text_en`.
     `name` is what was given at the hall by somebody without an account, masked.
     Who said where she is (`PUT /tickets/{id}/place`) is told when to `leave`, and of a
-    `better_hall` while there is one; both are null while too little is known for it.
+    `better_hall` while there is one.
     """
 
     id: UUID

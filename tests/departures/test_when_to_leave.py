@@ -71,7 +71,7 @@ def near(api: Api, hall: str) -> dict[str, Any]:
     """A place a few minutes from the hall."""
     place = api.services.directory.hall(hall).place
     assert place is not None
-    return {"lat": round(place.lat + 0.02, 3), "lng": round(place.lng, 3), "datum": "wgs84"}
+    return {"lat": round(place.lat + 0.01, 3), "lng": round(place.lng, 3), "datum": "wgs84"}
 
 
 async def said_where(
@@ -95,12 +95,12 @@ async def test_she_is_told_at_once_and_then_from_memory_when_to_leave(
 ) -> None:
     lin, ticket = await a_ticket(api, waiting.hall)
     await waiting.shows(ticket, lambda view: view.wait)
-    view = await said_where(api, lin, ticket, travel="bike")
+    view = await said_where(api, lin, ticket, travel="walk")
     leave = view["leave"]
     in_s = (datetime.fromisoformat(leave["at"]) - api.services.clock.now()).total_seconds()
     assert 0 < in_s < 3600 - leave["travel_s"]
-    assert (leave["certainty"], leave["travel"]) == (0.9, "bike")
-    await waiting.shows(ticket, lambda view: view.leave and view.leave.travel == "bike")
+    assert (leave["certainty"], leave["travel"]) == (0.9, "walk")
+    await waiting.shows(ticket, lambda view: view.leave and view.leave.travel == "walk")
     reply, statements = await api.statements(lin.get(f"/tickets/{ticket['id']}"))
     assert (reply.json()["leave"]["travel_s"], statements) == (leave["travel_s"], 0)
     # By car she may stay longer.
@@ -172,8 +172,8 @@ async def test_when_the_moment_comes_it_is_noted_once_whoever_looks(
     # Nor does she hear of it again when she says anew where she is, or withdraws it before.
     assert (await lin.delete(f"/tickets/{ticket['id']}/place")).status_code == 204
     assert (await kept(ticket))["place"] is None
-    await said_where(api, lin, ticket, travel="walk")
-    await waiting.shows(ticket, lambda view: view.leave and view.leave.travel == "walk")
+    await said_where(api, lin, ticket, travel="bike")
+    await waiting.shows(ticket, lambda view: view.leave and view.leave.travel == "bike")
     assert await waiting.watch().tell() == []
 
 
@@ -223,7 +223,7 @@ async def test_a_hall_where_her_turn_comes_clearly_sooner_is_offered_and_taken(
         seen = await waiting.shows(ticket, lambda view: view.better_hall)
         better = seen["view"].better_hall
         assert better.hall == other
-        assert 600 <= better.gain.p50_s <= 3600
+        assert 600 <= better.gain.p50_s <= 7200
         assert 0 <= better.gain.p10_s <= better.gain.p50_s <= better.gain.p90_s
         version = seen["view"].version
         await watch.look()
@@ -293,4 +293,5 @@ async def test_where_nothing_is_foreseen_nothing_is_said(api: Api) -> None:
     hall = await api.quiet_hall()
     with foretold(api, hall, lambda _: HallWaits()):
         lin, ticket = await a_ticket(api, hall)
-        assert (await said_where(api, lin, ticket))["leave"] is None
+        leave = (await said_where(api, lin, ticket))["leave"]
+        assert (leave["at"], leave["certainty"], leave["travel"]) == (None, None, "drive")
