@@ -24,14 +24,15 @@ POINTS: Final = len(ARRIVAL_AT_S)
 SHARES: Final = 3
 _P50: Final = 1
 
-_AT = np.array(ARRIVAL_AT_S, dtype=float)
-_STEP = np.diff(_AT)
-_INNER = _AT[1:-1]
+_LATER: Final = ARRIVAL_AT_S[1:]
+_BENDS = np.array(_LATER, dtype=float)
+# Nothing that happens is as late.
+_NEVER: Final = 1e18
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """One day's openings of several timetables: a row each, filled up with infinities.
+    """One day's openings of several timetables: a column each, filled up with infinities.
 
     `let_go_s` is when whoever still waits is let go, `latest_s` the last closing of all.
     """
@@ -45,32 +46,32 @@ class Hours:
 def hours_of(day: date, timetables: Sequence[tuple[Timetable, int]]) -> Hours:
     """The openings on a day of timetables, each with the minutes that clerks go on after it."""
     spans = [open_spans(timetable, day) for timetable, _ in timetables]
-    shape = len(spans), max((len(each) for each in spans), default=0) or 1
+    shape = max((len(each) for each in spans), default=0) or 1, len(spans)
     starts, ends = np.full(shape, np.inf), np.full(shape, -np.inf)
     for at, each in enumerate(spans):
-        starts[at, : len(each)] = [span.start.timestamp() for span in each]
-        ends[at, : len(each)] = [span.end.timestamp() for span in each]
+        starts[: len(each), at] = [span.start.timestamp() for span in each]
+        ends[: len(each), at] = [span.end.timestamp() for span in each]
     after_s = np.array([60.0 * minutes for _, minutes in timetables])
-    closing = ends.max(axis=1)
+    closing = ends.max(axis=0)
     return Hours(starts, ends, closing + after_s, float(closing.max(initial=-np.inf)))
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of the halls that somebody may go to, a row each.
+    """What is known of the halls that somebody may go to, a column each.
 
-    `starts_s` and `ends_s` are the day's openings; `let_go_s` when whoever still waits is let go;
-    `last_s` about when the last number will be given (inf: no end in sight, -inf: none any more);
-    `coming_s` what those on their way there add to the wait. `curves_s` holds the waits by when
-    she arrives (POINTS, SHARES), and `rows` which of them are these halls'.
+    `starts_s` and `ends_s` are the day's openings, a row each; `let_go_s` when whoever still waits
+    is let go; `last_s` about when the last number will be given (inf: no end in sight, -inf: none
+    any more); `known` whether anything is foretold. `stretches` holds the waits by when she
+    arrives, as `stretches_of` makes them, and `rows` says which of them are these halls'.
     """
 
     starts_s: Floats
     ends_s: Floats
     let_go_s: Floats
     last_s: Floats
-    coming_s: Floats
-    curves_s: Floats
+    known: Bools
+    stretches: Floats
     rows: NDArray[np.intp]
 
 
@@ -93,28 +94,56 @@ def arrive(facts: Facts, now_s: float, travel_s: Floats) -> Arrivals:
     given any more, or so late that her turn would come (at the median) after everybody was let go,
     is not served today.
     """
-    at = now_s + travel_s
+    at = travel_s + now_s
     ready = np.full(len(at), np.inf)
-    for opening in reversed(range(facts.ends_s.shape[1])):
-        opened = np.maximum(facts.starts_s[:, opening], at)
-        ready = np.where(facts.ends_s[:, opening] > at, opened, ready)
-    wait = _on_curve(facts, ready - now_s)
-    wait += (ready - at + facts.coming_s)[:, None]
-    # Comparing with NaN is false: who waits nobody knows how long is served, as far as one knows.
-    late = at + wait[:, _P50] > facts.let_go_s
-    served = (ready <= facts.last_s) & (ready < np.inf) & ~late
-    wait[~served] = np.nan
-    return Arrivals(wait, served)
+    for starts, ends in zip(facts.starts_s[::-1], facts.ends_s[::-1], strict=True):
+        np.copyto(ready, np.maximum(starts, at), where=ends > at)
+    ahead = ready - now_s
+    wait = waits_at(facts.stretches, facts.rows * POINTS, np.minimum(ahead, _LATER[-1], out=ahead))
+    wait += ready - at
+    at += wait[_P50]
+    away = at > facts.let_go_s
+    away &= facts.known  # who waits nobody knows how long is served, as far as one knows
+    away |= ready > np.minimum(facts.last_s, _NEVER)
+    np.copyto(wait, np.nan, where=away | ~facts.known)
+    return Arrivals(wait.T, ~away)
 
 
-def _on_curve(facts: Facts, ahead_s: Floats) -> Floats:
-    """Between the points of each curve along a straight line, beyond them as at the nearest."""
-    ahead = np.minimum(np.maximum(ahead_s, 0.0), _AT[-1])
-    below = _INNER.searchsorted(ahead, side="right")
-    share = (ahead - _AT[below]) / _STEP[below]
-    low = facts.curves_s[facts.rows, below]
-    between: Floats = low + share[:, None] * (facts.curves_s[facts.rows, below + 1] - low)
-    return between
+def stretches_of(curve_s: Sequence[Sequence[float]]) -> list[list[float]]:
+    """A curve of POINTS ranges as the straight lines between them, and the level one after.
+
+    A row for each: the SHARES of the wait as they would be for arriving at once, and by how much
+    each rises a second. So one product and one sum tell the wait of an arrival.
+    """
+    stretches = []
+    for nth, here in enumerate(curve_s):
+        if nth + 1 == len(curve_s):
+            rises = [0.0] * SHARES
+        else:
+            long = ARRIVAL_AT_S[nth + 1] - ARRIVAL_AT_S[nth]
+            rises = [(b - a) / long for a, b in zip(here, curve_s[nth + 1], strict=True)]
+        starts = [a - rise * ARRIVAL_AT_S[nth] for a, rise in zip(here, rises, strict=True)]
+        stretches.append(starts + rises)
+    return stretches
+
+
+def stretch_at(stretches: Floats, firsts: NDArray[np.intp], ahead_s: Floats) -> Floats:
+    """The stretches that arrivals so many seconds ahead lie on; `firsts` are those they begin at.
+
+    In columns: SHARES of the wait for arriving at once, SHARES of what it rises a second.
+    """
+    at: NDArray[np.intp] = _BENDS.searchsorted(ahead_s, "right")
+    at += firsts
+    taken: Floats = stretches.take(at, axis=0)
+    return taken
+
+
+def waits_at(stretches: Floats, firsts: NDArray[np.intp], ahead_s: Floats) -> Floats:
+    """The waits (SHARES, row) of arrivals so many seconds ahead."""
+    on = stretch_at(stretches, firsts, ahead_s).T
+    waits: Floats = on[SHARES:] * ahead_s
+    waits += on[:SHARES]
+    return waits
 
 
 def hall_curve(lines: Iterable[tuple[int, Sequence[Sequence[float]]]]) -> list[list[float]]:

@@ -16,7 +16,6 @@ Indices = NDArray[np.intp]
 _LEAST_RADIUS: Final = WGS_A * (1 - WGS_EE)
 _CELL_DEGREES: Final = 0.1  # 11 km: a few town halls
 _MOST_CELLS: Final = 300_000
-_CELLS_A_REGION: Final = 4
 _FIRST_M: Final = 10_000.0
 _EVERYWHERE: Final = math.inf
 
@@ -78,6 +77,11 @@ class HallMap:
         arcs: Floats = DIAMETER * np.arcsin(np.minimum(chords / DIAMETER, 1.0))
         return arcs
 
+    def centred(self, halls: Indices) -> Floats:
+        """Where these halls are, in metres along the axes of the Earth."""
+        there: Floats = self._at[halls]
+        return there
+
     def around(self, lat: float, lng: float, metres: float) -> Indices | None:
         """The halls that may be so near, all of them and some more; None when it may be any.
 
@@ -89,11 +93,6 @@ class HallMap:
         begins, ends = box
         found = [self._filed[begin:end] for begin, end in zip(begins, ends, strict=True)]
         return np.sort(np.concatenate(found)) if found else np.empty(0, np.intp)
-
-    def region_of(self, lat: float, lng: float) -> tuple[int, int]:
-        """The square of some cells that a point lies in, which may be beyond the halls'."""
-        side = self._cell * _CELLS_A_REGION
-        return math.floor(lat / side), math.floor(lng / side)
 
     def radius_of_about(self, lat: float, lng: float, many: int) -> float:
         """Metres around here in which `around` finds at least so many; inf: all are needed."""

@@ -4,22 +4,35 @@ Row h < number of halls is hall h as a whole; each line has a row of its own aft
 """
 
 import hashlib
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 import numpy as np
 
-from scheduler.arrivals import POINTS, SHARES, Bools, Facts, Floats, hours_of, sure_range
+from scheduler.arrivals import (
+    POINTS,
+    SHARES,
+    Bools,
+    Facts,
+    Floats,
+    hours_of,
+    stretches_of,
+    sure_range,
+)
 from scheduler.calendar import Timetable
 from scheduler.hall_map import HallMap, Indices
 from scheduler.places import Pair
 
-_NOTHING: Final = [[float("nan")] * SHARES] * POINTS
+# A hall whose wait is not known stands where one with this wait would: behind those known nearby,
+# before those an hour's travel farther. The number itself is never shown.
+UNKNOWN_COUNTS_AS_S: Final = 3600.0
+_NOTHING: Final = [[UNKNOWN_COUNTS_AS_S] * SHARES] * POINTS
 _U64 = np.uint64
-_MOST_REACHED: Final = 10_000
-_A_LITTLE_MORE: Final = 1.1
+_P50: Final = 1
+# Closer together than this, two halls are as good as each other, and not everybody is sent to one.
+NEAR_TIE_S: Final = 300.0
 # So many orders there are of halls that are as good as each other.
 SHUFFLES: Final = 64
 
@@ -53,11 +66,23 @@ class HallTable:
             for line in hall.lines:
                 self.row_of[at, line] = len(halls) + len(self.row_of)
         rows = len(halls) + len(self.row_of)
-        self.curves_s: Floats = np.full((rows, POINTS, SHARES), np.nan)
+        hall_of = np.array([*range(len(halls)), *(at for at, _ in self.row_of)], dtype=np.intp)
+        self._group_of_row = self.group[hall_of]
+        self.known: Bools = np.zeros(rows, dtype=bool)
         self.last_s: Floats = np.full(rows, np.inf)
         # What people on their way there add to the wait.
         self.coming_s: Floats = np.zeros(rows)
-        self.reached: dict[Hashable, float] = {}
+        self._curves: list[list[list[float]]] = [_NOTHING] * rows
+        self.stretches: Floats = np.array(stretches_of(_NOTHING) * rows, dtype=float)
+        self.stretches.shape = (rows * POINTS, 2 * SHARES)
+        # The longest median wait foretold of each row, 0 where none is known.
+        self._longest_s: Floats = np.zeros(rows)
+        self._ends_s: Floats = np.full(len(self._timetables), -np.inf)
+        self._minded_s = -np.inf
+        # Who arrives at a row before this moment is served as its curve says: it is open, stays so
+        # until then, gives numbers, and nobody who comes by then is let go unserved.
+        self.smooth_until_s: Floats = np.full(rows, -np.inf)
+        self._delays: dict[int, Floats] = {}
 
     def __len__(self) -> int:
         return len(self.group)
@@ -79,17 +104,32 @@ class HallTable:
         """Go by the openings of this day from now on."""
         if day != self._day:
             self._day, self.hours = day, hours_of(day, self._timetables)
+            self._minded_s = -np.inf
 
     def open_at(self, now_s: float) -> Bools:
         """Which groups of halls (`group`) are open at a moment of the day that is kept."""
         opened: Bools = (self.hours.starts_s <= now_s) & (now_s < self.hours.ends_s)
-        return np.asarray(opened.any(axis=1))
+        return np.asarray(opened.any(axis=0))
+
+    def mind(self, now_s: float) -> None:
+        """Know which halls are open at a moment, and until when: `smooth_until_s`."""
+        if now_s == self._minded_s:
+            return
+        opened = (self.hours.starts_s <= now_s) & (now_s < self.hours.ends_s)
+        ends_s = np.where(opened, self.hours.ends_s, -np.inf).max(axis=0)
+        if self._minded_s == -np.inf or not np.array_equal(ends_s, self._ends_s):
+            self._ends_s = ends_s
+            late = self.hours.let_go_s[self._group_of_row] - self._longest_s
+            np.minimum(late, self.last_s, out=late)
+            np.minimum(late, ends_s[self._group_of_row], out=self.smooth_until_s)
+        self._minded_s = now_s
 
     def learn(self, row: int, curve_s: Sequence[Sequence[float]], *, last_s: float) -> None:
         """Take what is foretold of a row, POINTS ranges or none, and when its last number goes."""
-        known = [sure_range(point) for point in curve_s] if len(curve_s) == POINTS else _NOTHING
-        self.curves_s[row] = known
+        self.known[row] = known = len(curve_s) == POINTS
+        self._curves[row] = [sure_range(point) for point in curve_s] if known else _NOTHING
         self.last_s[row] = last_s
+        self._settle(row)
 
     def expect(self, row: int, people: int, per_place_s: float) -> None:
         """So many people chose a row of late and are on their way: each adds a place to the wait.
@@ -97,31 +137,48 @@ class HallTable:
         Whoever took a number from afar is in the line already and must not be counted again. The
         people of a hall, without a line, are expected in the hall's own row.
         """
-        self.coming_s[row] = max(0, people) * max(0.0, per_place_s)
+        coming_s = max(0, people) * max(0.0, per_place_s)
+        if coming_s != self.coming_s[row]:
+            self.coming_s[row] = coming_s
+            self._settle(row)
 
-    def reach(self, usual: Hashable, metres: float) -> None:
-        """Remember how far a search had to look, so that the next like it begins there."""
-        if len(self.reached) >= _MOST_REACHED:
-            self.reached.clear()
-        self.reached[usual] = metres * _A_LITTLE_MORE
+    def _settle(self, row: int) -> None:
+        curve, longest_s = self._curves[row], 0.0
+        if self.known[row]:
+            if coming_s := float(self.coming_s[row]):
+                curve = [[share + coming_s for share in point] for point in curve]
+            longest_s = max(point[_P50] for point in curve)
+        self.stretches[row * POINTS : (row + 1) * POINTS] = stretches_of(curve)
+        self._longest_s[row] = longest_s
+        group = self._group_of_row[row]
+        self.smooth_until_s[row] = min(
+            self.hours.let_go_s[group] - longest_s, self.last_s[row], self._ends_s[group]
+        )
 
     def facts(self, halls: Indices, rows: Indices) -> Facts:
         """What a ranking has to know of these halls, each by a row of its own."""
-        group = self.group[halls]
+        group = self.group.take(halls)
         return Facts(
-            starts_s=self.hours.starts_s[group],
-            ends_s=self.hours.ends_s[group],
-            let_go_s=self.hours.let_go_s[group],
-            last_s=self.last_s[rows],
-            coming_s=self.coming_s[rows],
-            curves_s=self.curves_s,
+            starts_s=self.hours.starts_s.take(group, axis=1),
+            ends_s=self.hours.ends_s.take(group, axis=1),
+            let_go_s=self.hours.let_go_s.take(group),
+            last_s=self.last_s.take(rows),
+            known=self.known.take(rows),
+            stretches=self.stretches,
             rows=rows,
         )
 
     def chances(self, halls: Indices, seed: int) -> Floats:
         """A number in 0…1 for each of these halls, decided by its code and the seed alone."""
-        chances: Floats = self._chances[seed % SHUFFLES][halls]
+        chances: Floats = self._chances[seed % SHUFFLES].take(halls)
         return chances
+
+    def delays_s(self, seed: int) -> Floats:
+        """By how much the seed puts each hall back, so that near-ties are shared: 0…NEAR_TIE_S."""
+        shuffle = seed % SHUFFLES
+        if shuffle not in self._delays:
+            self._delays[shuffle] = NEAR_TIE_S * self._chances[shuffle] ** 3
+        return self._delays[shuffle]
 
 
 def _chances(codes: Iterable[str]) -> Floats:

@@ -1,35 +1,34 @@
 """Which hall first: nearest, with the shortest wait, or where she is done soonest.
 
-Of 34 halls each is looked at; of 44,000 only those that can be among the first, found on the map by
-bounds that hold for every hall not looked at. The answer is the same.
+Of 34 halls each is looked at; of 44,000 only those that can be among the first, found by bounds
+that hold for every hall not looked at. The answer is the same. Most halls are open when she gets
+there, and serve her: for those the wait is read off a line. Only the others are looked into.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from scheduler.arrivals import Arrivals, Bools, Floats, arrive
+from scheduler.arrivals import SHARES, Bools, Floats, arrive, stretch_at
 from scheduler.hall_map import Indices
-from scheduler.hall_table import HallTable
+from scheduler.hall_table import NEAR_TIE_S, UNKNOWN_COUNTS_AS_S, HallTable
+from scheduler.places import earth_centred
 from scheduler.travel import Pace
+from scheduler.vicinity import Asked, Vicinity
 
 Rank = Literal["nearest", "shortest_wait", "fastest"]
 
-# Closer together than this, two halls are as good as each other, and not everybody is sent to one.
-NEAR_TIE_S: Final = 300.0
-# A hall whose wait is not known stands where one with this wait would: behind those known nearby,
-# before those an hour's travel farther. The number itself is never shown.
-UNKNOWN_COUNTS_AS_S: Final = 3600.0
-# So few halls are all looked at: finding the near ones costs more.
-_FEW: Final = 400
-_SPARE: Final = 16
 # A step of waiting outweighs any way on Earth, and not being served today every step of a day.
 _STEP: Final = 1e8
 _NOT_TODAY: Final = 1e12
 _P50: Final = 1
+# Of more than so many only the first are put in order.
+_MANY: Final = 300
+_FIGURES: Final = 2 * SHARES + 2
+_SERVED: Final = np.ones(1_000, dtype=bool)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,21 +36,18 @@ class Search:
     """What somebody looks for.
 
     `here` is where she stands (WGS-84 degrees), None when she does not say: then she is taken to be
-    at each hall already. `asked` are the halls that do what she wants, their numbers rising.
-    `rows` gives each hall's row in the table, -1 where it is not asked for. `service_s` is the time
-    at the counter, of each hall, and at least `least_service_s`.
-    `seed` decides near-ties: the same seed, the same order.
+    at each hall already. `asked` are the halls that do what she wants; `open` narrows them to
+    those where it is True, by their numbers. `seed` decides near-ties: the same seed, the same
+    order.
     """
 
     by: Rank
     now_s: float
     here: tuple[float, float] | None
     pace: Pace
-    asked: Indices
-    rows: Indices
-    service_s: Floats
+    asked: Asked
     limit: int
-    least_service_s: float = 0.0
+    open: Bools | None = None
     seed: int = 0
     within_m: float | None = None
 
@@ -60,17 +56,39 @@ class Search:
 class Ranked:
     """Halls in rank order by their numbers, with what their order rests on.
 
-    NaN is what is not known: waits and totals (row, SHARES), and the distance without a place;
-    the way takes 0 seconds then. `served` says where she is served today.
+    `figures` has a column a hall: SHARES of the wait, SHARES of the total, the distance in metres,
+    the way in seconds. NaN is what is not known: waits and totals, and the distance without a
+    place; the way takes 0 seconds then. `is_foretold` says whether no wait is NaN, `served` where
+    she is served today.
     """
 
     halls: Indices
-    distance_m: Floats
-    travel_s: Floats
-    wait_s: Floats
-    total_s: Floats
+    figures: Floats
+    is_foretold: bool
     served: Bools
     key: Floats
+
+    @property
+    def wait_s(self) -> Floats:
+        """The waits on arrival (row, SHARES)."""
+        return self.figures[:SHARES].T
+
+    @property
+    def total_s(self) -> Floats:
+        """Until she is done (row, SHARES)."""
+        return self.figures[SHARES : 2 * SHARES].T
+
+    @property
+    def distance_m(self) -> Floats:
+        """Metres to each hall."""
+        metres: Floats = self.figures[-2]
+        return metres
+
+    @property
+    def travel_s(self) -> Floats:
+        """Seconds to each hall."""
+        seconds: Floats = self.figures[-1]
+        return seconds
 
 
 def rank(table: HallTable, search: Search) -> Ranked:
@@ -84,37 +102,31 @@ def rank(table: HallTable, search: Search) -> Ranked:
 
     For the last two, halls where she is not served today come after all others, by metres.
     """
-    here = search.here
-    if here is None or len(search.asked) <= _FEW:
-        return _best_of(table, search, search.asked)
-    return _search_outwards(table, search, here)
+    table.mind(search.now_s)
+    asked, here = search.asked, search.here
+    if here is None:
+        return _best_of(table, search, asked.without_places())
+    kind = search.by, search.limit, search.pace
+    near = asked.near(here, search.limit, kind)
+    while True:
+        found = _best_of(table, search, near)
+        if near.complete_m == math.inf:
+            return found
+        needed = _needed_m(table, search, found)
+        if search.within_m is not None:
+            needed = min(needed, search.within_m)
+        if needed <= near.complete_m:
+            asked.used(here, near, needed, kind)
+            return found
+        near = asked.within(here, needed, kind)
 
 
 def refine(
     table: HallTable, search: Search, found: Ranked, travel_s: Mapping[int, float]
 ) -> Ranked:
     """Rank these halls anew, where somebody knows the way to some better: seconds by hall."""
-    return _best_of(table, search, np.sort(found.halls), travel_s)
-
-
-def _search_outwards(table: HallTable, search: Search, here: tuple[float, float]) -> Ranked:
-    """Look at the halls around, then at all that may be better than the last of those found."""
-    usual = table.map.region_of(*here), search.by, search.limit, search.pace
-    metres = table.reached.get(usual)
-    if metres is None:
-        metres = table.map.radius_of_about(*here, 2 * search.limit + _SPARE)
-    while True:
-        if search.within_m is not None:
-            metres = min(metres, search.within_m)
-        near = table.map.around(*here, metres)
-        if near is None:
-            return _best_of(table, search, search.asked)
-        found = _best_of(table, search, near[search.rows[near] >= 0])
-        needed = _needed_m(table, search, found)
-        if needed <= metres or metres == search.within_m:
-            table.reach(usual, min(needed, metres))
-            return found
-        metres = needed
+    table.mind(search.now_s)
+    return _best_of(table, search, search.asked.among(np.sort(found.halls)), travel_s)
 
 
 def _needed_m(table: HallTable, search: Search, found: Ranked) -> float:
@@ -130,7 +142,7 @@ def _needed_m(table: HallTable, search: Search, found: Ranked) -> float:
     if last >= _NOT_TODAY:
         return max(reach, farthest)
     if search.by == "fastest":
-        return min(reach, _metres_in(search.pace, last - search.least_service_s))
+        return min(reach, _metres_in(search.pace, last - search.asked.least_service_s))
     # At a hall farther away she may always wait less, unless she need not wait at all.
     return farthest if last < _STEP else reach
 
@@ -140,66 +152,139 @@ def _metres_in(pace: Pace, seconds: float) -> float:
     return max(0.0, (seconds - pace.overhead_s) / pace.s_per_m)
 
 
+class _Halls(NamedTuple):
+    """Halls that are looked at, a row each."""
+
+    halls: Indices
+    rows: Indices
+    firsts: Indices
+    service_s: Floats
+    distance_m: Floats
+    travel_s: Floats
+
+    def take(self, which: Indices) -> "_Halls":
+        return _Halls(
+            self.halls.take(which),
+            self.rows.take(which),
+            self.firsts.take(which),
+            self.service_s.take(which),
+            self.distance_m.take(which),
+            self.travel_s.take(which),
+        )
+
+
 def _best_of(
-    table: HallTable,
-    search: Search,
-    halls: Indices,
-    travel_s: Mapping[int, float] | None = None,
+    table: HallTable, search: Search, near: Vicinity, travel_s: Mapping[int, float] | None = None
 ) -> Ranked:
     """The first of these halls, all looked at. Numbers of halls rise, so ties keep their order."""
+    seen = _measured(search, near, travel_s)
+    if not len(seen.halls):
+        return Ranked(seen.halls, np.empty((_FIGURES, 0)), True, _SERVED[:0], seen.distance_m)
+    if search.by == "nearest" and search.here is not None:
+        # Only those that are shown need be sent anybody.
+        seen = seen.take(_first(seen.distance_m, search.limit))
+    left_s = table.smooth_until_s.take(seen.rows)
+    left_s -= seen.travel_s
+    served = None
+    waits = stretch_at(table.stretches, seen.firsts, seen.travel_s)
+    median = waits[:, SHARES + _P50] * seen.travel_s
+    median += waits[:, _P50]
+    key = _key(table, search, seen, median)
+    if left_s.min() <= search.now_s and _matter(search, seen, key, left_s <= search.now_s):
+        there = arrive(table.facts(seen.halls, seen.rows), search.now_s, seen.travel_s)
+        served = there.served
+        # What is known now is the wait of her who goes now: it rises no more.
+        waits[:, :SHARES], waits[:, SHARES:] = there.wait_s, 0.0
+        median = there.wait_s[:, _P50]
+        median = np.where(np.isnan(median), UNKNOWN_COUNTS_AS_S, median)
+        key = _key(table, search, seen, median)
+        if search.by != "nearest":
+            # Where she is not served today comes behind all others.
+            key[~served] = _NOT_TODAY + _far(table, search, seen)[~served]
+    first = _first(key, search.limit)
+    if served is not None:
+        served = served.take(first)
+    return _ranked(table, seen.take(first), waits.take(first, axis=0), served, key.take(first))
+
+
+def _matter(search: Search, seen: _Halls, key: Floats, uneven: Bools) -> bool:
+    """Whether halls where she is not simply let in may be among the first.
+
+    If not, they are put last: the way and the time served alone take longer than all of it at
+    enough others.
+    """
+    if search.by != "fastest" or len(key) <= search.limit:
+        return True
+    key[uneven] = np.inf
+    last = np.partition(key, search.limit - 1)[search.limit - 1]
+    if last == np.inf:
+        return True
+    besides_s = seen.travel_s + seen.service_s
+    return bool((besides_s[uneven] <= last).any())
+
+
+def _ranked(
+    table: HallTable, shown: _Halls, waits: Floats, served: Bools | None, key: Floats
+) -> Ranked:
+    """These halls in this order; `served` None: she is served in all of them."""
+    known = table.known.take(shown.rows)
+    figures = np.empty((_FIGURES, len(known)))
+    wait, rises = figures[:SHARES], waits.T[SHARES:]
+    np.multiply(rises, shown.travel_s, out=wait)
+    wait += waits.T[:SHARES]
+    if served is None:
+        served = _SERVED[: len(known)]
+    is_foretold = False not in known.tolist() and False not in served.tolist()
+    if not is_foretold:
+        wait[:, ~(known & served)] = np.nan
+    np.add(wait, shown.service_s + shown.travel_s, out=figures[SHARES : 2 * SHARES])
+    figures[-2], figures[-1] = shown.distance_m, shown.travel_s
+    return Ranked(shown.halls, figures, is_foretold, served, key)
+
+
+def _measured(search: Search, near: Vicinity, travel_s: Mapping[int, float] | None) -> _Halls:
+    """How far it is to each of these halls that she asks for."""
     if search.here is None:
-        distance = np.full(len(halls), np.nan)
-        travel = np.zeros(len(halls))
+        distance = np.full(len(near), np.nan)
+        travel = np.zeros(len(near))
     else:
-        distance = table.map.distances_m(*search.here, halls)
-        if search.within_m is not None:
-            near = distance <= search.within_m
-            halls, distance = halls[near], distance[near]
-        if search.by == "nearest":
-            # Only those that are shown need be sent anybody.
-            first = np.argsort(distance, kind="stable")[: search.limit]
-            halls, distance = halls[first], distance[first]
-        travel = distance * search.pace.s_per_m + search.pace.overhead_s
+        distance = near.distances_m(earth_centred(*search.here))
+        travel = distance * search.pace.s_per_m
+        travel += search.pace.overhead_s
         for hall, seconds in (travel_s or {}).items():
-            travel[halls == hall] = seconds
-    there = arrive(table.facts(halls, search.rows[halls]), search.now_s, travel)
-    service = search.service_s[halls]
-    key = _key(table, search, halls, there, distance_m=distance, besides_s=travel + service)
-    order = np.argsort(key, kind="stable")[: search.limit]
-    return Ranked(
-        halls=halls[order],
-        distance_m=distance[order],
-        travel_s=travel[order],
-        wait_s=there.wait_s[order],
-        total_s=(there.wait_s + (travel + service)[:, None])[order],
-        served=there.served[order],
-        key=key[order],
-    )
+            travel[near.halls == hall] = seconds
+    seen = _Halls(near.halls, near.rows, near.firsts, near.service_s, distance, travel)
+    if search.within_m is not None:
+        seen = seen.take(np.flatnonzero(seen.distance_m <= search.within_m))
+    if search.open is not None:
+        seen = seen.take(np.flatnonzero(search.open.take(seen.halls)))
+    return seen
 
 
-def _key(
-    table: HallTable,
-    search: Search,
-    halls: Indices,
-    there: Arrivals,
-    *,
-    distance_m: Floats,
-    besides_s: Floats,
-) -> Floats:
-    """What halls are ordered by, the least first. `besides_s`: the way and the time served."""
-    placed = search.here is not None
-    if search.by == "nearest":
-        return distance_m if placed else table.code_rank[halls].astype(float)
-    chance = table.chances(halls, search.seed)
-    far = distance_m if placed else chance
-    wait = there.wait_s[:, _P50]
-    wait = np.where(np.isnan(wait), UNKNOWN_COUNTS_AS_S, wait)
+def _first(key: Floats, limit: int) -> Indices:
+    """Where the least stand, in their order; of equal ones the first."""
+    if len(key) > max(_MANY, 2 * limit):
+        last = np.partition(key, limit - 1)[limit - 1]
+        least = np.flatnonzero(key <= last)
+        return least[key[least].argsort(kind="stable")[:limit]]
+    order: Indices = key.argsort(kind="stable")
+    return order if len(order) <= limit else order[:limit]
+
+
+def _key(table: HallTable, search: Search, seen: _Halls, wait_s: Floats) -> Floats:
+    """What halls are ordered by, the least first, where she is served. `wait_s` is the median."""
     if search.by == "fastest":
-        key = besides_s + wait + NEAR_TIE_S * chance**3
-    else:
-        key = _STEP * _steps(wait, search.seed) + far
-    key[~there.served] = _NOT_TODAY + far[~there.served]
-    return key
+        wait_s += seen.travel_s
+        wait_s += seen.service_s
+        wait_s += table.delays_s(search.seed).take(seen.halls)
+        return wait_s
+    if search.by == "nearest":
+        return seen.distance_m if search.here else table.code_rank[seen.halls].astype(float)
+    return _STEP * _steps(wait_s, search.seed) + _far(table, search, seen)
+
+
+def _far(table: HallTable, search: Search, seen: _Halls) -> Floats:
+    return seen.distance_m if search.here else table.chances(seen.halls, search.seed)
 
 
 def _steps(wait_s: Floats, seed: int) -> Floats:

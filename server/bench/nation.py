@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 from uuid import UUID
 
+import numpy as np
 import redis.asyncio as aioredis
 from sanic import Sanic
 
@@ -176,8 +177,9 @@ def serve(fd: int) -> None:
     app.blueprint(routes.bp)
     app.ctx.hall_lists.answered(NearQuery(), START)
     # As in a process that has shown every hall before, which takes a day and not some seconds.
-    for at in range(HALLS):
-        app.ctx.hall_lists.standing.piece(at)
+    standing = app.ctx.hall_lists.standing
+    every = np.arange(HALLS)
+    standing.fronts(every, np.array([standing.table.row_of[at, "A"] for at in every.tolist()]))
     app.add_task(_change(memory, states))
     app.after_server_start(lambda _: collect_seldom())
     app.run(sock=socket.socket(fileno=fd), single_process=True, motd=False, access_log=False)

@@ -2,14 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from scheduler.arrivals import Floats
-from scheduler.hall_map import Indices
 from scheduler.residence import ANYWHERE, area
+from scheduler.vicinity import Asked
 from server.errors import FieldFault, InvalidRequest
 from server.halls.directory import Directory, ItemEntry
 from server.halls.standing import Standing
@@ -23,33 +21,21 @@ _NO_TOWN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The halls asked for, rising; each hall's row in the table (-1: not asked for).
-
-    `service_s` is the time at the counter, of each hall: the item's usual time, or without an item
-    the mean of those that the hall offers. `least_service_s` is the least of them.
-    """
-
-    asked: Indices
-    rows: Indices
-    service_s: Floats
-    least_service_s: float
-
-
 class Choosing:
     """Chooses among the halls of one directory; what was chosen before is kept."""
 
     def __init__(self, directory: Directory, standing: Standing) -> None:
         self._directory = directory
         self._standing = standing
-        self._kept: dict[Hashable, Chosen] = {}
+        self._kept: dict[Hashable, Asked] = {}
         self._areas: dict[str, dict[str, list[int]]] = {}
 
-    def chosen(self, query: NearQuery) -> Chosen:
+    def chosen(self, query: NearQuery) -> Asked:
         """The halls that a question asks for, open or not.
 
-        Raises NotFound for an unknown item, InvalidRequest for a home where nobody can live.
+        Their time at the counter is the item's usual one, or without an item the mean of those that
+        a hall offers. Raises NotFound for an unknown item, InvalidRequest for a home where nobody
+        can live.
         """
         wish = query.item, query.level, query.resident_of
         known = self._kept.get(wish)
@@ -61,7 +47,7 @@ class Choosing:
             self._kept[wish] = known
         return known
 
-    def _choose(self, query: NearQuery) -> Chosen:
+    def _choose(self, query: NearQuery) -> Asked:
         halls, rows = self._standing.halls, np.arange(len(self._standing.halls))
         if query.item is None:
             service = np.array([self._usual_s(list(hall.offers)) for hall in halls])
@@ -81,7 +67,7 @@ class Choosing:
                 rows[np.setdiff1d(np.arange(len(halls)), taken)] = -1
         if query.level is not None:
             rows[[at for at, hall in enumerate(halls) if hall.level != query.level]] = -1
-        return Chosen(np.flatnonzero(rows >= 0), rows, service, float(service.min(initial=0.0)))
+        return Asked(self._standing.table.map, rows, service)
 
     def _usual_s(self, items: Iterable[str]) -> float:
         minutes = [self._directory.items[code].minutes for code in items]

@@ -4,6 +4,7 @@ Most of a hall's JSON stays the same from one request to the next, so it is enco
 version of its live state; a request only measures, ranks, and joins the pieces.
 """
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,32 +13,27 @@ import numpy as np
 
 from scheduler.arrivals import instead_of_waiting
 from scheduler.calendar import SHANGHAI
+from scheduler.hall_map import Indices
 from scheduler.hall_table import seed_of
 from scheduler.places import Place, to_wgs84
 from scheduler.ranking import Ranked, Search, rank, refine
 from scheduler.travel import PACES, Paces, pace_of
+from scheduler.vicinity import Asked
 from server.errors import FieldFault, InvalidRequest
-from server.halls.choosing import Choosing, Chosen
+from server.halls.choosing import Choosing
 from server.halls.directory import Directory
-from server.halls.standing import NULL, Standing
-from server.halls.views import AppointmentInstead, NearQuery
+from server.halls.figures import NO_WAY, NULL, Figures, written_out
+from server.halls.standing import Standing
+from server.halls.views import MOST_LISTED, AppointmentInstead, NearQuery
 from server.live.feed import Feed
 from server.live.reading import shown
 from server.live.state import encode
 
 _MOST_ANSWERS: Final = 500
+_TOTAL_P50: Final = 4
 _NEEDS_PLACE = ("需要同时给出 lat 和 lng。", "needs lat and lng")
 _TOGETHER = ("lat 和 lng 应同时给出。", "lat and lng go together")
 _NO_PLACE = ("不是地球上的位置。", "is no place on Earth")
-
-_RANGE = b'{"p10_s":%d,"p50_s":%d,"p90_s":%d}'
-_WAY = b'"distance_m":%d,"travel_s":%d,"travel_basis":"%b","appointment":%b}'
-_SERVED = b'%b%b,"wait_on_arrival":' + _RANGE + b',"total":' + _RANGE + b"," + _WAY
-_NOT_FORETOLD = b'%b%b,"wait_on_arrival":null,"total":null,' + _WAY
-_NO_WAY = (
-    b'%b%b,"wait_on_arrival":null,"total":null,"distance_m":null,"travel_s":null,'
-    b'"travel_basis":null,"appointment":null}'
-)
 
 # The next free slot of a hall for an item: when it starts, and how many minutes it is long.
 NextSlots = Mapping[tuple[str, str], tuple[datetime, int]]
@@ -61,12 +57,8 @@ class HallLists:
         # What was asked since the halls last changed, and the answer where it was asked again:
         # to keep every answer would cost more than to make it.
         self._answers: dict[NearQuery, bytes | None] = {}
-
-    def answered(self, query: NearQuery, now: datetime) -> bytes | None:
-        """What the same question got of late, while nothing that it tells of has changed."""
-        if self.standing.catch_up(self._feed.memory, shown(now)):
-            self._answers.clear()
-        return self._answers.get(query)
+        self._figures = Figures(MOST_LISTED)
+        self._told_last: tuple[tuple[datetime, float] | None, bytes] = (None, b"")
 
     def ranked(
         self, query: NearQuery, now: datetime, travel_s: Mapping[str, int] | None = None
@@ -75,14 +67,24 @@ class HallLists:
 
         Raises InvalidRequest or NotFound.
         """
-        if answer := self.answered(query, now):
+        as_of = shown(now)
+        if answer := self._answered(query, as_of):
             return answer
         answers = self._answers
-        answer = self._make(query, shown(now), travel_s or {})
+        answer = self._make(query, as_of, travel_s or {})
         if len(answers) >= _MOST_ANSWERS:
             answers.clear()
         answers[query] = answer if query in answers else None
         return answer
+
+    def answered(self, query: NearQuery, now: datetime) -> bytes | None:
+        """What the same question got of late, while nothing that it tells of has changed."""
+        return self._answered(query, shown(now))
+
+    def _answered(self, query: NearQuery, as_of: datetime) -> bytes | None:
+        if self.standing.catch_up(self._feed.memory, as_of):
+            self._answers.clear()
+        return self._answers.get(query)
 
     def first_served(self, query: NearQuery, now: datetime, many: int) -> dict[str, Place]:
         """The places of the first halls of a list where she is served today, by their codes.
@@ -104,17 +106,32 @@ class HallLists:
     def _make(self, query: NearQuery, as_of: datetime, travel_s: Mapping[str, int]) -> bytes:
         number = self.standing.number
         known = {number[code]: float(s) for code, s in travel_s.items() if code in number}
-        found, chosen = self._found(query, as_of, known=known, least=len(known))
-        halls = found.halls[: query.limit].tolist()
+        found, asked = self._found(query, as_of, known=known, least=len(known))
+        halls = found.halls[: query.limit]
         if query.lat is None:
-            answered = [self._unplaced(at, chosen) for at in halls]
+            data = self._unplaced(halls, asked)
         else:
-            answered = self._placed(query, found, chosen, known, as_of)
-            halls += self._placeless(query, chosen, query.limit - len(halls))
-            answered += [self._unplaced(at, chosen) for at in halls[len(answered) :]]
-        oldest = float(self.standing.as_of_s[halls].min(initial=as_of.timestamp()))
-        told = min(as_of, datetime.fromtimestamp(oldest, SHANGHAI))
-        return b'{"as_of":%b,"data":[%b]}' % (encode(told), b",".join(answered))
+            rows = asked.rows.take(halls)
+            fronts = self.standing.fronts(halls, rows)
+            others = self._others(query, found, asked, known, as_of)
+            figures = found.figures[:, : query.limit]
+            if not found.is_foretold:
+                figures = np.nan_to_num(figures)
+            data = self._figures.joined(fronts, figures, others)
+            if len(halls) < query.limit and len(asked.placed) < len(asked.halls):
+                rest = self._placeless(query, asked, query.limit - len(halls))
+                data += self._unplaced(rest, asked)
+                halls = np.concatenate((halls, rest))
+        oldest_s = min(self.standing.as_of_s.take(halls).tolist(), default=math.inf)
+        return b'{"as_of":%b,"data":[%b]}' % (self._told(as_of, oldest_s), data[1:])
+
+    def _told(self, as_of: datetime, oldest_s: float) -> bytes:
+        """The moment of which a list tells, as JSON: the oldest of its halls', if that is past."""
+        wanted = as_of, oldest_s
+        if self._told_last[0] != wanted:
+            old = datetime.fromtimestamp(oldest_s, SHANGHAI) if oldest_s < math.inf else as_of
+            self._told_last = wanted, encode(min(as_of, old))
+        return self._told_last[1]
 
     def _found(
         self,
@@ -123,17 +140,11 @@ class HallLists:
         *,
         known: Mapping[int, float] | None = None,
         least: int = 0,
-    ) -> tuple[Ranked, Chosen]:
+    ) -> tuple[Ranked, Asked]:
         """Rank the halls that a question asks for, `least` at least, by the ways known best."""
-        chosen = self._choosing.chosen(query)
+        asked = self._choosing.chosen(query)
         where = place_of(query)
         here = (where.lat, where.lng) if where else None
-        asked, rows, table = chosen.asked, chosen.rows, self.standing.table
-        if query.open_now:
-            rows = np.where(self.standing.open, rows, -1)
-            asked = np.flatnonzero(rows >= 0)
-        if here is not None:
-            asked = asked[: asked.searchsorted(len(table.map))]
         now_s = as_of.timestamp()
         search = Search(
             by=query.rank,
@@ -141,50 +152,56 @@ class HallLists:
             here=here,
             pace=pace_of(query.travel, self._paces),
             asked=asked,
-            rows=rows,
-            service_s=chosen.service_s,
-            least_service_s=chosen.least_service_s,
             limit=max(query.limit, least),
+            open=self.standing.open if query.open_now else None,
             seed=seed_of(*(here or (0.0, 0.0)), now_s),
             within_m=query.within_m,
         )
-        found = rank(table, search)
-        return (refine(table, search, found, known) if known else found), chosen
+        found = rank(self.standing.table, search)
+        if known:
+            found = refine(self.standing.table, search, found, known)
+        return found, asked
 
-    def _placed(
+    def _others(
         self,
         query: NearQuery,
         found: Ranked,
-        chosen: Chosen,
+        asked: Asked,
         known: Mapping[int, float],
         as_of: datetime,
-    ) -> list[bytes]:
-        standing, answered = self.standing, []
-        wait_of = standing.wait_json.get
-        figures = np.empty((len(found.halls), 8))
-        figures[:, :3], figures[:, 3:6] = found.wait_s, found.total_s
-        figures[:, 6], figures[:, 7] = found.distance_m, found.travel_s
+    ) -> dict[int, bytes]:
+        """The figures that are not told as usual, by their place in the list.
+
+        Without a wait, with a way by road, or with an appointment that is better.
+        """
+        slots = self.next_slots if query.item is not None else {}
+        if found.is_foretold and not known and not slots:
+            return {}
+        others = {}
         foretold = ~np.isnan(found.wait_s[:, 0])
-        figures[~foretold, :6] = 0.0
-        numbers = np.rint(figures[: query.limit]).astype(np.int64).tolist()
+        figures = np.rint(np.nan_to_num(found.figures)).astype(np.int64).T.tolist()
         halls = found.halls.tolist()
-        for at, row, is_foretold, values in zip(
-            halls, chosen.rows[found.halls].tolist(), foretold.tolist(), numbers, strict=False
+        for nth, (at, is_foretold) in enumerate(
+            zip(halls[: query.limit], foretold[: query.limit].tolist(), strict=True)
         ):
-            total_s = values[4] if is_foretold else None
-            head = standing.piece(at), wait_of(row, NULL)
-            tail = (b"map" if at in known else b"estimate",)
-            slot = NULL
-            if self.next_slots and query.item is not None:
-                service_s = float(chosen.service_s[at])
-                slot = self._instead(
-                    query.item, at, service_s, as_of, travel_s=values[7], total_s=total_s
+            appointment = NULL
+            if slots and query.item is not None:
+                appointment = self._instead(
+                    query.item,
+                    at,
+                    float(asked.service_s[at]),
+                    as_of,
+                    travel_s=figures[nth][-1],
+                    total_s=figures[nth][_TOTAL_P50] if is_foretold else None,
                 )
-            if is_foretold:
-                answered.append(_SERVED % (*head, *values, *tail, slot))
-            else:
-                answered.append(_NOT_FORETOLD % (*head, *values[6:], *tail, slot))
-        return answered
+            if not is_foretold or at in known or appointment is not NULL:
+                others[nth] = written_out(
+                    figures[nth],
+                    is_foretold=is_foretold,
+                    travel_basis=b"map" if at in known else b"estimate",
+                    appointment=appointment,
+                )
+        return others
 
     def _instead(
         self,
@@ -205,18 +222,18 @@ class HallLists:
         )
         return NULL if offer is None else encode(AppointmentInstead(offer.start, offer.done_by))
 
-    def _unplaced(self, at: int, chosen: Chosen) -> bytes:
-        wait = self.standing.wait_json.get(int(chosen.rows[at]), NULL)
-        return _NO_WAY % (self.standing.piece(at), wait)
+    def _unplaced(self, halls: Indices, asked: Asked) -> bytes:
+        """Halls of which nobody knows how far they are, as JSON."""
+        fronts = self.standing.fronts(halls, asked.rows.take(halls))
+        return b"".join(front + NO_WAY for front in fronts)
 
-    def _placeless(self, query: NearQuery, chosen: Chosen, most: int) -> list[int]:
+    def _placeless(self, query: NearQuery, asked: Asked, most: int) -> Indices:
         """Halls without a place, after all others, where any distance will do."""
-        if query.within_m is not None or most <= 0:
-            return []
-        placed = len(self.standing.table.map)
-        rest: list[int] = chosen.asked[chosen.asked.searchsorted(placed) :].tolist()
+        rest = asked.halls[len(asked.placed) :]
+        if query.within_m is not None:
+            return rest[:0]
         if query.open_now:
-            rest = [at for at in rest if self.standing.open[at]]
+            rest = rest[self.standing.open[rest]]
         return rest[:most]
 
 

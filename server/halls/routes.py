@@ -21,7 +21,7 @@ from server.halls.views import (
     NearQuery,
     SpanView,
 )
-from server.halls.ways import FIRST_FEW
+from server.halls.ways import FIRST_FEW, Ways
 from server.http.answers import Answer
 from server.http.days import check_days
 from server.http.endpoint import endpoint
@@ -56,22 +56,20 @@ async def list_halls(request: Request, query: NearQuery) -> HTTPResponse:
     room = services(request)
     lists: HallLists = request.app.ctx.hall_lists
     now = room.clock.now()
-    body = lists.answered(query, now)
-    if body is None:
-        travel_s = await _ways(room, lists, query, now)
-        body = lists.ranked(query, now, travel_s)
-    return Answer(body, content_type="application/json")
+    travel_s = None
+    if room.ways is not None and query.rank == "fastest" and lists.answered(query, now) is None:
+        travel_s = await _ways(room.ways, lists, query, now)
+    return Answer(lists.ranked(query, now, travel_s), content_type="application/json")
 
 
 async def _ways(
-    room: Services, lists: HallLists, query: NearQuery, now: datetime
-) -> Mapping[str, int]:
-    """The ways to the first few halls by road, where there is a map service and they decide."""
+    ways: Ways, lists: HallLists, query: NearQuery, now: datetime
+) -> Mapping[str, int] | None:
+    """The ways to the first few halls by road, which decide."""
     where = place_of(query)
-    if room.ways is None or where is None or query.rank != "fastest":
-        return {}
-    halls = lists.first_served(query, now, FIRST_FEW)
-    return await room.ways.known(where, halls, query.travel)
+    if where is None:
+        return None
+    return await ways.known(where, lists.first_served(query, now, FIRST_FEW), query.travel)
 
 
 @endpoint(

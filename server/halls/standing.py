@@ -9,21 +9,25 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.halls import LineState
 from scheduler.arrivals import Bools, hall_curve
 from scheduler.calendar import business_day
+from scheduler.hall_map import Indices
 from scheduler.hall_table import HallFacts, HallTable
 from server.halls.directory import Directory, HallEntry
+from server.halls.figures import NULL
 from server.halls.navigating import links, place_view
 from server.halls.views import HallSummary
 from server.live.memory import Memory
 from server.live.state import Kept, LiveLine, Wait, encode
 
-NULL = b"null"
 # What changes is declared last: a hall's JSON is kept up to here.
 _KEPT_UNTIL = b'"open":false'
-Range = tuple[int, int, int]
+_NO_WAIT = b'"none","wait":null'
+# What a wait rests on, the weakest first: that of a hall is its weakest line's.
+_BASES = ("usual", "live")
 
 
 class Standing:
@@ -37,11 +41,17 @@ class Standing:
         self.open: Bools = np.zeros(len(self.halls), dtype=bool)
         # When what is known of each hall was so, Unix seconds; inf where nothing is.
         self.as_of_s = np.full(len(self.halls), math.inf)
-        # The wait of whoever joins now, as JSON: of each hall, and of each line that has one.
-        self.wait_json: dict[int, bytes] = {}
+        # The wait of whoever joins now and what it rests on, as JSON, where it is known: of each
+        # hall, and of each line, by their rows in the table.
+        self._waits: dict[int, bytes] = {}
+        self._rows: list[list[int]] = [[at] for at in range(len(self.halls))]
+        for (at, _), row in self.table.row_of.items():
+            self._rows[at].append(row)
         self._live: list[Kept | None] = [None] * len(self.halls)
         self._heads: list[bytes | None] = [None] * len(self.halls)
-        self._pieces: list[bytes | None] = [None] * len(self.halls)
+        # By the row that was asked for: a hall's JSON up to its figures, None where it has changed.
+        rows = len(self.halls) + len(self.table.row_of)
+        self._fronts: NDArray[np.object_] = np.empty(rows, dtype=object)
         self._generation = -1
         self._second: datetime | None = None
 
@@ -63,7 +73,7 @@ class Standing:
         self.table.keep_day(business_day(as_of))
         opened = self.table.open_at(as_of.timestamp())[self.table.group]
         for at in np.flatnonzero(opened != self.open).tolist():
-            self._pieces[at] = None
+            self._fronts[self._rows[at]] = None
         self.open = opened
 
     def _learn(self, at: int, live: Kept) -> None:
@@ -72,38 +82,54 @@ class Standing:
         self._live[at] = live
         if before is not None and before.board.version == live.board.version:
             return
-        self._pieces[at] = None
+        self._fronts[self._rows[at]] = None
         lines = live.board.lines
         giving = [line for line in lines if last_number_s(line) > -math.inf]
         latest = max((last_number_s(line) for line in lines), default=math.inf)
         curves = [(line.waiting, _curve(line.on_arrival)) for line in giving]
         self.table.learn(at, hall_curve(curves), last_s=latest)
-        waits = [(line.waiting, _curve([line.wait])) for line in giving if line.wait]
-        whole = hall_curve(waits)
-        self._keep_wait(at, range_of(whole[0]) if whole else None)
+        self._keep_wait(at, [(line.waiting, line.wait) for line in giving if line.wait])
         for line in lines:
             row = self.table.row_of.get((at, line.code))
             if row is not None:
                 self.table.learn(row, _curve(line.on_arrival), last_s=last_number_s(line))
-                wait = range_of(_curve([line.wait])[0]) if line.wait else None
-                self._keep_wait(row, wait)
+                self._keep_wait(row, [(line.waiting, line.wait)] if line.wait else [])
 
-    def _keep_wait(self, row: int, wait: Range | None) -> None:
-        if wait is None:
-            self.wait_json.pop(row, None)
-        else:
-            self.wait_json[row] = b'{"p10_s":%d,"p50_s":%d,"p90_s":%d}' % wait
+    def _keep_wait(self, row: int, waits: Sequence[tuple[int, Wait]]) -> None:
+        """Keep the wait of whoever joins now, made of the lines' (waiting, wait)."""
+        whole = hall_curve((waiting, _curve([wait])) for waiting, wait in waits)
+        if not whole:
+            self._waits.pop(row, None)
+            return
+        basis = min((wait.basis for _, wait in waits), key=_BASES.index)
+        p10, p50, p90 = (round(share) for share in whole[0])
+        self._waits[row] = b'"%b","wait":{"p10_s":%d,"p50_s":%d,"p90_s":%d}' % (
+            basis.encode(),
+            p10,
+            p50,
+            p90,
+        )
 
-    def piece(self, at: int) -> bytes:
-        """A hall's JSON up to the value of `wait`."""
-        kept = self._pieces[at]
-        if kept is None:
-            live = self._live[at]
-            opened = b"true" if self.open[at] else b"false"
-            waiting = b"%d" % live.waiting if live else NULL
-            kept = b'%b"open":%b,"waiting":%b,"wait":' % (self._unchanging(at), opened, waiting)
-            self._pieces[at] = kept
-        return kept
+    def fronts(self, halls: Indices, rows: Indices) -> list[bytes]:
+        """The JSON of halls up to their figures, a comma before each.
+
+        `rows` are their rows in the table, by what is asked for.
+        """
+        found: list[bytes] = self._fronts.take(rows).tolist()
+        if None in found:
+            for nth, (at, row) in enumerate(zip(halls.tolist(), rows.tolist(), strict=True)):
+                if found[nth] is None:
+                    found[nth] = self._fronts[row] = self._front(at, row)
+        return found
+
+    def _front(self, at: int, row: int) -> bytes:
+        live = self._live[at]
+        return b',%b"open":%b,"waiting":%b,"wait_basis":%b' % (
+            self._unchanging(at),
+            b"true" if self.open[at] else b"false",
+            b"%d" % live.waiting if live else NULL,
+            self._waits.get(row, _NO_WAIT),
+        )
 
     def _unchanging(self, at: int) -> bytes:
         """A hall's JSON up to `open`, which only another catalogue changes."""
@@ -130,12 +156,6 @@ def last_number_s(line: LiveLine) -> float:
     if line.left_today == 0 or line.state == LineState.STOPPED:
         return -math.inf
     return line.stops_at.timestamp() if line.stops_at else math.inf
-
-
-def range_of(shares: Sequence[float]) -> Range:
-    """Whole seconds."""
-    p10, p50, p90 = (round(share) for share in shares)
-    return p10, p50, p90
 
 
 def _curve(points: Sequence[Wait]) -> list[list[float]]:

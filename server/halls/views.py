@@ -1,7 +1,7 @@
 """What the halls' and items' routes answer, and what they take."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -11,6 +11,7 @@ from scheduler.residence import ResidentsOf
 from scheduler.travel import Travel
 from server.live.state import LiveLine, Wait
 
+MOST_LISTED: Final = 100
 Level = Literal["city", "town", "village"]
 
 
@@ -40,10 +41,12 @@ class AppointmentInstead(msgspec.Struct, frozen=True):
 class HallSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A hall in a ranked list. Null means: not known.
 
-    `wait` is that of somebody joining now; `wait_on_arrival` of somebody who sets off now, a break
-    that she arrives in included. `total` is until she is done: the way, the wait on arrival and the
-    usual time at the counter. It is null too where she would not be served today any more.
-    `travel_basis` says what `travel_s` rests on: an `estimate` by distance, or a `map` service.
+    `wait` is that of somebody joining now, and `wait_basis` what it rests on: what happens there
+    (`live`), what is usual (`usual`), or nothing (`none`; then it is null). `wait_on_arrival` is
+    that of somebody who sets off now, a break that she arrives in included. `total` is until she is
+    done: the way, the wait on arrival and the usual time at the counter. It is null too where she
+    would not be served today any more. `travel_basis` says what `travel_s` rests on: an `estimate`
+    by distance, or a `map` service.
     """
 
     code: str
@@ -55,6 +58,7 @@ class HallSummary(msgspec.Struct, frozen=True, kw_only=True):
     links: Links
     open: bool
     waiting: int | None
+    wait_basis: Literal["live", "usual", "none"] = "none"
     wait: Wait | None = None
     wait_on_arrival: Wait | None = None
     total: Wait | None = None
@@ -157,7 +161,7 @@ class NearQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     within_m: Annotated[int, msgspec.Meta(ge=1, le=5_000_000)] | None = None
     open_now: bool = False
     travel: Travel = "drive"
-    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 50
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_LISTED)] = 50
 
 
 class HoursQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}):

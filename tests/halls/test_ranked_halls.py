@@ -117,6 +117,16 @@ def test_a_wait_that_is_not_known_is_null_and_stands_behind_known_ones(told: Tol
     assert hall["travel_s"] is not None
 
 
+def test_the_list_says_what_each_wait_rests_on(told: Told) -> None:
+    told.tell("dg-05", 10, wait=Wait(300, 600, 1200, "usual"))
+    told.tell("dg-06", None)
+    told.tell("dg-07", 10, left_today=0)
+    basis = {hall["code"]: (hall["wait_basis"], hall["wait"] is None) for hall in told.ask()}
+    assert basis["dg-05"] == ("usual", False)
+    assert basis["dg-06"] == basis["dg-07"] == ("none", True)
+    assert basis["dg-08"] == ("live", False)
+
+
 @pytest.mark.parametrize("line", [{"left_today": 0}, {"state": "stopped"}])
 def test_a_hall_that_gives_no_more_numbers_comes_last(told: Told, line: dict[str, Any]) -> None:
     nearest = told.ask(rank="nearest", **HERE)[0]["code"]

@@ -109,15 +109,12 @@ def test_whatever_is_foretold_it_is_a_number(turn: list[float], travel: list[flo
 def ranked(*totals: list[float]) -> Ranked:
     many = len(totals)
     total = np.array(totals, dtype=float).reshape(-1, 3)
-    zeros = np.zeros(many)
     return Ranked(
         halls=np.arange(many),
-        distance_m=zeros,
-        travel_s=zeros,
-        wait_s=total,
-        total_s=total,
+        figures=np.vstack((total.T, total.T, np.zeros((2, many)))),
+        is_foretold=not np.isnan(total).any(),
         served=~np.isnan(total[:, 1]),
-        key=zeros,
+        key=np.zeros(many),
     )
 
 

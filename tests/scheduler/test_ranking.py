@@ -15,9 +15,16 @@ from hypothesis import strategies as st
 
 from scheduler.arrivals import ARRIVAL_AT_S
 from scheduler.calendar import SHANGHAI, Opening, Timetable, open_spans
-from scheduler.hall_table import HallFacts, HallTable, seed_of
-from scheduler.ranking import NEAR_TIE_S, UNKNOWN_COUNTS_AS_S, Rank, Ranked, Search, rank, refine
+from scheduler.hall_table import (
+    NEAR_TIE_S,
+    UNKNOWN_COUNTS_AS_S,
+    HallFacts,
+    HallTable,
+    seed_of,
+)
+from scheduler.ranking import Rank, Ranked, Search, rank, refine
 from scheduler.travel import PACES, Travel
+from scheduler.vicinity import Asked
 
 MONDAY = date(2026, 11, 23)
 RANKS: tuple[Rank, ...] = ("nearest", "shortest_wait", "fastest")
@@ -77,26 +84,36 @@ def world(seed: int, many: int, weeks: int) -> HallTable:
         curve = np.sort(rng.gamma(1.2, usual_s, (5, 3)), axis=1).tolist()
         last = rng.choice([math.inf, math.inf, math.inf, -math.inf, moment("15:00")])
         table.learn(at, curve if rng.random() > 0.15 else [], last_s=float(last))
-    table.coming_s[rng.integers(0, many, many // 10)] = 300.0
+    for at in rng.integers(0, many, many // 10).tolist():
+        table.expect(at, 2, 150.0)
     return table
 
 
 def search(
     table: HallTable, by: Rank, here: tuple[float, float], clock: str, **other: Any
 ) -> Search:
-    rows = other.pop("rows", np.arange(len(table)))
+    rows = other.pop("rows", None)
+    asked = everybody_s(table) if rows is None else Asked(table.map, rows, service(table))
     return Search(
         by=by,
         now_s=moment(clock),
         here=here,
         pace=PACES[other.pop("travel", "drive")],
-        asked=np.flatnonzero(rows >= 0),
-        rows=rows,
-        service_s=np.full(len(table), SERVICE_S),
+        asked=asked,
         limit=other.pop("limit", 20),
         seed=other.pop("seed", seed_of(*here, moment(clock))),
         **other,
     )
+
+
+def service(table: HallTable) -> Any:
+    return np.full(len(table), SERVICE_S)
+
+
+@cache
+def everybody_s(table: HallTable) -> Asked:
+    """All halls, asked for again and again: what one search leaves behind meets the next."""
+    return Asked(table.map, np.arange(len(table)), service(table))
 
 
 def by_hand(table: HallTable, asked: Search) -> list[int]:
@@ -105,7 +122,7 @@ def by_hand(table: HallTable, asked: Search) -> list[int]:
     metres = table.map.distances_m(*asked.here).tolist()
     chance = table.chances(np.arange(len(table)), asked.seed).tolist()
     keys: dict[int, tuple[float, ...]] = {}
-    for at in asked.asked.tolist():
+    for at in asked.asked.halls.tolist():
         if asked.within_m is not None and metres[at] > asked.within_m:
             continue
         travel = metres[at] * asked.pace.s_per_m + asked.pace.overhead_s
@@ -131,10 +148,11 @@ def waits_by_hand(table: HallTable, at: int, now_s: float, travel_s: float) -> f
     if ready is None or ready > table.last_s[at]:
         return None
     ahead = min(max(ready - now_s, 0.0), float(ARRIVAL_AT_S[-1]))
-    wait = float(np.interp(ahead, ARRIVAL_AT_S, table.curves_s[at, :, 1]))
-    wait += ready - arrives + float(table.coming_s[at])
-    if math.isnan(wait):
+    if not table.known[at]:
         return UNKNOWN_COUNTS_AS_S
+    medians = [point[1] for point in table._curves[at]]
+    wait = float(np.interp(ahead, ARRIVAL_AT_S, medians))
+    wait += ready - arrives + float(table.coming_s[at])
     return None if arrives + wait > spans[-1][1] + 3600 else wait
 
 

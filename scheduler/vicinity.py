@@ -1,0 +1,186 @@
+"""The halls that somebody asks for, and those of them around where she stands, ready to measure."""
+
+import math
+from collections.abc import Hashable
+from typing import Final
+
+import numpy as np
+
+from scheduler.arrivals import POINTS, Floats
+from scheduler.hall_map import HallMap, Indices
+from scheduler.places import DIAMETER, EarthCentred, Pair, earth_centred
+
+# So few halls are all looked at: finding the near ones costs more.
+FEW: Final = 400
+_REGION_DEGREES: Final = 0.1
+_SPARE: Final = 16
+# A region's vicinity is made a little wider than was needed, and anew when it is far too wide.
+_A_LITTLE_MORE: Final = 1.15
+_FAR_TOO_WIDE: Final = 1.6
+_MOST_HALLS_KEPT: Final = 1_500_000
+# Beyond the rounding of what follows from it, a millimetre.
+_ROUNDING: Final = 1e-3 / DIAMETER
+
+
+class Vicinity:
+    """Some of the halls asked for, their numbers rising, around one centre.
+
+    Every hall asked for that is not among them is farther than `complete_m` from any place for
+    which this was made. `rows` are the halls' in the table, `service_s` the time at the counter.
+    """
+
+    __slots__ = ("_at", "_centre", "complete_m", "firsts", "halls", "rows", "service_s")
+
+    def __init__(
+        self,
+        centred: Floats,
+        centre: EarthCentred,
+        halls: Indices,
+        *,
+        rows: Indices,
+        service_s: Floats,
+        complete_m: float,
+    ) -> None:
+        self.halls, self.rows, self.service_s = halls, rows, service_s
+        self.firsts = rows * POINTS
+        self.complete_m = complete_m
+        self._centre = centre
+        # |p − q|² = |p|² − 2p·q + |q|²: one product for all halls. Lengths are from the centre and
+        # in Earth's diameters, so that what is near keeps its millimetres.
+        off = (centred - np.array(centre)) / DIAMETER
+        squares = (off * off).sum(axis=1)
+        self._at = np.column_stack((-2 * off, squares)) if len(off) else np.empty((0, 4))
+
+    def __len__(self) -> int:
+        return len(self.halls)
+
+    def distances_m(self, here: EarthCentred) -> Floats:
+        """Metres to each hall, as `HallMap` measures them."""
+        x, y, z = self._centre
+        x, y, z = (here[0] - x) / DIAMETER, (here[1] - y) / DIAMETER, (here[2] - z) / DIAMETER
+        chords: Floats = self._at.dot(np.array((x, y, z, 1.0)))
+        chords += x * x + y * y + z * z
+        np.abs(chords, out=chords)  # what is here comes out as next to nothing on either side
+        np.minimum(chords, 1.0, out=chords)
+        np.sqrt(chords, out=chords)
+        np.arcsin(chords, out=chords)
+        chords *= DIAMETER
+        return chords
+
+
+class Asked:
+    """The halls that do what somebody wants.
+
+    `rows` gives each hall's row in the table, -1 where it is not asked for; `service_s` is the time
+    at the counter, of each hall. Vicinities are kept by regions, each as wide as was needed there
+    of late, so whoever asks next from about there finds the halls she needs side by side.
+    """
+
+    def __init__(self, hall_map: HallMap, rows: Indices, service_s: Floats) -> None:
+        self._map = hall_map
+        self.rows, self.service_s = rows, service_s
+        self.halls: Indices = np.flatnonzero(rows >= 0)
+        self.placed: Indices = self.halls[: self.halls.searchsorted(len(hall_map))]
+        self.least_service_s = float(service_s.min(initial=math.inf)) if len(service_s) else 0.0
+        self._whole: Vicinity | None = None
+        self._kept: dict[Hashable, Vicinity] = {}
+        self._halls_kept = 0
+
+    def everywhere(self) -> Vicinity:
+        """All of them that have a place."""
+        if self._whole is None:
+            self._whole = self.among(self.placed)
+        return self._whole
+
+    def among(self, halls: Indices) -> Vicinity:
+        """These of them, which have a place; nothing is known of others."""
+        centred = self._map.centred(halls)
+        x, y, z = centred.mean(axis=0).tolist() if len(centred) else (0.0, 0.0, 0.0)
+        return self._vicinity(halls, (x, y, z), math.inf)
+
+    def without_places(self) -> Vicinity:
+        """All of them, of which nobody asks how far they are."""
+        nowhere = np.zeros((len(self.halls), 3))
+        return self._made(nowhere, (0.0, 0.0, 0.0), self.halls, math.inf)
+
+    def near(self, here: Pair, many: int, kind: Hashable) -> Vicinity:
+        """Those around a place: as many as such a search needed there of late, or about so many."""
+        if len(self.placed) <= FEW:
+            return self.everywhere()
+        known = self._kept.get((_region_of(here), kind))
+        if known is None:
+            share = len(self.placed) / len(self._map)
+            metres = self._map.radius_of_about(*here, int((2 * many + _SPARE) / share))
+            known = self.within(here, metres, kind)
+        return known
+
+    def within(self, here: Pair, metres: float, kind: Hashable) -> Vicinity:
+        """All of them within so many metres of any place in the region of this one."""
+        region = _region_of(here)
+        if not math.isfinite(metres):
+            return self.everywhere()
+        centre, spare = _middle_of(region)
+        chord = _chord(metres * _A_LITTLE_MORE) + spare
+        reach = _arc(chord + _ROUNDING) if chord < 1 else math.inf
+        near = self._map.around(*centre, reach)
+        if near is None:
+            return self.everywhere()
+        halls = near[self.rows[near] >= 0]
+        halls = halls[self._map.distances_m(*centre, halls) <= reach]
+        found = self._vicinity(halls, earth_centred(*centre), _arc(chord - spare - _ROUNDING))
+        self._keep((region, kind), found)
+        return found
+
+    def used(self, here: Pair, near: Vicinity, needed_m: float, kind: Hashable) -> None:
+        """Tell how far one had to look, lest the next looks at far too many."""
+        if near is not self._whole and needed_m * _FAR_TOO_WIDE * _A_LITTLE_MORE < near.complete_m:
+            self.within(here, needed_m, kind)
+
+    def _keep(self, key: Hashable, found: Vicinity) -> None:
+        before = self._kept.get(key)
+        self._halls_kept += len(found) - (len(before) if before else 0)
+        if self._halls_kept > _MOST_HALLS_KEPT:
+            self._kept.clear()
+            self._halls_kept = len(found)
+        self._kept[key] = found
+
+    def _vicinity(self, halls: Indices, centre: EarthCentred, complete_m: float) -> Vicinity:
+        return self._made(self._map.centred(halls), centre, halls, complete_m)
+
+    def _made(
+        self, centred: Floats, centre: EarthCentred, halls: Indices, complete_m: float
+    ) -> Vicinity:
+        return Vicinity(
+            centred,
+            centre,
+            halls,
+            rows=self.rows[halls],
+            service_s=self.service_s[halls],
+            complete_m=complete_m,
+        )
+
+
+def _region_of(here: Pair) -> tuple[int, int]:
+    return math.floor(here[0] / _REGION_DEGREES), math.floor(here[1] / _REGION_DEGREES)
+
+
+def _middle_of(region: tuple[int, int]) -> tuple[Pair, float]:
+    """The middle of a region, and the longest chord from there to a place in it, in diameters.
+
+    The farthest is a corner: along a meridian and along a parallel one only gets farther away.
+    """
+    south, west = region[0] * _REGION_DEGREES, region[1] * _REGION_DEGREES
+    north = min(south + _REGION_DEGREES, 90.0)
+    middle = ((south + north) / 2, west + _REGION_DEGREES / 2)
+    at = earth_centred(*middle)
+    corners = (earth_centred(lat, west) for lat in (south, north))
+    return middle, max(math.dist(at, corner) for corner in corners) / DIAMETER + _ROUNDING
+
+
+def _chord(metres: float) -> float:
+    """The chord under an arc, in Earth's diameters."""
+    return math.sin(min(metres / DIAMETER, math.pi / 2))
+
+
+def _arc(chord: float) -> float:
+    return DIAMETER * math.asin(min(max(chord, 0.0), 1.0))
