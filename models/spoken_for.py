@@ -3,7 +3,8 @@
 Either a number of hers was missed a moment ago. While it may come back (`grace_min` of its hall)
 she gets no other for that item anywhere, nor any in that line: what a return costs would cost
 nobody anything. So a return, or a miss that is taken back, never meets a number taken since. It
-holds as long where the number may not come back, because she left that stop of her visit out.
+holds as long where the number may not come back, because she left that stop of her visit out; and
+whoever returns and gives the number up gets no other before its rank time, a penalty after that.
 Or her open visit will give her the number, when its turn has come.
 """
 
@@ -18,6 +19,8 @@ from scheduler.calendar import business_day
 from scheduler.discipline import Rules
 
 _GRACE: Final = f"coalesce((hall.rules->>'grace_min')::int, {Rules().grace_min})"
+_UNTIL: Final = f"""CASE t.state WHEN 'missed'
+                    THEN t.ended_at + make_interval(mins => {_GRACE}) ELSE t.rank_time END"""
 _COLUMNS: Final = {"citizen_id": "{citizen}", "person_key": "{person}"}
 
 
@@ -30,7 +33,7 @@ class Missed:
     hall_id: UUID
     hall: tuple[str, str]
     until: datetime
-    # Whether it may come back; else she left that stop of her visit out.
+    # Whether it may come back; else she gave it up, or left that stop of her visit out.
     may_return: bool
     # For whom it is and who took it, that only they are told of it.
     citizen_id: UUID | None
@@ -46,14 +49,15 @@ def missed(**of: str) -> str:
     return " UNION ALL ".join(
         f"""
         (SELECT t.id AS ticket_id, t.number, t.hall_id, hall.name, hall.name_en,
-                t.ended_at + make_interval(mins => {_GRACE}) AS until, t.citizen_id, t.acting_id,
-                NOT EXISTS (SELECT 1 FROM visit_stop s JOIN visit v ON v.id = s.visit_id
+                {_UNTIL} AS until, t.citizen_id, t.acting_id,
+                t.state = 'missed' AND NOT EXISTS (
+                    SELECT 1 FROM visit_stop s JOIN visit v ON v.id = s.visit_id
                     WHERE s.visit_id = t.visit_id AND s.ticket_id = t.id
                     AND (s.left_out IS NOT NULL OR v.ended_at IS NOT NULL)) AS may_return
          FROM ticket t JOIN hall ON hall.id = t.hall_id
-         WHERE t.{column} = {who} AND t.day = {{day}} AND t.state = 'missed'
-           AND ({{which}})
-           AND {{now}} <= t.ended_at + make_interval(mins => {_GRACE})
+         WHERE t.{column} = {who} AND t.day = {{day}} AND ({{which}})
+           AND (t.state = 'missed' OR t.state = 'cancelled' AND t.returned_at IS NOT NULL)
+           AND {{now}} <= {_UNTIL}
          ORDER BY t.ended_at DESC LIMIT 1)"""
         for column, who in _COLUMNS.items()
     ).format(**of)

@@ -153,7 +153,8 @@ def _order_in_words(rules: Rules, help_after_min: int | None, *, english: bool) 
             " for several items at once the first."
             f" A confirmed priority counts as up to {most} minutes earlier. Whoever was missed and"
             f" comes back within {rules.grace_min} minutes counts from then and"
-            f" {rules.penalty_min} minutes later. Nobody of your line who took her number more than"
+            f" {rules.penalty_min} minutes later; no new number for that item, or of that line, is"
+            " given meanwhile. Nobody of your line who took her number more than"
             f" {most} minutes after you is called before you. A counter calls from its own lines,"
             " and from others that it helps when nobody waits in its own"
             + (f" or somebody of your line has waited longer than {help_after_min} minutes" * over)
@@ -162,7 +163,8 @@ def _order_in_words(rules: Rules, help_after_min: int | None, *, english: bool) 
     return (
         "同一队列按一个时刻先后叫号：取号的时刻，联办的为首次取号的时刻。"
         f"经确认的优先，视同最多早到 {most} 分钟；"
-        f"过号后 {rules.grace_min} 分钟内回来的，从回来时再加 {rules.penalty_min} 分钟算起。"
+        f"过号后 {rules.grace_min} 分钟内回来的，从回来时再加 {rules.penalty_min} 分钟算起，"
+        "其间该事项、该队列不另给新号。"
         f"同一队列中比您晚取号超过 {most} 分钟的人，不会排到您前面。"
         "窗口先叫主办队列的人；主办队列没人等候时"
         + (f"，或您的队列被帮办且有人等候超过 {help_after_min} 分钟时" * over)

@@ -5,11 +5,16 @@ from datetime import datetime
 from tests.lifecycle.model import MOST_RECALLS, UNDO_WITHIN, UNDOABLE, City, Counter, Ticket
 
 
-def open_for(here: Counter, lines: list[str] | None) -> str | None:
-    """It opens, for all its lines or some."""
+def not_hers(here: Counter, clerk: str) -> str | None:
+    """Nobody does anything at the counter of another."""
+    return "staffed_by_another" if here.staff not in {None, clerk} else None
+
+
+def open_for(here: Counter, lines: list[str] | None, clerk: str) -> str | None:
+    """It opens, for all its lines or some, and this clerk works there."""
     if lines is not None and not set(lines) <= set(here.skills):
         return "line_not_served"
-    here.state = "open"
+    here.state, here.staff = "open", clerk
     here.serving = [code for code in here.skills if lines is None or code in lines]
     return None
 
@@ -26,7 +31,7 @@ def close(city: City, here: Counter) -> str | None:
     """It closes: who was called waits again, who is served is served to the end."""
     if here.state == "closed":
         return "wrong_state"
-    here.state = "closed"
+    here.state, here.staff = "closed", None
     her = city.at(here)
     if her is not None and her.state == "called":
         city.back_in_line(her, "return_to_line", here)

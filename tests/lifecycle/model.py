@@ -12,7 +12,7 @@ from uuid import UUID
 UNDOABLE = {"call", "start", "finish", "miss", "park", "resume", "transfer"}
 CREDIT = {"pregnant": timedelta(minutes=30), "with_infant": timedelta(minutes=20)}
 GRACE, PENALTY, UNDO_WITHIN = timedelta(minutes=30), timedelta(minutes=5), timedelta(seconds=30)
-MOST_RECALLS = 2
+MOST_RECALLS, AFTER_CLOSE = 2, timedelta(minutes=60)
 CAP_LINE, CAP_HALL = 5, 10
 HELP_AFTER = timedelta(minutes=10)
 OPEN = {"waiting", "called", "serving", "parked"}
@@ -24,6 +24,9 @@ class Line:
     code: str
     open: bool = True
     limit: int | None = None
+    # Counters that serve it too, until when.
+    overflow: tuple[str, ...] = ()
+    overflow_until: datetime | None = None
     # Its last number today, and when it issued one.
     last: int = 0
     issued_at: datetime | None = None
@@ -37,6 +40,8 @@ class Counter:
     helps: list[str]
     serving: list[str]
     state: str = "closed"
+    # The clerk who works there.
+    staff: str | None = None
     # What it did last: the event's place among all, the move, the ticket and when.
     did: tuple[int, str, UUID, datetime] | None = None
 
@@ -113,7 +118,8 @@ class City:
         """Whom a counter would call: of the first in each line, those of its own before others."""
         lines = [
             [t for t in self.waiting(counter.hall, line) if not self.is_kept_from(t, counter)]
-            for line in counter.serving
+            for hall, line in self.lines
+            if hall == counter.hall and (line in counter.serving or self.is_overflow(counter, line))
         ]
         heads = [line[0] for line in lines if line]
         return min(heads, key=lambda t: (self.is_only_helped(t, counter), t.key), default=None)
@@ -122,7 +128,15 @@ class City:
         """Whether a counter calls her only when nobody waits in its own lines."""
         if ticket.line not in counter.helps or ticket.counter == counter.code:
             return False
+        if self.is_overflow(counter, ticket.line):
+            return False
         return self.now - ticket.rank <= HELP_AFTER
+
+    def is_overflow(self, counter: Counter, code: str) -> bool:
+        """Whether a counter serves a line because its manager let it help out."""
+        line = self.lines[counter.hall, code]
+        until = line.overflow_until
+        return counter.code in line.overflow and until is not None and self.now < until
 
     def is_kept_from(self, ticket: Ticket, counter: Counter) -> bool:
         """Whether she was sent to another counter, which is open for her line."""
@@ -137,6 +151,20 @@ class City:
             t.state in OPEN and t.id != but and (t.person, t.item) == (person, item)
             for t in self.tickets.values()
         )
+
+    def missed_one(self, person: str, item: str | None, hall: str, line: str) -> bool:
+        """Whether a number of hers for an item or in a line was missed, and may still come back.
+
+        Or did, and was given up before its turn could have come.
+        """
+
+        def kept(t: Ticket) -> bool:
+            if t.state == "missed":
+                return t.ended_at is not None and self.now <= t.ended_at + GRACE
+            return t.state == "cancelled" and t.returned_at is not None and self.now <= t.rank
+
+        hers = [t for t in self.tickets.values() if (t.person, t.day) == (person, self.today)]
+        return any(kept(t) for t in hers if t.item == item or (t.hall, t.line) == (hall, line))
 
     # --- what is done to all ---------------------------------------------------------------
 
@@ -183,6 +211,8 @@ class City:
         if self.holds_another(person, item):
             return "already_in_line"
         line = self.offers[hall, item]
+        if self.missed_one(person, item, hall, line):
+            return "missed_number_kept"
         if not self.lines[hall, line].open:
             return "line_closed"
         if self.is_full(hall, line):
@@ -217,7 +247,11 @@ class City:
             return "wrong_state"
         if ticket.hall == hall:
             return "already_there"
-        return self.refuse_to_come(ticket, hall) or self.come(ticket, "move", hall, None)
+        if refused := self.refuse_to_come(ticket, hall):
+            return refused
+        if self.missed_one(ticket.person, None, hall, self.offers[hall, ticket.item]):
+            return "missed_number_kept"
+        return self.come(ticket, "move", hall, None)
 
     def refuse_to_come(self, ticket: Ticket, hall: str) -> str | None:
         """Why she cannot come to another hall."""
@@ -284,6 +318,39 @@ class City:
         earlier = ticket.rank - CREDIT[ticket.priority]
         return self.write(ticket, "confirm", None, rank=earlier, priority_at=self.now)
 
+    def stop(self, hall: str, code: str, why: str, line: str | None, to: str | None) -> str | None:
+        """A line stops; who waits in it is sent to another, to another hall, or stays."""
+        if to is not None and to not in self.open_halls:
+            return "hall_closed"
+        waiting = self.waiting(hall, code)
+        if line is not None and waiting and not (line != code and self.lines[hall, line].open):
+            return "line_closed"
+        self.lines[hall, code].open = False
+        for ticket in waiting:
+            there = to or hall
+            goes_to = line or (to and self.offers[to, ticket.item])
+            if goes_to is None or not self.lines[there, goes_to].open:
+                self.write(ticket, "stay", None)
+                continue
+            sent: dict[str, object] = {"hall": there, "line": goes_to}
+            sent["sent_from"] = f"{ticket.number}@{hall} {why}"
+            if there != hall:
+                sent["checked_in_at"] = None
+            number = self.number_in(there, goes_to)
+            self.back_in_line(ticket, "reroute", None, number=number, **sent)
+        return None
+
+    def close_up(self, closed: datetime) -> None:
+        """It is after closing: who has not begun is let go, once nobody works or time is up."""
+        for hall in {counter.hall for counter in self.counters.values()}:
+            works = any(c.state != "closed" for c in self.counters.values() if c.hall == hall)
+            if works and self.now < closed + AFTER_CLOSE:
+                continue
+            for ticket in [t for t in self.tickets.values() if t.hall == hall]:
+                if ticket.state in {"waiting", "called", "parked"}:
+                    state = "missed" if ticket.state == "called" else "cancelled"
+                    self.write(ticket, "lapse", None, state=state, lapsed=True)
+
     def end_day(self, tickets: Iterable[Ticket]) -> None:
         """A day is over: whoever is still there gets an outcome."""
         outcome = {"called": "missed", "serving": "finished"}
@@ -291,6 +358,6 @@ class City:
             state = outcome.get(ticket.state, "cancelled")
             self.write(ticket, "lapse", None, state=state, lapsed=True)
         for counter in self.counters.values():
-            counter.state, counter.serving = "closed", counter.skills
+            counter.state, counter.serving, counter.staff = "closed", counter.skills, None
         for line in self.lines.values():
             line.last, line.issued_at = 0, None

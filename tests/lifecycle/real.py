@@ -41,6 +41,7 @@ from tests.lifecycle.model import HELP_AFTER, City, Counter, Line
 HALLS = ("dg-23", "dg-24")
 SKILLS = {"01": ["E", "A"], "02": ["E"], "03": ["A", "E"]}
 HELPS = {"01": [], "02": [], "03": ["E"]}
+CLERKS = ("chen", "zhou")
 PEOPLE = ("lin", "mei", "bo", "yan", "hao")
 NO_KEY = UUID(int=0)
 
@@ -77,7 +78,7 @@ class Real:
         self.directory: Directory
         self.items: tuple[str, ...] = ()
         self.ids: dict[str, UUID] = {}
-        self.clerk = Principal(PersonKind.STAFF, uuid4(), NO_KEY)
+        self.clerks = {name: Principal(PersonKind.STAFF, uuid4(), NO_KEY) for name in CLERKS}
         self.sealer = Sealer(_Ring(new_ring()))
         self.feed: Feed
 
@@ -190,7 +191,7 @@ class Real:
             )
             await tx.run(
                 "UPDATE line SET state = 'open', waiting_limit = NULL, last_sequence = 0,"
-                " last_issued_at = NULL, numbered_on = NULL"
+                " last_issued_at = NULL, numbered_on = NULL, overflow = '{}', overflow_until = NULL"
             )
 
     def who(self, name: str) -> Principal:

@@ -28,11 +28,13 @@ from models.tickets import Move
 from scheduler.calendar import is_open
 from server.counters import attending, calling, opening, undoing
 from server.counters.at import At
+from server.lines import arranging, stopping
+from server.lines.views import OpenOverflow
 from server.tickets import desk, leaving, moving
-from server.tickets.day_end import lapse_past_days
+from server.tickets.day_end import lapse_after_closing, lapse_past_days
 from tests.lifecycle import counters
 from tests.lifecycle.model import City, Counter, Ticket
-from tests.lifecycle.real import HALLS, PEOPLE, SKILLS, Real
+from tests.lifecycle.real import CLERKS, HALLS, PEOPLE, SKILLS, Real
 
 EXAMPLES, STEPS = 300, 40
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -44,6 +46,7 @@ names = st.sampled_from(PEOPLE)
 items = st.integers(0, 2)
 claims = st.sampled_from([None, None, "pregnant", "with_infant"])
 lines = st.sampled_from(["A", "E"])
+wheres = st.sampled_from(["line", "hall", "nowhere"])
 nth = st.integers(0, 30)
 seconds = st.sampled_from([1, 5, 20, 40])
 # What is done with a ticket, and the states in which it mostly is.
@@ -101,9 +104,9 @@ class Days(RuleBasedStateMachine):
         assert refused == expected()
         return refused
 
-    def _at(self, here: Counter) -> At:
+    def _at(self, here: Counter, clerk: str) -> At:
         hall = self.real.directory.hall(here.hall)
-        return At(hall, here.code, self.real.clerk, self.city.now)
+        return At(hall, here.code, self.real.clerks[clerk], self.city.now)
 
     def _ticket(self, at: int, *states: str) -> Ticket:
         """A ticket in one of these states; each fourth time any ticket."""
@@ -119,7 +122,7 @@ class Days(RuleBasedStateMachine):
     @initialize(first=st.lists(st.tuples(names, halls, items, claims), min_size=3, max_size=9))
     def the_day_begins(self, first: list[tuple[str, str, int, str | None]]) -> None:
         for hall, code in self.city.counters:
-            self.a_counter_opens_or_closes(hall, code, "open", None)
+            self.a_counter_opens_or_closes(hall, code, "open", None, CLERKS[0])
         for name, hall, item, claim in first:
             self.somebody_takes_a_number(name, hall, item, claim)
             self._pass(timedelta(seconds=20))
@@ -150,6 +153,55 @@ class Days(RuleBasedStateMachine):
         found = self.city.lines[hall, line]
         found.open, found.limit = is_open, limit
 
+    @rule(every=st.integers(0, 6), minutes=st.sampled_from([1, 61]))
+    def the_halls_close(self, every: int, minutes: int) -> None:
+        if every:
+            return
+        closing = datetime.combine(self.city.today, time(17), SHANGHAI)
+        self.city.now = max(self.city.now, closing + timedelta(minutes=minutes))
+        self._look_at_the_clock()
+        real = self.real
+        real.run(lapse_after_closing(now=self.city.now, directory=real.directory, feed=real.feed))
+        self.city.close_up(closing)
+
+    @rule(hall=halls, line=lines, to=wheres, every=st.integers(0, 3))
+    def a_line_is_stopped(self, hall: str, line: str, to: str, every: int) -> None:
+        if every:  # seldom, or nobody would get a number any more
+            return
+        real, [other] = self.real, {"A", "E"} - {line}
+        [elsewhere] = set(HALLS) - {hall}
+        here = real.directory.hall(hall)
+        order = stopping.StopOrder(
+            here,
+            here.lines[line],
+            "系统故障",
+            to_line=here.lines[other] if to == "line" else None,
+            to_hall=real.directory.hall(elsewhere) if to == "hall" else None,
+        )
+        work = stopping.stop(order, real.clerks["chen"], now=self.city.now, feed=real.feed)
+        to_line, to_hall = other if to == "line" else None, elsewhere if to == "hall" else None
+        self._agree(lambda: self.city.stop(hall, line, "系统故障", to_line, to_hall), work)
+
+    @rule(hall=halls, line=lines, code=codes, minutes=st.sampled_from([5, 60]))
+    def other_counters_help_a_line(self, hall: str, line: str, code: str, minutes: int) -> None:
+        until = self.city.now + timedelta(minutes=minutes)
+        if until.date() != self.city.today:
+            return
+        real, here = self.real, self.real.directory.hall(hall)
+        wanted = OpenOverflow(counters=[code], until=until)
+        self.real.run(
+            arranging.open_overflow(
+                here,
+                here.lines[line],
+                wanted,
+                real.clerks["chen"],
+                now=self.city.now,
+                feed=real.feed,
+            )
+        )
+        found = self.city.lines[hall, line]
+        found.overflow, found.overflow_until = (code,), until
+
     # --- citizens --------------------------------------------------------------------------
 
     @rule(name=names, hall=halls, item=items, claim=claims)
@@ -168,7 +220,7 @@ class Days(RuleBasedStateMachine):
         ticket = self._ticket(at, *OF_HERS[does])
         who, real, now = self.real.who(ticket.person), self.real, self.city.now
         here = real.directory.hall(ticket.hall)
-        named, clerk = str(ticket.id), real.clerk
+        named, clerk = str(ticket.id), real.clerks["chen"]
         match does:
             case "gives_up":
                 work = leaving.cancel(
@@ -207,24 +259,28 @@ class Days(RuleBasedStateMachine):
     @rule(
         hall=halls,
         code=codes,
-        does=st.sampled_from(["open", "open", "pause", "close"]),
+        does=st.sampled_from(["open", "open", "take_over", "pause", "close"]),
         some=st.sampled_from([None, None, ["E"], ["A"]]),
+        clerk=st.sampled_from([CLERKS[0], *CLERKS]),
     )
     def a_counter_opens_or_closes(
-        self, hall: str, code: str, does: str, some: list[str] | None
+        self, hall: str, code: str, does: str, some: list[str] | None, clerk: str
     ) -> None:
         here, feed = self.city.counters[hall, code], self.real.feed
-        at = self._at(here)
+        at, not_hers = self._at(here, clerk), counters.not_hers(here, clerk)
         match does:
             case "open":
                 work = opening.open_counter(at, lines=some, take_over=False, feed=feed)
-                self._agree(lambda: counters.open_for(here, some), work)
+                self._agree(lambda: not_hers or counters.open_for(here, some, clerk), work)
+            case "take_over":
+                work = opening.open_counter(at, lines=some, take_over=True, feed=feed)
+                self._agree(lambda: counters.open_for(here, some, clerk), work)
             case "pause":
                 work = opening.pause_counter(at, "午休", feed=feed)
-                self._agree(lambda: counters.pause(here), work)
+                self._agree(lambda: not_hers or counters.pause(here), work)
             case "close":
                 work = opening.close_counter(at, feed=feed)
-                self._agree(lambda: counters.close(self.city, here), work)
+                self._agree(lambda: not_hers or counters.close(self.city, here), work)
 
     @rule(hall=halls, code=codes, will=st.integers(0, 60), passed=seconds)
     def a_counter_works(self, hall: str, code: str, will: int, passed: int) -> None:
@@ -239,14 +295,18 @@ class Days(RuleBasedStateMachine):
         self.a_counter_works(hall, code, will, passed)
 
     def _work(self, here: Counter, does: str, will: int) -> None:
-        at, city, feed = self._at(here), self.city, self.real.feed
+        # Mostly she who works there; now and then somebody who may not.
+        clerk = CLERKS[0] if here.staff is None else here.staff
+        clerk = clerk if will % 7 else next(other for other in CLERKS if other != clerk)
+        at, city, feed = self._at(here, clerk), self.city, self.real.feed
+        not_hers = counters.not_hers(here, clerk)
         other = self.city.counters[here.hall, sorted(SKILLS)[will % len(SKILLS)]]
         line = "AE"[will % 2]
         [there] = set(HALLS) - {here.hall}
         match does:
             case "call":
                 work = calling.call_next(at.hall, at.counter, at.who, now=at.now, feed=feed)
-                self._agree(lambda: counters.call(city, here), work)
+                self._agree(lambda: not_hers or counters.call(city, here), work)
             case "start" | "finish" | "miss" | "park":
                 done = "done" if does == "finish" else None
                 move, who, now = Move(does), at.who, at.now
@@ -260,24 +320,26 @@ class Days(RuleBasedStateMachine):
                     outcome=done,
                     directory=self.real.directory,
                 )
-                self._agree(lambda: counters.step(city, here, does, done), work)
+                self._agree(lambda: not_hers or counters.step(city, here, does, done), work)
             case "recall":
-                self._agree(lambda: counters.recall(city, here), attending.recall(at, feed=feed))
+                work = attending.recall(at, feed=feed)
+                self._agree(lambda: not_hers or counters.recall(city, here), work)
             case "resume":
                 number = self._ticket(will, "parked").number if will % 3 and self._any() else None
                 work = attending.resume(at, number, feed=feed)
-                self._agree(lambda: counters.resume(city, here, number), work)
+                self._agree(lambda: not_hers or counters.resume(city, here, number), work)
             case "to_line":
                 work = attending.to_line(at, line, feed=feed)
-                self._agree(lambda: counters.to_line(city, here, line), work)
+                self._agree(lambda: not_hers or counters.to_line(city, here, line), work)
             case "to_counter":
                 work = attending.to_counter(at, other.code, feed=feed)
-                self._agree(lambda: counters.to_counter(city, here, other), work)
+                self._agree(lambda: not_hers or counters.to_counter(city, here, other), work)
             case "to_hall":
                 work = attending.to_hall(at, self.real.directory.hall(there), feed=feed)
-                self._agree(lambda: counters.to_hall(city, here, there), work)
+                self._agree(lambda: not_hers or counters.to_hall(city, here, there), work)
             case "undo":
-                self._agree(lambda: counters.undo(city, here), undoing.undo(at, feed=feed))
+                work = undoing.undo(at, feed=feed)
+                self._agree(lambda: not_hers or counters.undo(city, here), work)
 
     # --- what always holds -----------------------------------------------------------------
 

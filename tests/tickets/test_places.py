@@ -188,6 +188,14 @@ async def test_nobody_goes_round_the_penalty_by_a_new_number(api: Api, hall: str
     assert code_of(await lin.take(hall, mine["item"])) == (409, "missed_number_kept")
     back = await clerk.post(f"/halls/{hall}/tickets/{mine['id']}/return")
     assert (back.status_code, back.json()["state"]) == (200, "waiting")
+    # Nor by giving it up for another as soon as she is back.
+    assert (await lin.post(f"/tickets/{mine['id']}/cancel")).status_code == 200
+    later(api, 4)
+    refused = await lin.take(hall, mine["item"])
+    assert code_of(refused) == (409, "missed_number_kept")
+    assert "不再保留，10:04 后可重新取号" in refused.json()["detail"]
+    later(api, 2)
+    assert (await lin.take(hall, mine["item"])).status_code == 201
 
 
 async def test_who_does_not_come_back_takes_a_new_number_after_the_grace(
