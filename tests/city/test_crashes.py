@@ -105,7 +105,7 @@ async def test_a_killed_worker_is_back_and_the_board_lives_on(city: City) -> Non
             [line] = [line for line in board["lines"] if line["code"] == ticket["line"]]
             if line["waiting"]:
                 break
-            assert time.monotonic() - began < 8
+            assert time.monotonic() - began < 20
             await asyncio.sleep(0.05)
         assert city.pids("work") != [pid]
 
@@ -166,7 +166,7 @@ async def test_ctrl_c_stops_everything_and_a_second_start_continues(tmp_path: Pa
         began = time.monotonic()
         city = start_city(data_dir, "--no-crowd")
         # What the first start makes is made; a machine that is busy is slow for both.
-        assert time.monotonic() - began < max(15, first)
+        assert time.monotonic() - began < max(30, first)
         async with a_client(city) as http:
             lin = Person(http, lin.token, {})
             assert (await lin.get(f"/tickets/{ticket['id']}")).json()["number"] == ticket["number"]

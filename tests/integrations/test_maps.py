@@ -186,7 +186,7 @@ async def test_a_slow_service_is_given_up_within_the_budget(
         began = time.monotonic()
         with pytest.raises(PlatformUnavailable):
             await question
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 4
 
 
 async def test_nobodys_service_is_unavailable_and_nothing_secret_is_told(

@@ -218,7 +218,7 @@ async def test_a_hanging_province_costs_no_more_than_the_budget(
     began = time.monotonic()
     with pytest.raises(PlatformUnavailable):
         await hasty.finish(code)
-    assert 0.8 < time.monotonic() - began < 2.5
+    assert 0.8 < time.monotonic() - began < 6
 
 
 async def test_a_province_that_is_not_there_is_unavailable(

@@ -103,10 +103,10 @@ async def test_it_is_renewed_before_its_end_while_everybody_goes_on_with_the_old
         assert set(await gather(*(token.current() for token in tokens))) == {old}
         assert await sandbox.calls(ASKED) == 1
         sandbox.clock.move(2)
-        await sandbox.break_down(ASKED, "delay", seconds=0.3)
+        await sandbox.break_down(ASKED, "delay", seconds=1.5)
         began = time.monotonic()
         assert set(await gather(*(token.current() for token in tokens))) == {old}
-        assert time.monotonic() - began < 0.2
+        assert time.monotonic() - began < 1
         new = {await until_renewed(token, old) for token in tokens}
         assert len(new) == 1
         assert await sandbox.calls(ASKED) == 2
