@@ -131,11 +131,10 @@ class HallTable:
         self.last_s[row] = last_s
         self._settle(row)
 
-    def expect(self, row: int, people: int, per_place_s: float) -> None:
-        """So many people chose a row of late and are on their way: each adds a place to the wait.
+    def expect(self, row: int, people: float, per_place_s: float) -> None:
+        """So many people are on their way to a row: each adds a place to the wait.
 
-        Whoever took a number from afar is in the line already and must not be counted again. The
-        people of a hall, without a line, are expected in the hall's own row.
+        Whoever is in the line's waits already must not be counted again.
         """
         coming_s = max(0, people) * max(0.0, per_place_s)
         if coming_s != self.coming_s[row]:

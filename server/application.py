@@ -211,6 +211,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
     app.ctx.tasks = [
         _never_ending("feed", feed.listen_forever()),
         _never_ending("limits", limits.add_up_forever()),
+        _never_ending("coming", app.ctx.services.coming.add_up_forever()),
         _never_ending("token_keys", _follow_keys(tokens)),
         _never_ending("sockets", app.ctx.sockets.look_after_forever(tokens, feed)),
         _never_ending("catalogue", _follow_catalogue(app)),
@@ -242,6 +243,7 @@ def use_directory(app: Sanic[Any, Any], directory: Directory) -> None:
         room.feed,
         room.clock.now(),
         paces=paces_with_roads(room.settings.road_factor),
+        coming=room.coming,
     )
     app.ctx.accuracies = Accuracies()
 

@@ -11,6 +11,7 @@ from server.afterwards import Afterwards
 from server.alerts.watching import AlertWatch
 from server.auth import Tokens
 from server.clock import Clock
+from server.halls.coming import Coming
 from server.halls.directory import Directory
 from server.halls.ways import Ways
 from server.http.limits import Limits
@@ -38,10 +39,12 @@ class Services:
     provider: Provider | None = None
     # None where it has no map service.
     ways: Ways | None = None
+    coming: Coming = field(init=False)
     grants: Grants = field(init=False)
     alerts: AlertWatch = field(init=False)
 
     def __post_init__(self) -> None:
+        self.coming = Coming(self.valkey)
         self.grants = Grants(self.tokens, self.limits)
         self.alerts = AlertWatch(self.feed)
 

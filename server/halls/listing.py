@@ -21,6 +21,7 @@ from scheduler.travel import PACES, Paces, pace_of
 from scheduler.vicinity import Asked
 from server.errors import FieldFault, InvalidRequest
 from server.halls.choosing import Choosing
+from server.halls.coming import Coming
 from server.halls.directory import Directory
 from server.halls.figures import NO_WAY, NULL, Figures, written_out
 from server.halls.standing import Standing
@@ -47,11 +48,17 @@ class HallLists:
     """
 
     def __init__(
-        self, directory: Directory, feed: Feed, now: datetime, *, paces: Paces = PACES
+        self,
+        directory: Directory,
+        feed: Feed,
+        now: datetime,
+        *,
+        paces: Paces = PACES,
+        coming: Coming | None = None,
     ) -> None:
         self._feed = feed
         self._paces = paces
-        self.standing = Standing(directory, now)
+        self.standing = Standing(directory, now, coming)
         self._choosing = Choosing(directory, self.standing)
         self.next_slots: NextSlots = {}
         # What was asked since the halls last changed, and the answer where it was asked again:

@@ -24,7 +24,7 @@ from server.halls.views import (
 from server.halls.ways import FIRST_FEW, Ways
 from server.http.answers import Answer
 from server.http.days import check_days
-from server.http.endpoint import endpoint
+from server.http.endpoint import address_of, endpoint
 from server.live.state import Kept, LiveLine
 from server.services import Services, services
 
@@ -83,9 +83,14 @@ async def _ways(
     refuses=[NotFound],
 )
 async def show_hall(request: Request, hall: str) -> HallDetail:
-    """A hall: where it is, whether it is open, what it offers."""
+    """A hall: where it is, whether it is open, what it offers.
+
+    Whoever looks may be about to come: of late how many did is part of the waits by which halls are
+    ranked.
+    """
     room = services(request)
     entry = room.directory.hall(hall)
+    room.coming.chose(hall, address_of(request))
     live = room.feed.memory.halls.get(hall)
     now = room.clock.now()
     closes = closes_at(entry.timetable, now)

@@ -16,6 +16,7 @@ from scheduler.arrivals import Bools, hall_curve
 from scheduler.calendar import business_day
 from scheduler.hall_map import Indices
 from scheduler.hall_table import HallFacts, HallTable
+from server.halls.coming import Coming
 from server.halls.directory import Directory, HallEntry
 from server.halls.figures import NULL
 from server.halls.navigating import links, place_view
@@ -33,7 +34,9 @@ _BASES = ("usual", "live")
 class Standing:
     """The halls of one directory, those with a place first, by their numbers in `table`."""
 
-    def __init__(self, directory: Directory, now: datetime) -> None:
+    def __init__(self, directory: Directory, now: datetime, coming: Coming | None = None) -> None:
+        self._coming = coming
+        self._chosen = -1
         placeless = (hall for hall in directory.halls.values() if hall.place is None)
         self.halls: tuple[HallEntry, ...] = (*directory.placed, *placeless)
         self.number = {hall.code: at for at, hall in enumerate(self.halls)}
@@ -48,6 +51,8 @@ class Standing:
         for (at, _), row in self.table.row_of.items():
             self._rows[at].append(row)
         self._live: list[Kept | None] = [None] * len(self.halls)
+        # How many are taken to be on their way to each hall, having looked at it.
+        self._expected: list[float] = [0.0] * len(self.halls)
         self._heads: list[bytes | None] = [None] * len(self.halls)
         # By the row that was asked for: a hall's JSON up to its figures, None where it has changed.
         rows = len(self.halls) + len(self.table.row_of)
@@ -57,7 +62,8 @@ class Standing:
 
     def catch_up(self, memory: Memory, as_of: datetime) -> bool:
         """Take over what changed since the last time; answers whether anything did."""
-        if (memory.generation, as_of) == (self._generation, self._second):
+        chosen = self._coming.generation if self._coming else 0
+        if (memory.generation, as_of, chosen) == (self._generation, self._second, self._chosen):
             return False
         if as_of != self._second:
             self._second = as_of
@@ -67,6 +73,11 @@ class Standing:
                 if code in self.number:
                     self._learn(self.number[code], memory.halls[code])
             self._generation = memory.generation
+        if self._coming and chosen != self._chosen:
+            self._chosen = chosen
+            for at, hall in enumerate(self.halls):
+                if self._coming.people(hall.code) != self._expected[at]:
+                    self._expect(at)
         return True
 
     def _open_and_close(self, as_of: datetime) -> None:
@@ -94,6 +105,34 @@ class Standing:
             if row is not None:
                 self.table.learn(row, _curve(line.on_arrival), last_s=last_number_s(line))
                 self._keep_wait(row, [(line.waiting, line.wait)] if line.wait else [])
+
+        self._expect(at)
+
+    def _expect(self, at: int) -> None:
+        """Count who is on her way to a hall's lines, and is in none of their waits.
+
+        Those with a number who have not checked in where that is required: they are passed over
+        until they do, which they will have by the time that somebody who sets off now is there. And
+        those who looked at the hall of late and may have set off: as many to each line as its share
+        of the people waiting, and one.
+        """
+        live = self._live[at]
+        if live is None:
+            return
+        people = self._coming.people(self.halls[at].code) if self._coming else 0.0
+        self._expected[at] = people
+        giving = [line for line in live.board.lines if line.wait and line.on_arrival]
+        everybody = sum(line.waiting + 1 for line in giving)
+        behind_s = 0.0
+        for line in giving:
+            row = self.table.row_of.get((at, line.code))
+            share = (line.waiting + 1) / everybody
+            per_place_s = line.wait.p50_s / (line.waiting - line.away + 1) if line.wait else 0.0
+            coming = line.away + people * share
+            behind_s += share * coming * per_place_s
+            if row is not None:
+                self.table.expect(row, coming, per_place_s)
+        self.table.expect(at, 1, behind_s)
 
     def _keep_wait(self, row: int, waits: Sequence[tuple[int, Wait]]) -> None:
         """Keep the wait of whoever joins now, made of the lines' (waiting, wait)."""
