@@ -185,26 +185,40 @@ def _best_of(
         seen = seen.take(_first(seen.distance_m, search.limit))
     left_s = table.smooth_until_s.take(seen.rows)
     left_s -= seen.travel_s
-    served = None
+    if left_s.min() > search.now_s:
+        return _among_smooth(table, search, seen, _smooth(table, search, seen))
+    if search.by == "fastest" and len(left_s) > search.limit:
+        smooth = _smooth(table, search, seen)
+        if not _matter(search, seen, smooth[1], left_s <= search.now_s):
+            return _among_smooth(table, search, seen, smooth)
+    there = arrive(table.facts(seen.halls, seen.rows), search.now_s, seen.travel_s)
+    median = there.wait_s[:, _P50]
+    key = _key(table, search, seen, np.where(np.isnan(median), UNKNOWN_COUNTS_AS_S, median))
+    if search.by != "nearest":
+        # Where she is not served today comes behind all others.
+        key[~there.served] = _NOT_TODAY + _far(table, search, seen)[~there.served]
+    first = _first(key, search.limit)
+    wait_s = there.wait_s.take(first, axis=0).T
+    return _ranked(table, seen.take(first), wait_s, there.served.take(first), key.take(first))
+
+
+def _smooth(table: HallTable, search: Search, seen: _Halls) -> tuple[Floats, Floats]:
+    """The stretches of waiting that halls lie on which simply let her in, and what orders them."""
     waits = stretch_at(table.stretches, seen.firsts, seen.travel_s)
     median = waits[:, SHARES + _P50] * seen.travel_s
     median += waits[:, _P50]
-    key = _key(table, search, seen, median)
-    if left_s.min() <= search.now_s and _matter(search, seen, key, left_s <= search.now_s):
-        there = arrive(table.facts(seen.halls, seen.rows), search.now_s, seen.travel_s)
-        served = there.served
-        # What is known now is the wait of her who goes now: it rises no more.
-        waits[:, :SHARES], waits[:, SHARES:] = there.wait_s, 0.0
-        median = there.wait_s[:, _P50]
-        median = np.where(np.isnan(median), UNKNOWN_COUNTS_AS_S, median)
-        key = _key(table, search, seen, median)
-        if search.by != "nearest":
-            # Where she is not served today comes behind all others.
-            key[~served] = _NOT_TODAY + _far(table, search, seen)[~served]
+    return waits, _key(table, search, seen, median)
+
+
+def _among_smooth(
+    table: HallTable, search: Search, seen: _Halls, smooth: tuple[Floats, Floats]
+) -> Ranked:
+    waits, key = smooth
     first = _first(key, search.limit)
-    if served is not None:
-        served = served.take(first)
-    return _ranked(table, seen.take(first), waits.take(first, axis=0), served, key.take(first))
+    shown, on = seen.take(first), waits.take(first, axis=0).T
+    wait_s = on[SHARES:] * shown.travel_s
+    wait_s += on[:SHARES]
+    return _ranked(table, shown, wait_s, _SERVED[: len(first)], key.take(first))
 
 
 def _matter(search: Search, seen: _Halls, key: Floats, uneven: Bools) -> bool:
@@ -213,8 +227,6 @@ def _matter(search: Search, seen: _Halls, key: Floats, uneven: Bools) -> bool:
     If not, they are put last: the way and the time served alone take longer than all of it at
     enough others.
     """
-    if search.by != "fastest" or len(key) <= search.limit:
-        return True
     key[uneven] = np.inf
     last = np.partition(key, search.limit - 1)[search.limit - 1]
     if last == np.inf:
@@ -223,17 +235,12 @@ def _matter(search: Search, seen: _Halls, key: Floats, uneven: Bools) -> bool:
     return bool((besides_s[uneven] <= last).any())
 
 
-def _ranked(
-    table: HallTable, shown: _Halls, waits: Floats, served: Bools | None, key: Floats
-) -> Ranked:
-    """These halls in this order; `served` None: she is served in all of them."""
+def _ranked(table: HallTable, shown: _Halls, wait_s: Floats, served: Bools, key: Floats) -> Ranked:
+    """These halls in this order; `wait_s` is (SHARES, row)."""
     known = table.known.take(shown.rows)
     figures = np.empty((_FIGURES, len(known)))
-    wait, rises = figures[:SHARES], waits.T[SHARES:]
-    np.multiply(rises, shown.travel_s, out=wait)
-    wait += waits.T[:SHARES]
-    if served is None:
-        served = _SERVED[: len(known)]
+    wait = figures[:SHARES]
+    wait[:] = wait_s
     is_foretold = False not in known.tolist() and False not in served.tolist()
     if not is_foretold:
         wait[:, ~(known & served)] = np.nan

@@ -4,7 +4,7 @@ import random
 
 from server.bench.bench import Bench, Figure, Pairs, measurement
 from server.bench.nation import CHANGES_A_SECOND, HALLS, ITEM, places
-from server.bench.reads import WARM_UP_S, Targets, activity, compare, load
+from server.bench.reads import WARM_UP_S, Targets, activity, anywhere, compare, load
 
 PEOPLE = 5_000
 HERE = "lat=22.81899&lng=113.67306"
@@ -16,6 +16,14 @@ async def hall_list_fastest(bench: Bench) -> list[Figure]:
     await activity(bench)
     targets = [(f"/api/v1/halls?{HERE}&rank=fastest", "")]
     return await compare(bench, "hall_list_fastest", targets, bar=0.4)
+
+
+@measurement("hall_list_fastest_anywhere")
+async def hall_list_fastest_anywhere(bench: Bench) -> list[Figure]:
+    """The same from another place at each request, so no answer is kept."""
+    await activity(bench)
+    targets = [(f"/api/v1/halls?{there}&rank=fastest", "") for there in anywhere()]
+    return await compare(bench, "hall_list_fastest_anywhere", targets, bar=0.4)
 
 
 @measurement("nation_nearest")

@@ -46,10 +46,10 @@ class Figures:
             np.ndarray(most, f"S{_WIDTH}", form, start, (len(row),)) for start in starts
         ]
 
-    def joined(
+    def parts(
         self, fronts: Sequence[bytes], figures: Floats, others: Mapping[int, bytes]
-    ) -> bytes:
-        """The halls' JSON: each one's front and its column of figures, none of them NaN.
+    ) -> list[bytes]:
+        """The halls' JSON, to be joined: each one's front and its column of figures, without NaN.
 
         Of the halls in `others` that text takes their place.
         """
@@ -66,7 +66,7 @@ class Figures:
             backs[nth] = other
         parts = [b""] * (2 * many)
         parts[::2], parts[1::2] = fronts, backs
-        return b"".join(parts)
+        return parts
 
 
 @cache

@@ -116,21 +116,23 @@ class HallLists:
         found, asked = self._found(query, as_of, known=known, least=len(known))
         halls = found.halls[: query.limit]
         if query.lat is None:
-            data = self._unplaced(halls, asked)
+            parts = self._unplaced(halls, asked)
         else:
-            rows = asked.rows.take(halls)
-            fronts = self.standing.fronts(halls, rows)
+            fronts = self.standing.fronts(halls, asked.rows.take(halls))
             others = self._others(query, found, asked, known, as_of)
             figures = found.figures[:, : query.limit]
             if not found.is_foretold:
                 figures = np.nan_to_num(figures)
-            data = self._figures.joined(fronts, figures, others)
+            parts = self._figures.parts(fronts, figures, others)
             if len(halls) < query.limit and len(asked.placed) < len(asked.halls):
                 rest = self._placeless(query, asked, query.limit - len(halls))
-                data += self._unplaced(rest, asked)
+                parts += self._unplaced(rest, asked)
                 halls = np.concatenate((halls, rest))
+        if parts:
+            parts[0] = parts[0][1:]  # no comma before the first
         oldest_s = min(self.standing.as_of_s.take(halls).tolist(), default=math.inf)
-        return b'{"as_of":%b,"data":[%b]}' % (self._told(as_of, oldest_s), data[1:])
+        told = self._told(as_of, oldest_s)
+        return b"".join((b'{"as_of":', told, b',"data":[', *parts, b"]}"))
 
     def _told(self, as_of: datetime, oldest_s: float) -> bytes:
         """The moment of which a list tells, as JSON: the oldest of its halls', if that is past."""
@@ -229,10 +231,10 @@ class HallLists:
         )
         return NULL if offer is None else encode(AppointmentInstead(offer.start, offer.done_by))
 
-    def _unplaced(self, halls: Indices, asked: Asked) -> bytes:
+    def _unplaced(self, halls: Indices, asked: Asked) -> list[bytes]:
         """Halls of which nobody knows how far they are, as JSON."""
         fronts = self.standing.fronts(halls, asked.rows.take(halls))
-        return b"".join(front + NO_WAY for front in fronts)
+        return [front + NO_WAY for front in fronts]
 
     def _placeless(self, query: NearQuery, asked: Asked, most: int) -> Indices:
         """Halls without a place, after all others, where any distance will do."""

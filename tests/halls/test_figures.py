@@ -19,7 +19,7 @@ def test_a_list_has_each_halls_figures_in_order(
     others = {nth: written_out([1] * 8, is_foretold=False) for nth in odd}
     fronts = [b'%b{"code":%d' % (b"," if nth else b"", nth) for nth in range(len(halls))]
     for _ in range(2):  # what one list leaves in the form does not show in the next
-        joined = known.joined(fronts, np.array(halls).T, others)
+        joined = b"".join(known.parts(fronts, np.array(halls).T, others))
         told = msgspec.json.decode(b"[" + joined + b"]")
         for nth, figures in enumerate(halls):
             whole = [round(figure) for figure in figures]
