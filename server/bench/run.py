@@ -10,13 +10,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from server.bench import budgets, decisions, long_lines, rankings, reads, sockets, writes
+from server.bench import (
+    budgets,
+    decisions,
+    long_lines,
+    many_halls,
+    rankings,
+    reads,
+    sockets,
+    writes,
+)
 from server.bench.bench import MEASUREMENTS, Address, Bench, BenchFailed, Figure, Plan
 from server.bench.city import city_without_caps, until_ready
 from server.bench.report import print_table, write_json
 
 # They are measured in this order: reads first, while the halls are as full as they usually are.
-MODULES = (reads, rankings, budgets, sockets, writes, decisions, long_lines)
+MODULES = (reads, rankings, budgets, sockets, writes, decisions, long_lines, many_halls)
 HOST = "127.0.0.1"
 _WIDTH_IN_A_FILE = 120
 CLOCK = "2026-11-23T09:30:00+08:00"

@@ -5,7 +5,7 @@ import base64
 import secrets
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from server.bench.bench import Bench, BenchFailed, Figure, measurement, percentile
@@ -29,11 +29,11 @@ PAUSE_S = (0.05, 0.4)
 _CONNECTING_AT_ONCE = 50
 
 
-class _Socket(asyncio.Protocol):
-    """A WebSocket that watches one topic and hands on each whole message."""
+class Socket(asyncio.Protocol):
+    """A WebSocket that watches topics and hands on each whole message."""
 
-    def __init__(self, topic: str, hear: Callable[[bytes], None]) -> None:
-        self._watch = b'{"op":"watch","topic":"%s"}' % topic.encode()
+    def __init__(self, topics: Sequence[str], hear: Callable[[bytes], None]) -> None:
+        self._watch = [b'{"op":"watch","topic":"%s"}' % topic.encode() for topic in topics]
         self._hear = hear
         self._buffer = bytearray()
         self._transport: Any = None
@@ -41,6 +41,7 @@ class _Socket(asyncio.Protocol):
         self.watching: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Shake hands."""
         self._transport = transport
         key = base64.b64encode(secrets.token_bytes(16))
         self._transport.write(
@@ -50,10 +51,12 @@ class _Socket(asyncio.Protocol):
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody waits for what it would have heard."""
         if not self.watching.done():
             self.watching.set_exception(BenchFailed("the server closed a socket"))
 
     def data_received(self, data: bytes) -> None:
+        """Take what came, and hand on the messages that are whole."""
         self._buffer += data
         if not self._open:
             head, found, rest = bytes(self._buffer).partition(b"\r\n\r\n")
@@ -62,7 +65,8 @@ class _Socket(asyncio.Protocol):
             if b" 101 " not in head[:20]:
                 raise BenchFailed(f"no WebSocket: {head[:100]!r}")
             self._open, self._buffer = True, bytearray(rest)
-            self._send(1, self._watch)
+            for watch in self._watch:
+                self._send(1, watch)
         while (length := self._frame()) is not None:
             del self._buffer[:length]
 
@@ -159,15 +163,15 @@ async def live(bench: Bench) -> list[Figure]:
     ]
 
 
-async def _connect(bench: Bench, topic: str, hear: Callable[[int, bytes], None]) -> list[_Socket]:
+async def _connect(bench: Bench, topic: str, hear: Callable[[int, bytes], None]) -> list[Socket]:
     loop = asyncio.get_running_loop()
-    sockets: list[_Socket] = []
+    sockets: list[Socket] = []
     while len(sockets) < SOCKETS:
-        batch: list[_Socket] = []
+        batch: list[Socket] = []
         for _ in range(min(_CONNECTING_AT_ONCE, SOCKETS - len(sockets))):
             number = len(sockets) + len(batch)
             _, socket = await loop.create_connection(
-                lambda number=number: _Socket(topic, lambda message: hear(number, message)),  # type: ignore[misc]
+                lambda number=number: Socket([topic], lambda message: hear(number, message)),  # type: ignore[misc]
                 *bench.api,
             )
             batch.append(socket)

@@ -55,6 +55,10 @@ AT_LEAST_EVERY_S = 15.0
 LOOK_AHEAD_EVERY_S = 15.0
 # So that a city of a thousand halls does not keep its leases waiting.
 AT_MOST_TOGETHER = 40
+# Nobody's news waits for more whole halls than this.
+WHOLE_AT_ONCE = 4
+# A worker of a few hundred halls reads each whole every AT_LEAST_EVERY_S; one of more takes longer.
+WHOLE_A_SECOND = 40
 
 # Only the holder of a lease may write. KEYS: a lease and a state for each hall; ARGV: name,
 # channel, then what to store and the code for each. Answers the places of those written.
@@ -191,9 +195,10 @@ class Projector:
             # Who waits longest comes first, so one that fails keeps no other from its turn.
             due.sort(key=self._due.__getitem__)
             whole = [code for code in due if self._must_be_read_whole(code)]
-            # Reading a whole hall takes its time: nobody else's news waits for it.
-            news = batched([code for code in due if code not in whole], AT_MOST_TOGETHER)
-            for codes in (*news, *batched(whole, 1)):
+            # Reading a whole hall takes its time: nobody else's news waits for many.
+            known = set(due).difference(whole)
+            news = batched([code for code in due if code in known], AT_MOST_TOGETHER)
+            for codes in (*news, *batched(whole[:WHOLE_AT_ONCE], 1)):
                 if codes := [code for code in codes if code in self.leases.held]:
                     await self._project_when_due(codes)
             await self._sleep_until_due()
@@ -290,7 +295,8 @@ class Projector:
             found.update((code, caught_up[ids[code]]) for code in codes if ids[code] in known)
         for code in whole:
             # Not all at once, though they were first read together.
-            rest = AT_LEAST_EVERY_S * uniform(0.6, 1)  # noqa: S311 nothing to guess
+            every = max(AT_LEAST_EVERY_S, len(self.leases.held) / WHOLE_A_SECOND)
+            rest = every * uniform(0.6, 1)  # noqa: S311 nothing to guess
             self._whole_again_at[code] = time.monotonic() + rest
             found[code] = await read_whole(ids[code], now=now)
         return found
