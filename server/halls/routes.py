@@ -67,7 +67,7 @@ async def _ways(
 ) -> Mapping[str, int] | None:
     """The ways to the first few halls by road, which decide."""
     where = place_of(query)
-    if where is None:
+    if where is None or not ways.may_know(where, query.travel):
         return None
     return await ways.known(where, lists.first_served(query, now, FIRST_FEW), query.travel)
 

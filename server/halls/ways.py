@@ -24,6 +24,8 @@ KEPT_S: Final = 300
 _VALKEY_S: Final = 0.1
 _MOST_KEPT: Final = 20_000
 _MOST_UNDER_WAY: Final = 50
+# In each process: map services sell so many questions a second, and a rush must not wait for them.
+LOOKS_A_SECOND: Final = 20
 # What is kept of a way that the service does not know, so as not to ask again and again.
 _NO_WAY: Final = -1
 
@@ -38,7 +40,24 @@ class Ways:
         self._kept: dict[str, int] = {}
         self._bucket = 0
         self._quiet_until = 0.0
+        # Looks begun in this second, and the places and modes of which something is kept.
+        self._second, self._looks = 0, 0
+        self._asked_from: set[str] = set()
         self._under_way: dict[str, asyncio.Task[None]] = {}
+
+    def may_know(self, origin: Place, mode: TravelMode) -> bool:
+        """Whether it is worth asking about ways from here: some are kept, or may be looked for."""
+        return self._may_look() or self._from(to_gcj02(origin), mode) in self._asked_from
+
+    def _may_look(self) -> bool:
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._looks = second, 0
+        return self._looks < LOOKS_A_SECOND and len(self._under_way) < _MOST_UNDER_WAY
+
+    @staticmethod
+    def _from(start: Place, mode: TravelMode) -> str:
+        return f"{mode}:{start.lat:.3f},{start.lng:.3f}:{int(time.time() // KEPT_S)}"
 
     async def known(
         self, origin: Place, halls: Mapping[str, Place], mode: TravelMode
@@ -51,8 +70,9 @@ class Ways:
         if bucket != self._bucket or len(self._kept) > _MOST_KEPT:
             self._bucket = bucket
             self._kept.clear()
+            self._asked_from.clear()
         start = to_gcj02(origin)
-        from_here = f"{mode}:{start.lat:.3f},{start.lng:.3f}:{bucket}"
+        from_here = self._from(start, mode)
         keys = {f"way:{from_here}:{code}": code for code in halls}
         missing = {key: halls[code] for key, code in keys.items() if key not in self._kept}
         if missing:
@@ -70,8 +90,10 @@ class Ways:
         """Look for what is missing; whoever asks from the same place at once waits for one look."""
         task = self._under_way.get(from_here)
         if task is None:
-            if len(self._under_way) >= _MOST_UNDER_WAY:
+            if not self._may_look():
                 return
+            self._looks += 1
+            self._asked_from.add(from_here)
             ends = {key: _point(place) for key, place in missing.items()}
             task = asyncio.create_task(self._look(start, ends, mode))
             self._under_way[from_here] = task

@@ -10,7 +10,7 @@ import redis.asyncio as aioredis
 
 from integrations.ports import FoundPlace, MapPoint, PlatformUnavailable, TravelMode
 from scheduler.places import Place
-from server.halls.ways import FIRST_FEW, Ways
+from server.halls.ways import FIRST_FEW, LOOKS_A_SECOND, Ways
 from tests.conftest import Api
 from tests.halls.test_finding_a_hall import HUMEN, at, found, halls
 
@@ -167,3 +167,35 @@ async def test_without_valkey_ways_are_known_all_the_same(api: Api) -> None:
     ways = Ways(Scripted([60, 70]), nowhere)
     assert await ways.known(HUMEN, PLACES, "drive") == {"a": 60, "b": 70}
     await nowhere.aclose()
+
+
+async def test_a_rush_from_everywhere_does_not_wait_for_the_map_service(api: Api) -> None:
+    assert api.services.ways is not None
+    slow, began = SlowMaps(), time.monotonic()
+    ways = Ways(slow, api.services.valkey, budget_s=1.0)
+    hall = {"dg-05": Place(22.9, 113.7, "wgs84")}
+    places = [Place(22.8 + nth / 500, 113.7, "wgs84") for nth in range(100)]
+    answers = await asyncio.gather(*(ways.known(each, hall, "drive") for each in places))
+    seconds = int(time.monotonic()) - int(began) + 1
+    assert 0 < slow.looks <= LOOKS_A_SECOND * seconds
+    assert {} in answers
+    asked = next(place for place, answer in zip(places, answers, strict=True) if answer)
+    assert ways.may_know(asked, "drive")
+    await ways.close()
+
+
+class SlowMaps:
+    """A map service that counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    async def travel_times_s(
+        self, origin: MapPoint, destinations: Sequence[MapPoint], mode: TravelMode
+    ) -> list[int | None]:
+        self.looks += 1
+        await asyncio.sleep(0.05)
+        return [600 for _ in destinations]
+
+    async def find(self, address: str, *, city: str | None = None) -> list[FoundPlace]:
+        raise NotImplementedError
