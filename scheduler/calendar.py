@@ -26,6 +26,7 @@ MIDNIGHT: Final = time(0)
 FRIDAY: Final = 4
 HORIZON: Final = timedelta(days=60)  # how far `next_open` looks
 MOST_CACHED_DAYS: Final = 64
+_LAST: Final = date.max.toordinal()
 
 Spans = tuple["Span", ...]
 DayKind = Literal["working", "weekend", "holiday", "makeup", "special"]
@@ -250,3 +251,56 @@ def hours_between(timetable: Timetable, first: date, last: date) -> list[DayHour
     """Give each day's hours, first and last included; the caller bounds how many."""
     days = map(date.fromordinal, range(first.toordinal(), last.toordinal() + 1))
     return [_day_hours(timetable, day) for day in days]
+
+
+def uncovered_years(first: date, last: date) -> list[int]:
+    """The years of these days, first and last included, whose holidays are not known yet.
+
+    Days of theirs are taken as their weekday has it: whoever plans on them is to be told.
+    """
+    return [year for year in range(first.year, last.year + 1) if not year_is_covered(year)]
+
+
+def last_bookable(timetable: Timetable, today: date, working_days: int) -> date:
+    """The last day that may be booked today: so many days ahead on which the hall opens.
+
+    Today counts as none. Where the hall opens on fewer within 60 days, the last of these.
+    """
+    last = today
+    for ordinal in range(today.toordinal() + 1, min(today.toordinal() + HORIZON.days, _LAST) + 1):
+        if working_days <= 0:
+            break
+        if open_spans(timetable, day := date.fromordinal(ordinal)):
+            last, working_days = day, working_days - 1
+    return last
+
+
+def spans_within(timetable: Timetable, line: Timetable | None, day: date) -> Spans:
+    """When one of its lines is open that day: its own hours, but never while the hall is closed.
+
+    A line without hours of its own (None) keeps the hall's. Its hours follow a make-up day's
+    weekday as the hall's do; on a special day of the hall they only narrow what the hall said.
+    """
+    halls = open_spans(timetable, day)
+    if line is None:
+        return halls
+    both = (
+        Span(max(one.start, other.start), min(one.end, other.end))
+        for one in halls
+        for other in open_spans(line, day)
+    )
+    return tuple(span for span in both if span.start < span.end)
+
+
+def cut_into(spans: Spans, length: timedelta) -> list[Span]:
+    """The slots of one length that fit into these spans, each beginning where the last ended.
+
+    What is left of a span at its end is no slot. Raises ValueError for a length of nothing.
+    """
+    if length <= timedelta(0):
+        raise ValueError("a slot takes some time")
+    return [
+        Span(span.start + nth * length, span.start + (nth + 1) * length)
+        for span in spans
+        for nth in range((span.end - span.start) // length)
+    ]
