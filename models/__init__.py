@@ -20,6 +20,8 @@ MODEL_MODULES = [
     "models.following",
     "models.departures",
     "models.visits",
+    "models.slots",
+    "models.appointments",
     "models.promises",
     "models.waits",
     "models.answers",

@@ -68,6 +68,8 @@ class NewTicket:
     here: bool | None = None
     by_phone: ByPhone | None = None
     told: str | None = None
+    # She has booked: a line that gives out no more numbers today gives her hers.
+    booked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +110,21 @@ _ISSUE = {
             $7::timestamptz[], $8::interval[], $9::bigint[], $10::int[], $11::text[], $12::uuid[],
             $13::bool[], $14::uuid[], $15::uuid[], $16::uuid[], $17::uuid[],
             $18::uuid[], $19::timestamptz[], $20::uuid[], $21::bool[],
-            $22::bool[], $23::int[], $24::int[], $25::text[]
+            $22::bool[], $23::int[], $24::int[], $25::text[],
+            $26::bool[]
         ) WITH ORDINALITY AS w (
             id, hall_id, line_id, item_id, citizen_id, day,
             asked_at, credit, version, level_required, actor_kind, actor_id,
             within_limit, proxy_id, person_key, on_behalf_of, sign_in_id,
             visit_id, rank_time, acting_id, here,
-            by_phone, most_in_line, most_in_hall, told, nth
+            by_phone, most_in_line, most_in_hall, told, booked, nth
         )
     ), locked AS MATERIALIZED ({locked}
     ), able AS MATERIALIZED (
         SELECT w.*, today.taken,
                count(*) OVER line AS many, max(w.asked_at) OVER line AS asked_last,
                max(w.day) OVER line AS line_day, bool_and(w.within_limit) OVER line AS line_within,
+               bool_and(w.booked) OVER line AS line_booked,
                row_number() OVER (PARTITION BY w.line_id ORDER BY w.nth) AS place
         FROM wish w JOIN locked ON locked.id = w.hall_id
         CROSS JOIN LATERAL (
@@ -150,7 +154,7 @@ _ISSUE = {
         FROM able
         WHERE able.place = 1 AND line.id = able.line_id AND line.hall_id = able.hall_id
           AND line.state = 'open' AND (line.waiting_limit IS NULL OR able.line_within)
-          AND NOT {stopped}
+          AND (able.line_booked OR NOT {stopped})
         RETURNING line.id, line.code, line.last_sequence, line.last_issued_at
     ), numbered AS MATERIALIZED (
         SELECT able.*, last_sequence - many + place AS sequence,
@@ -253,6 +257,7 @@ async def _issue_all(
         [new.by_phone and new.by_phone.most_in_line for new in wishes],
         [new.by_phone and new.by_phone.most_in_hall for new in wishes],
         [new.told for new in wishes],
+        [new.booked for new in wishes],
         tx=tx,
     )
     issued: list[Issued | Busy | None] = [None] * len(wishes)

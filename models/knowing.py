@@ -50,6 +50,7 @@ SEALED_COLUMNS: Final = (
     SealedColumn("ticket_holder", "name"),
     SealedColumn("ticket_holder", "phone"),
     SealedColumn("departure", "place"),
+    SealedColumn("booking_block", "appeal"),
 )
 
 

@@ -1,0 +1,408 @@
+"""Booking: what decides it, and the statements that write it.
+
+Whoever books is locked before (`models.proxies.acting`, or her own row), so what she has booked is
+counted where nothing moves. Places are taken by rows of `appointment_place`: `models.slots`.
+Locks are taken in this order: citizens, appointments, slots by time, the waitlist.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from models.appointments import AppointmentState, Step
+from models.database import Transaction
+from models.joined import HER_ID
+from models.proving import counts_for
+from models.slots import Part
+from models.tickets import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class SlotAt:
+    """A slot, and how many of the places kept for groups are left in it."""
+
+    id: UUID
+    starts_at: datetime
+    ends_at: datetime
+    open: bool
+    for_elders: int
+    for_companies: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookingFacts:
+    """What decides whether somebody may book; `level` None: who asks is no citizen any more.
+
+    `slots` begin with the one asked for, or later on that day.
+    """
+
+    level: int | None
+    blocked_until: datetime | None
+    has_one: bool
+    in_week: int
+    in_month: int
+    slots: tuple[SlotAt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose appointment it is, as a ticket tells it: `acting_id` booked it for somebody else."""
+
+    citizen_id: UUID | None
+    acting_id: UUID | None = None
+    proxy_id: UUID | None = None
+    person_key: UUID | None = None
+
+    @property
+    def person(self) -> UUID:
+        """What tells one person from another, with or without an account."""
+        person = self.citizen_id or self.person_key
+        assert person is not None, "somebody comes"
+        return person
+
+    @property
+    def on_behalf_of(self) -> UUID | None:
+        """Whom events name, where somebody else booked it."""
+        return (self.citizen_id or self.proxy_id) if self.acting_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class NewAppointment:
+    """An appointment about to be made: held, offered or booked at once."""
+
+    id: UUID
+    hall_id: UUID
+    line_id: UUID
+    items: tuple[UUID, ...]
+    whose: Whose
+    part: Part
+    slots: tuple[UUID, ...]
+    day: date
+    slot_start: datetime
+    slot_end: datetime
+    state: AppointmentState
+    now: datetime
+    held_until: datetime | None
+    code: str
+    actor: Actor
+    version: int
+    waitlist_id: UUID | None = None
+
+
+_FACTS = f"""
+    SELECT (SELECT {counts_for("$2")} FROM citizen WHERE id = $1) AS level,
+           (SELECT max(until) FROM booking_block
+            WHERE person = $3 AND until > $4 AND granted IS NOT TRUE) AS blocked_until,
+           EXISTS (SELECT 1 FROM appointment_once
+                   WHERE person = $3 AND day = $5 AND item_id = ANY($6::uuid[])) AS has_one,
+           counted.*, slot.id, starts_at, ends_at, slot.state = 'open' AS open,
+           for_elders - taken_elders AS for_elders,
+           for_companies - taken_companies AS for_companies
+    FROM (
+        SELECT count(*) FILTER (WHERE day BETWEEN $9::date AND $9::date + 6) AS in_week,
+               count(*) FILTER (WHERE day BETWEEN $10 AND $11) AS in_month
+        FROM (SELECT day FROM appointment WHERE citizen_id = $3
+              AND state IN ('held', 'offered', 'booked', 'checked_in', 'missed')
+              AND id IS DISTINCT FROM $12 OFFSET 0) hers
+    ) counted
+    LEFT JOIN LATERAL (
+        SELECT * FROM slot WHERE line_id = $7 AND starts_at >= $8 AND day = $5
+        AND item_id IS NOT DISTINCT FROM (
+            SELECT item_id FROM slot_plan WHERE line_id = $7 AND item_id = ($6::uuid[])[1])
+        ORDER BY starts_at LIMIT 60
+    ) slot ON true
+    ORDER BY starts_at
+"""
+# Of who has no account the same is found by her key.
+_FACTS_FOR = _FACTS.replace("citizen_id = $3", "person_key = $3")
+
+
+def locking(citizen_id: UUID) -> str:
+    """The statement that locks a citizen who books: her bookings are made one after the other."""
+    return f"SELECT 1 FROM citizen WHERE id = '{citizen_id}' FOR NO KEY UPDATE"
+
+
+async def facts(
+    tx: Transaction,
+    *,
+    asked_by: UUID,
+    sign_in_id: UUID | None,
+    whose: Whose,
+    line_id: UUID,
+    items: Sequence[UUID],
+    slot_start: datetime,
+    day: date,
+    now: datetime,
+    besides: UUID | None = None,
+) -> BookingFacts:
+    """What decides whether somebody may book, in one statement; `besides` one appointment."""
+    first = day.replace(day=1)
+    last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    found = await tx.rows(
+        _FACTS if whose.citizen_id else _FACTS_FOR,
+        asked_by,
+        sign_in_id,
+        whose.person,
+        now,
+        day,
+        list(items),
+        line_id,
+        slot_start,
+        day - timedelta(days=day.weekday()),
+        first,
+        last,
+        besides,
+    )
+    one = found[0]
+    slots = tuple(
+        SlotAt(
+            row["id"],
+            row["starts_at"],
+            row["ends_at"],
+            row["open"],
+            row["for_elders"],
+            row["for_companies"],
+        )
+        for row in found
+        if row["id"] is not None
+    )
+    return BookingFacts(
+        one["level"],
+        one["blocked_until"],
+        one["has_one"],
+        one["in_week"],
+        one["in_month"],
+        slots,
+    )
+
+
+async def make(tx: Transaction, new: NewAppointment) -> None:
+    """Write an appointment with its places and its first event.
+
+    Violates a CHECK of `SLOT_FULL`, or `SLOT_CLOSED`, where there is no place, and `ONCE` where she
+    has one for the item on that day.
+    """
+    step = {
+        AppointmentState.HELD: Step.HOLD,
+        AppointmentState.OFFERED: Step.OFFER,
+        AppointmentState.BOOKED: Step.BOOK,
+    }[new.state]
+    booked = new.state is AppointmentState.BOOKED
+    await tx.run(
+        """
+        WITH once AS (
+            INSERT INTO appointment_once (person, item_id, day, appointment_id)
+            SELECT $10, item, $13, $1 FROM unnest($5::uuid[]) item ORDER BY item
+        ), place AS (
+            INSERT INTO appointment_place (appointment_id, slot_id, part)
+            SELECT $1, slot, $12 FROM unnest($11::uuid[]) WITH ORDINALITY s (slot, nth)
+            ORDER BY nth
+        ), event AS (
+            INSERT INTO appointment_event (appointment_id, hall_id, at, step, state, slot_start,
+                actor_kind, actor_id, on_behalf_of)
+            VALUES ($1, $2, $17, $22, $16, $14, $23, $24, $25)
+        )
+        INSERT INTO appointment (id, hall_id, line_id, item_id, items, citizen_id, acting_id,
+            proxy_id, person_key, part, day, slot_start, slot_end, state, made_at, held_until,
+            booked_at, check_in_code, version, waitlist_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $12, $13, $14, $15, $16, $17, $18,
+            $19, $20, $21, $26)
+        """,
+        new.id,
+        new.hall_id,
+        new.line_id,
+        new.items[0],
+        list(new.items),
+        new.whose.citizen_id,
+        new.whose.acting_id,
+        new.whose.proxy_id,
+        new.whose.person_key,
+        new.whose.person,
+        list(new.slots),
+        new.part.value,
+        new.day,
+        new.slot_start,
+        new.slot_end,
+        new.state.value,
+        new.now,
+        new.held_until,
+        new.now if booked else None,
+        new.code,
+        new.version,
+        step.value,
+        new.actor.kind,
+        new.actor.id,
+        new.whose.on_behalf_of,
+        new.waitlist_id,
+    )
+
+
+async def hold(tx: Transaction, appointment_id: UUID, *, or_skip: bool = False) -> Any:
+    """An appointment's row, locked; None when there is none, or (`or_skip`) others hold it."""
+    skip = " SKIP LOCKED" if or_skip else ""
+    return await tx.row(f"SELECT * FROM appointment WHERE id = $1 FOR UPDATE{skip}", appointment_id)
+
+
+async def hold_own(tx: Transaction, appointment_id: UUID, citizen_id: UUID) -> Any:
+    """One for her, or made by her, locked; her id may be one that was joined a moment ago."""
+    return await tx.row(
+        f"""
+        SELECT a.* FROM appointment a, (SELECT {HER_ID} AS id) her
+        WHERE a.id = $2 AND her.id IN (citizen_id, acting_id) FOR UPDATE OF a
+        """,
+        citizen_id,
+        appointment_id,
+    )
+
+
+def whose(row: Any) -> Whose:
+    """Whose an appointment's row is."""
+    return Whose(row["citizen_id"], row["acting_id"], row["proxy_id"], row["person_key"])
+
+
+async def take_step(
+    tx: Transaction,
+    row: Any,
+    step: Step,
+    state: AppointmentState,
+    *,
+    now: datetime,
+    actor: Actor,
+    version: int,
+    detail: str | None = None,
+    slot_start: datetime | None = None,
+) -> None:
+    """Write where an appointment, whose row is locked, stands now, and the event beside it."""
+    over = state not in {AppointmentState.HELD, AppointmentState.OFFERED, AppointmentState.BOOKED}
+    await tx.run(
+        """
+        WITH event AS (
+            INSERT INTO appointment_event (appointment_id, hall_id, at, step, state, slot_start,
+                actor_kind, actor_id, on_behalf_of, detail)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        )
+        UPDATE appointment SET state = $5, version = greatest(version + 1, $11),
+            ended_at = CASE WHEN $12 THEN coalesce(ended_at, $3) END,
+            booked_at = CASE WHEN $4 = 'confirm' THEN $3 ELSE booked_at END,
+            held_until = CASE WHEN $5 = 'booked' THEN NULL ELSE held_until END
+        WHERE id = $1
+        """,
+        row["id"],
+        row["hall_id"],
+        now,
+        step.value,
+        state.value,
+        slot_start or row["slot_start"],
+        actor.kind,
+        actor.id,
+        whose(row).on_behalf_of,
+        detail,
+        version,
+        over,
+    )
+
+
+async def lock_slots(tx: Transaction, slot_ids: Sequence[UUID]) -> None:
+    """Lock slots in the order of time, as everybody does who needs more than one."""
+    await tx.run(
+        "SELECT 1 FROM slot WHERE id = ANY($1) ORDER BY starts_at, id FOR UPDATE", list(slot_ids)
+    )
+
+
+async def places_of(tx: Transaction, appointment_id: UUID) -> list[UUID]:
+    """The slots in which an appointment has places."""
+    found = await tx.rows(
+        "SELECT slot_id FROM appointment_place WHERE appointment_id = $1", appointment_id
+    )
+    return [row["slot_id"] for row in found]
+
+
+async def release(tx: Transaction, appointment_id: UUID) -> list[UUID]:
+    """Give up the places of an appointment whose row is locked; the slots that they were in."""
+    slots = await places_of(tx, appointment_id)
+    await lock_slots(tx, slots)
+    await tx.run("DELETE FROM appointment_place WHERE appointment_id = $1", appointment_id)
+    await tx.run("DELETE FROM appointment_once WHERE appointment_id = $1", appointment_id)
+    return slots
+
+
+async def move_places(
+    tx: Transaction,
+    row: Any,
+    part: Part,
+    slots: Sequence[UUID],
+    *,
+    day: date,
+    slot_start: datetime,
+    slot_end: datetime,
+) -> list[UUID]:
+    """Take places in other slots, then give up those of before, which it answers.
+
+    All are locked first; violates what `make` violates, and then nothing has changed.
+    """
+    before = await places_of(tx, row["id"])
+    await lock_slots(tx, [*before, *slots])
+    keep = set(before) & set(slots)
+    await tx.run(
+        """
+        INSERT INTO appointment_place (appointment_id, slot_id, part)
+        SELECT $1, slot, $3 FROM unnest($2::uuid[]) slot
+        """,
+        row["id"],
+        [slot for slot in slots if slot not in keep],
+        part.value,
+    )
+    await tx.run(
+        "DELETE FROM appointment_place WHERE appointment_id = $1 AND slot_id <> ALL($2)",
+        row["id"],
+        list(slots),
+    )
+    await tx.run(
+        "UPDATE appointment_once SET day = $2 WHERE appointment_id = $1 AND day <> $2",
+        row["id"],
+        day,
+    )
+    await tx.run(
+        "UPDATE appointment SET day = $2, slot_start = $3, slot_end = $4, part = $5,"
+        " must_move = false WHERE id = $1",
+        row["id"],
+        day,
+        slot_start,
+        slot_end,
+        part.value,
+    )
+    return [slot for slot in before if slot not in keep]
+
+
+async def checked_in(tx: Transaction, appointment_id: UUID, ticket_id: UUID) -> None:
+    """Which ticket she got when she came."""
+    await tx.run("UPDATE appointment SET ticket_id = $2 WHERE id = $1", appointment_id, ticket_id)
+
+
+async def find_by_code(tx: Transaction, hall_id: UUID, code: str) -> UUID | None:
+    """A hall's appointment by what its QR code says."""
+    row = await tx.row(
+        "SELECT id FROM appointment WHERE check_in_code = $1 AND hall_id = $2", code, hall_id
+    )
+    return row["id"] if row else None
+
+
+async def find_by_person(
+    tx: Transaction, hall_id: UUID, whose: Whose, day: date, now: datetime
+) -> UUID | None:
+    """The next appointment of somebody at a hall on a day: booked, or else the one last changed."""
+    row = await tx.row(
+        """
+        SELECT id FROM appointment
+        WHERE hall_id = $1 AND day = $2 AND (citizen_id = $3 OR person_key = $4)
+        ORDER BY state <> 'booked', abs(extract(epoch FROM slot_start - $5)) LIMIT 1
+        """,
+        hall_id,
+        day,
+        whose.citizen_id,
+        whose.person_key,
+        now,
+    )
+    return row["id"] if row else None

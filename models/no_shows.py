@@ -1,0 +1,141 @@
+"""No-shows 爽约: who did not come, how often, and whose booking is blocked for it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from models.appointments import Pardon
+from models.database import Transaction, rows
+from models.joined import HER_ID
+
+APPEAL = "booking_block.appeal"
+_COUNTED = """
+    SELECT count(*) FROM appointment a
+    WHERE {whose} AND a.state = 'missed' AND a.pardoned_at IS NULL AND a.slot_start > greatest(
+        $2::timestamptz, (SELECT max(b.since) FROM booking_block b WHERE b.person = $1))
+"""
+# Those since the last block: nobody is blocked twice for the same.
+COUNTED = _COUNTED.format(whose="a.citizen_id = $1")
+COUNTED_FOR = _COUNTED.format(whose="a.person_key = $1")
+
+
+async def counted(tx: Transaction, person: UUID, since: datetime, *, citizen: bool) -> int:
+    """How many somebody missed since a moment, and since she was last blocked."""
+    row = await tx.row(COUNTED if citizen else COUNTED_FOR, person, since)
+    assert row is not None, "a count is a row"
+    return int(row[0])
+
+
+async def block(
+    tx: Transaction, person: UUID, hall_id: UUID, *, now: datetime, until: datetime
+) -> None:
+    """Let her book nothing until a moment."""
+    await tx.run(
+        "INSERT INTO booking_block (id, person, hall_id, since, until) VALUES ($1, $2, $3, $4, $5)",
+        uuid7(),
+        person,
+        hall_id,
+        now,
+        until,
+    )
+
+
+async def blocks_of(citizen_id: UUID, now: datetime) -> list[Any]:
+    """The block that holds for a citizen now, if one does."""
+    return await rows(
+        f"""
+        SELECT b.*, hall.code AS hall FROM booking_block b JOIN hall ON hall.id = b.hall_id
+        WHERE b.person = {HER_ID} AND b.until > $2 AND b.granted IS NOT TRUE
+        ORDER BY b.until DESC LIMIT 1
+        """,
+        citizen_id,
+        now,
+    )
+
+
+async def missed_since(citizen_id: UUID, since: datetime) -> list[Any]:
+    """What a citizen missed since a moment, and not was pardoned; the last first."""
+    return await rows(
+        f"""
+        SELECT a.id, a.slot_start FROM appointment a
+        WHERE a.citizen_id = {HER_ID} AND a.state = 'missed' AND a.pardoned_at IS NULL
+          AND a.slot_start > greatest($2::timestamptz, (
+              SELECT max(b.since) FROM booking_block b WHERE b.person = {HER_ID}))
+        ORDER BY a.slot_start DESC LIMIT 20
+        """,
+        citizen_id,
+        since,
+    )
+
+
+async def appeal(tx: Transaction, block_id: UUID, sealed: bytes, now: datetime) -> None:
+    """What she says against being blocked; said anew it stands in place of what was said."""
+    await tx.run(
+        "UPDATE booking_block SET appeal = $2, appealed_at = $3 WHERE id = $1",
+        block_id,
+        sealed,
+        now,
+    )
+
+
+async def hold_block(tx: Transaction, block_id: UUID) -> Any:
+    """A block's row, locked; None when there is none."""
+    return await tx.row("SELECT * FROM booking_block WHERE id = $1 FOR UPDATE", block_id)
+
+
+async def decide(
+    tx: Transaction, block_id: UUID, *, granted: bool, by: UUID, now: datetime
+) -> None:
+    """A manager decided about an appeal; a block whose appeal is granted is over."""
+    await tx.run(
+        "UPDATE booking_block SET granted = $2, decided_by = $3, decided_at = $4 WHERE id = $1",
+        block_id,
+        granted,
+        by,
+        now,
+    )
+
+
+async def appeals_of(hall_id: UUID, cursor: UUID | None, limit: int) -> list[Any]:
+    """A hall's appeals, those that nobody decided first, then the newest."""
+    return await rows(
+        """
+        SELECT b.* FROM booking_block b
+        WHERE b.hall_id = $1 AND b.appealed_at IS NOT NULL AND b.decided_at IS NULL
+          AND ($2::uuid IS NULL OR b.id > $2)
+        ORDER BY b.id LIMIT $3
+        """,
+        hall_id,
+        cursor,
+        limit,
+    )
+
+
+async def pardon(
+    tx: Transaction, appointment_id: UUID, why: Pardon, *, now: datetime, version: int
+) -> None:
+    """Let a missed appointment not count."""
+    await tx.run(
+        "UPDATE appointment SET pardoned_at = $2, pardon = $3, version = greatest(version + 1, $4)"
+        " WHERE id = $1",
+        appointment_id,
+        now,
+        why.value,
+        version,
+    )
+
+
+async def lift(tx: Transaction, person: UUID, slot_start: datetime, *, now: datetime) -> None:
+    """End a block that came of what is pardoned: one less would not have made it."""
+    await tx.run(
+        """
+        UPDATE booking_block SET until = $3
+        WHERE person = $1 AND until > $3 AND since >= $2 AND since = (
+            SELECT min(since) FROM booking_block WHERE person = $1 AND since >= $2)
+        """,
+        person,
+        slot_start,
+        now,
+    )

@@ -1,0 +1,213 @@
+"""Planning slots: what a hall's slots rest on, and the statements that write them.
+
+A slot that somebody has booked is never deleted: it is closed, and keeps as many places as are
+taken. Slots are written line by line, in the order of time, as everybody locks them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from models.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSlot:
+    """A slot as it is to be; see `models.slots.Slot`."""
+
+    starts_at: datetime
+    ends_at: datetime
+    planned: int
+    overbooking: int
+    for_elders: int
+    for_companies: int
+    serves: float
+    walk_ins: float
+
+
+async def take_turn(tx: Transaction, hall_id: UUID) -> bool:
+    """Whether nobody else plans this hall's slots just now; then nobody does until `tx` ends."""
+    row = await tx.row("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 6))", str(hall_id))
+    return bool(row and row[0])
+
+
+async def counters_of(tx: Transaction, hall_id: UUID) -> list[Any]:
+    """The lines that each counter of a hall serves as its own."""
+    return await tx.rows(
+        "SELECT ARRAY(SELECT unnest(skills) EXCEPT SELECT unnest(helps)) AS own"
+        " FROM counter WHERE hall_id = $1",
+        hall_id,
+    )
+
+
+async def plans_of(tx: Transaction, hall_id: UUID) -> list[Any]:
+    """What managers of a hall planned differently from what is usual."""
+    return await tx.rows("SELECT * FROM slot_plan WHERE hall_id = $1", hall_id)
+
+
+async def came_since(tx: Transaction, since: datetime) -> list[Any]:
+    """How many were expected, and how many did not come, by hall, item, weekday and hour.
+
+    Who was pardoned counts as having stayed away all the same: her place was empty.
+    """
+    return await tx.rows(
+        """
+        SELECT hall.code AS hall, item.code AS item,
+               extract(isodow FROM slot_start AT TIME ZONE 'Asia/Shanghai')::int - 1 AS weekday,
+               extract(hour FROM slot_start AT TIME ZONE 'Asia/Shanghai')::int AS hour,
+               count(*) AS expected, count(*) FILTER (WHERE a.state = 'missed') AS missed
+        FROM appointment a JOIN hall ON hall.id = a.hall_id JOIN item ON item.id = a.item_id
+        WHERE a.state IN ('missed', 'checked_in') AND a.slot_start >= $1
+        GROUP BY 1, 2, 3, 4
+        """,
+        since,
+    )
+
+
+async def walk_ins_since(tx: Transaction, hall_id: UUID, first: date, last: date) -> list[Any]:
+    """How many took a number without booking, by line, weekday and quarter of an hour."""
+    return await tx.rows(
+        """
+        SELECT line_id, extract(isodow FROM day)::int - 1 AS weekday,
+               extract(epoch FROM (issued_at AT TIME ZONE 'Asia/Shanghai')::time)::int / 900
+                   AS quarter,
+               count(*)::float AS people, count(DISTINCT day) AS days
+        FROM ticket t
+        WHERE hall_id = $1 AND day >= $2 AND day < $3
+          AND NOT EXISTS (SELECT 1 FROM appointment a WHERE a.ticket_id = t.id OFFSET 0)
+        GROUP BY 1, 2, 3
+        """,
+        hall_id,
+        first,
+        last,
+    )
+
+
+_WRITE = """
+    INSERT INTO slot (id, hall_id, line_id, item_id, day, starts_at, ends_at, state, planned,
+                      capacity, overbooking, for_elders, for_companies, serves, walk_ins)
+    SELECT id, $2, $3, $4, (starts_at AT TIME ZONE 'Asia/Shanghai')::date, starts_at, ends_at,
+           'open', planned, planned, overbooking, for_elders, for_companies, serves, walk_ins
+    FROM unnest($1::uuid[], $5::timestamptz[], $6::timestamptz[], $7::int[], $8::int[], $9::int[],
+                $10::int[], $11::float[], $12::float[])
+        AS w (id, starts_at, ends_at, planned, overbooking, for_elders, for_companies, serves,
+              walk_ins)
+    ORDER BY starts_at
+    ON CONFLICT (line_id, item_id, starts_at) DO UPDATE SET
+        ends_at = excluded.ends_at, state = 'open', planned = excluded.planned,
+        overbooking = excluded.overbooking, serves = excluded.serves,
+        walk_ins = excluded.walk_ins,
+        for_elders = greatest(excluded.for_elders, slot.taken_elders),
+        for_companies = greatest(excluded.for_companies, slot.taken_companies),
+        capacity = greatest(excluded.planned, slot.taken - excluded.overbooking
+            + greatest(excluded.for_elders, slot.taken_elders)
+            + greatest(excluded.for_companies, slot.taken_companies))
+    WHERE NOT slot.overridden AND (
+        slot.ends_at, slot.state::text, slot.planned, slot.overbooking, slot.for_elders,
+        slot.for_companies, slot.serves, slot.walk_ins
+    ) IS DISTINCT FROM (
+        excluded.ends_at, 'open', excluded.planned, excluded.overbooking,
+        greatest(excluded.for_elders, slot.taken_elders),
+        greatest(excluded.for_companies, slot.taken_companies), excluded.serves, excluded.walk_ins)
+    RETURNING 1
+"""
+
+
+async def write(
+    tx: Transaction,
+    hall_id: UUID,
+    line_id: UUID,
+    item_id: UUID | None,
+    slots: Sequence[PlannedSlot],
+) -> int:
+    """Write a line's slots, or those of one of its items; how many differ from before."""
+    found = await tx.rows(
+        _WRITE,
+        [uuid7() for _ in slots],
+        hall_id,
+        line_id,
+        item_id,
+        [slot.starts_at for slot in slots],
+        [slot.ends_at for slot in slots],
+        [slot.planned for slot in slots],
+        [slot.overbooking for slot in slots],
+        [slot.for_elders for slot in slots],
+        [slot.for_companies for slot in slots],
+        [slot.serves for slot in slots],
+        [slot.walk_ins for slot in slots],
+    )
+    return len(found)
+
+
+async def close_others(
+    tx: Transaction,
+    hall_id: UUID,
+    keep: Sequence[tuple[UUID, UUID | None, datetime]],
+    now: datetime,
+) -> int:
+    """Slots from now on that are none of these go; those with bookings are closed instead."""
+    found = await tx.rows(
+        """
+        WITH kept AS (
+            SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::timestamptz[])
+                AS k (line_id, item_id, starts_at)
+        ), others AS MATERIALIZED (
+            SELECT slot.id FROM slot
+            WHERE hall_id = $1 AND starts_at > $5 AND NOT EXISTS (
+                SELECT 1 FROM kept WHERE kept.line_id = slot.line_id
+                AND kept.item_id IS NOT DISTINCT FROM slot.item_id
+                AND kept.starts_at = slot.starts_at)
+            ORDER BY line_id, starts_at FOR UPDATE
+        ), gone AS (
+            DELETE FROM slot USING others
+            WHERE slot.id = others.id AND taken + taken_elders + taken_companies = 0 RETURNING 1
+        ), closed AS (
+            UPDATE slot SET state = 'closed', planned = 0, overridden = false FROM others
+            WHERE slot.id = others.id AND taken + taken_elders + taken_companies > 0
+              AND (state <> 'closed' OR planned > 0 OR overridden) RETURNING 1
+        )
+        SELECT 1 FROM gone UNION ALL SELECT 1 FROM closed
+        """,
+        hall_id,
+        [line for line, _, _ in keep],
+        [item for _, item, _ in keep],
+        [start for _, _, start in keep],
+        now,
+    )
+    return len(found)
+
+
+async def mark_unfitting(tx: Transaction, hall_id: UUID, now: datetime, version: int) -> list[Any]:
+    """Mark bookings whose slot is closed, or has fewer places than had booked before them.
+
+    Those that fit again are marked no more. Answers those newly marked.
+    """
+    return await tx.rows(
+        """
+        WITH standing AS (
+            SELECT a.id, a.must_move, bool_or(slot.state = 'closed'
+                OR p.nth > slot.planned + slot.overbooking) AS ill
+            FROM slot
+            CROSS JOIN LATERAL (
+                SELECT place.appointment_id, row_number() OVER (ORDER BY b.booked_at, b.id) AS nth
+                FROM appointment_place place JOIN appointment b ON b.id = place.appointment_id
+                WHERE place.slot_id = slot.id
+            ) p
+            JOIN appointment a ON a.id = p.appointment_id
+            WHERE slot.hall_id = $1 AND slot.starts_at > $2 AND a.state = 'booked'
+            GROUP BY a.id
+        ), marked AS (
+            UPDATE appointment a SET must_move = ill, version = greatest(version + 1, $3)
+            FROM standing WHERE a.id = standing.id AND a.must_move <> ill AND a.state = 'booked'
+            RETURNING a.id, a.must_move
+        )
+        SELECT id FROM marked WHERE must_move
+        """,
+        hall_id,
+        now,
+        version,
+    )
