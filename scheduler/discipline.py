@@ -4,6 +4,7 @@ Everybody is served in the order of rank time, the lowest first. Ties (the same 
 ticket id, which rises with time. The rank time of
 
 - a walk-in is when her number was issued;
+- who booked and has checked in is when her slot begins, or, when she came late, that moment;
 - whom a priority is confirmed for is her credit of so many minutes earlier;
 - who was missed and came back in time is that moment, and a penalty later;
 - who lets people pass is that of the last of them, or a microsecond later;
@@ -29,7 +30,9 @@ from uuid import UUID
 CREDIT_OF_WALK_IN = timedelta(0)
 ELDERLY_FROM_AGE: Final = 70
 
-Reason = Literal["earlier", "priority", "returned", "let_pass", "moved", "transferred", "visit"]
+Reason = Literal[
+    "earlier", "appointment", "priority", "returned", "let_pass", "moved", "transferred", "visit"
+]
 # How somebody came into a line other than by taking a number of it.
 Came = Literal["moved", "transferred"]
 
@@ -141,6 +144,8 @@ class Place:
     returned_at: datetime | None = None
     came: Came | None = None
     stood_at: datetime | None = None
+    # Whether her number is that of an appointment.
+    booked: bool = False
 
 
 Waiting = TypeVar("Waiting", bound=Ranked)
@@ -205,7 +210,8 @@ def why_ahead(her: Place, me: Place) -> Reason:
 
     `let_pass`: I let her pass. `returned`: she was missed and came back, or I was and did.
     `earlier`, and only that, says that her number was issued before mine; `moved` and `transferred`
-    that it was, elsewhere. `visit`: she waits for one of several items since before I came.
+    that it was, elsewhere. `appointment`: she booked, and her slot began before I came, or mine
+    begins later. `visit`: she waits for one of several items since before I came.
     """
     if me.stood_at is not None and (her.rank_time, her.id) > (me.stood_at, me.id):
         return "let_pass"
@@ -213,6 +219,13 @@ def why_ahead(her: Place, me: Place) -> Reason:
         return "returned"
     if (her.issued_at, her.id) < (me.issued_at, me.id):
         return her.came or "earlier"
+    return _why_before_earlier(her, me)
+
+
+def _why_before_earlier(her: Place, me: Place) -> Reason:
+    """Why she is ahead though her number was issued after mine."""
     if her.priority_at is not None:
         return "priority"
-    return "returned" if me.returned_at is not None else "visit"
+    if me.returned_at is not None:
+        return "appointment" if her.booked and her.rank_time < me.issued_at else "returned"
+    return "appointment" if her.booked or me.booked else "visit"

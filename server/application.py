@@ -22,6 +22,13 @@ from scheduler.travel import paces_with_roads
 from server.admin import routes as admin
 from server.alerts import routes as alerts
 from server.announcements import routes as announcements
+from server.appointments import hall_routes as expected
+from server.appointments import plan_routes as slot_plans
+from server.appointments import routes as appointments
+from server.appointments import slot_routes as slots
+from server.appointments import standing_routes as booking_standing
+from server.appointments import waiting_routes as waitlist
+from server.appointments.slot_book import SlotBook
 from server.auth import Tokens
 from server.board import routes as board
 from server.clock import Clock
@@ -108,6 +115,12 @@ BLUEPRINTS = (
     departures.bp,
     at_hall.bp,
     kiosks.bp,
+    slots.bp,
+    appointments.bp,
+    waitlist.bp,
+    slot_plans.bp,
+    booking_standing.bp,
+    expected.bp,
     bundles.bp,
     visits.bp,
     following.bp,
@@ -203,6 +216,10 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
         ways=Ways(platforms.maps, valkey) if platforms.maps else None,
     )
     use_directory(app, directory)
+    room: Services = app.ctx.services
+    # What is asked of them may change: the directory with the catalogue, the clock in tests.
+    app.ctx.slot_book = SlotBook(valkey, lambda: room.directory, lambda: room.clock)
+    app.ctx.slot_answers = slots.Kept()
     app.ctx.sockets = Sockets()
     app.ctx.find_ticket = current_ticket
     feed.on_ended = partial(_end_sign_in, app)
@@ -216,6 +233,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
         _never_ending("sockets", app.ctx.sockets.look_after_forever(tokens, feed)),
         _never_ending("catalogue", _follow_catalogue(app)),
         _never_ending("alerts", app.ctx.services.alerts.show_forever()),
+        _never_ending("slots", app.ctx.slot_book.follow_forever()),
         _never_ending("metrics", carry_over_forever(feed.live_age_s)),
     ]
     await _until_hearing(feed)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from models.appointments import AppointmentState
 from models.halls import CounterState, LineState
 from models.proxies import ProxyState
 from models.tickets import TicketState, WrongState
@@ -38,6 +39,18 @@ _WORDS: Final[Mapping[type[StrEnum], tuple[Sentence, Mapping[StrEnum, Sentence]]
             LineState.OPEN: ("开放", "open"),
             LineState.PAUSED: ("暂停取号", "paused"),
             LineState.STOPPED: ("停办", "stopped"),
+        },
+    ),
+    AppointmentState: (
+        ("预约", "the appointment"),
+        {
+            AppointmentState.HELD: ("待确认", "held, to be confirmed"),
+            AppointmentState.OFFERED: ("候补待接受", "offered, to be accepted"),
+            AppointmentState.BOOKED: ("已预约", "booked"),
+            AppointmentState.CHECKED_IN: ("已签到", "checked in"),
+            AppointmentState.MISSED: ("已爽约", "missed"),
+            AppointmentState.CANCELLED: ("已取消", "cancelled"),
+            AppointmentState.EXPIRED: ("已失效", "expired"),
         },
     ),
     VisitState: (

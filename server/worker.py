@@ -13,6 +13,7 @@ from models.sealing import Sealer
 from scheduler.jobs import Timed, run_jobs
 from scheduler.travel import paces_with_roads
 from server.application import clock_of
+from server.appointments.background import AppointmentWork
 from server.clock import Clock
 from server.departures.watching import DepartureWatch
 from server.faults import is_store_fault
@@ -102,11 +103,13 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
     projecting = asyncio.create_task(projector.run_forever())
     jobs = asyncio.create_task(_keep_doing_jobs(settings, timetable))
     tending = asyncio.create_task(_tend_forever(feed, projector, clock))
+    appointments = AppointmentWork(valkey, lambda: projector.directory, clock)
+    booking = asyncio.create_task(appointments.run_forever())
     storing = asyncio.create_task(remembering.run_forever())
     telling = asyncio.create_task(departures.run_forever())
     stopped = asyncio.ensure_future(stop.wait())
     try:
-        running = (projecting, jobs, tending, storing, telling)
+        running = (projecting, jobs, tending, storing, telling, booking)
         await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
         for task in running:
             if task.done():
@@ -119,6 +122,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         await remembering.say_farewell()
         await projector.leases.release()
         await _end(tending)
+        await _end(booking)
         await _end(jobs)
         await _end(stopped)
         await valkey.aclose()

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from scheduler.booking import BookingRules
 from scheduler.calendar import Timetable
 from scheduler.discipline import Rules
 from scheduler.places import Place
@@ -49,6 +50,7 @@ class HallEntry:
     # The halls above it: the one it belongs to, and so on up to the city's.
     above: frozenset[str] = frozenset()
     rules: Rules = field(default_factory=Rules)
+    booking: BookingRules = field(default_factory=BookingRules)
 
 
 @dataclass(frozen=True, slots=True)

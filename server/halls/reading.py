@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from models.database import Transaction, rows, transaction
+from scheduler.booking import BookingRules
 from scheduler.calendar import Opening, SpecialDay, Timetable
 from scheduler.discipline import Rules
 from scheduler.places import Place
@@ -160,6 +161,7 @@ def _hall(
     offers: list[dict[str, Any]],
 ) -> HallEntry:
     known = row["lat"] is not None and row["lng"] is not None
+    rules = msgspec.json.decode(row["rules"], type=dict[str, int])
     return HallEntry(
         id=row["id"],
         code=row["code"],
@@ -177,7 +179,8 @@ def _hall(
         },
         offers={offer["item"]: offer["line"] for offer in offers},
         above=above,
-        rules=Rules.of(msgspec.json.decode(row["rules"], type=dict[str, int])),
+        rules=Rules.of(rules),
+        booking=BookingRules.of(rules),
     )
 
 

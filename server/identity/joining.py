@@ -13,7 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
-from models import following, her_halls, holders, proxies, sso_people, visit_people
+from models import booking_people, following, her_halls, holders, proxies, sso_people, visit_people
 from models.audit import Detail, Entry, record
 from models.database import Transaction
 from models.identifiers import IdDocument
@@ -179,6 +179,7 @@ async def _gather(
         now,
     )
     await visit_people.move_to(tx, was, into, key)
+    await booking_people.move_to(tx, was, into, key, now=now, version=microseconds())
     changed = [*given_up, *(row for row in moved if row["shown"])]
     return [Change(row["code"], row["id"], row["version"]) for row in changed]
 

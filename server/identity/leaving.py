@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from models import departures, following, her_halls, proxies, sso_people, visit_people
+from models import (
+    booking_people,
+    departures,
+    following,
+    her_halls,
+    proxies,
+    sso_people,
+    visit_people,
+)
 from models.audit import Entry, record
 from models.database import Transaction
 from models.proving import door_of
@@ -75,6 +83,7 @@ async def _erase(tx: Transaction, me: UUID, halls: Collection[UUID], now: dateti
     await her_halls.check(tx, halls, me)
     changes = await _give_tickets_up(tx, me, now)
     await visit_people.forget(tx, me, now)
+    await booking_people.forget(tx, me, now=now, version=microseconds())
     await tx.run("DELETE FROM channel_link WHERE citizen_id = $1", me)
     await tx.run("DELETE FROM answer WHERE person_id = $1", me)
     await sso_people.forget(tx, me)

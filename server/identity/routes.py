@@ -47,6 +47,7 @@ EXPORTED = {
     "consents": [{"client": "dg-social-security", "facts": ["name"]}],
     "tickets": [{"number": "A023", "state": "finished", "hall": "dg-24", "day": "2026-11-23"}],
     "visits": [{"bundle": "newborn", "state": "finished", "hall": "dg-24", "day": "2026-11-23"}],
+    "appointments": [{"state": "booked", "hall": "dg-24", "day": "2026-11-24"}],
     "family": [{"side": "acting", "relation": "child", "name": "林小满", "state": "active"}],
 }
 

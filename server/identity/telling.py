@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from models import departures, visit_people
+from models import booking_people, departures, visit_people
 from models.audit import Entry, record
 from models.database import Transaction, transaction
 from models.knowing import known
@@ -54,6 +54,10 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
         family = await exported(tx, sealer, citizen_id)
         visits = [_visit(row, sealer) for row in await visit_people.kept_of(tx, citizen_id)]
         coming = [_departure(row, sealer) for row in await departures.kept_of(tx, citizen_id)]
+        booked = [
+            {name: _told(value) for name, value in row.items()}
+            for row in await booking_people.kept_of(tx, citizen_id)
+        ]
         entry = Entry(Actor("citizen", citizen_id), "citizen.exported", "citizen", citizen_id)
         await record(tx, entry)
     return {
@@ -67,6 +71,7 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
         **kept,
         "visits": visits,
         "departures": coming,
+        "appointments": booked,
         "family": family,
     }
 

@@ -57,24 +57,31 @@ _ORDER = """
                AND o.state = 'waiting' AND o.away
                AND (o.rank_time, o.id) < (mine.rank_time, mine.id))
            ELSE 0 END AS total_away,
-           line.help_after_min, mine.state
+           line.help_after_min, mine.state, {booked_mine} AS booked
     FROM mine JOIN hall ON hall.id = mine.hall_id JOIN line ON line.id = mine.line_id
     UNION ALL
     SELECT false, NULL, id, number, rank_time, issued_at, priority_at, returned_at, (
                SELECT e.move FROM ticket_event e
                WHERE e.ticket_id = ahead.id AND e.line_id = ahead.line_id AND e.move <> 'undo'
                ORDER BY e.id DESC LIMIT 1),
-           NULL, away, NULL, NULL, NULL, NULL
+           NULL, away, NULL, NULL, NULL, NULL, {booked_ahead}
     FROM ahead
     ORDER BY is_hers DESC, rank_time, id
-""".replace("{her}", HER_ID)
+"""
+_BOOKED: Final = "EXISTS (SELECT 1 FROM appointment b WHERE b.ticket_id = {ticket}.id OFFSET 0)"
+_ORDER = (
+    _ORDER.replace("{her}", HER_ID)
+    .replace("{booked_mine}", _BOOKED.format(ticket="mine"))
+    .replace("{booked_ahead}", _BOOKED.format(ticket="ahead"))
+)
 
 
 class Ahead(msgspec.Struct, frozen=True):
     """Somebody who is called before me; `since` is the moment from which she counts as waiting.
 
     `reason` says why: her number was issued `earlier`, or was and she `moved` here herself from
-    another hall, or staff `transferred` her; she has a confirmed `priority`; she was missed and
+    another hall, or staff `transferred` her; she has a confirmed `priority`; she has an
+    `appointment` whose slot began before I came, or mine begins later; she was missed and
     `returned`, or I was and did; I let her pass (`let_pass`); or she waits for one of several items
     of a `visit` that began before I came. Nothing tells who she is, nor what her priority is for.
     `away`: she has not checked in where that is required, and is passed over until she does.
@@ -151,6 +158,7 @@ def _order_in_words(rules: Rules, help_after_min: int | None, *, english: bool) 
         return (
             "In each line everybody is called in the order of one moment: when she took her number,"
             " for several items at once the first."
+            " An appointment counts from the start of its slot, when she came late from then."
             f" A confirmed priority counts as up to {most} minutes earlier. Whoever was missed and"
             f" comes back within {rules.grace_min} minutes counts from then and"
             f" {rules.penalty_min} minutes later; no new number for that item, or of that line, is"
@@ -162,6 +170,7 @@ def _order_in_words(rules: Rules, help_after_min: int | None, *, english: bool) 
         )
     return (
         "同一队列按一个时刻先后叫号：取号的时刻，联办的为首次取号的时刻。"
+        "预约的为时段开始的时刻，迟到的为签到的时刻。"
         f"经确认的优先，视同最多早到 {most} 分钟；"
         f"过号后 {rules.grace_min} 分钟内回来的，从回来时再加 {rules.penalty_min} 分钟算起，"
         "其间该事项、该队列不另给新号。"
@@ -181,4 +190,5 @@ def _place(row: Any) -> Place:
         row["returned_at"],
         _CAME.get(row["came"]),
         row["stood_at"],
+        booked=row["booked"],
     )

@@ -65,6 +65,7 @@ TAGS = {
     "staff": "工作人员 · staff and their accounts",
     "halls": "大厅 · halls, lines, opening hours",
     "items": "事项 · the catalogue",
+    "appointments": "预约 · slots, bookings, who waits for a place",
     "bundles": "一件事 · items that belong together",
     "visits": "联办 · one sign-in for several items",
     "tickets": "号票 · numbers, from the citizen's side",

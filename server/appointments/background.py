@@ -1,0 +1,87 @@
+"""What a worker does about appointments: plans slots ahead, and looks after what is due."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+import redis.asyncio as aioredis
+import structlog
+
+from scheduler.calendar import business_day
+from server.appointments.planning import (
+    WalkIns,
+    learn_no_shows,
+    learn_walk_ins,
+    plan_hall,
+    warn_of_years,
+)
+from server.appointments.slot_book import SlotBook
+from server.appointments.tending import TEND_EVERY_S, tend_appointments
+from server.clock import Clock
+from server.faults import is_store_fault
+from server.halls.directory import Directory
+
+log = structlog.get_logger()
+
+# After so long slots are planned again without anything having changed: the day has gone on.
+PLAN_EVERY_S: Final = 120.0
+
+
+class AppointmentWork:
+    """One worker's share; several may run, each does what no other is doing just then."""
+
+    def __init__(
+        self, valkey: aioredis.Redis, directory: Callable[[], Directory], clock: Clock
+    ) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._slots = SlotBook(valkey, directory, lambda: clock)
+        self._walk_ins: dict[UUID, tuple[date, WalkIns]] = {}
+
+    async def plan(self) -> None:
+        """Plan every hall's slots from now to its horizon."""
+        now, directory = self._clock.now(), self._directory()
+        warn_of_years(directory, now)
+        no_shows = await learn_no_shows(now)
+        for hall in directory.halls.values():
+            try:
+                walk_ins = await self._walk_ins_of(hall.code)
+                found = await plan_hall(
+                    hall, now=now, directory=directory, no_shows=no_shows, walk_ins=walk_ins
+                )
+            except Exception as fault:
+                if is_store_fault(fault):
+                    raise
+                # One that cannot be planned keeps no other from it, nor boards from being shown.
+                log.error("hall_not_planned", hall=hall.code, fault=repr(fault)[:200])
+                continue
+            if found.slots:
+                await self._slots.changed(halls=[hall.id])
+            if found.must_move:
+                log.warning("bookings_fit_no_more", hall=hall.code, many=len(found.must_move))
+
+    async def _walk_ins_of(self, code: str) -> WalkIns:
+        """What is usual here, learned once a day: it is a look at many tickets."""
+        hall, today = self._directory().hall(code), business_day(self._clock.now())
+        kept = self._walk_ins.get(hall.id)
+        if kept is None or kept[0] != today:
+            kept = self._walk_ins[hall.id] = (today, await learn_walk_ins(hall, today))
+        return kept[1]
+
+    async def run_forever(self) -> None:
+        """Plan, then tend every second and plan now and then, or when the catalogue changed."""
+        planned_at, mark = -PLAN_EVERY_S, None
+        while True:
+            try:
+                directory, at = self._directory(), asyncio.get_running_loop().time()
+                if at - planned_at >= PLAN_EVERY_S or directory.mark != mark:
+                    planned_at, mark = at, directory.mark
+                    await self.plan()
+                await tend_appointments(self._clock.now(), directory, self._slots)
+            except Exception as fault:
+                if not is_store_fault(fault):
+                    raise
+                log.warning("appointments_not_tended", fault=type(fault).__name__)
+            await asyncio.sleep(TEND_EVERY_S)

@@ -1,0 +1,250 @@
+"""What becomes of an appointment: confirmed, moved to another slot, given up."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from models import booking, waiting
+from models.appointments import AppointmentState, Step, after
+from models.audit import Entry, record
+from models.booking import Whose
+from models.database import Transaction
+from models.joined import held
+from models.sealing import Sealer
+from models.slots import Part, WaitlistState
+from models.tickets import SYSTEM, Actor, WrongState
+from scheduler.booking import may_cancel
+from scheduler.calendar import SHANGHAI, business_day
+from server.again import until_done
+from server.appointments.booking import (
+    Booking,
+    as_refusal,
+    check_facts,
+    check_time,
+    facts_of,
+    places_in,
+)
+from server.appointments.offering import pass_on
+from server.appointments.refusals import HoldExpired, SameSlot, TooLateToCancel
+from server.appointments.slot_book import SlotBook
+from server.appointments.views import AppointmentView, appointment
+from server.auth import Principal
+from server.clock import microseconds
+from server.errors import NotFound
+from server.halls.directory import Directory
+
+_KEPT = frozenset({AppointmentState.HELD, AppointmentState.OFFERED})
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """Who changes an appointment, and when."""
+
+    who: Principal
+    now: datetime
+    directory: Directory
+
+    @property
+    def actor(self) -> Actor:
+        """Who it was, as events tell it."""
+        return Actor(self.who.kind.value, self.who.id)
+
+
+Work = Callable[[Transaction, Any, Doing], Awaitable[set[UUID]]]
+
+
+async def confirm(appointment_id: UUID, doing: Doing, slots: SlotBook) -> AppointmentView:
+    """Book what was held or offered. Raises NotFound, WrongState or HoldExpired."""
+    return await _change(appointment_id, doing, slots, _confirm, "appointment.confirmed")
+
+
+async def cancel(appointment_id: UUID, doing: Doing, slots: SlotBook) -> AppointmentView:
+    """Give a place up: who waits for one is offered it at once.
+
+    Raises NotFound, WrongState or TooLateToCancel.
+    """
+    return await _change(appointment_id, doing, slots, _cancel, "appointment.cancelled")
+
+
+async def decline(appointment_id: UUID, doing: Doing, slots: SlotBook) -> AppointmentView:
+    """Let a place that was offered go to the next. Raises NotFound, or WrongState for another."""
+    return await _change(appointment_id, doing, slots, _decline, "appointment.cancelled")
+
+
+async def reschedule(
+    appointment_id: UUID,
+    slot_start: datetime,
+    doing: Doing,
+    slots: SlotBook,
+    *,
+    sealer: Sealer,
+) -> AppointmentView:
+    """Move to another slot; whatever stands against it, the old place is still hers.
+
+    Raises NotFound, WrongState, TooLateToCancel, SameSlot and the refusals of booking.
+    """
+
+    async def move(tx: Transaction, row: Any, doing: Doing) -> set[UUID]:
+        return await _move(tx, row, slot_start, doing, sealer)
+
+    return await _change(appointment_id, doing, slots, move, "appointment.moved")
+
+
+async def _change(
+    appointment_id: UUID, doing: Doing, slots: SlotBook, work: Work, action: str
+) -> AppointmentView:
+    async def change(tx: Transaction) -> tuple[AppointmentView, set[UUID]]:
+        me = await held(tx, doing.who.id)
+        row = await booking.hold_own(tx, appointment_id, me)
+        if row is None:
+            raise NotFound
+        mine = replace(doing, who=replace(doing.who, id=me))
+        changed = await work(tx, row, mine)
+        view = await appointment(appointment_id, doing.directory, tx)
+        assert view is not None, "its row is locked"
+        if (behalf := booking.whose(row).on_behalf_of) and row["acting_id"] == me:
+            entry = Entry(mine.actor, action, "appointment", appointment_id, on_behalf_of=behalf)
+            await record(tx, entry)
+        return view, changed
+
+    try:
+        view, changed = await until_done(change)
+    except asyncpg.CheckViolationError as refused:
+        raise as_refusal(refused) from None
+    await slots.changed(changed)
+    return view
+
+
+async def _confirm(tx: Transaction, row: Any, doing: Doing) -> set[UUID]:
+    state = after(AppointmentState(row["state"]), Step.CONFIRM)
+    if doing.now >= row["held_until"]:
+        raise HoldExpired
+    await _step(tx, row, Step.CONFIRM, state, doing)
+    if row["waitlist_id"] is not None:
+        await waiting.settle(tx, row["waitlist_id"], WaitlistState.BOOKED)
+    return set()
+
+
+async def _cancel(tx: Transaction, row: Any, doing: Doing) -> set[UUID]:
+    state = after(was := AppointmentState(row["state"]), Step.CANCEL)
+    if was not in _KEPT:
+        check_deadline(row, doing)
+    await _step(tx, row, Step.CANCEL, state, doing)
+    return await let_go(tx, row, now=doing.now, directory=doing.directory)
+
+
+async def _decline(tx: Transaction, row: Any, doing: Doing) -> set[UUID]:
+    if (was := AppointmentState(row["state"])) is not AppointmentState.OFFERED:
+        raise WrongState("it is no offer", was)
+    return await _cancel(tx, row, doing)
+
+
+async def let_go(tx: Transaction, row: Any, *, now: datetime, directory: Directory) -> set[UUID]:
+    """Free the places of an appointment, and offer them on; the slots that changed."""
+    freed = await booking.release(tx, row["id"])
+    if row["state"] == AppointmentState.OFFERED and row["waitlist_id"] is not None:
+        await waiting.settle(tx, row["waitlist_id"], WaitlistState.PASSED)
+    return {*freed, *await pass_on(tx, freed, now=now, directory=directory)}
+
+
+async def _move(
+    tx: Transaction, row: Any, slot_start: datetime, doing: Doing, sealer: Sealer
+) -> set[UUID]:
+    state = after(AppointmentState(row["state"]), Step.RESCHEDULE)
+    check_deadline(row, doing)
+    if slot_start == row["slot_start"]:
+        raise SameSlot
+    hall = doing.directory.hall_by_id(row["hall_id"])
+    check_time(hall, slot_start, doing.now)
+    items = tuple(doing.directory.item_by_id(item) for item in row["items"])
+    line = next(line for line in hall.lines.values() if line.id == row["line_id"])
+    wanted = _Moving(hall, line, items, doing.who, doing.now, doing.directory, _row=row)
+    found = await facts_of(tx, wanted, slot_start, besides=row["id"])
+    same_day = business_day(slot_start) == row["day"]
+    # Hers is the one on that day, and she may have been blocked since: this is no new booking.
+    check_facts(replace(found, has_one=found.has_one and not same_day, blocked_until=None), wanted)
+    places = await places_in(tx, wanted, found, slot_start, sealer)
+    await _step(tx, row, Step.RESCHEDULE, state, doing, slot_start=slot_start)
+    freed = await booking.move_places(
+        tx,
+        row,
+        places.part,
+        places.ids,
+        day=business_day(slot_start),
+        slot_start=slot_start,
+        slot_end=places.run[-1].ends_at,
+    )
+    passed = await pass_on(tx, freed, now=doing.now, directory=doing.directory)
+    return {*freed, *places.ids, *passed}
+
+
+@dataclass(frozen=True, slots=True)
+class _Moving(Booking):
+    """A booking like the one that stands in a row."""
+
+    _row: Any = None
+
+    @property
+    def whose(self) -> Whose:
+        return booking.whose(self._row)
+
+    @property
+    def is_company(self) -> bool:
+        return bool(self._row["part"] == Part.COMPANIES)
+
+
+def check_deadline(row: Any, doing: Doing) -> None:
+    """Raise TooLateToCancel, saying until when it was, unless the hall itself changed its hours."""
+    if row["must_move"]:
+        return
+    rules = doing.directory.hall_by_id(row["hall_id"]).booking
+    if not may_cancel(row["slot_start"], row["booked_at"], doing.now, rules):
+        start, minutes = row["slot_start"].astimezone(SHANGHAI), rules.cancel_before_min
+        raise TooLateToCancel(
+            (
+                f"{start:%H:%M} 的预约应在开始前 {minutes} 分钟取消或改期。",
+                f"The appointment at {start:%H:%M} could be cancelled or moved until {minutes}"
+                " minutes before.",
+            )
+        )
+
+
+async def _step(
+    tx: Transaction,
+    row: Any,
+    step: Step,
+    state: AppointmentState,
+    doing: Doing,
+    *,
+    slot_start: datetime | None = None,
+) -> None:
+    await booking.take_step(
+        tx,
+        row,
+        step,
+        state,
+        now=doing.now,
+        actor=doing.actor,
+        version=microseconds(),
+        slot_start=slot_start,
+    )
+
+
+async def expire(appointment_id: UUID, now: datetime, directory: Directory) -> set[UUID]:
+    """End what was held or offered and not confirmed in time; the slots that changed."""
+
+    async def work(tx: Transaction) -> set[UUID]:
+        row = await booking.hold(tx, appointment_id, or_skip=True)
+        if row is None or row["state"] not in _KEPT or row["held_until"] > now:
+            return set()
+        state = after(AppointmentState(row["state"]), Step.EXPIRE)
+        await booking.take_step(
+            tx, row, Step.EXPIRE, state, now=now, actor=SYSTEM, version=microseconds()
+        )
+        return await let_go(tx, row, now=now, directory=directory)
+
+    return await until_done(work)

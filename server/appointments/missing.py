@@ -1,0 +1,157 @@
+"""Who does not come: marked by rule, counted, blocked after some, pardoned by a manager."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from models import booking, no_shows
+from models.appointments import AppointmentState, Pardon, Step, after
+from models.audit import Entry, record
+from models.booking import Whose
+from models.database import Transaction
+from models.joined import held
+from models.tickets import SYSTEM, Actor
+from scheduler.booking import missed_at
+from server.again import until_done
+from server.appointments.changing import let_go
+from server.appointments.views import AppointmentView, appointment
+from server.auth import Principal
+from server.clock import microseconds
+from server.errors import NotFound
+from server.halls.directory import Directory, HallEntry
+
+
+async def miss(appointment_id: UUID, now: datetime, directory: Directory) -> set[UUID]:
+    """Mark an appointment whose holder did not come in time; the slots that it frees.
+
+    Where the hall itself was closed then, nobody missed anything: it is cancelled.
+    """
+
+    async def work(tx: Transaction) -> set[UUID]:
+        row = await booking.hold(tx, appointment_id, or_skip=True)
+        if row is None or row["state"] != AppointmentState.BOOKED:
+            return set()
+        hall = directory.hall_by_id(row["hall_id"])
+        if now <= missed_at(row["slot_start"], hall.booking):
+            return set()
+        step = Step.CANCEL if row["must_move"] else Step.MISS
+        await booking.take_step(
+            tx,
+            row,
+            step,
+            after(AppointmentState.BOOKED, step),
+            now=now,
+            actor=SYSTEM,
+            version=microseconds(),
+            detail="hours_changed" if row["must_move"] else None,
+        )
+        freed = await let_go(tx, row, now=now, directory=directory)
+        if step is Step.MISS:
+            await _block_if_due(tx, booking.whose(row), hall, now)
+        return freed
+
+    return await until_done(work)
+
+
+async def _block_if_due(tx: Transaction, whose: Whose, hall: HallEntry, now: datetime) -> None:
+    rules = hall.booking
+    if not rules.no_shows_to_block or (whose.citizen_id or whose.person_key) is None:
+        return
+    since = now - timedelta(days=rules.no_show_days)
+    many = await no_shows.counted(tx, whose.person, since, citizen=whose.citizen_id is not None)
+    if many >= rules.no_shows_to_block:
+        until = now + timedelta(days=rules.block_days)
+        await no_shows.block(tx, whose.person, hall.id, now=now, until=until)
+
+
+async def pardon(
+    hall: HallEntry,
+    appointment_id: UUID,
+    why: Pardon,
+    who: Principal,
+    *,
+    now: datetime,
+    directory: Directory,
+) -> AppointmentView:
+    """Let a missed appointment of this hall not count; a block that came of it ends.
+
+    Raises NotFound, or WrongState unless it was missed.
+    """
+
+    async def work(tx: Transaction) -> AppointmentView:
+        row = await booking.hold(tx, appointment_id)
+        if row is None or row["hall_id"] != hall.id:
+            raise NotFound
+        state = after(AppointmentState(row["state"]), Step.PARDON)
+        actor, version = Actor("staff", who.id), microseconds()
+        await booking.take_step(
+            tx,
+            row,
+            Step.PARDON,
+            state,
+            now=now,
+            actor=actor,
+            version=version,
+            detail=why.value,
+        )
+        await no_shows.pardon(tx, appointment_id, why, now=now, version=version)
+        whose = booking.whose(row)
+        if whose.citizen_id or whose.person_key:
+            await no_shows.lift(tx, whose.person, row["slot_start"], now=now)
+        view = await appointment(appointment_id, directory, tx)
+        assert view is not None, "its row is locked"
+        behalf = whose.citizen_id or whose.proxy_id
+        entry = Entry(
+            actor,
+            "appointment.pardoned",
+            "appointment",
+            appointment_id,
+            on_behalf_of=behalf,
+            detail={"hall": hall.code, "reason": why.value},
+        )
+        await record(tx, entry)
+        return view
+
+    return await until_done(work)
+
+
+async def appeal(who: Principal, sealed_for: Callable[[UUID], bytes], *, now: datetime) -> UUID:
+    """Say something against being blocked. Raises NotFound for who is not."""
+    found = await no_shows.blocks_of(who.id, now)
+    if not found:
+        raise NotFound
+
+    async def work(tx: Transaction) -> UUID:
+        await held(tx, who.id)
+        row = await no_shows.hold_block(tx, found[0]["id"])
+        if row is None or row["decided_at"] is not None:
+            raise NotFound
+        await no_shows.appeal(tx, row["id"], sealed_for(row["id"]), now)
+        block_id: UUID = row["id"]
+        return block_id
+
+    return await until_done(work)
+
+
+async def decide(
+    hall: HallEntry, block_id: UUID, who: Principal, *, granted: bool, now: datetime
+) -> None:
+    """Decide about an appeal to this hall, once. Raises NotFound."""
+
+    async def work(tx: Transaction) -> None:
+        row = await no_shows.hold_block(tx, block_id)
+        if row is None or row["hall_id"] != hall.id or row["appealed_at"] is None:
+            raise NotFound
+        if row["decided_at"] is not None:
+            raise NotFound
+        await no_shows.decide(tx, block_id, granted=granted, by=who.id, now=now)
+        entry = Entry(
+            Actor("staff", who.id),
+            "booking_block.decided",
+            "booking_block",
+            block_id,
+            detail={"hall": hall.code, "granted": granted},
+        )
+        await record(tx, entry)
+
+    await until_done(work)

@@ -1,0 +1,233 @@
+"""Every API process keeps all slots in memory: phones that look for one cost PostgreSQL nothing.
+
+Whoever changes slots says so on a channel of Valkey, and every process reads those slots again,
+together with others of the moment. Halls are also read whole in turn, as a word may get lost.
+"""
+
+import asyncio
+import itertools
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+import redis.asyncio as aioredis
+import structlog
+
+from models.database import StatementCount
+from models.slot_reading import slots_among, slots_of
+from scheduler.booking import slots_needed
+from scheduler.calendar import SHANGHAI
+from server.clock import Clock
+from server.faults import is_store_fault
+from server.halls.directory import Directory, HallEntry, ItemEntry
+from server.live.feed import PUBLISH_WITHIN_S, RECONNECT_AFTER_S, is_cancelled, subscribed
+
+log = structlog.get_logger()
+
+SLOTS: Final = "yiting:slots"
+# All halls of a city are read once in so long, one after the other, and words gather so long.
+READ_ALL_IN_S: Final = 20.0
+GATHER_S: Final = 0.02
+# Slots that have begun are of no interest to who looks for one, but for a little while.
+KEEP_BEGUN: Final = timedelta(hours=4)
+
+
+class Word(msgspec.Struct, frozen=True, array_like=True):
+    """What changed: these slots, or all of these halls."""
+
+    slots: list[UUID] = []
+    halls: list[UUID] = []
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Word).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A slot as it was read last. `room` is what everybody may book; parts kept come on top."""
+
+    id: UUID
+    hall_id: UUID
+    line_id: UUID
+    item_id: UUID | None
+    starts_at: datetime
+    ends_at: datetime
+    open: bool
+    capacity: int
+    room: int
+    for_elders: int
+    for_companies: int
+    taken: int
+    serves: float
+    walk_ins: float
+
+    @property
+    def load(self) -> float:
+        """How much of what the counters can serve is expected: booked, and usual without."""
+        if self.serves > 0:
+            return (self.taken + self.walk_ins) / self.serves
+        return self.taken / self.capacity if self.capacity else 1.0
+
+
+Key = tuple[UUID, UUID | None]
+
+
+class SlotBook:
+    """The slots of all halls, by line, or by item where it has its own, in the order of time."""
+
+    def __init__(
+        self, valkey: aioredis.Redis, directory: Callable[[], Directory], clock: Callable[[], Clock]
+    ) -> None:
+        self._valkey = valkey
+        self._directory = directory
+        self._clock = clock
+        self._halls: dict[UUID, dict[Key, list[Seen]]] = {}
+        # How often each hall's slots were read: answers made of them stand until the next time.
+        self.versions: defaultdict[UUID, int] = defaultdict(int)
+        self._due = Word()
+        self._woken = asyncio.Event()
+
+    def runs(self, hall: HallEntry, item: ItemEntry, minutes: int | None = None) -> Sequence[Seen]:
+        """The slots in which an item may be booked; several in a row as one, where it takes more.
+
+        `minutes` are those of all items booked together. Of several in a row the fullest counts.
+        """
+        slots = self._slots(hall, item)
+        if not slots:
+            return []
+        one = round((slots[0].ends_at - slots[0].starts_at).total_seconds() / 60)
+        many = slots_needed(minutes or item.minutes, one)
+        if many == 1:
+            return [slot for slot in slots if slot.open]
+        runs = (slots[nth : nth + many] for nth in range(len(slots) - many + 1))
+        return [_as_one(run) for run in runs if is_in_a_row(run)]
+
+    def _slots(self, hall: HallEntry, item: ItemEntry) -> Sequence[Seen]:
+        of_hall = self._halls.get(hall.id, {})
+        line_id = hall.lines[hall.offers[item.code]].id
+        return of_hall.get((line_id, item.id)) or of_hall.get((line_id, None), [])
+
+    # --- telling ---------------------------------------------------------------------------
+
+    async def changed(self, slots: Collection[UUID] = (), halls: Collection[UUID] = ()) -> None:
+        """Say that slots changed. Never raises: it is committed, and found within 20 s anyway."""
+        if not slots and not halls:
+            return
+        self._mark(word := Word(list(slots), list(halls)))
+        try:
+            await asyncio.wait_for(self._valkey.publish(SLOTS, _encode(word)), PUBLISH_WITHIN_S)
+        except (aioredis.RedisError, OSError) as fault:
+            log.warning("slots_not_told", fault=type(fault).__name__)
+
+    # --- hearing ---------------------------------------------------------------------------
+
+    async def follow_forever(self) -> None:
+        """Keep the book up to date until cancelled."""
+        StatementCount.apart.set(True)  # what is read here no request has asked for
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._hear_forever())
+            group.create_task(self._read_forever())
+            group.create_task(self._read_all_in_turn())
+
+    async def _hear_forever(self) -> None:
+        while True:
+            try:
+                await asyncio.create_task(self._hear())
+            except (aioredis.RedisError, OSError) as fault:
+                if is_cancelled():
+                    raise
+                log.warning("slots_unheard", fault=type(fault).__name__)
+                await asyncio.sleep(RECONNECT_AFTER_S)
+
+    async def _hear(self) -> None:
+        async with subscribed(self._valkey, SLOTS) as words:
+            self._mark(Word(halls=[hall.id for hall in self._directory().halls.values()]))
+            async for _, data in words:
+                try:
+                    self._mark(_decode(data))
+                except msgspec.MsgspecError as fault:
+                    log.warning("word_not_understood", channel=SLOTS, fault=type(fault).__name__)
+
+    def _mark(self, word: Word) -> None:
+        self._due = Word([*self._due.slots, *word.slots], [*self._due.halls, *word.halls])
+        self._woken.set()
+
+    async def _read_forever(self) -> None:
+        while not is_cancelled():
+            await self._woken.wait()
+            await asyncio.sleep(GATHER_S)
+            self._woken.clear()
+            due, self._due = self._due, Word()
+            try:
+                await self._read(due)
+            except Exception as fault:
+                if not is_store_fault(fault):
+                    raise
+                log.warning("slots_not_read", fault=type(fault).__name__)
+                self._mark(due)
+                await asyncio.sleep(RECONNECT_AFTER_S)
+
+    async def _read_all_in_turn(self) -> None:
+        for nth in itertools.count():
+            halls = list(self._directory().halls.values())
+            await asyncio.sleep(READ_ALL_IN_S / max(len(halls), 1))
+            if halls:
+                self._mark(Word(halls=[halls[nth % len(halls)].id]))
+
+    async def _read(self, due: Word) -> None:
+        whole = set(due.halls)
+        for hall_id in whole:
+            since = self._clock().now() - KEEP_BEGUN
+            by_key: defaultdict[Key, list[Seen]] = defaultdict(list)
+            for row in await slots_of(hall_id, since):
+                by_key[row["line_id"], row["item_id"]].append(_seen(row))
+            self._halls[hall_id] = dict(by_key)
+            self.versions[hall_id] += 1
+        if due.slots:
+            self._put(row for row in await slots_among(set(due.slots)))
+
+    def _put(self, found: Iterable[Mapping[str, Any]]) -> None:
+        for row in found:
+            seen = _seen(row)
+            slots = self._halls.get(seen.hall_id, {}).get((seen.line_id, seen.item_id), [])
+            at = bisect_left(slots, seen.starts_at, key=lambda slot: slot.starts_at)
+            if at < len(slots) and slots[at].id == seen.id:
+                slots[at] = seen
+                self.versions[seen.hall_id] += 1
+
+
+def is_in_a_row(run: Sequence[Seen]) -> bool:
+    """Whether slots are open and each begins when the one before it ends."""
+    follow = itertools.pairwise(run)
+    return all(slot.open for slot in run) and all(a.ends_at == b.starts_at for a, b in follow)
+
+
+def _as_one(run: Sequence[Seen]) -> Seen:
+    fullest = min(run, key=lambda slot: slot.room)
+    return Seen(
+        id=run[0].id,
+        hall_id=run[0].hall_id,
+        line_id=run[0].line_id,
+        item_id=run[0].item_id,
+        starts_at=run[0].starts_at,
+        ends_at=run[-1].ends_at,
+        open=True,
+        capacity=min(slot.capacity for slot in run),
+        room=fullest.room,
+        for_elders=min(slot.for_elders for slot in run),
+        for_companies=min(slot.for_companies for slot in run),
+        taken=max(slot.taken for slot in run),
+        serves=fullest.serves,
+        walk_ins=fullest.walk_ins,
+    )
+
+
+def _seen(row: Mapping[str, Any]) -> Seen:
+    local = {name: row[name].astimezone(SHANGHAI) for name in ("starts_at", "ends_at")}
+    return Seen(**{**dict(row), **local})

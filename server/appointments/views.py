@@ -1,0 +1,141 @@
+"""An appointment as its own see it."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from models.appointments import AppointmentState, Pardon
+from models.database import Transaction, rows
+from models.joined import HER_ID
+from models.proxies import TAKEN_FOR
+from scheduler.booking import missed_at
+from scheduler.calendar import SHANGHAI
+from server.halls.directory import Directory
+from server.live.state import TakenFor
+from server.visits.bundles import Needed, needed_for
+
+_decode_taken_for = msgspec.json.Decoder(TakenFor).decode
+_OPEN: Final = frozenset({AppointmentState.HELD, AppointmentState.OFFERED, AppointmentState.BOOKED})
+
+
+class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
+    """A place in a slot of a hall. Times are Asia/Shanghai's.
+
+    `held`: kept until `held_until`, then gone unless confirmed; `offered`: the same, for who waited
+    for a place. `check_in_code` is what the QR code says that the hall reads. `cancel_until`: until
+    then it may be given up or moved. One may check in from `check_in_from` to `check_in_until`.
+    `must_move`: the hall's hours changed, and this slot is no more, or takes fewer people: move to
+    another (`GET /appointments/{id}/proposals`), whatever time it is. `materials` is all to bring.
+    `ticket` is the number's, once checked in.
+    """
+
+    id: UUID
+    state: AppointmentState
+    hall: str
+    line: str
+    item: str
+    items: list[str]
+    slot_start: datetime
+    slot_end: datetime
+    check_in_code: str
+    held_until: datetime | None
+    made_at: datetime
+    cancel_until: datetime
+    check_in_from: datetime
+    check_in_until: datetime
+    must_move: bool
+    pardon: Pardon | None
+    ticket: UUID | None
+    fee_fen: int
+    materials: list[Needed]
+    taken_for: TakenFor | None = msgspec.field(name="for")
+    version: int
+
+
+class AppointmentPage(msgspec.Struct, frozen=True):
+    """Appointments, newest first, a page at a time."""
+
+    data: list[AppointmentView]
+    next_cursor: str | None
+
+
+_VIEW = """
+    SELECT t.*, hall.code AS hall, line.code AS line, {taken_for}
+    FROM {which} t JOIN hall ON hall.id = t.hall_id JOIN line ON line.id = t.line_id
+"""
+_ONE = _VIEW.format(which="appointment", taken_for=TAKEN_FOR)
+_OF_CITIZEN = """(
+        (SELECT * FROM (SELECT * FROM appointment WHERE citizen_id = $1 OFFSET 0) hers
+         WHERE $2::uuid IS NULL OR id < $2 ORDER BY id DESC LIMIT $3)
+        UNION ALL
+        (SELECT * FROM appointment WHERE acting_id = $1 AND citizen_id IS DISTINCT FROM $1
+         AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3)
+    )"""
+_MINE = _VIEW.format(which=_OF_CITIZEN, taken_for=TAKEN_FOR) + " ORDER BY t.id DESC LIMIT $3"
+
+
+async def appointment(
+    appointment_id: UUID, directory: Directory, tx: Transaction | None = None
+) -> AppointmentView | None:
+    """One appointment, whosever it is."""
+    found = await rows(f"{_ONE} WHERE t.id = $1", appointment_id, tx=tx)
+    return view(found[0], directory) if found else None
+
+
+async def own_appointment(
+    appointment_id: UUID, citizen_id: UUID, directory: Directory
+) -> AppointmentView | None:
+    """One for her or made by her; her id may be one that was joined into another a moment ago."""
+    found = await rows(
+        f"{_ONE}, (SELECT {HER_ID} AS id) her"
+        " WHERE t.id = $2 AND her.id IN (t.citizen_id, t.acting_id)",
+        citizen_id,
+        appointment_id,
+    )
+    return view(found[0], directory) if found else None
+
+
+async def appointments_of(
+    citizen_id: UUID, cursor: UUID | None, limit: int, directory: Directory
+) -> AppointmentPage:
+    """Hers, and those she made for others, newest first."""
+    found = await rows(_MINE, citizen_id, cursor, limit + 1)
+    page = [view(row, directory) for row in found[:limit]]
+    return AppointmentPage(page, str(page[-1].id) if len(found) > limit else None)
+
+
+def view(row: Any, directory: Directory) -> AppointmentView:
+    """An appointment's row, with the codes of its hall and line, as its own see it."""
+    hall = directory.hall(row["hall"])
+    items = [directory.item_by_id(item) for item in row["items"]]
+    start, rules = row["slot_start"].astimezone(SHANGHAI), hall.booking
+    state = AppointmentState(row["state"])
+    return AppointmentView(
+        id=row["id"],
+        state=state,
+        hall=hall.code,
+        line=row["line"],
+        item=items[0].code,
+        items=[item.code for item in items],
+        slot_start=start,
+        slot_end=row["slot_end"].astimezone(SHANGHAI),
+        check_in_code=row["check_in_code"],
+        held_until=_local(row["held_until"]) if state in _OPEN else None,
+        made_at=row["made_at"].astimezone(SHANGHAI),
+        cancel_until=start - timedelta(minutes=rules.cancel_before_min),
+        check_in_from=start - timedelta(minutes=rules.early_min),
+        check_in_until=missed_at(start, rules),
+        must_move=row["must_move"] and state in _OPEN,
+        pardon=Pardon(row["pardon"]) if row["pardon"] else None,
+        ticket=row["ticket_id"],
+        fee_fen=sum(item.fee_fen for item in items),
+        materials=needed_for(items),
+        taken_for=_decode_taken_for(row["taken_for"]) if row["taken_for"] else None,
+        version=row["version"],
+    )
+
+
+def _local(at: datetime | None) -> datetime | None:
+    return None if at is None else at.astimezone(SHANGHAI)
