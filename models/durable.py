@@ -3,7 +3,8 @@
 A statement for many wishes commits without waiting for its flush (`synchronous_commit` off, for it
 alone), so that its halls are free at once for the next, and nobody is answered before the flush.
 The write-ahead log is flushed in its order: whatever a later decision saw is kept whenever that
-decision is. So nothing acknowledged is lost, and what is lost in a power cut nobody was told of.
+decision is. So nothing acknowledged is lost. A board may have shown for a moment what PostgreSQL
+lost when it crashed; it is read anew once PostgreSQL is back.
 """
 
 import asyncio

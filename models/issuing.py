@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 import asyncpg
+import structlog
 from uuid_utils.compat import uuid7
 
 from models.by_phone import TAKEN_TODAY, WITHIN_CAPS, ByPhone
@@ -17,6 +18,8 @@ from models.proving import counts_for
 from models.spoken_for import NOT_SPOKEN_FOR
 from models.tickets import Actor
 from models.together import BUSY, LOCKED, Busy, Patience, Together
+
+log = structlog.get_logger()
 
 
 class TakenBy(Protocol):
@@ -293,9 +296,10 @@ async def _with_ahead(
         return made
     try:
         ahead = {row["id"]: row["ahead"] for row in await rows(_AHEAD, ids, tx=tx)}
-    except Exception:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
         if tx is not None:
             raise
+        log.warning("ahead_unknown", fault=type(fault).__name__)
         return made
     return [issued and replace(issued, ahead=ahead.get(issued.id)) for issued in made]
 

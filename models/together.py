@@ -8,8 +8,9 @@ A statement for several does not keep its halls locked while its commit is flush
 begins meanwhile, and nobody is answered before it is (`models.durable`).
 
 Such a statement locks the halls of all its wishes. So that a hall which somebody holds for long
-does not hold the others up, it waits for none longer than 50 ms; then it leaves the busy halls
-out, and their wishes wait in lanes of their own, a statement for each hall.
+does not hold the others up, it waits for no lock longer than 50 ms; then it leaves the busy halls
+out, and their wishes wait in lanes of their own, a statement for each hall. Where it is no hall
+that somebody holds (a person's open number, say), all its wishes go into such lanes.
 """
 
 import asyncio
@@ -36,10 +37,11 @@ class Patience(Enum):
     """How long a statement waits for halls that somebody else has locked."""
 
     BRIEFLY = "briefly"  # then it fails with LockNotAvailableError
-    NONE = "none"  # it leaves them out
+    NONE = "none"  # it leaves them out, and waits briefly for anything else
     ENDLESS = "endless"
 
 
+_BRIEFLY = "set_config('lock_timeout', '50', true) <> ''"
 # For several wishes the commit returns before it is flushed.
 _FLUSH_LATER = """set_config('synchronous_commit', CASE
               WHEN cardinality($2::uuid[]) > 1 THEN 'off'
@@ -48,12 +50,10 @@ _FLUSH_LATER = """set_config('synchronous_commit', CASE
 # statements wait for each other.
 LOCKED = {
     Patience.BRIEFLY: f"""
-        SELECT id FROM hall
-        WHERE id = ANY($2::uuid[]) AND set_config('lock_timeout', '50', true) <> ''
-          AND {_FLUSH_LATER}
+        SELECT id FROM hall WHERE id = ANY($2::uuid[]) AND {_BRIEFLY} AND {_FLUSH_LATER}
         ORDER BY id FOR UPDATE""",
     Patience.NONE: f"""
-        SELECT id FROM hall WHERE id = ANY($2::uuid[]) AND {_FLUSH_LATER}
+        SELECT id FROM hall WHERE id = ANY($2::uuid[]) AND {_BRIEFLY} AND {_FLUSH_LATER}
         ORDER BY id FOR UPDATE SKIP LOCKED""",
     Patience.ENDLESS: """
         SELECT id FROM hall WHERE id = ANY($2::uuid[]) ORDER BY id FOR UPDATE""",
@@ -183,8 +183,9 @@ class Together(Generic[Wish, Made]):
             entry.begun = True
         try:
             results = await self._make_all([entry.wish for entry in entries], patience)
+            pairs = list(zip(entries, results, strict=True))
         except asyncpg.LockNotAvailableError:
-            await self._make_some(entries, Patience.NONE)
+            await self._without_the_busy(entries, patience)
         except asyncpg.PostgresError as fault:
             if len(entries) == 1:
                 _fail(entries, fault)
@@ -199,41 +200,59 @@ class Together(Generic[Wish, Made]):
             _fail(entries, ConnectionError("the process ends"))
             raise
         else:
-            made = []
-            for entry, result in zip(entries, results, strict=True):
-                if isinstance(result, Busy):
-                    self._wait_for_hall(entry)
-                else:
-                    made.append((entry, result))
-            flushed = len(entries) == 1 or patience is Patience.ENDLESS
-            if flushed and self._look_after is None:
-                _tell(made)
-                return
-            answering = asyncio.ensure_future(self._answer(made, flushed=flushed))
-            self._answering.add(answering)
-            answering.add_done_callback(self._answering.discard)
+            self._hand_out(pairs, flushed=len(entries) == 1 or patience is Patience.ENDLESS)
+
+    async def _without_the_busy(
+        self, entries: list[_Entry[Wish, Made]], patience: Patience
+    ) -> None:
+        if patience is Patience.BRIEFLY:
+            await self._make_some(entries, Patience.NONE)
+            return
+        # It is no hall that is held, so nobody can be left out: each waits with her hall.
+        for entry in entries:
+            self._wait_for_hall(entry)
+
+    def _hand_out(
+        self, pairs: Iterable[tuple[_Entry[Wish, Made], Made | Busy]], *, flushed: bool
+    ) -> None:
+        made = []
+        for entry, result in pairs:
+            if isinstance(result, Busy):
+                self._wait_for_hall(entry)
+            else:
+                made.append((entry, result))
+        if flushed and self._look_after is None:
+            _tell(made)
+            return
+        answering = asyncio.ensure_future(self._answer(made, flushed=flushed))
+        self._answering.add(answering)
+        answering.add_done_callback(self._answering.discard)
 
     async def _answer(self, made: list[tuple[_Entry[Wish, Made], Made]], *, flushed: bool) -> None:
         """Tell those who wished, as soon as what was made for them is kept whatever happens."""
         entries = [entry for entry, _ in made]
         results: Sequence[Made] = [result for _, result in made]
         try:
-            keeping = None if flushed else asyncio.ensure_future(self._durable())
-            if self._look_after is not None:
-                results = await self._look_after(results)
-            if keeping is not None:
-                await keeping
+            _, looked = await asyncio.gather(
+                _nothing() if flushed else self._durable(),
+                self._look_after(results) if self._look_after else _nothing(),
+            )
+            complete = list(zip(entries, results if looked is None else looked, strict=True))
         except Exception as fault:
             _fail(entries, fault)
         except BaseException:
             _fail(entries, ConnectionError("the process ends"))
             raise
-        _tell(zip(entries, results, strict=True))
+        _tell(complete)
 
     def _wait_for_hall(self, entry: _Entry[Wish, Made]) -> None:
         entry.begun = False
         lane = self._busy.setdefault(self._hall(entry.wish), _Lane(Patience.ENDLESS))
         self._join(lane, [entry])
+
+
+async def _nothing() -> None:
+    pass
 
 
 def _tell(made: Iterable[tuple[_Entry[Any, Made], Made]]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -29,7 +30,8 @@ def kill_postgres(folder: Path) -> None:
         ["ps", "--ppid", str(first), "-o", "pid="], capture_output=True, text=True, check=True
     ).stdout.split()
     for pid in (first, *map(int, children)):
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 async def notes() -> set[int]:

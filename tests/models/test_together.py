@@ -8,7 +8,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from models.together import BUSY, MOST, Busy, Patience, Together
+from models.database import rows, transaction
+from models.together import BUSY, LOCKED, MOST, Busy, Patience, Together
+from tests.conftest import Api
 
 HALLS = [UUID(int=number) for number in range(10)]
 
@@ -22,6 +24,7 @@ class Office:
     def __init__(self) -> None:
         self.together: list[list[int]] = []
         self.locked: set[int] = set()
+        self.held_person: int | None = None
         self.given_back = asyncio.Event()
         self.has_begun = asyncio.Event()
         # What has begun is not over before this is set.
@@ -45,7 +48,9 @@ class Office:
         held = {wish for wish in wishes if wish % 10 in self.locked}
         if held and patience is Patience.BRIEFLY:
             raise asyncpg.LockNotAvailableError("somebody holds a hall")
-        if held and patience is Patience.ENDLESS:
+        if self.held_person in wishes and patience is not Patience.ENDLESS:
+            raise asyncpg.LockNotAvailableError("somebody holds a number of hers")
+        if patience is Patience.ENDLESS and (held or self.held_person in wishes):
             await self.given_back.wait()
         self.together.append(list(wishes))
         self.has_begun.set()
@@ -204,3 +209,39 @@ async def soon(true: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0)
     raise AssertionError("it did not come true")
+
+
+async def test_who_waits_for_a_number_of_hers_that_is_held_holds_up_no_other_hall() -> None:
+    office = Office()
+    office.held_person = 3
+    hers, other = (asyncio.ensure_future(office.wishes.make(wish)) for wish in (3, 4))
+    assert await asyncio.wait_for(other, 5) == "made 4"
+    assert await asyncio.wait_for(office.wishes.make(5), 5) == "made 5"
+    assert not hers.done()
+    office.given_back.set()
+    assert await hers == "made 3"
+
+
+async def test_a_statement_that_answers_too_few_fails_all_instead_of_keeping_them_waiting() -> None:
+    async def too_few(_wishes: Sequence[int], _patience: Patience) -> list[str]:
+        return []
+
+    wishes = Together(too_few, hall=lambda _: HALLS[0], apart=lambda wish: wish)
+    said = await asyncio.wait_for(
+        gather(*(wishes.make(wish) for wish in (1, 2)), return_exceptions=True), 5
+    )
+    assert [type(one) for one in said] == [ValueError] * 2
+
+
+@pytest.mark.parametrize("patience", [Patience.BRIEFLY, Patience.NONE])
+@pytest.mark.parametrize(("wishes", "commits"), [(1, "on"), (2, "off")])
+async def test_only_a_statement_for_several_commits_before_it_is_flushed(
+    api: Api, patience: Patience, wishes: int, commits: str
+) -> None:
+    halls = [entry.id for entry in api.services.directory.halls.values()][:wishes]
+    async with transaction() as tx:
+        await tx.rows(f"SELECT $1::int, locked.id FROM ({LOCKED[patience]}) locked", 1, halls)
+        [now] = await tx.rows("SHOW synchronous_commit")
+    assert now["synchronous_commit"] == commits
+    [after] = await rows("SHOW synchronous_commit")
+    assert after["synchronous_commit"] == "on"
