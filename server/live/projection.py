@@ -53,6 +53,7 @@ TEND_LEASES_EVERY_S = 1.0
 AT_MOST_EVERY_S = 0.5
 AT_LEAST_EVERY_S = 15.0
 LOOK_AHEAD_EVERY_S = 15.0
+LOOK_AT_CHANGES_EVERY_S = 0.3
 # So that a city of a thousand halls does not keep its leases waiting.
 AT_MOST_TOGETHER = 40
 # Nobody's news waits for more whole halls than this.
@@ -98,6 +99,8 @@ class Projector:
         self._whole_again_at: dict[str, float] = {}
         # Halls to be read whole the next time.
         self._unsure_of: set[str] = set()
+        # Halls of which the lines' days are to be looked at again.
+        self._looks_other: set[str] = set()
         # Tickets said to have changed, by hall: they are read whether their events tell or not.
         self._named: dict[str, set[UUID]] = {}
         # The highest version we know of each hall, should what is stored be lost.
@@ -175,6 +178,7 @@ class Projector:
         if change.ticket is None:
             # Something of the hall itself, or somebody has left it: no event here tells that.
             self._unsure_of.add(change.hall)
+            self._looks_other.add(change.hall)
         else:
             self._named.setdefault(change.hall, set()).add(change.ticket)
         self._ask_for(change.hall)
@@ -318,11 +322,19 @@ class Projector:
             return None
 
     async def _look_ahead(self) -> None:
-        """Now and then work out how many more numbers each line can give: not at each change."""
+        """Work out how many more numbers each line can give: now and then, not at each change.
+
+        At once where something of the hall itself changed, such as a counter that opens.
+        """
+        all_at = -math.inf
         while not is_cancelled():
-            for code in sorted(self.leases.held):
+            changed, self._looks_other = self._looks_other, set()
+            if time.monotonic() >= all_at:
+                changed = set(self.leases.held)
+                all_at = time.monotonic() + LOOK_AHEAD_EVERY_S
+            for code in sorted(changed & self.leases.held):
                 await self.look_ahead(code)
-            await asyncio.sleep(LOOK_AHEAD_EVERY_S)
+            await asyncio.sleep(LOOK_AT_CHANGES_EVERY_S)
 
     async def look_ahead(self, code: str) -> None:
         """Work out how many more numbers the lines of a hall can give, and have it shown."""

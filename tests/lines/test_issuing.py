@@ -100,6 +100,17 @@ async def test_who_gives_up_makes_room_for_another(api: Api, hall: str) -> None:
         await until(lambda: line_in_memory(api, hall).left_today == 2)
 
 
+async def test_the_figure_follows_a_counter_that_opens_or_closes_at_once(
+    api: Api, hall: str
+) -> None:
+    counter = await a_day_of_ten_minute_visits(api, hall)
+    clerk = await api.clerk(hall)
+    for action, left in (("close", None), ("open", 2), ("close", None)):
+        body = {"lines": ["E"]} if action == "open" else None
+        assert (await clerk.at(hall, counter, action, body)).status_code == 200
+        await until(lambda left=left: line_in_memory(api, hall).left_today == left, within_s=5)
+
+
 async def test_nobody_moves_to_a_line_whose_day_is_full(api: Api, hall: str) -> None:
     await a_day_of_ten_minute_visits(api, hall)
     other = await api.quiet_hall()
