@@ -10,15 +10,14 @@ from scheduler.wait.city import City, Promise
 from scheduler.wait.halls import Hall
 from scheduler.wait.lines import Line, slot_of
 from scheduler.wait.pools import Waiting
-from scheduler.wait.projecting import Place, newcomers
+from scheduler.wait.projecting import Place
 
 NAMES: Final = (
     "now", "fluid", "hour", "les", "hol", "tau_n", "horizon", "ln_n", "ln_tau", "counters",
     "arrivals", "clock", "counters_next", "today",
 )  # fmt: skip
-_EVERY: Final = 20.0  # minutes between two looks of a line at its own future, to learn from it
 _NEAR: Final = 10.0  # minutes within which who arrives stands for whom we asked after
-_ASKED: Final = (15, 30, 60, 90)
+ASKED: Final = (15.0, 30.0, 60.0, 90.0)
 
 
 def predicted(
@@ -28,8 +27,8 @@ def predicted(
     line, view, t = place.line, place.view, hall.t
     offset = city.offset_of("arrival")
     mean = line.mean_wait(view.tau)
-    now = max(at_once.ref * math.exp(at_once.y50) - at_once.offset, 0.0)
-    refs, rows, ns = [], [], []
+    now = at_once.middle
+    refs, rows = [], []
     for horizon in horizons:
         # The clock goes on while the hall is closed at noon, and nobody is served.
         then = max(hall.known.worked(hall.clock + horizon), t)
@@ -43,7 +42,6 @@ def predicted(
             for minutes in (now, fluid, hour, view.waits[0], view.waits[2], place.n * view.tau)
         ]
         refs.append(ref)
-        ns.append(max(round(ahead), 1))
         rows.append(
             [
                 *ratios,
@@ -59,9 +57,16 @@ def predicted(
         )
     x = np.array(rows, np.float32)
     return [
-        city.promise(line, "arrival", row, ref, n, said)
-        for row, ref, n, said in zip(x, refs, ns, city.trees["arrival"].predict(x), strict=True)
+        city.promise(line, "arrival", row, ref, _bin_of(horizon), said)
+        for row, ref, horizon, said in zip(
+            x, refs, horizons, city.trees["arrival"].predict(x), strict=True
+        )
     ]
+
+
+def _bin_of(horizon: float) -> int:
+    """The bin of calibration of somebody who arrives in so many minutes."""
+    return min(range(len(ASKED)), key=lambda at: abs(ASKED[at] - horizon))
 
 
 def _coming(hall: Hall, line: Line, t: float, then: float) -> float:
@@ -77,24 +82,13 @@ def _coming(hall: Hall, line: Line, t: float, then: float) -> float:
     return total
 
 
-def ask(hall: Hall, line: Line, t: float, city: City) -> None:
-    """Now and then look ahead for a line, so that those who come then can tell how right it was."""
-    if t < line.asked_at + _EVERY:
-        return
-    line.asked_at = t
-    place = newcomers(hall, city, [line.code])[0]
-    row = city.first_guess(place.kind, place.backbone)
-    for horizon, promise in zip(_ASKED, predicted(hall, place, row, _ASKED, city), strict=True):
-        line.asked.append((t + horizon, place.n, promise))
-
-
 def came(waiting: Waiting, t: float) -> None:
     """Whoever joins now stands for those after whom was asked; too late a one for nobody."""
     if waiting.appointment or not waiting.scored or not waiting.line.asked:
         return
     asked, waiting.line.asked = waiting.line.asked, []
-    for due, n, promise in asked:
+    for due, promise in asked:
         if due > t:
-            waiting.line.asked.append((due, n, promise))
+            waiting.line.asked.append((due, promise))
         elif t <= due + _NEAR:
-            waiting.asked.append((n, promise))
+            waiting.asked.append((promise, t))

@@ -67,7 +67,8 @@ def grow(  # noqa: PLR0917
     return Trees(
         np.array([tree[0] for tree in every], np.intp),
         np.array([tree[1] for tree in every], np.float32),
-        np.array([tree[2] for tree in every], np.float32),
+        # Three digits are more than is known, and half to keep.
+        np.array([tree[2] for tree in every], np.float16).astype(np.float32),
         tuple(int(at) for at in starts),
         tuple(base),
     )

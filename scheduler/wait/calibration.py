@@ -1,7 +1,8 @@
 """Keeping ranges honest: conformalised quantiles that follow what comes true.
 
-For each of p10 and p90 the last scores `y - f` are kept, by how many are ahead; what is added to f
-is their quantile at a level that moves until the share that it promises is the share that is met.
+For each of p10 and p90 the last scores `y - f` are kept in bins, by how many are ahead or by how
+long it is until somebody arrives; what is added to f is their quantile at a level that moves until
+the share that it promises is the share that is met.
 """
 
 import math
@@ -80,33 +81,27 @@ class Calibration:
         self.bins = [Scores() for _ in range(BINS)]
         self.pooled = Scores()
         self.met = 0.8
+        self.wider = 1.3  # by how much to widen a range: little is known, or it is drifting
+        self.is_sound = False  # enough came true, and enough of it within its range
 
-    def _of(self, n: int) -> Scores:
-        scores = self.bins[bin_of(n)]
+    def _of(self, which: int) -> Scores:
+        scores = self.bins[which]
         return scores if scores.count >= ENOUGH else self.pooled
 
-    def shifts(self, n: int) -> tuple[float, float]:
-        """What to add to f10 and f90 for the n-th in line."""
-        scores = self._of(n)
+    def shifts(self, which: int) -> tuple[float, float]:
+        """What to add to f10 and f90 in a bin."""
+        scores = self._of(which)
         trust = min(scores.count / ENOUGH, 1.0)
         return scores.shift[0] * trust, scores.shift[1] * trust
 
-    @property
-    def wider(self) -> float:
-        """By how much to widen a range: little is known, or what is known is drifting."""
-        thin = 0.3 * max(1.0 - self.pooled.count / ENOUGH, 0.0)
-        return 1.0 + thin + max(SOUND - self.met, 0.0)
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether enough came true, and enough of it within its range."""
-        return self.pooled.count >= ENOUGH and self.met >= SOUND
-
-    def label(self, n: int, y: float, promised: Promised) -> None:
-        """A wait came true."""
-        scores = self.bins[bin_of(n)]
+    def label(self, which: int, y: float, promised: Promised) -> None:
+        """A wait came true that had been foretold in this bin."""
+        scores = self.bins[which]
         for each in (scores, self.pooled):
             each.follow(0, y < promised.low)
             each.follow(1, y < promised.high)
             each.add(y - promised.y10, y - promised.y90)
         self.met += 0.005 * ((promised.low <= y <= promised.high) - self.met)
+        thin = 0.3 * max(1.0 - self.pooled.count / ENOUGH, 0.0)
+        self.wider = 1.0 + thin + max(SOUND - self.met, 0.0)
+        self.is_sound = self.pooled.count >= ENOUGH and self.met >= SOUND

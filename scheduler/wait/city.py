@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import numpy as np
-
 from scheduler.wait.blend import Blend
 from scheduler.wait.calibration import Calibration
 from scheduler.wait.halls import PRIOR_PEOPLE
@@ -14,11 +12,14 @@ from scheduler.wait.lines import FADE, Line
 from scheduler.wait.trees import Floats, Trees, plain_trees
 
 Basis = Literal["live", "usual", "none"]
-Kind = Literal["line", "rolled", "booked", "arrival"]
-KINDS: Final[tuple[Kind, ...]] = ("line", "rolled", "booked", "arrival")
+# Of one who joins: people times minutes, the line played forward, or an appointment. Of one who has
+# waited a while; of one who arrives later.
+Kind = Literal["line", "rolled", "booked", "midway", "arrival"]
+KINDS: Final[tuple[Kind, ...]] = ("line", "rolled", "booked", "midway", "arrival")
+# Which of a line's own ends a kind has.
+TAILS: Final[Mapping[Kind, int]] = {"line": 0, "rolled": 0, "booked": 0, "midway": 1, "arrival": 2}
 USUAL_TAU: Final = 4.0  # minutes for each position where nothing is known yet
 ENOUGH_LABELS: Final = 20
-_NO_ROW: Final = np.zeros(0, np.float32)
 FARTHEST: Final = 4.0  # no wait is foretold beyond e^4 times its backbone
 
 
@@ -47,6 +48,12 @@ class Promise:
     high: float
     said: tuple[float, float]  # p50 as y, by the shipped trees and by the city's own
     shown: Range | None  # None: nothing is known that a number could come from
+    bin: int = 0  # of calibration
+
+    @property
+    def middle(self) -> float:
+        """Minutes that half of such people wait, as predicted."""
+        return max(self.ref * math.exp(self.y50) - self.offset, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +107,6 @@ class City:
         self.labels += 1.0
         self.known += 1
 
-    def first_guess(self, kind: Kind, backbone: float) -> "Promise":
-        """The backbone as it stands, told as a promise."""
-        ref = backbone + self.offset
-        return Promise(kind, _NO_ROW, ref, self.offset, 0.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0), None)
-
     def basis(self, line: Line, kind: Kind) -> Basis:
         """What a number for a line could stand on."""
         if line.labels >= ENOUGH_LABELS and self.calibration[kind].is_sound:
@@ -112,27 +114,34 @@ class City:
         return "usual" if self.known >= ENOUGH_LABELS else "none"
 
     def promise(  # noqa: PLR0917
-        self, line: Line, kind: Kind, x: Floats, ref: float, n: int, said: Sequence[float]
+        self, line: Line, kind: Kind, x: Floats, ref: float, which: int, said: Sequence[float]
     ) -> "Promise":
-        """A range from what trees say (p50, p10, p90 of y), calibrated, widened where unsure."""
+        """A range from what trees say (p50, p10, p90 of y), calibrated, widened where unsure.
+
+        `which` is the bin of calibration.
+        """
         calibration = self.calibration[kind]
-        own = line.tail if kind != "arrival" else (0.0, 0.0)
+        own = line.tails[TAILS[kind]]
         y50, y10, y90 = said[0], said[1] + own[0], said[2] + own[1]
-        low, high = calibration.shifts(n)
+        low, high = calibration.shifts(which)
         low, high = min(y10 + low, y50), max(y90 + high, y50)
         basis = self.basis(line, kind)
-        wider = calibration.wider * (1.0 + 0.5 * max(1.0 - line.labels / ENOUGH_LABELS, 0.0))
+        wider = calibration.wider
+        if line.labels < ENOUGH_LABELS:
+            wider *= 1.5 - 0.5 * line.labels / ENOUGH_LABELS
         shown = None
         offset = self.offset_of(kind)
         if basis != "none":
             ends = (y50 - wider * (y50 - low), y50, y50 + wider * (high - y50))
             shown = as_minutes(ref, offset, ends, basis)
-        return Promise(kind, x, ref, offset, y50, y10, y90, low, high, (said[3], said[4]), shown)
+        return Promise(
+            kind, x, ref, offset, y50, y10, y90, low, high, (said[3], said[4]), shown, which
+        )
 
-    def label(self, promise: "Promise", n: int, wait: float) -> Row:
-        """A wait came true of the n-th: follow it, and tell the row to learn from."""
+    def label(self, promise: "Promise", wait: float) -> Row:
+        """A wait came true: follow it, and tell the row to learn from."""
         y = math.log((wait + promise.offset) / promise.ref)
-        self.calibration[promise.kind].label(n, y, promise)
+        self.calibration[promise.kind].label(promise.bin, y, promise)
         self.trees[promise.kind].label(y, *promise.said, math.sqrt(promise.ref))
         return Row(promise.kind, promise.x, y, promise.ref)
 
@@ -147,7 +156,15 @@ class City:
 
 def as_minutes(ref: float, offset: float, ends: tuple[float, float, float], basis: Basis) -> Range:
     """Minutes from what was learned (p10, p50, p90 of y): never negative, in order, finite."""
-    p10, p50, p90 = (
-        max(ref * math.exp(min(max(y, -FARTHEST), FARTHEST)) - offset, 0.0) for y in ends
-    )
-    return Range(min(p10, p50), p50, max(p90, p50), basis)
+    p10, p50, p90 = ends
+    low = _minutes(ref, offset, p10)
+    middle = _minutes(ref, offset, p50)
+    high = _minutes(ref, offset, p90)
+    return Range(min(low, middle), middle, max(high, middle), basis)
+
+
+def _minutes(ref: float, offset: float, y: float) -> float:
+    if not -FARTHEST <= y <= FARTHEST:
+        y = FARTHEST if y > 0 else -FARTHEST
+    minutes = ref * math.exp(y) - offset
+    return minutes if minutes > 0 else 0.0

@@ -5,7 +5,7 @@ one business day to the next. A ticket is unique in (day, hall, line).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from typing import Final
 # finish, miss: her counter is free again, served or not    leave: gone before being called
 # rank: her place changed; detail `rank@<minute>`           counters: detail = how many are open
 # counter_open: detail = its lines joined by `+`            counter_close: finishes whom it serves
+#   (and `;helps@A+B`: those of them that it only helps)
 _OF_TICKETS: Final = ("issue", "call", "finish", "miss", "leave", "rank")
 KINDS: Final = frozenset([*_OF_TICKETS, "counters", "counter_open", "counter_close"])
 COLUMNS: Final = ("day", "t", "hall", "line", "event", "ticket", "counter", "detail")
@@ -77,6 +78,21 @@ def marks_of(detail: str) -> Marks:
         elif at and name == "rank":
             rank = minute_of(minute)
     return Marks(slot, rank, "priority" in words, "unscored" not in words, "again" in words)
+
+
+def lines_of(detail: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The lines that a counter serves, and those of them that it only helps."""
+    own, _, more = detail.partition(";")
+    lines = tuple(each for each in own.split("+") if each)
+    name, _, helped = more.partition("@")
+    helps = set(helped.split("+")) if name == "helps" else set()
+    return lines, tuple(each for each in lines if each in helps)
+
+
+def detail_of(lines: Sequence[str], helps: Collection[str]) -> str:
+    """What `lines_of` reads."""
+    helped = "+".join(each for each in lines if each in helps)
+    return "+".join(lines) + (f";helps@{helped}" if helped else "")
 
 
 def minute_of(text: str) -> float | None:

@@ -6,8 +6,7 @@ all that wait. Nothing here has a scale in minutes but the clock.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -63,12 +62,15 @@ PLAIN: Final = (
 )
 OF_TICKET: Final = ("ln_n", "priority", "to_slot")
 NAMES: Final = (*WAITS, *PACES, *FLUIDS, *PLAIN, *OF_TICKET)
+# Of one who has waited a while, two waits more, told as WAITS, and two flags.
+MIDWAY_NAMES: Final = (*NAMES, "promised", "waited", "rolled", "booked")
 
+_COUNTERS, _COUNTERS_NEXT, _TODAY = map(PLAIN.index, ("counters_usual", "counters_next", "today"))
+_ALIVE: Final = 60.0  # minutes after which a counter without open and close is gone
 _RATE_PRIORS: Final = (4.0, 6.0, 8.0)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """A line at a moment: `waits` and `paces` in minutes, `plain` as told; tau in minutes."""
 
     tau: float
@@ -82,17 +84,17 @@ class View:
     @property
     def counters(self) -> float:
         """The feature of that name."""
-        return self.plain[PLAIN.index("counters_usual")]
+        return self.plain[_COUNTERS]
 
     @property
     def counters_next(self) -> float:
         """The feature of that name."""
-        return self.plain[PLAIN.index("counters_next")]
+        return self.plain[_COUNTERS_NEXT]
 
     @property
     def today(self) -> float:
         """The feature of that name."""
-        return self.plain[PLAIN.index("today")]
+        return self.plain[_TODAY]
 
 
 def view(hall: Hall, line: Line, t: float, tau: float) -> View:
@@ -207,12 +209,11 @@ def _at_counters(hall: Hall, line: Line, t: float) -> tuple[int, int, float, flo
     idle = busy = 0
     age = rest = 0.0
     service = max(line.service.value, 0.5)
-    for counter in hall.counters.values():
-        if hall.has_capabilities:
-            if not counter.lines or line.code not in counter.lines:
-                continue
-        elif t - counter.alive > 60.0:
-            continue
+    if hall.has_capabilities:
+        counters = hall.working_for(line.code)
+    else:
+        counters = [each for each in hall.counters.values() if t - each.alive <= _ALIVE]
+    for counter in counters:
         if counter.serving is None:
             idle += 1
         else:
@@ -244,6 +245,26 @@ class Placed(Protocol):
         """Tens of minutes until her appointment."""
 
 
+class PlacedMidway(Placed, Protocol):
+    """The place of one who has waited a while; minutes."""
+
+    @property
+    def waited(self) -> float:
+        """How long."""
+
+    @property
+    def promised(self) -> float:
+        """How long yet, by what was promised."""
+
+    @property
+    def rolled(self) -> bool:
+        """Whether the line was played forward."""
+
+    @property
+    def booked(self) -> bool:
+        """Whether she has an appointment."""
+
+
 def table(places: Sequence[Placed], ref: npt.NDArray[np.float64], offset: float) -> Floats:
     """Features of places: (places, NAMES). `ref` is each one's backbone + offset."""
     out = np.empty((len(places), len(NAMES)), np.float32)
@@ -260,6 +281,16 @@ def table(places: Sequence[Placed], ref: npt.NDArray[np.float64], offset: float)
     out[:, -2] = [place.priority for place in places]
     out[:, -1] = [place.to_slot for place in places]
     return out
+
+
+def midway_table(
+    places: Sequence[PlacedMidway], ref: npt.NDArray[np.float64], offset: float
+) -> Floats:
+    """Features of places of those who have waited a while: (places, MIDWAY_NAMES)."""
+    own = np.array([(place.promised, place.waited) for place in places])
+    flags = [(place.rolled, place.booked) for place in places]
+    told = np.log((own + offset) / ref[:, None])
+    return np.hstack((table(places, ref, offset), told, flags)).astype(np.float32)
 
 
 def _fill(

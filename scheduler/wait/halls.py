@@ -1,11 +1,11 @@
 """A hall as its events tell it: who waits in which order, which counter serves whom since when."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from scheduler.wait.events import Event, Marks, marks_of, minute_of
+from scheduler.wait.events import Event, Marks, lines_of, marks_of, minute_of
 from scheduler.wait.known import NOTHING
 from scheduler.wait.lines import FADE, Line
 from scheduler.wait.pools import Pool, Waiting
@@ -20,12 +20,28 @@ LONGEST_SERVICE: Final = 240.0  # a counter busy for longer was forgotten
 
 
 class Counter:
-    """A counter: the lines it serves while it is open, whom it serves, its pace (1 = usual)."""
+    """A counter: the lines it serves while it is open, whom it serves, its pace (1 = usual).
 
-    __slots__ = ("alive", "came", "last_lines", "lines", "serving", "since", "speed")
+    `helps` are those of its lines from which it calls only when nobody waits in the others;
+    `numbers` are the numbers of the others and of these.
+    """
+
+    __slots__ = (
+        "alive",
+        "came",
+        "helps",
+        "last_lines",
+        "lines",
+        "numbers",
+        "serving",
+        "since",
+        "speed",
+    )
 
     def __init__(self) -> None:
         self.last_lines: tuple[str, ...] = ()
+        self.helps: tuple[str, ...] = ()
+        self.numbers: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
         self.came = False
         self.lines: tuple[str, ...] | None = None
         self.serving: tuple[str, str] | None = None
@@ -46,10 +62,14 @@ class Habit:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What a call tells: somebody's wait came true."""
+    """What a call tells: somebody's wait came true.
+
+    It would have now of those who are `overtaken`: they were ahead, and left.
+    """
 
     waiting: Waiting
     wait: float
+    overtaken: Sequence[Waiting] = ()
 
 
 class Hall:
@@ -68,6 +88,7 @@ class Hall:
         self.means: dict[str, float] | None = None
         self.waits = self.people = 0.0
         self.habits: dict[str, Habit] = {}
+        self.numbers: dict[str, int] = {}  # of lines that tickets or counters named
         self.has_capabilities = False
         self._forget_today()
 
@@ -78,15 +99,23 @@ class Hall:
         self.seen: set[tuple[str, str]] = set()
         self.at_counter: dict[tuple[str, str], tuple[str, float]] = {}
         self.counters: dict[str, Counter] = {}
+        self.serving: dict[str, list[Counter]] = {}  # by line, as long as no counter changes
         self.ys = [0.0, 0.0]  # of all lines: sum of y, weight
+        self.asks_at: float | None = None  # when it next looks at its own future, to learn
+        self.asks = 0
 
     def line(self, code: str) -> Line:
         """The line, made when first heard of."""
         found = self.lines.get(code)
         if found is None:
             found = self.lines[code] = Line(code)
+            self.number(code)
             self.means = None
         return found
+
+    def number(self, line: str) -> int:
+        """A number for a line, the same ever after."""
+        return self.numbers.setdefault(line, len(self.numbers))
 
     def pool(self, line: str) -> Pool:
         """The pool of a line."""
@@ -156,6 +185,7 @@ class Hall:
             self._opens(event, t)
         elif kind == "counter_close":
             self._counter(event.counter).lines = None
+            self.serving.clear()
         elif kind == "rank":
             self._rank(event)
         else:
@@ -176,8 +206,11 @@ class Hall:
     def _opens(self, event: Event, t: float) -> None:
         self.has_capabilities = True
         counter = self._counter(event.counter)
-        counter.lines = tuple(each for each in event.detail.split("+") if each)
+        self.serving.clear()
+        counter.lines, counter.helps = lines_of(event.detail)
         counter.last_lines = counter.lines
+        own = tuple(self.number(code) for code in counter.lines if code not in counter.helps)
+        counter.numbers = own, tuple(self.number(code) for code in counter.helps)
         habit = self.habits.get(event.counter)
         if habit is None:
             habit = self.habits[event.counter] = Habit(t)
@@ -245,10 +278,10 @@ class Hall:
         pool.pass_to(t)
         pool.remove(waiting)
         if not called:
-            for rate in pool.rates:
-                rate.left += 1.0
+            pool.left(waiting, t)
             return None
         pool.called(t)
+        waiting.line.called += 1.0
         if event.counter:
             counter = self._counter(event.counter)
             counter.alive = counter.since = t
@@ -257,7 +290,8 @@ class Hall:
         wait = t - waiting.issued
         if waiting.scored and not waiting.appointment:
             pool.last_wait, pool.last_n = wait, waiting.n
-        return Called(waiting, wait)
+        overtaken = () if waiting.goes_first else pool.overtaken(waiting)
+        return Called(waiting, wait, overtaken)
 
     def _served(self, event: Event, t: float, *, missed: bool) -> None:
         key = (event.line, event.ticket)
@@ -296,12 +330,32 @@ class Hall:
 
     def able(self, line: str) -> list[Counter]:
         """The open counters that serve a line, where such things are known."""
-        return [each for each in self.counters.values() if each.lines and line in each.lines]
+        found = self.serving.get(line)
+        if found is None:
+            found = self.serving[line] = [
+                each for each in self.counters.values() if each.lines and line in each.lines
+            ]
+        return found
+
+    def working_for(self, line: str) -> list[Counter]:
+        """Of the counters that serve a line, those that do so as things are."""
+        able = self.able(line)
+        if any(line in each.helps for each in able):
+            return [each for each in able if line not in each.helps or self._has_time(each)]
+        return able
+
+    def _has_time(self, counter: Counter) -> bool:
+        """Whether nobody waits in a counter's own lines, so that it may help."""
+        lines = self.lines
+        return not any(
+            code not in counter.helps and code in lines and (lines[code].walk or lines[code].booked)
+            for code in counter.lines or ()
+        )
 
     def open_for(self, line: Line, t: float) -> int | None:
         """How many counters are open for a line, however that is known."""
         if self.has_capabilities:
-            return len(self.able(line.code))
+            return len(self.working_for(line.code))
         if line.counters is not None:
             return line.counters
         seen = sum(

@@ -18,8 +18,9 @@ class Known:
     `bookings` are the slots, by line, of those who have booked and not checked in; `no_show` is the
     share who never will. With `booked_first` they go before everybody from a little before their
     slot; else their slot is their rank time, so that only who comes later stands behind them.
-    `coming` are the minutes at which people arrive who are on their way, by
-    line. `pauses` are when a counter will not serve, by counter.
+    `coming` are the minutes at which people arrive who are on their way, by line. `pauses` are when
+    a counter will not serve, by counter. After `help_after` minutes of wait, by line, counters that
+    only help a line call from it as from their own.
     """
 
     open: tuple[Span, ...] = ()
@@ -28,6 +29,7 @@ class Known:
     pauses: Mapping[str, Sequence[Span]] = field(default_factory=dict)
     no_show: float = 0.12
     booked_first: bool = False
+    help_after: Mapping[str, float] = field(default_factory=dict)
 
     def worked(self, clock: float) -> float:
         """Minutes of work at a moment, counted on from when the hall opens."""
@@ -79,4 +81,5 @@ def known_in_work(known: Known) -> Known:
         },
         known.no_show,
         known.booked_first,
+        known.help_after,
     )

@@ -1,6 +1,5 @@
 """What one line has shown: small sums that fade, of all days and of today."""
 
-import math
 from array import array
 from collections import deque
 from typing import Any, Final
@@ -12,8 +11,11 @@ _SLOW: Final = 0.02  # how fast a service mean moves
 NEAR_TIES: Final = 3.0  # waits in a half hour that weigh as much as the line's mean
 
 
-TAIL_STEP: Final = 0.02
+# Waits asked after at one moment err alike, so each of them moves the ends by less.
+TAIL_STEPS: Final = (0.02, 0.01, 0.01)
 MOST_TAIL: Final = 0.6
+_OFTEN: Final = 0.1  # of those who came, who leave before they are called
+_FEW: Final = 20.0
 
 
 def _within(tail: float) -> float:
@@ -28,26 +30,31 @@ def slot_of(t: float) -> int:
 class Profile:
     """A sum and a weight for each half hour of the day."""
 
-    __slots__ = ("sums", "weights")
+    __slots__ = ("sums", "total", "weights")
 
     def __init__(self) -> None:
         self.sums = array("d", bytes(8 * SLOTS))
         self.weights = array("d", bytes(8 * SLOTS))
+        self.total = [0.0, 0.0]  # of both, over all half hours
 
     def add(self, slot: int, value: float, weight: float = 1.0) -> None:
         """Count something in."""
         self.sums[slot] += value
         self.weights[slot] += weight
+        self.total[0] += value
+        self.total[1] += weight
 
     def fade(self) -> None:
         """A day has passed."""
         for at in range(SLOTS):
             self.sums[at] *= FADE
             self.weights[at] *= FADE
+        self.total = [each * FADE for each in self.total]
 
     def mean(self, slot: int, usual: float, strength: float = NEAR_TIES) -> float:
         """The half hour's mean, drawn to what is usual where little is known."""
-        slot = min(slot, SLOTS - 1)
+        if slot >= SLOTS:
+            slot = SLOTS - 1
         return (self.sums[slot] + strength * usual) / (self.weights[slot] + strength)
 
 
@@ -84,7 +91,9 @@ class Line:
         self.bias = 0.0  # sums of earlier days' y - f50, faded
         self.spread = 0.0
         self.biased = 0.0
-        self.tail = [0.0, 0.0]  # what calibration adds for this line
+        # What calibration adds for this line: at issue, midway, on arrival.
+        self.tails = [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
+        self.left = self.called = 0.0  # how many of late gave up, and how many were called
         self.new_day()
 
     def new_day(self) -> None:
@@ -97,10 +106,13 @@ class Line:
         self.counters: int | None = None
         self.first_issue: float | None = None
         self.issued = 0
-        self.asked_at = -math.inf
-        self.asked: list[tuple[float, int, Any]] = []  # due at, n, what was foretold
+        self.asked: list[tuple[float, Any]] = []  # due at, what was foretold
         self.expected: list[float] | None = None  # arrivals until each half hour's end
         self.came = array("d", bytes(8 * SLOTS))
+        # Who waits, in order: (rank, number in the hall), and (slot, issued, number) of those who
+        # have booked and go first.
+        self.walk: list[tuple[float, int]] = []
+        self.booked: list[tuple[float, float, int]] = []
 
     def close_day(self) -> None:
         """Fold today into what is known, and let that fade."""
@@ -114,6 +126,8 @@ class Line:
         self.bias *= FADE
         self.spread *= FADE
         self.biased *= FADE
+        self.left *= FADE
+        self.called *= FADE
         self.by_slot.fade()
         self.counters_by_slot.fade()
         self.new_day()
@@ -124,7 +138,8 @@ class Line:
 
     def mean_wait(self, tau: float) -> float:
         """The mean wait of all hours, drawn to that of the third in line."""
-        return (sum(self.by_slot.sums) + 9.0 * tau) / (sum(self.by_slot.weights) + 3.0)
+        waits, people = self.by_slot.total
+        return (waits + 9.0 * tau) / (people + 3.0)
 
     def tau_today(self, tau: float) -> float:
         """The same of today alone, drawn to that of all days."""
@@ -156,10 +171,17 @@ class Line:
         self.last_ten.append(wait)
         self.by_slot.add(slot_of(issued), wait)
 
-    def follow(self, *, below: bool, above: bool) -> None:
-        """Move this line's own ends towards what was promised of them."""
-        self.tail[0] = _within(self.tail[0] + TAIL_STEP * (0.1 - below))
-        self.tail[1] = _within(self.tail[1] - TAIL_STEP * (0.1 - above))
+    @property
+    def leaves_often(self) -> bool:
+        """Whether so many give up that who stays tells too short waits."""
+        ended = self.left + self.called
+        return ended >= _FEW and self.left > _OFTEN * ended
+
+    def follow(self, which: int, *, below: bool, above: bool) -> None:
+        """Move one of this line's own ends towards what was promised of them."""
+        tail, step = self.tails[which], TAIL_STEPS[which]
+        tail[0] = _within(tail[0] + step * (0.1 - below))
+        tail[1] = _within(tail[1] - step * (0.1 - above))
 
     def expected_arrivals(self, start: float, end: float) -> float:
         """How many come between two moments on a usual day."""

@@ -64,7 +64,7 @@ class Waiting:
         self.goes_first = marks.slot is not None and marks.rank is None
         self.n = 1
         self.promise: Any = None
-        self.asked: list[tuple[int, Any]] = []  # what was foretold earlier of one like her
+        self.asked: list[tuple[Any, float]] = []  # what else was foretold of her, since when
 
 
 class Pool:
@@ -84,6 +84,7 @@ class Pool:
         self.last_wait: float | None = None
         self.last_n = 1
         self.last_call: float | None = None
+        self.gone: list[Waiting] = []  # who left, and would still be waiting
 
     def begin(self, scale: float) -> None:
         """Measure today's pace over spans of this scale."""
@@ -110,6 +111,36 @@ class Pool:
         self.busy_by_slot.weights[slot_of(t)] += 1.0
         self.last_call = t
 
+    def left(self, waiting: Waiting, t: float) -> None:
+        """Somebody gives up. Where many do, it is still looked for when her turn would be.
+
+        So it is of those who had waited for longer than half of such people were to: theirs are
+        long waits that would be missed. That somebody goes at once tells nothing.
+        """
+        for rate in self.rates:
+            rate.left += 1.0
+        line, promise = waiting.line, waiting.promise
+        line.left += 1.0
+        if promise is None or waiting.goes_first or not line.leaves_often or not self.order:
+            return
+        if t - waiting.issued >= promise.middle:
+            self.gone.append(waiting)
+
+    def overtaken(self, called: Waiting) -> list[Waiting]:
+        """Those who left and would have been called by now, as somebody behind them is.
+
+        Once nobody waits, nobody behind them tells: of those a wait of more than so long is all
+        that is ever known, which is nothing to learn from.
+        """
+        if not self.gone:
+            return []
+        place = (called.rank, called.seq)
+        over = [each for each in self.gone if (each.rank, each.seq) < place]
+        self.gone = [each for each in self.gone if (each.rank, each.seq) >= place]
+        if not self.order:
+            self.gone = []
+        return over
+
     def add(self, waiting: Waiting) -> None:
         """Put somebody into the order; sets the number of her place."""
         for rate in self.rates:
@@ -121,12 +152,23 @@ class Pool:
         waiting.n = bisect_right(self.order, (waiting.rank, waiting.seq)) + 1
         insort(self.order, (waiting.rank, waiting.seq))
         self.waiting[waiting.seq] = waiting
+        line = waiting.line
+        if waiting.goes_first:
+            insort(line.booked, (waiting.slot or 0.0, waiting.issued, waiting.seq))
+        else:
+            insort(line.walk, (waiting.rank, waiting.seq))
 
     def remove(self, waiting: Waiting) -> None:
         """Take somebody out of the order."""
         if self.waiting.pop(waiting.seq, None) is not None:
-            at = bisect_left(self.order, (waiting.rank, waiting.seq))
-            del self.order[at]
+            place = (waiting.rank, waiting.seq)
+            del self.order[bisect_left(self.order, place)]
+            line = waiting.line
+            if waiting.goes_first:
+                slot = (waiting.slot or 0.0, waiting.issued, waiting.seq)
+                del line.booked[bisect_left(line.booked, slot)]
+            else:
+                del line.walk[bisect_left(line.walk, place)]
 
     def first_issued(self, rank: float) -> float | None:
         """When the first walk-in who goes before that rank joined."""

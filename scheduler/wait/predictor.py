@@ -4,13 +4,15 @@ One object holds the halls of one worker. A live worker calls `hear` for each ti
 `project` or `on_arrival` whenever it writes a hall's state; a replay does the same with a trace.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
 
 from scheduler.wait import arrival, features
-from scheduler.wait.city import City, Kind, Promise, Range, Row
+from scheduler.wait.calibration import bin_of
+from scheduler.wait.city import FARTHEST, TAILS, City, Kind, Promise, Range, Row
 from scheduler.wait.events import Event
 from scheduler.wait.halls import Called, Hall
 from scheduler.wait.known import Known, known_in_work
@@ -19,7 +21,10 @@ from scheduler.wait.pools import Waiting
 from scheduler.wait.projecting import Place, newcomers, placed, waiting_now
 
 HORIZONS: Final = (0, 15, 30, 60, 90)
-_PRIOR_PEOPLE: Final = 20.0
+_ASK_EVERY: Final = 20.0  # minutes between two looks at a hall's future, to learn from them
+_ASK_LATE: Final = 10.0  # by so much later where people join and nothing else happens
+_ASKED_OF_LINE: Final = 6
+_SOON: Final = 1.25  # minutes of a hall; bins midway end at 2, 4, 8 … times as many
 
 
 class Waits:
@@ -60,25 +65,28 @@ class Waits:
             return None
         if hall.day != event.day:
             hall.begin_day(event.day, self.city.scale)
+        refused = hall.refused
         told = hall.hear(event)
+        if hall.refused > refused:
+            return None
         if isinstance(told, Waiting):
             arrival.came(told, hall.t)
-            promise = self._promise(hall, told) if told.scored else None
-            told.promise = promise
-            arrival.ask(hall, told.line, hall.t, self.city)
-            return promise
-        if isinstance(told, Called):
-            self._label(hall, told)
-        return None
+            promise = told.promise = self._promise(hall, told) if told.scored else None
+        else:
+            promise = None
+            if told is not None:
+                self._label(hall, told)
+        self._ask_now_and_then(hall, joined=promise is not None)
+        return promise
 
     def project(self, hall_code: str, now: float) -> dict[tuple[str, str], Range | None]:
         """How much longer each ticket in line waits, by (line, number); None: nothing is known.
 
-        `now` is minutes of the day. Whoever waits is asked after as if she joined now in her place.
+        `now` is minutes of the day.
         """
         hall = self.hall(hall_code)
         hall.pass_to(now)
-        places = waiting_now(hall, self.city)
+        places = [place for _, place in waiting_now(hall, self.city)]
         promises = self._promised(hall, places)
         return {
             (place.line.code, place.ticket): self._on_clock(hall, promise.shown)
@@ -137,12 +145,18 @@ class Waits:
             by_kind.setdefault(place.kind, []).append(at)
         for kind, members in by_kind.items():
             ref = np.array([places[at].backbone for at in members]) + city.offset
-            x = features.table([places[at] for at in members], ref, city.offset)
+            make = features.midway_table if kind == "midway" else features.table
+            x = make([places[at] for at in members], ref, city.offset)
             for at, row, each, said in zip(
                 members, x, ref.tolist(), city.trees[kind].predict(x), strict=True
             ):
                 place = places[at]
-                found[at] = city.promise(place.line, kind, row, each, place.n, said)
+                which = bin_of(place.n)
+                if kind == "midway":
+                    # It is how soon it will be that matters: "in ten minutes" is told by it.
+                    minutes = each * math.exp(min(said[0], FARTHEST)) - city.offset
+                    which = bin_of(int(minutes / (_SOON * city.scale)))
+                found[at] = city.promise(place.line, kind, row, each, which, said)
         return [found[at] for at in range(len(places))]
 
     def _on_clock(self, hall: Hall, shown: Range | None, later: float = 0.0) -> Range | None:
@@ -156,21 +170,65 @@ class Waits:
         p10, p50, p90 = (max(each, 0.0) for each in ends)
         return Range(p10, p50, p90, shown.basis)
 
-    def _label(self, hall: Hall, told: Called) -> None:
-        waiting, city = told.waiting, self.city
-        for n, promise in waiting.asked:
-            self.rows.append(city.label(promise, n, told.wait))
-        promise = waiting.promise
-        if promise is None:
+    def _ask_now_and_then(self, hall: Hall, *, joined: bool) -> None:
+        """Look at the hall's future, so that what comes true tells how right that was.
+
+        Not while somebody waits for her number, unless nothing else happens.
+        """
+        if hall.asks_at is None:
+            hall.asks_at = hall.t + _ASK_EVERY / 2
+        due = hall.asks_at + (_ASK_LATE if joined else 0.0)
+        if hall.t < due:
             return
-        row = city.label(promise, waiting.n, told.wait)
-        self.rows.append(row)
-        if promise.kind == "booked":
+        hall.asks_at, hall.asks = hall.t + _ASK_EVERY, hall.asks + 1
+        self._ask_midway(hall)
+        self._ask_arrivals(hall)
+
+    def _ask_midway(self, hall: Hall) -> None:
+        """Of those who wait, some of each line, for they err alike; others each time."""
+        of_line: dict[str, list[tuple[Waiting, Place]]] = {}
+        for waiting, place in waiting_now(hall, self.city):
+            if place.kind == "midway" and waiting.scored:
+                of_line.setdefault(place.line.code, []).append((waiting, place))
+        chosen = []
+        for every in of_line.values():
+            step = -(-len(every) // _ASKED_OF_LINE)
+            chosen += every[hall.asks % step :: step]
+        promises = self._promised(hall, [place for _, place in chosen])
+        for (waiting, _), promise in zip(chosen, promises, strict=True):
+            waiting.asked.append((promise, hall.t))
+
+    def _ask_arrivals(self, hall: Hall) -> None:
+        codes = [code for code, line in hall.lines.items() if line.issued]
+        places = newcomers(hall, self.city, codes)
+        for place, at_once in zip(places, self._promised(hall, places), strict=True):
+            later = arrival.predicted(hall, place, at_once, arrival.ASKED, self.city)
+            place.line.asked += zip((hall.t + each for each in arrival.ASKED), later, strict=True)
+
+    def _label(self, hall: Hall, told: Called) -> None:
+        """A wait came true; and those of people who left would have come true now at the latest."""
+        for gone in told.overtaken:
+            self._learn(gone, hall.t)
+        waiting, city = told.waiting, self.city
+        row = self._learn(waiting, hall.t)
+        if row is None or row.kind == "booked":
             return
         line = waiting.line
         hall.ys = [hall.ys[0] * 0.97 + row.y, hall.ys[1] * 0.97 + 1.0]
         hall.waits += told.wait
         hall.people += waiting.n
-        line.label(told.wait, waiting.n, waiting.issued, row.y, promise.y50)
-        line.follow(below=row.y < promise.low, above=row.y > promise.high)
+        line.label(told.wait, waiting.n, waiting.issued, row.y, waiting.promise.y50)
         city.count(told.wait, waiting.n)
+
+    def _learn(self, waiting: Waiting, t: float) -> Row | None:
+        """Follow all that was foretold of one whose wait is over; answers what was at her issue."""
+        promise = waiting.promise
+        told = [*waiting.asked, *([(promise, waiting.issued)] if promise else ())]
+        row = None
+        for foretold, since in told:
+            row = self.city.label(foretold, t - since)
+            self.rows.append(row)
+            if row.kind != "booked":
+                below, above = row.y < foretold.low, row.y > foretold.high
+                waiting.line.follow(TAILS[row.kind], below=below, above=above)
+        return row if promise else None

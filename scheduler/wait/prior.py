@@ -34,6 +34,12 @@ def read_trees(path: Path) -> dict[str, Trees]:
         }
 
 
+def provenance_of(path: Path) -> str:
+    """Where a file's trees come from. Raises OSError, ValueError or KeyError."""
+    with np.load(path, allow_pickle=False) as kept:
+        return str(kept["provenance"])
+
+
 def write_trees(path: Path, trees: Mapping[str, Trees], provenance: str) -> None:
     """Keep trees as a file, and with them where they come from."""
     arrays = {

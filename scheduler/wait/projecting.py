@@ -1,8 +1,8 @@
 """Where people stand: each one's place, the view of her line, and her backbone."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 from scheduler.wait import features
 from scheduler.wait.city import City, Kind
@@ -12,9 +12,12 @@ from scheduler.wait.lines import Line
 from scheduler.wait.pools import Waiting
 from scheduler.wait.rollout import NEWCOMER, Playing
 
+# Minutes of a hall after which somebody has waited a while: until then, what was promised when she
+# joined is what is known.
+JUST_JOINED: Final = 1.0
 
-@dataclass(frozen=True, slots=True)
-class Place:
+
+class Place(NamedTuple):
     """The n-th of a line, with a backbone in minutes; `to_slot` is tens of minutes to her slot."""
 
     line: Line
@@ -25,6 +28,12 @@ class Place:
     kind: Kind
     backbone: float
     view: View
+    # Of one who has waited a while: how long, how long she was to wait yet by what was promised,
+    # whether the line was played forward, whether she has booked.
+    waited: float = 0.0
+    promised: float = 0.0
+    rolled: bool = False
+    booked: bool = False
 
 
 def placed(hall: Hall, waiting: Waiting, city: City) -> Place:
@@ -35,27 +44,27 @@ def placed(hall: Hall, waiting: Waiting, city: City) -> Place:
     return _place(hall, waiting, waiting.n, called, look(hall, waiting.line, city))
 
 
-def waiting_now(hall: Hall, city: City) -> list[Place]:
-    """The places of all who wait, as they are now."""
+def waiting_now(hall: Hall, city: City) -> Iterator[tuple[Waiting, Place]]:
+    """All who wait, each with her place as it is now."""
     called = Playing(hall, hall.t).play() if hall.has_capabilities else {}
     views: dict[str, View] = {}
-    places = []
+    just_joined = hall.t - JUST_JOINED * city.scale
     for pool in hall.pools.values():
         for at, (_, seq) in enumerate(pool.order):
             waiting = pool.waiting[seq]
             code = waiting.line.code
             if code not in views:
                 views[code] = look(hall, waiting.line, city)
-            places.append(_place(hall, waiting, at + 1, called, views[code]))
-    return places
+            midway = waiting.issued <= just_joined
+            yield waiting, _place(hall, waiting, at + 1, called, views[code], midway=midway)
 
 
 def newcomers(hall: Hall, city: City, lines: Sequence[str]) -> list[Place]:
     """The places of somebody who would join each of these lines now."""
+    known = [hall.line(code) for code in lines]
     called = Playing(hall, hall.t, lines).play() if hall.has_capabilities else {}
     places = []
-    for at, code in enumerate(lines):
-        line = hall.line(code)
+    for at, (code, line) in enumerate(zip(lines, known, strict=True)):
         view = look(hall, line, city)
         n = bisect_right(hall.pool(code).order, (hall.clock, NEWCOMER)) + 1
         kind, backbone = _backbone(n, called.get(NEWCOMER + at), hall.t, view)
@@ -68,8 +77,17 @@ def look(hall: Hall, line: Line, city: City) -> View:
     return features.view(hall, line, hall.t, line.tau(hall.tau(city.tau), city.strength))
 
 
-def _place(hall: Hall, waiting: Waiting, n: int, called: dict[int, float], view: View) -> Place:
+def _place(
+    hall: Hall,
+    waiting: Waiting,
+    n: int,
+    called: dict[int, float],
+    view: View,
+    *,
+    midway: bool = False,
+) -> Place:
     kind, backbone = _backbone(n, called.get(waiting.seq), hall.t, view)
+    rolled = kind == "rolled"
     to_slot = 0.0
     if waiting.slot is not None:
         left = hall.known.worked(waiting.slot) - hall.t
@@ -77,7 +95,27 @@ def _place(hall: Hall, waiting: Waiting, n: int, called: dict[int, float], view:
         if kind == "line":
             backbone = max(left, 0.0) + view.tau
         kind = "booked"
-    return Place(waiting.line, waiting.ticket, n, waiting.priority, to_slot, kind, backbone, view)
+    line, ticket, priority = waiting.line, waiting.ticket, waiting.priority
+    if not midway:
+        return Place(line, ticket, n, priority, to_slot, kind, backbone, view)
+    waited, promise = hall.t - waiting.issued, waiting.promise
+    promised = backbone
+    if promise is not None:
+        promised = max(promise.middle - waited, 0.0)
+    return Place(
+        line,
+        ticket,
+        n,
+        priority,
+        to_slot,
+        "midway",
+        backbone,
+        view,
+        waited,
+        promised,
+        rolled,
+        waiting.appointment,
+    )
 
 
 def _backbone(n: int, called: float | None, t: float, view: View) -> tuple[Kind, float]:

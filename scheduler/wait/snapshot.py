@@ -17,7 +17,7 @@ from scheduler.wait.halls import Counter, Habit, Hall
 from scheduler.wait.lines import Line, Mean, Profile
 from scheduler.wait.pools import Pool, Rate, Waiting
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 class NotASnapshot(ValueError):
@@ -32,8 +32,9 @@ _CLASSES: Final[Mapping[str, type]] = {
 }
 # Made anew from the tickets, or told anew by the product.
 _LEFT_OUT: Final = {
-    Hall: {"tickets", "known", "lines", "pools"},
-    Pool: {"order", "waiting"},
+    Hall: {"tickets", "known", "lines", "pools", "serving"},
+    Pool: {"order", "waiting", "gone"},
+    Line: {"walk", "booked"},
 }
 
 
@@ -44,9 +45,10 @@ def hall_as_data(hall: Hall) -> dict[str, Any]:
         "hall": _fields(hall),
         "lines": {code: _plain(line) for code, line in hall.lines.items()},
         "pools": {code: _plain(pool) for code, pool in hall.pools.items()},
-        "tickets": [
-            {**_fields(waiting), "line": waiting.line.code} for waiting in hall.tickets.values()
-        ],
+        "tickets": [_ticket(waiting) for waiting in hall.tickets.values()],
+        "gone": {
+            code: [_ticket(waiting) for waiting in pool.gone] for code, pool in hall.pools.items()
+        },
     }
 
 
@@ -60,16 +62,27 @@ def hall_from_data(data: Mapping[str, Any]) -> Hall:
         hall.lines = {code: _made(line) for code, line in data["lines"].items()}
         hall.pools = {code: _made(pool) for code, pool in data["pools"].items()}
         for each in data["tickets"]:
-            waiting = _bare(Waiting)
-            _fill(waiting, {name: value for name, value in each.items() if name != "line"})
-            waiting.line = hall.lines[each["line"]]
-            hall.tickets[each["line"], waiting.ticket] = waiting
-            pool, n = hall.pool(each["line"]), waiting.n
-            pool.insert(waiting)
+            waiting = _waiting(hall, each)
+            hall.tickets[waiting.line.code, waiting.ticket] = waiting
+            n = waiting.n
+            hall.pool(waiting.line.code).insert(waiting)
             waiting.n = n
+        for code, gone in data["gone"].items():
+            hall.pools[code].gone = [_waiting(hall, each) for each in gone]
     except (KeyError, TypeError, AttributeError, IndexError) as wrong:
         raise NotASnapshot(f"{wrong!r}") from None
     return hall
+
+
+def _ticket(waiting: Waiting) -> dict[str, Any]:
+    return {**_fields(waiting), "line": waiting.line.code}
+
+
+def _waiting(hall: Hall, data: Mapping[str, Any]) -> Waiting:
+    waiting: Waiting = _bare(Waiting)
+    _fill(waiting, {name: value for name, value in data.items() if name != "line"})
+    waiting.line = hall.lines[data["line"]]
+    return waiting
 
 
 def city_as_data(city: City) -> dict[str, Any]:
@@ -143,7 +156,9 @@ def _made(value: Any) -> Any:
         thing = _bare(_CLASSES[name])
         _fill(thing, rest[0])
         if isinstance(thing, Pool):
-            thing.order, thing.waiting = [], {}
+            thing.order, thing.waiting, thing.gone = [], {}, []
+        if isinstance(thing, Line):
+            thing.walk, thing.booked = [], []
         return thing
     return _MAKERS[name](rest)
 

@@ -16,11 +16,12 @@ Floats = npt.NDArray[np.float32]
 
 QUANTILES: Final = (0.5, 0.1, 0.9)
 _CHUNK: Final = 256
+_DEPTHS: Final = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True, eq=False)
 class Trees:
-    """`feature` and `threshold` are (trees, depth), `leaf` is (trees, 2^depth).
+    """`feature` and `threshold` are (trees, depth), `leaf` is (trees, 2^depth); depth divides 8.
 
     `starts` says where the trees of each quantile of QUANTILES begin, `base` what each starts from.
     """
@@ -38,21 +39,45 @@ class Trees:
         return np.concatenate([self._some(x[at : at + _CHUNK]) for at in range(0, len(x), _CHUNK)])
 
     def _some(self, x: Floats) -> npt.NDArray[np.float64]:
-        asked, thresholds, first, base = self._flat
+        asked, thresholds, table, first, starts, base = self._flat
         above = x.take(asked, axis=1) > thresholds
-        # The answers of a tree, packed into bits, are the number of its leaf.
-        answers = above.reshape(len(x), *self.feature.shape)
-        number = np.packbits(answers, axis=2, bitorder="little")[:, :, 0] + first
-        shares = self.leaf.ravel().take(number)
-        sums = np.add.reduceat(shares, self.starts, axis=1, dtype=np.float64)
-        return np.asarray(sums + base)
+        # A byte of answers says which leaves all trees of a group come to.
+        number = np.packbits(above, bitorder="little").reshape(len(x), len(first)) + first
+        return np.asarray(np.add.reduceat(table.take(number), starts, axis=1) + base)
 
     @cached_property
-    def _flat(
-        self,
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-        first = np.arange(len(self.leaf)) * self.leaf.shape[1]
-        return self.feature.ravel(), self.threshold.ravel(), first, np.array(self.base)
+    def _flat(self) -> tuple[npt.NDArray[Any], ...]:
+        """Trees in groups that ask eight questions together, with what the answers add up to.
+
+        Groups of one quantile are filled up with questions that are never answered yes.
+        """
+        depth = self.feature.shape[1]
+        size = 8 // depth
+        codes = np.arange(256)
+        features, thresholds, tables, starts = [], [], [], [0]
+        for start, end in zip(self.starts, (*self.starts[1:], len(self.feature)), strict=True):
+            groups = -(-(end - start) // size)
+            feature = np.zeros((groups * size, depth), np.intp)
+            threshold = np.full((groups * size, depth), np.inf, np.float32)
+            leaf = np.zeros((groups * size, 2**depth))
+            feature[: end - start] = self.feature[start:end]
+            threshold[: end - start] = self.threshold[start:end]
+            leaf[: end - start] = self.leaf[start:end]
+            features.append(feature.ravel())
+            thresholds.append(threshold.ravel())
+            tables.append(
+                sum(leaf[nth::size][:, (codes >> (nth * depth)) % 2**depth] for nth in range(size))
+            )
+            starts.append(starts[-1] + groups)
+        table = np.concatenate(tables)
+        return (
+            np.concatenate(features),
+            np.concatenate(thresholds),
+            table.ravel(),
+            np.arange(len(table)) * 256,
+            np.array(starts[:-1]),
+            np.array(self.base),
+        )
 
     def joined(self, other: "Trees") -> "Trees":
         """Both as one: its quantiles are these and then the other's, at the cost of one look.
@@ -71,11 +96,14 @@ class Trees:
         )
 
     def as_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Plain arrays, for a file or a row; `trees_from` reads them back."""
+        """Plain arrays, for a file or a row; `trees_from` reads them back.
+
+        Leaves are kept to three digits, as they are grown.
+        """
         return {
             "feature": self.feature.astype(np.int16),
             "threshold": self.threshold,
-            "leaf": self.leaf,
+            "leaf": self.leaf.astype(np.float16),
             "starts": np.array(self.starts, np.int32),
             "base": np.array(self.base, np.float64),
         }
@@ -100,6 +128,7 @@ def trees_from(arrays: Mapping[str, npt.NDArray[Any]]) -> Trees:
     base = tuple(float(each) for each in arrays["base"])
     fits = (
         feature.ndim == 2
+        and feature.shape[1] in _DEPTHS
         and threshold.shape == feature.shape
         and leaf.shape == (len(feature), 2 ** feature.shape[1])
         and len(starts) == len(base) == len(QUANTILES)

@@ -10,10 +10,10 @@ from typing import IO, Annotated
 import typer
 
 from scheduler.regret import RULES, regrets
-from scheduler.wait.city import City
+from scheduler.wait.city import KINDS, City
 from scheduler.wait.events import COLUMNS, Event, NotAnEvent, event_of
 from scheduler.wait.predictor import Waits
-from scheduler.wait.prior import SHIPPED, shipped_trees, write_trees
+from scheduler.wait.prior import SHIPPED, provenance_of, shipped_trees, write_trees
 from scheduler.wait.replaying import replayed
 from scheduler.wait.training.growing import grown_on_simulated
 from server.commands.ground import console, counting, fail
@@ -111,18 +111,31 @@ def train(
     halls: Annotated[int, typer.Option(min=1, max=5000, help="How many halls to simulate.")] = 120,
     days: Annotated[int, typer.Option(min=2, max=365, help="For how many days each.")] = 9,
     seed: Annotated[int, typer.Option(min=0, help="The same seed, the same trees.")] = 1,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND", help="Of these kinds only; the others stay. Repeatable."),
+    ] = None,
 ) -> None:
     """用模拟大厅训练随软件发布的模型。 Grow the trees that ship, on simulated halls alone.
 
     It takes some minutes and reads no trace: nothing of a real hall is in what ships.
     """
+    kinds = [each for each in KINDS if not kind or each in kind]
+    if unknown := sorted(set(kind or ()) - set(KINDS)):
+        raise fail(f"No kind {', '.join(unknown)}; there are {', '.join(KINDS)}.", 2)
+    others = {} if len(kinds) == len(KINDS) else dict(shipped_trees())
     with counting("训练 Training") as tell:
-        trees = grown_on_simulated(halls=halls, days=days, seed=seed, progress=tell)
+        trees = grown_on_simulated(
+            halls=halls, days=days, seed=seed, kinds=kinds, others=others, progress=tell
+        )
+    only = "".join(f" --kind {each}" for each in kinds) if others else ""
     provenance = (
         "Grown on simulated halls alone (scheduler/wait/training) by"
-        f" `python app.py waits train --halls {halls} --days {days} --seed {seed}`;"
+        f" `python app.py waits train --halls {halls} --days {days} --seed {seed}{only}`;"
         " Apache-2.0, like the program."
     )
+    if others:
+        provenance += f" The other kinds: {provenance_of(SHIPPED)}"
     try:
         write_trees(out, trees, provenance)
     except OSError as wrong:

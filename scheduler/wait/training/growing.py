@@ -1,12 +1,13 @@
 """Growing the trees that ship, from simulated halls alone."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
 from scheduler.wait.boosting import Growing, Progress
-from scheduler.wait.city import City, Row
+from scheduler.wait.city import KINDS, City, Kind, Row
 from scheduler.wait.predictor import Waits
 from scheduler.wait.refit import refit
 from scheduler.wait.training.days import Day
@@ -19,12 +20,23 @@ _MOST_ROWS: Final = 150_000
 
 
 def grown_on_simulated(
-    *, halls: int, days: int, seed: int, progress: Progress = lambda _, __: None
+    *,
+    halls: int,
+    days: int,
+    seed: int,
+    kinds: Collection[Kind] = KINDS,
+    others: Mapping[str, Trees] = MappingProxyType({}),
+    progress: Progress = lambda _, __: None,
 ) -> dict[str, Trees]:
-    """The trees to ship, grown on so many halls over so many days; minutes of one core."""
-    trees: dict[str, Trees] = {}
-    total = ROUNDS * (halls + _GROWING)
-    for at in range(ROUNDS):
+    """The trees to ship, grown on so many halls over so many days; minutes of one core.
+
+    Of some `kinds` only, `others` are what the rest is foretold by.
+    """
+    trees = dict(others)
+    # Errors of midway and on arrival tell nothing that anything else is learned from.
+    rounds = ROUNDS if {"line", "rolled"} & set(kinds) else 1
+    total = rounds * (halls + _GROWING)
+    for at in range(rounds):
         before = at * (halls + _GROWING)
 
         def tell(done: int, of: int, before: int = before, span: int = halls) -> None:
@@ -33,7 +45,7 @@ def grown_on_simulated(
         rows = simulated_rows(
             trees, halls=halls, days=days, seed=seed + at * 1_000_003, progress=tell
         )
-        grown = refit(rows, seed, how=SHIPPED, most=_MOST_ROWS)
+        grown = refit(rows, seed, kinds=kinds, how=SHIPPED, most=_MOST_ROWS)
         trees |= {kind: each for kind, (each, _) in grown.items()}
         progress(before + halls + _GROWING, total)
     return trees

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from scheduler.wait.blend import HALFWAY, Blend
 from scheduler.wait.boosting import Growing, grow, weighted_quantile
 from scheduler.wait.calibration import Calibration
-from scheduler.wait.city import KINDS, Promise, Row
+from scheduler.wait.city import KINDS, Kind, Promise, Row
 from scheduler.wait.prior import SHIPPED, read_trees, shipped_trees, write_trees
 from scheduler.wait.refit import FEWEST, Learned, refit
 from scheduler.wait.training.growing import grown_on_simulated
 from scheduler.wait.trees import plain_trees, trees_from
+from server.commands.waits import waits
 
 QUICK = Growing(trees=(20, 20, 20), rate=0.2)
 
@@ -188,3 +190,20 @@ def test_a_weighted_quantile_lies_among_the_values(values: list[float], share: f
     found = weighted_quantile(np.array(values), np.ones(len(values)), share)
     assert found in values
     assert sum(value <= found for value in values) >= share * len(values) - 1e-6
+
+
+def test_some_kinds_can_be_trained_upon_the_others() -> None:
+    shipped = dict(shipped_trees())
+    kinds: tuple[Kind, ...] = ("arrival",)
+    trees = grown_on_simulated(halls=4, days=3, seed=3, kinds=kinds, others=shipped)
+    assert trees.keys() == shipped.keys()
+    changed = {kind for kind, each in trees.items() if each is not shipped[kind]}
+    assert changed == {"arrival"}
+
+
+def test_a_kind_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "trees.npz"
+    result = CliRunner().invoke(waits, ["train", "--kind", "lunch", "--out", str(out)])
+    assert result.exit_code == 2
+    assert "midway" in result.output
+    assert not out.exists()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.wait.city import Range
+from scheduler.wait.city import ENOUGH_LABELS, Range
 from scheduler.wait.events import KINDS, Event
 from scheduler.wait.known import Known
 from scheduler.wait.predictor import HORIZONS, Waits
@@ -114,7 +114,8 @@ TIMES = st.one_of(
 )
 DETAILS = """
 , A+B, A, +, 0, -3, nan, 1e99, priority, appointment@600, appointment@, appointment@nan, rank@1,
-rank@inf, unscored, again;priority""".replace("\n", "").split(", ")
+rank@inf, unscored, again;priority, A+B;helps@B, A;helps@, B;helps@C+A;helps@, ;helps@A
+""".replace("\n", "").split(", ")
 ANY = st.builds(
     Event,
     st.integers(-1, 3),
@@ -128,19 +129,68 @@ ANY = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(events=st.lists(ANY, max_size=60), now=TIMES)
+MINUTES = st.floats(-100, 1600)
+SPANS = st.lists(st.tuples(MINUTES, st.one_of(MINUTES, st.just(math.inf))), max_size=3)
+HOURS = st.lists(st.integers(0, 1439), max_size=6, unique=True).map(sorted)
+BY_LINE = st.dictionaries(st.sampled_from("ABC"), st.lists(MINUTES, max_size=5), max_size=3)
+KNOWN = st.builds(
+    Known,
+    open=HOURS.map(lambda at: tuple(zip(map(float, at[::2]), map(float, at[1::2]), strict=False))),
+    bookings=BY_LINE,
+    coming=BY_LINE,
+    pauses=st.dictionaries(st.sampled_from(["c1", "c2", "c9"]), SPANS, max_size=2),
+    no_show=st.floats(0, 1),
+    booked_first=st.booleans(),
+    help_after=st.dictionaries(st.sampled_from("ABC"), st.floats(0, 100), max_size=2),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    events=st.lists(ANY, max_size=60),
+    known=st.lists(KNOWN, max_size=3),
+    now=TIMES,
+    numbers=st.booleans(),
+    pooled=st.booleans(),
+)
 def test_whatever_comes_in_nothing_breaks_and_no_number_is_none(
-    events: list[Event], now: float
+    events: list[Event], known: list[Known], now: float, *, numbers: bool, pooled: bool
 ) -> None:
-    waits = Waits(a_predictor().city, [["A", "B"]], 15.0)
-    waits.city.known = 100  # so that numbers are shown
-    for event in events:
+    waits = Waits(a_predictor().city, [["A", "B"]] if pooled else (), 15.0)
+    if numbers:  # else nothing is known, and nothing may be said
+        waits.city.known = 100
+    for at, event in enumerate(events):
+        if known and at % 10 == 0:
+            waits.know("H", known[at // 10 % len(known)])
         promise = waits.hear(event)
         assert promise is None or is_sound(promise.shown)
-    assert all(is_sound(shown) for shown in waits.project("H", now).values())
-    for curve in waits.on_arrival("H", now).values():
-        assert all(is_sound(shown) for shown in curve)
+    told = [*waits.project("H", now).values()]
+    # A line without any history is asked after, too.
+    for curve in waits.on_arrival("H", now, ["A", "never heard of"], [0, 15, 90, 600]).values():
+        assert len(curve) == 4
+        told += curve
+    assert all(is_sound(shown) for shown in told)
+    if waits.city.known < ENOUGH_LABELS:
+        assert not any(told)
+    else:
+        assert all(shown is not None and shown.basis in {"live", "usual"} for shown in told)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    events=st.lists(ANY, max_size=40), jumps=st.lists(st.floats(-900, 900), min_size=3, max_size=8)
+)
+def test_a_clock_that_jumps_stands_until_time_has_caught_up(
+    events: list[Event], jumps: list[float]
+) -> None:
+    waits = heard(events)
+    hall = waits.hall("H")
+    before = hall.clock
+    for jump in jumps:
+        told = waits.project("H", 700.0 + jump)
+        assert all(is_sound(shown) for shown in told.values())
+        assert hall.clock >= before
+        before = hall.clock
 
 
 def test_what_comes_twice_or_of_nobody_changes_nothing_but_a_count() -> None:
