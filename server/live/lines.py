@@ -20,7 +20,8 @@ Why = tuple[ReasonCode | None, str | None, str | None]
 
 # The columns of a line's row that can be seen.
 LINE_COLUMNS = (
-    """code, name, name_en, state, reason, reason_en, issuing, issuing_on, issuing_until"""
+    """code, name, name_en, state, reason, reason_en, issuing, issuing_on, issuing_until,"""
+    """ help_after_min"""
 )
 
 
@@ -36,6 +37,7 @@ class LineRow(msgspec.Struct, frozen=True):
     issuing: Issuing
     issuing_on: date | None
     issuing_until: datetime | None
+    help_after_min: int | None = None
 
 
 class Outlook(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ one seen tell which tickets to read again: a hall costs what happened in it, not
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -70,13 +70,22 @@ class TicketRow(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class HallRows:
-    """A hall's rows at one moment: `seen` is the last event in them."""
+    """A hall's rows at one moment: `seen` is the last event in them.
+
+    `helps` are the lines, by counter, from which it calls only when nobody waits in its others.
+    """
 
     lines: tuple[LineRow, ...]
     counters: tuple[BoardCounter, ...]
     announcements: tuple[BoardAnnouncement, ...]
     tickets: Mapping[UUID, TicketRow]
     seen: int
+    helps: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+class _Helps(msgspec.Struct, frozen=True):
+    code: str
+    helps: frozenset[str]
 
 
 _LINES = """(SELECT coalesce(json_agg(r ORDER BY r.code), '[]') FROM (
@@ -90,7 +99,11 @@ _COUNTERS = """(SELECT coalesce(json_agg(r ORDER BY r.code), '[]') FROM (
                    SELECT line.code FROM line
                    WHERE line.hall_id = hall.id AND c.code = ANY(line.overflow)
                      AND {now} < line.overflow_until AND line.code <> ALL(c.serving)
-                   ORDER BY line.code) END AS lines
+                   ORDER BY line.code) END AS lines,
+               ARRAY(SELECT helped FROM unnest(c.helps) helped WHERE NOT EXISTS (
+                   SELECT 1 FROM line
+                   WHERE line.hall_id = hall.id AND line.code = helped
+                     AND c.code = ANY(line.overflow) AND {now} < line.overflow_until)) AS helps
         FROM counter c
         LEFT JOIN ticket t ON t.counter_id = c.id AND t.state IN ('called', 'serving')
         WHERE c.hall_id = hall.id) r) AS counters"""
@@ -169,6 +182,7 @@ _SINCE = _statement(
 )
 
 _decode_lines = msgspec.json.Decoder(tuple[LineRow, ...]).decode
+_decode_helps = msgspec.json.Decoder(tuple[_Helps, ...]).decode
 _decode_counters = msgspec.json.Decoder(tuple[BoardCounter, ...]).decode
 _decode_announcements = msgspec.json.Decoder(tuple[BoardAnnouncement, ...]).decode
 _decode_tickets = msgspec.json.Decoder(list[TicketRow]).decode
@@ -183,7 +197,12 @@ async def read_whole(hall_id: UUID, *, now: datetime) -> HallRows:
         announcements=_decode_announcements(row["announcements"]),
         tickets={ticket.id: ticket for ticket in _decode_tickets(row["tickets"])},
         seen=row["seen"],
+        helps=_helps(row["counters"]),
     )
+
+
+def _helps(counters: str) -> dict[str, frozenset[str]]:
+    return {each.code: each.helps for each in _decode_helps(counters) if each.helps}
 
 
 async def catch_up(
@@ -209,6 +228,7 @@ async def catch_up(
             announcements=_decode_announcements(row["announcements"]),
             tickets=_shown_at(now, tickets),
             seen=row["seen"],
+            helps=_helps(row["counters"]),
         )
     return caught_up
 

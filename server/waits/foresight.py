@@ -4,14 +4,14 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final, Literal
 from uuid import UUID
 
 from models.promises import Basis, NewPromise, Told
 from models.tickets import TicketState
-from scheduler.calendar import SHANGHAI, business_day, open_spans
+from scheduler.calendar import business_day
 from scheduler.wait.city import City, Range
-from scheduler.wait.known import Known
 from scheduler.wait.predictor import HORIZONS, Waits
 from scheduler.wait.prior import shipped_trees
 from server.halls.directory import HallEntry
@@ -20,6 +20,7 @@ from server.live.rows import HallRows, TicketRow
 from server.live.state import Wait
 from server.waits.departing import departures
 from server.waits.hearing import day_of, minute_of_day, news
+from server.waits.knowing import Bookings, known_of
 
 # When half of such people have so many seconds left, it is told once more, to be judged by it.
 NEAR_S: Final = 600
@@ -44,6 +45,8 @@ class Foresight:
         self.waits = Waits(City(shipped_trees()))
         # What finds again what was known of halls; until somebody remembers, nothing was.
         self.recall: Callable[[Collection[str]], Awaitable[None]] = _nothing_known
+        # The slots of who has booked for today and not checked in, by line of a hall's code.
+        self.bookings: Callable[[str], Bookings] = _nobody_booked
         self._day: int | None = None
         # What was told and is not stored yet.
         self._promises: list[NewPromise] = []
@@ -70,7 +73,7 @@ class Foresight:
 
     def _look(self, hall: HallEntry, found: HallRows, now: datetime) -> HallWaits:
         self._pass_to(day_of(now))
-        hear(self.waits, hall, found, now)
+        hear(self.waits, hall, found, now, self.bookings(hall.code))
         minute = minute_of_day(now)
         before = self._said.get(hall.code, NOTHING_FORESEEN)
         foreseen = self._foreseen(hall.code, found, minute)
@@ -146,14 +149,25 @@ class Foresight:
         self._told[hall.code] = still | {one for one in told if one[0] in here}
 
 
-def hear(waits: Waits, hall: HallEntry, found: HallRows, now: datetime) -> None:
+def hear(
+    waits: Waits,
+    hall: HallEntry,
+    found: HallRows,
+    now: datetime,
+    bookings: Bookings = MappingProxyType({}),
+) -> None:
     """Tell a predictor what has happened in a hall, and what is known of its day."""
     known, day = waits.hall(hall.code), day_of(now)
     if known.day is not None and known.day < day:
         known.begin_day(day, waits.city.scale)
-    waits.know(hall.code, _known(hall, now))
+    waits.know(hall.code, known_of(hall, found, bookings, now))
     for event in news(known, found, now):
         waits.hear(event)
+
+
+def _nobody_booked(_hall: str) -> Bookings:
+    """Nobody has booked, as far as we know."""
+    return {}
 
 
 async def _nothing_known(_codes: Collection[str]) -> None:
@@ -217,17 +231,3 @@ def _step(seconds: float) -> int:
 def _stepped(seconds: float) -> int:
     step = _step(seconds)
     return round(seconds / step) * step
-
-
-def _known(hall: HallEntry, now: datetime) -> Known:
-    """What is known of the hall's day."""
-    spans = open_spans(hall.timetable, business_day(now))
-    return Known(
-        open=tuple((minute_of_day(span.start), _end(span.end, span.start)) for span in spans)
-    )
-
-
-def _end(end: datetime, start: datetime) -> float:
-    """A span's end in minutes of its own day: midnight is the day's end."""
-    over = end.astimezone(SHANGHAI).date() > start.astimezone(SHANGHAI).date()
-    return minute_of_day(end) + 1440.0 * over

@@ -4,14 +4,14 @@ Told is the difference between what the predictor knows of the hall and what its
 nothing is told twice, and what was missed while no worker ran comes with the next look.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
 from models.halls import CounterState
 from models.tickets import TicketState
 from scheduler.calendar import SHANGHAI
-from scheduler.wait.events import Event
+from scheduler.wait.events import Event, detail_of
 from scheduler.wait.halls import Hall
 from server.live.rows import HallRows, TicketRow
 from server.live.state import BoardCounter
@@ -39,7 +39,7 @@ def news(known: Hall, found: HallRows, now: datetime) -> list[Event]:
     """All that has happened in a hall today since `known` heard of it, in order of time."""
     day = day_of(now)
     telling = _Telling(known, day, now)
-    telling.of_counters(found.counters)
+    telling.of_counters(found.counters, found.helps)
     today = [row for row in found.tickets.values() if day_of(row.issued_at) == day]
     for row in today:
         telling.of_ticket(row)
@@ -62,15 +62,19 @@ class _Telling:
         self._served = {ticket: line for line, ticket in known.at_counter}
         self._seen = {ticket for _, ticket in known.seen}
         self._open = {
-            counter: "+".join(each.lines)
+            counter: detail_of(each.lines, each.helps)
             for counter, each in known.counters.items()
             if each.lines is not None
         }
 
-    def of_counters(self, counters: Iterable[BoardCounter]) -> None:
-        """Which are open, and for which lines."""
+    def of_counters(
+        self, counters: Iterable[BoardCounter], helps: Mapping[str, Collection[str]]
+    ) -> None:
+        """Which are open, and for which lines, and which of these they only help."""
         is_open = {
-            each.code: "+".join(each.lines) for each in counters if each.state == CounterState.OPEN
+            each.code: detail_of(each.lines, helps.get(each.code, ()))
+            for each in counters
+            if each.state == CounterState.OPEN
         }
         for counter in self._open.keys() - is_open.keys():
             self._tell("counter_close", self._now, counter=counter)

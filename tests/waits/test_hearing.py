@@ -139,3 +139,26 @@ async def test_what_happened_while_nobody_listened_comes_with_the_next_look(
     heard = await listener.look()
     assert heard.count("call") == 4
     assert heard.count("finish") == 3
+
+
+async def test_which_lines_a_counter_only_helps_is_heard(
+    api: Api, hall: str, listener: Listener
+) -> None:
+    manager = await api.manager(hall)
+    clerk = await api.clerk(hall)
+    reply = await manager.put(f"/halls/{hall}/counters/01/skills", {"own": ["A"], "helps": ["E"]})
+    assert reply.status_code == 200, reply.text
+    assert (await clerk.at(hall, "01", "open")).status_code == 200
+    assert await listener.look() == ["counter_open"]
+    counter = listener.hall.counters["01"]
+    assert counter.lines is not None
+    assert set(counter.lines) == {"A", "E"}
+    assert counter.helps == ("E",)
+    await people(api, hall, 1, "A")
+    await people(api, hall, 1, "E")
+    await listener.look()
+    assert listener.hall.open_for(listener.hall.line("A"), 0.0) == 1
+    assert listener.hall.open_for(listener.hall.line("E"), 0.0) == 0
+    reply = await manager.put(f"/halls/{hall}/counters/01/skills", {"own": ["A", "E"], "helps": []})
+    assert await listener.look() == ["counter_open"]
+    assert not counter.helps
