@@ -73,7 +73,13 @@ def _milliseconds(seconds: float | None) -> str:
     return "–" if seconds is None else f"{seconds * 1000:.1f} ms"
 
 
+def _seconds(value: float) -> str:
+    if value < 1e-3:
+        return f"{value * 1e6:.0f} µs"
+    return f"{value * 1e3:.1f} ms" if value < 0.1 else f"{value:.2f} s"
+
+
 def _value(figure: Figure, value: float) -> str:
     if figure.unit == "seconds":
-        return f"{value:.2f} s"
+        return _seconds(value)
     return f"{value:.2f}" if figure.unit in ("ratio", "times") else f"{value:.3g}"

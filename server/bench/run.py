@@ -15,6 +15,7 @@ from server.bench import (
     decisions,
     long_lines,
     many_halls,
+    predictions,
     rankings,
     reads,
     sockets,
@@ -25,7 +26,17 @@ from server.bench.city import city_without_caps, until_ready
 from server.bench.report import print_table, write_json
 
 # They are measured in this order: reads first, while the halls are as full as they usually are.
-MODULES = (reads, rankings, budgets, sockets, writes, decisions, long_lines, many_halls)
+MODULES = (
+    reads,
+    rankings,
+    budgets,
+    sockets,
+    writes,
+    decisions,
+    long_lines,
+    many_halls,
+    predictions,
+)
 HOST = "127.0.0.1"
 _WIDTH_IN_A_FILE = 120
 CLOCK = "2026-11-23T09:30:00+08:00"
