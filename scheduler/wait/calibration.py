@@ -81,8 +81,6 @@ class Calibration:
         self.bins = [Scores() for _ in range(BINS)]
         self.pooled = Scores()
         self.met = 0.8
-        self.wider = 1.3  # by how much to widen a range: little is known, or it is drifting
-        self.is_sound = False  # enough came true, and enough of it within its range
 
     def _of(self, which: int) -> Scores:
         scores = self.bins[which]
@@ -94,6 +92,17 @@ class Calibration:
         trust = min(scores.count / ENOUGH, 1.0)
         return scores.shift[0] * trust, scores.shift[1] * trust
 
+    @property
+    def wider(self) -> float:
+        """By how much to widen a range: little is known, or what is known is drifting."""
+        thin = 0.3 * max(1.0 - self.pooled.count / ENOUGH, 0.0)
+        return 1.0 + thin + max(SOUND - self.met, 0.0)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether enough came true, and enough of it within its range."""
+        return self.pooled.count >= ENOUGH and self.met >= SOUND
+
     def label(self, which: int, y: float, promised: Promised) -> None:
         """A wait came true that had been foretold in this bin."""
         scores = self.bins[which]
@@ -102,6 +111,3 @@ class Calibration:
             each.follow(1, y < promised.high)
             each.add(y - promised.y10, y - promised.y90)
         self.met += 0.005 * ((promised.low <= y <= promised.high) - self.met)
-        thin = 0.3 * max(1.0 - self.pooled.count / ENOUGH, 0.0)
-        self.wider = 1.0 + thin + max(SOUND - self.met, 0.0)
-        self.is_sound = self.pooled.count >= ENOUGH and self.met >= SOUND
