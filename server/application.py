@@ -25,6 +25,7 @@ from server.announcements import routes as announcements
 from server.appointments import hall_routes as expected
 from server.appointments import plan_routes as slot_plans
 from server.appointments import routes as appointments
+from server.appointments import share_routes as bookable
 from server.appointments import slot_routes as slots
 from server.appointments import standing_routes as booking_standing
 from server.appointments import waiting_routes as waitlist
@@ -119,6 +120,7 @@ BLUEPRINTS = (
     appointments.bp,
     waitlist.bp,
     slot_plans.bp,
+    bookable.bp,
     booking_standing.bp,
     expected.bp,
     bundles.bp,
