@@ -170,7 +170,7 @@ async def line_facts(
             coalesce((SELECT {counts_for("$6")} FROM citizen WHERE id = $5), 0) AS level,
             taken.in_line, taken.in_hall, EXISTS ({_PLANNED}) AS is_planned, kept.*
         FROM line CROSS JOIN LATERAL ({_TAKEN}) taken
-        LEFT JOIN LATERAL (SELECT * FROM ({_MISSED}) missed LIMIT 1) kept ON true
+        LEFT JOIN LATERAL ({_MISSED}) kept ON true
         WHERE line.id = $1
         """,
         line_id,

@@ -46,7 +46,7 @@ def missed(**of: str) -> str:
     All parameters are SQL: `citizen` and `person` (who she is), `day`, `now`, and `which` of the
     tickets `t` are for the item or in the line.
     """
-    return " UNION ALL ".join(
+    each = " UNION ALL ".join(
         f"""
         (SELECT t.id AS ticket_id, t.number, t.hall_id, hall.name, hall.name_en,
                 {_UNTIL} AS until, t.citizen_id, t.acting_id,
@@ -58,9 +58,10 @@ def missed(**of: str) -> str:
          WHERE t.{column} = {who} AND t.day = {{day}} AND ({{which}})
            AND (t.state = 'missed' OR t.state = 'cancelled' AND t.returned_at IS NOT NULL)
            AND {{now}} <= {_UNTIL}
-         ORDER BY t.ended_at DESC LIMIT 1)"""
+         ORDER BY until DESC LIMIT 1)"""
         for column, who in _COLUMNS.items()
-    ).format(**of)
+    )
+    return f"{each} ORDER BY until DESC LIMIT 1".format(**of)
 
 
 def planned(**of: str) -> str:
@@ -113,7 +114,7 @@ async def missed_of(
 ) -> Missed | None:
     """The number of hers that stands against one for these items or in these lines, if one does."""
     row = await tx.row(
-        f"SELECT * FROM ({_MISSED_OF}) missed LIMIT 1",
+        _MISSED_OF,
         citizen_id,
         person_key,
         item_ids,

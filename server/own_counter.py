@@ -89,13 +89,21 @@ async def nobody_at(
 
 
 # Whoever was at a counter last, with the number that she had there, and what happened to her last.
+# What happened there last may have sent her on with another number: hers was the one before, unless
+# a step was taken back by then.
 _LAST_HERE: Final = """
-    SELECT last.move, CASE WHEN last.move IN ('transfer', 'move', 'reroute')
-        THEN split_part(split_part(last.detail, ' ', 1), '@', 1) ELSE t.number END AS number
-    FROM (SELECT ticket_id FROM ticket_event WHERE counter_id = $1 ORDER BY id DESC LIMIT 1) here
+    SELECT last.move, had.number
+    FROM (SELECT id, ticket_id FROM ticket_event
+          WHERE counter_id = $1 ORDER BY id DESC LIMIT 1) here
     JOIN ticket t ON t.id = here.ticket_id
     CROSS JOIN LATERAL (
-        SELECT move, detail FROM ticket_event WHERE ticket_id = t.id ORDER BY id DESC LIMIT 1) last
+        SELECT e.number FROM ticket_event e
+        WHERE e.ticket_id = t.id AND e.id < here.id AND e.number IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM ticket_event back WHERE back.ticket_id = t.id
+                          AND back.undoes = e.id AND back.id <= here.id)
+        ORDER BY e.id DESC LIMIT 1) had
+    CROSS JOIN LATERAL (
+        SELECT move FROM ticket_event WHERE ticket_id = t.id ORDER BY id DESC LIMIT 1) last
     WHERE t.day = $2
 """
 _BECAME: Final[Mapping[str, Sentence]] = {

@@ -1,5 +1,6 @@
 """Why a number is not given."""
 
+from typing import ClassVar
 from uuid import UUID
 
 from models.spoken_for import Missed
@@ -131,8 +132,8 @@ class AlreadyInLine(Refusal):
 class MissedNumberKept(Refusal):
     """Her number for this item, or in this line, was missed a moment ago: she returns with it.
 
-    No other is given until `grace_min` after the miss. `ticket_id` is that one, where you may see
-    it.
+    No other is given until `grace_min` after the miss; where she returned and gave the number up,
+    until its rank time, a penalty after that. `ticket_id` is that one, where you may see it.
     """
 
     status, code = 409, "missed_number_kept"
@@ -141,12 +142,18 @@ class MissedNumberKept(Refusal):
         "A number for this item or in this line was missed just now: return with it at the help"
         " desk; no other is given meanwhile.",
     )
+    given_up: ClassVar[Sentence] = (
+        "该事项或该队列的号刚刚过号且不再保留，暂不另取新号，请稍后再取。",
+        "A number for this item or in this line was missed just now, and given up: no other is"
+        " given for a while; try again later.",
+    )
 
     @classmethod
     def told_to(cls, citizen_id: UUID | None, missed: Missed) -> "MissedNumberKept":
         """The same; which number, where and until when only to her, or who took it for her."""
-        hers = citizen_id in (missed.citizen_id, missed.acting_id)
-        return cls.of(missed) if citizen_id is not None and hers else cls()
+        if citizen_id is not None and citizen_id in (missed.citizen_id, missed.acting_id):
+            return cls.of(missed)
+        return cls() if missed.may_return else cls(cls.given_up)
 
     @classmethod
     def of(cls, missed: Missed) -> "MissedNumberKept":

@@ -233,3 +233,29 @@ async def test_who_asks_for_somebody_who_has_gone_is_told_what_became_of_her(api
     served = await done(clerk, hall, counter, "call-next", "start", "finish")
     again = await clerk.at(hall, counter, "finish")
     assert f"{served['number']} 号已办结" in again.json()["detail"]
+
+
+async def test_a_counter_is_told_of_her_by_the_number_that_she_had_there(api: Api) -> None:
+    hall = await api.quiet_hall()
+    clerk = await api.clerk(hall)
+    _, ticket = await a_ticket(api, hall)
+    [first, second, *_] = await open_counters(clerk, hall, "E", "A")
+
+    async def told(counter: str) -> str:
+        refused = await clerk.at(hall, counter, "finish")
+        assert code_of(refused) == (409, "wrong_state")
+        detail: str = refused.json()["detail"]
+        return detail
+
+    await done(clerk, hall, first, "call-next", "start")
+    sent = await clerk.at(hall, first, "transfer", {"line": "A"})
+    assert (sent.status_code, sent.json()["number"]) == (200, "A001")
+    assert f"{ticket['number']} 号已转出" in await told(first)
+    # Sent there a second time, as the first was taken back: what was never hers is not said.
+    await done(clerk, hall, first, "undo")
+    assert (await clerk.at(hall, first, "transfer", {"line": "A"})).status_code == 200
+    assert f"{ticket['number']} 号已转出" in await told(first)
+    hers = await done(clerk, hall, second, "call-next", "start", "finish")
+    assert (hers["id"], hers["number"][0]) == (ticket["id"], "A")
+    assert f"{ticket['number']} 号已办结" in await told(first)
+    assert f"{hers['number']} 号已办结" in await told(second)

@@ -96,6 +96,30 @@ async def test_a_clerk_is_not_told_of_tickets_in_other_halls(
     assert "ticket_id" not in refused.json()
 
 
+async def test_nobody_is_told_to_return_with_a_number_that_she_has_given_up(
+    api: Api, hall: str, clerk: Person, kiosk: Person
+) -> None:
+    lin, number = await a_named_citizen_and_her_number(api)
+    item = api.item(hall, "E")
+    ticket = (await lin.take(hall, item)).json()
+    [counter, *_] = await open_counters(clerk, hall, "E")
+
+    async def told() -> str:
+        refused = await give(kiosk, hall, item, id_number=number)
+        assert code_of(refused) == (409, "missed_number_kept")
+        detail: str = refused.json()["detail"]
+        assert ticket["number"] not in detail
+        return detail
+
+    await done(clerk, hall, counter, "call-next", "miss")
+    assert "请凭原号到大厅咨询台回队" in await told()
+    assert (await clerk.post(f"/halls/{hall}/tickets/{ticket['id']}/return")).status_code == 200
+    assert (await lin.post(f"/tickets/{ticket['id']}/cancel")).status_code == 200
+    detail = await told()
+    assert "不再保留" in detail
+    assert "凭原号" not in detail
+
+
 async def test_a_number_that_a_relative_has_taken_counts(
     api: Api, hall: str, kiosk: Person
 ) -> None:

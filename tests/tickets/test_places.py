@@ -206,6 +206,27 @@ async def test_who_does_not_come_back_takes_a_new_number_after_the_grace(
     assert (await lin.take(hall, mine["item"])).status_code == 201
 
 
+async def test_of_two_missed_numbers_she_is_told_that_which_stands_the_longest(
+    api: Api, hall: str, other: str
+) -> None:
+    lin = await api.citizen()
+    item, of_that_line = api.item(hall, "E"), api.item(hall, "E", nth=1)
+    there, here = await lin.take(other, item), await lin.take(hall, of_that_line)
+    for where in (other, hall):
+        clerk = await api.clerk(where)
+        [counter, *_] = await open_counters(clerk, where, "E")
+        await done(clerk, where, counter, "call-next", "miss")
+    desk = await api.clerk(other)
+    back = await desk.post(f"/halls/{other}/tickets/{there.json()['id']}/return")
+    assert back.status_code == 200, back.text
+    later(api, 1)
+    assert (await lin.post(f"/tickets/{there.json()['id']}/cancel")).status_code == 200
+    refused = await lin.take(hall, item)
+    assert code_of(refused) == (409, "missed_number_kept")
+    assert refused.json()["ticket_id"] == here.json()["id"]
+    assert "10:00 前" in refused.json()["detail"]
+
+
 async def test_nobody_brings_another_number_into_the_line_in_which_she_was_missed(
     api: Api, hall: str
 ) -> None:
