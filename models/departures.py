@@ -171,9 +171,21 @@ def place_of(sealer: Sealer, ticket_id: UUID, sealed: bytes) -> tuple[float, flo
     return float(lat), float(lng)
 
 
-async def lead(ticket_id: UUID, way: Way) -> None:
-    """From now on her way leads to another hall, where she has gone with her ticket."""
-    await rows(_LEAD, ticket_id, way.hall_id, way.travel_s, way.basis.value)
+async def lead(coming: Coming, way: Way) -> bool:
+    """From now on her way leads to another hall, where she has gone with her ticket.
+
+    False, and nothing changes, where she has said anew meanwhile where she is, or gone on.
+    """
+    found = await rows(
+        _LEAD,
+        coming.ticket_id,
+        way.hall_id,
+        way.travel_s,
+        way.basis.value,
+        coming.place,
+        coming.way_to,
+    )
+    return bool(found)
 
 
 async def tell(tx: Transaction, ticket_ids: Sequence[UUID], *, now: datetime) -> list[UUID]:
@@ -217,9 +229,12 @@ _COMING: Final = f"""
     WHERE d.place IS NOT NULL AND t.hall_id = ANY($1) AND {_COMES}
     ORDER BY d.id
 """
+# Each place is sealed anew, so whoever says hers again, even the same, has another there.
 _LEAD: Final = """
-    UPDATE departure SET hall_id = $2, travel_s = $3, travel_basis = $4
-    WHERE id = $1 AND place IS NOT NULL
+    UPDATE departure d SET hall_id = $2, travel_s = $3, travel_basis = $4
+    FROM ticket t
+    WHERE d.id = $1 AND d.place = $5 AND d.hall_id = $6 AND t.id = d.id AND t.hall_id = $2
+    RETURNING d.id
 """
 _TELL: Final = f"""
     WITH due AS (

@@ -17,7 +17,7 @@ from tortoise.indexes import Index
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 
-from models.database import rows
+from models.database import Transaction, rows
 
 
 class Told(StrEnum):
@@ -128,6 +128,11 @@ _CHANGES_NOTHING: Final = ("check_in", "claim", "stay")
 STANDS_AFTER: Final = timedelta(seconds=40)
 
 
+async def untell(tx: Transaction, ticket_id: UUID) -> None:
+    """Nothing was told with a number just issued: its range was for a place it does not have."""
+    await tx.run(_UNTELL, ticket_id)
+
+
 async def settle(hall_ids: Sequence[UUID], *, now: datetime) -> int:
     """Add what came true to the open promises of these halls; answers how many were settled."""
     before = now - STANDS_AFTER
@@ -155,7 +160,12 @@ _KEEP: Final = r"""
     WHERE coalesce(said.range[2]::int, new.p50_s) IS NOT NULL
     ON CONFLICT ON CONSTRAINT promise_once DO NOTHING
 """
-# An undone call was none: the ticket waits on.
+_UNTELL: Final = """
+    UPDATE ticket_event SET detail = NULL
+    WHERE ticket_id = $1 AND move = 'issue' AND detail IS NOT NULL
+"""
+# An undone call was none: the ticket waits on. What is written with a number, such as a claim that
+# its papers prove, has the moment of its issue, and comes after it by its id.
 _SETTLE: Final = """
     UPDATE promise SET
         wait_s = CASE WHEN fate.move = 'call'
@@ -164,7 +174,7 @@ _SETTLE: Final = """
     FROM promise open
     CROSS JOIN LATERAL (
         SELECT e.move, e.at FROM ticket_event e
-        WHERE e.ticket_id = open.ticket_id AND e.at > open.made_at AND e.at < $3
+        WHERE e.ticket_id = open.ticket_id AND e.at >= open.made_at AND e.at < $3
           AND e.move <> ALL($4::text[]) AND e.move NOT IN ('issue', 'undo')
           AND NOT EXISTS (SELECT 1 FROM ticket_event u
                           WHERE u.ticket_id = e.ticket_id AND u.undoes = e.id)

@@ -124,8 +124,8 @@ class DepartureWatch:
         except HallWithoutPlace:
             await departures.forget([coming.ticket_id])
             return
-        await departures.lead(coming.ticket_id, way)
-        await self._feed.changed(Change(code, coming.ticket_id))
+        if await departures.lead(coming, way):
+            await self._feed.changed(Change(code, coming.ticket_id))
 
     def _place(self, coming: Coming) -> Place | None:
         try:
@@ -167,8 +167,10 @@ class DepartureWatch:
 
     def _query(self, coming: Coming, directory: Directory) -> NearQuery | None:
         """What halls she may go to: none where that is only for residents, or of several items."""
-        item = directory.item_by_id(coming.item_id)
-        place = self._place(coming) if coming.alone and item.residents_of == ANYWHERE else None
+        item = directory.known_item(coming.item_id)  # our directory follows what is new to it
+        if item is None or not coming.alone or item.residents_of != ANYWHERE:
+            return None
+        place = self._place(coming)
         if place is None:
             return None
         return NearQuery(
@@ -235,11 +237,13 @@ class DepartureWatch:
 
 
 async def _again(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+    """Work every so many seconds. No fault here ends the worker: it has halls to show."""
     while True:
         await asyncio.sleep(seconds)
         try:
             await work()
         except Exception as fault:
-            if not is_store_fault(fault):
-                raise
-            log.warning("departures_not_watched", fault=type(fault).__name__)
+            if is_store_fault(fault):
+                log.warning("departures_not_watched", fault=type(fault).__name__)
+            else:
+                log.exception("departures_not_watched")

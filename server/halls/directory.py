@@ -197,3 +197,7 @@ class Directory:
     def item_by_id(self, item_id: UUID) -> ItemEntry:
         """The item of that id; items are never deleted."""
         return self._items_by_id[item_id]
+
+    def known_item(self, item_id: UUID) -> ItemEntry | None:
+        """The item of that id; None where it is newer than this directory."""
+        return self._items_by_id.get(item_id)

@@ -129,6 +129,9 @@ def _wait(giving: Giving, new: NewTicket) -> Wait | None:
     # Who must check in first is passed over until then: when that will be nobody knows.
     if new.here is False or new.rank_time is not None:
         return None
+    # Who begins a visit is answered with the visit, which tells no wait.
+    if new.visit_id is not None:
+        return None
     return wait_of_who_joins(giving.hall, giving.line.code, giving.memory, giving.now)
 
 

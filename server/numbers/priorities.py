@@ -7,7 +7,7 @@ import asyncpg
 import structlog
 from msgspec.structs import replace
 
-from models import standing
+from models import promises, standing
 from models.database import Transaction
 from models.history import Happened
 from models.identifiers import age_on, read_id
@@ -90,6 +90,7 @@ async def make_claim(
     )
     if not is_proven:
         return row
+    await promises.untell(tx, ticket_id)  # `with_claim` tells her none
     held = await standing.hold(tx, ticket_id)
     assert held is not None, "it was issued in this transaction"
     rank_time = with_credit(held.now.rank_time, claim.value, hall.rules)

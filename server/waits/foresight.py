@@ -140,6 +140,8 @@ class Foresight:
         for row in sorted(found.tickets.values(), key=lambda row: (row.rank_time, row.id)):
             nth, wait = ahead.get(row.line, 0), said.tickets.get(row.id)
             ahead[row.line] = nth + (wait is not None)
+            if row.line not in hall.lines:
+                continue  # it is newer than our directory, which follows
             for when, range_ in _due(row, wait, now):
                 still.add((row.id, when))
                 if (row.id, when) not in told:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,8 +11,9 @@ import pytest
 
 from models import departures
 from models.database import rows, transaction
+from models.departures import TravelBasis, Way
 from scheduler.travel import PACES
-from server.departures.watching import DepartureWatch
+from server.departures.watching import DepartureWatch, _again
 from server.live.foreseen import HallWaits
 from server.live.memory import Change
 from tests.conftest import Api, until
@@ -205,6 +207,50 @@ async def test_with_her_ticket_her_way_goes_to_the_other_hall(api: Api, waiting:
         await waiting.watch().look()
         seen = await waiting.shows(ticket, lambda view: view.leave)
         assert seen["view"].leave.travel_s != was
+
+
+async def test_a_way_that_she_says_while_we_work_one_out_is_not_written_over(
+    api: Api, waiting: Waiting
+) -> None:
+    lin, ticket = await a_ticket(api, waiting.hall)
+    await said_where(api, lin, ticket)
+    hall = api.services.directory.hall(waiting.hall)
+    [old] = await departures.coming([hall.id])
+    by_foot = await said_where(api, lin, ticket, travel="walk")
+    assert not await departures.lead(old, Way(hall.id, "drive", 7200, TravelBasis.ESTIMATE))
+    row = await kept(ticket)
+    assert (row["travel"], row["travel_s"]) == ("walk", by_foot["leave"]["travel_s"])
+
+
+async def test_an_item_that_is_newer_than_the_workers_catalogue_is_passed_over(
+    api: Api, waiting: Waiting
+) -> None:
+    lin, ticket = await a_ticket(api, waiting.hall)
+    await said_where(api, lin, ticket)
+    await waiting.shows(ticket, lambda view: view.leave)
+    was = api.projector._directory
+    items = {code: item for code, item in was.items.items() if code != ticket["item"]}
+    api.projector._directory = replace(was, items=items)
+    try:
+        await waiting.watch().look()
+    finally:
+        api.projector._directory = was
+
+
+async def test_no_fault_in_looking_ends_the_worker() -> None:
+    looked = 0
+
+    async def look() -> None:
+        nonlocal looked
+        looked += 1
+        raise KeyError("a hall that nobody knows")
+
+    again = asyncio.create_task(_again(0.0, look))
+    try:
+        await until(lambda: looked > 1 or again.done())
+        assert not again.done()
+    finally:
+        again.cancel()
 
 
 async def test_a_hall_where_her_turn_comes_clearly_sooner_is_offered_and_taken(

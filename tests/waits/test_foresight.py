@@ -115,6 +115,16 @@ def test_nothing_is_said_before_anything_is_known(hall: HallEntry) -> None:
     assert foresight.drain_promises() == []
 
 
+def test_who_joins_a_line_newer_than_our_catalogue_is_passed_over_until_we_know_it(
+    hall: HallEntry,
+) -> None:
+    foresight, day = unhurried(), Day(hall)
+    new = day.come("Ω")
+    for _ in lived(foresight, day, 40):
+        pass
+    assert new not in {each.ticket_id for each in foresight.drain_promises()}
+
+
 def test_once_people_were_called_everybody_who_waits_is_told_an_ordered_range(
     hall: HallEntry,
 ) -> None:

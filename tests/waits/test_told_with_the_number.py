@@ -1,6 +1,8 @@
 """Who takes a number is told her wait at once, and that is what is kept as told."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +15,13 @@ from server.live.memory import Change
 from server.live.state import Wait
 from tests.conftest import Api, until
 from tests.counters.halls import a_ticket, done, open_counters
+from tests.identity.families import a_named_citizen
+from tests.visits.coming import a_visit
 from tests.waits.foretelling import foretold, whoever_joins
 from tests.waits.test_promises import came_true, later, promised, settled
 
 TOLD = (300, 600, 1500)
+ELDER = date(1950, 3, 1)
 
 
 @pytest.fixture
@@ -98,6 +103,38 @@ async def test_a_claim_that_nobody_has_confirmed_changes_no_wait(api: Api, hall:
     reply = await clerk.post(path, {"item": api.item(hall, "E"), "priority": "pregnant"})
     # Confirmed by the clerk, she goes before others: how long that leaves her nobody has foreseen.
     assert (reply.status_code, reply.json()["wait"]) == (201, None)
+
+
+async def test_what_nobody_was_told_is_not_kept_as_told(api: Api, hall: str) -> None:
+    clerk, item = await api.clerk(hall), api.item(hall, "E")
+    preferred = (
+        await clerk.post(f"/halls/{hall}/tickets", {"item": item, "priority": "pregnant"})
+    ).json()
+    elder = await a_named_citizen(api, born=ELDER)
+    old = (await elder.take(hall, item)).json()
+    _, visit, _ = await a_visit(api, hall, "E", "A")
+    [first] = [stop["ticket"] for stop in visit["stops"] if stop["ticket"]]
+    assert (preferred["wait"], old["wait"]) == (None, None)
+    assert old["priority"]["confirmed"]
+    for ticket_id in (preferred["id"], old["id"], first):
+        told = promised(api, preferred | {"id": ticket_id})
+        await promises.keep([replace(told, p10_s=None, p50_s=None, p90_s=None)])
+        found = await rows("SELECT 1 FROM promise WHERE ticket_id = $1", UUID(ticket_id))
+        assert found == [], ticket_id
+
+
+async def test_who_is_preferred_at_the_moment_of_her_number_was_told_of_another_place(
+    api: Api, hall: str
+) -> None:
+    elder = await a_named_citizen(api, born=ELDER)
+    old = (await elder.take(hall, api.item(hall, "E"))).json()
+    [row] = await rows("SELECT issued_at FROM ticket WHERE id = $1", UUID(old["id"]))
+    await promises.keep([replace(promised(api, old), made_at=row["issued_at"])])
+    clerk = await api.clerk(hall)
+    [counter, *_] = await open_counters(clerk, hall, "E")
+    await done(clerk, hall, counter, "call-next")
+    await settled(api, hall)
+    assert await came_true(old) is None
 
 
 async def test_a_wait_that_nobody_keeps_up_to_date_is_not_told(
