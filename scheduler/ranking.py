@@ -106,8 +106,10 @@ def rank(table: HallTable, search: Search) -> Ranked:
     asked, here = search.asked, search.here
     if here is None:
         return _best_of(table, search, asked.without_places())
-    kind = search.by, search.limit, search.pace
-    near = asked.near(here, search.limit, kind)
+    # Who asks for about as many looks about as far, and shares what is remembered.
+    about = 1 << (search.limit - 1).bit_length()
+    kind = search.by, about, search.pace
+    near = asked.near(here, about, kind)
     while True:
         found = _best_of(table, search, near)
         if near.complete_m == math.inf:
@@ -188,9 +190,11 @@ def _best_of(
     if left_s.min() > search.now_s:
         return _among_smooth(table, search, seen, _smooth(table, search, seen))
     if search.by == "fastest" and len(left_s) > search.limit:
-        smooth = _smooth(table, search, seen)
-        if not _matter(search, seen, smooth[1], left_s <= search.now_s):
-            return _among_smooth(table, search, seen, smooth)
+        waits, key = _smooth(table, search, seen)
+        uneven = left_s <= search.now_s
+        key[uneven] = np.inf
+        if not _may_be_first(search, seen, key, uneven):
+            return _among_smooth(table, search, seen, (waits, key))
     there = arrive(table.facts(seen.halls, seen.rows), search.now_s, seen.travel_s)
     median = there.wait_s[:, _P50]
     key = _key(table, search, seen, np.where(np.isnan(median), UNKNOWN_COUNTS_AS_S, median))
@@ -221,13 +225,11 @@ def _among_smooth(
     return _ranked(table, shown, wait_s, _SERVED[: len(first)], key.take(first))
 
 
-def _matter(search: Search, seen: _Halls, key: Floats, uneven: Bools) -> bool:
-    """Whether halls where she is not simply let in may be among the first.
+def _may_be_first(search: Search, seen: _Halls, key: Floats, uneven: Bools) -> bool:
+    """Whether halls where she is not simply let in, which `key` puts last, may be among the first.
 
-    If not, they are put last: the way and the time served alone take longer than all of it at
-    enough others.
+    Not if the way and the time served alone take longer there than all of it at enough others.
     """
-    key[uneven] = np.inf
     last = np.partition(key, search.limit - 1)[search.limit - 1]
     if last == np.inf:
         return True

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Hashable
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from scheduler.arrivals import POINTS, Floats
 from scheduler.hall_map import HallMap, Indices
 from scheduler.places import DIAMETER, EarthCentred, Pair, earth_centred
+from scheduler.remembering import Remembered
 
 # So few halls are all looked at: finding the near ones costs more.
 FEW: Final = 400
@@ -17,7 +18,6 @@ _SPARE: Final = 16
 # A region's vicinity is made a little wider than was needed, and anew when it is far too wide.
 _A_LITTLE_MORE: Final = 1.15
 _FAR_TOO_WIDE: Final = 1.6
-_MOST_HALLS_KEPT: Final = 1_500_000
 # Beyond the rounding of what follows from it, a millimetre.
 _ROUNDING: Final = 1e-3 / DIAMETER
 
@@ -54,6 +54,12 @@ class Vicinity:
     def __len__(self) -> int:
         return len(self.halls)
 
+    @property
+    def nbytes(self) -> int:
+        """How many bytes its arrays take."""
+        arrays = (self.halls, self.rows, self.service_s, self.firsts, self._at)
+        return sum(array.nbytes for array in arrays)
+
     def distances_m(self, here: EarthCentred) -> Floats:
         """Metres to each hall, as `HallMap` measures them."""
         x, y, z = self._centre
@@ -73,24 +79,44 @@ class Asked:
 
     `rows` gives each hall's row in the table, -1 where it is not asked for; `service_s` is the time
     at the counter, of each hall. Vicinities are kept by regions, each as wide as was needed there
-    of late, so whoever asks next from about there finds the halls she needs side by side.
+    of late, so whoever asks next from about there finds the halls she needs side by side; all that
+    is kept for any Asked is `remembered` together, so that it is bounded however many are asked.
     """
 
-    def __init__(self, hall_map: HallMap, rows: Indices, service_s: Floats) -> None:
+    def __init__(
+        self,
+        hall_map: HallMap,
+        rows: Indices,
+        service_s: Floats,
+        remembered: "Memory | None" = None,
+    ) -> None:
         self._map = hall_map
         self.rows, self.service_s = rows, service_s
         self.halls: Indices = np.flatnonzero(rows >= 0)
         self.placed: Indices = self.halls[: self.halls.searchsorted(len(hall_map))]
         self.least_service_s = float(service_s.min(initial=math.inf)) if len(service_s) else 0.0
-        self._whole: Vicinity | None = None
-        self._kept: dict[Hashable, Vicinity] = {}
-        self._halls_kept = 0
+        self._remembered: Memory = Remembered() if remembered is None else remembered
+        # By what its vicinities are remembered: nothing else ever is the same.
+        self._mine = object()
+        # Of few halls all are always looked at.
+        self._few = self.among(self.placed) if len(self.placed) <= FEW else None
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes its arrays take, those of its vicinities aside that are remembered."""
+        arrays = (self.rows, self.service_s, self.halls)
+        return sum(array.nbytes for array in arrays) + (self._few.nbytes if self._few else 0)
 
     def everywhere(self) -> Vicinity:
         """All of them that have a place."""
-        if self._whole is None:
-            self._whole = self.among(self.placed)
-        return self._whole
+        if self._few is not None:
+            return self._few
+        known = self._remembered.get(self._mine)
+        if isinstance(known, Vicinity):
+            return known
+        found = self.among(self.placed)
+        self._remembered.put(self._mine, found)
+        return found
 
     def among(self, halls: Indices) -> Vicinity:
         """These of them, which have a place; nothing is known of others."""
@@ -105,14 +131,14 @@ class Asked:
 
     def near(self, here: Pair, many: int, kind: Hashable) -> Vicinity:
         """Those around a place: as many as such a search needed there of late, or about so many."""
-        if len(self.placed) <= FEW:
-            return self.everywhere()
-        known = self._kept.get((_region_of(here), kind))
-        if known is None:
-            share = len(self.placed) / len(self._map)
-            metres = self._map.radius_of_about(*here, int((2 * many + _SPARE) / share))
-            known = self.within(here, metres, kind)
-        return known
+        if self._few is not None:
+            return self._few
+        known = self._remembered.get((self._mine, _region_of(here), kind))
+        if isinstance(known, Vicinity):
+            return known
+        share = len(self.placed) / len(self._map)
+        metres = self._map.radius_of_about(*here, int((2 * many + _SPARE) / share))
+        return self.within(here, metres, kind)
 
     def within(self, here: Pair, metres: float, kind: Hashable) -> Vicinity:
         """All of them within so many metres of any place in the region of this one."""
@@ -128,21 +154,13 @@ class Asked:
         halls = near[self.rows[near] >= 0]
         halls = halls[self._map.distances_m(*centre, halls) <= reach]
         found = self._vicinity(halls, earth_centred(*centre), _arc(chord - spare - _ROUNDING))
-        self._keep((region, kind), found)
+        self._remembered.put((self._mine, region, kind), found)
         return found
 
     def used(self, here: Pair, near: Vicinity, needed_m: float, kind: Hashable) -> None:
         """Tell how far one had to look, lest the next looks at far too many."""
-        if near is not self._whole and needed_m * _FAR_TOO_WIDE * _A_LITTLE_MORE < near.complete_m:
+        if needed_m * _FAR_TOO_WIDE * _A_LITTLE_MORE < near.complete_m < math.inf:
             self.within(here, needed_m, kind)
-
-    def _keep(self, key: Hashable, found: Vicinity) -> None:
-        before = self._kept.get(key)
-        self._halls_kept += len(found) - (len(before) if before else 0)
-        if self._halls_kept > _MOST_HALLS_KEPT:
-            self._kept.clear()
-            self._halls_kept = len(found)
-        self._kept[key] = found
 
     def _vicinity(self, halls: Indices, centre: EarthCentred, complete_m: float) -> Vicinity:
         return self._made(self._map.centred(halls), centre, halls, complete_m)
@@ -158,6 +176,10 @@ class Asked:
             service_s=self.service_s[halls],
             complete_m=complete_m,
         )
+
+
+# What is kept of all that anybody asks for: who was asked for, and the vicinities of each.
+Memory: TypeAlias = Remembered[Asked | Vicinity]
 
 
 def _region_of(here: Pair) -> tuple[int, int]:

@@ -1,19 +1,18 @@
 """Which halls a question asks for: those that do an item, of a level, for residents of a place."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
-from typing import Final
+from collections.abc import Iterable
 
 import numpy as np
 
+from scheduler.remembering import Remembered
 from scheduler.residence import ANYWHERE, area
-from scheduler.vicinity import Asked
+from scheduler.vicinity import Asked, Memory
 from server.errors import FieldFault, InvalidRequest
-from server.halls.directory import Directory, ItemEntry
+from server.halls.directory import Directory
 from server.halls.standing import Standing
 from server.halls.views import NearQuery
 
-_MOST_KEPT: Final = 500
 _NEEDS_ITEM = ("需要同时给出 item。", "needs item")
 _NO_TOWN = (
     "应为镇街或村居大厅的代码，如 dg-24。",
@@ -22,12 +21,14 @@ _NO_TOWN = (
 
 
 class Choosing:
-    """Chooses among the halls of one directory; what was chosen before is kept."""
+    """Chooses among the halls of one directory; what was chosen before is `remembered`."""
 
-    def __init__(self, directory: Directory, standing: Standing) -> None:
+    def __init__(
+        self, directory: Directory, standing: Standing, remembered: Memory | None = None
+    ) -> None:
         self._directory = directory
         self._standing = standing
-        self._kept: dict[Hashable, Asked] = {}
+        self.remembered: Memory = Remembered() if remembered is None else remembered
         self._areas: dict[str, dict[str, list[int]]] = {}
 
     def chosen(self, query: NearQuery) -> Asked:
@@ -37,17 +38,16 @@ class Choosing:
         a hall offers. Raises NotFound for an unknown item, InvalidRequest for a home where nobody
         can live.
         """
-        wish = query.item, query.level, query.resident_of
-        known = self._kept.get(wish)
-        if known is None:
-            _check_home(self._directory, query)
-            known = self._choose(query)
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.clear()
-            self._kept[wish] = known
-        return known
+        areas = self._areas_of(query)
+        wish = query.item, query.level, areas
+        known = self.remembered.get(wish)
+        if isinstance(known, Asked):
+            return known
+        chosen = self._choose(query, areas)
+        self.remembered.put(wish, chosen)
+        return chosen
 
-    def _choose(self, query: NearQuery) -> Asked:
+    def _choose(self, query: NearQuery, areas: tuple[str, ...] | None) -> Asked:
         halls, rows = self._standing.halls, np.arange(len(self._standing.halls))
         if query.item is None:
             service = np.array([self._usual_s(list(hall.offers)) for hall in halls])
@@ -62,28 +62,44 @@ class Choosing:
                 dtype=np.intp,
             )
             service = np.full(len(halls), 60.0 * item.minutes)
-            if query.resident_of is not None and item.residents_of != ANYWHERE:
-                taken = self._taking(item, query.resident_of)
-                rows[np.setdiff1d(np.arange(len(halls)), taken)] = -1
+            if areas is not None:
+                by_area = self._by_area(item.residents_of)
+                taking = [at for place in areas for at in by_area[place]]
+                rows[np.setdiff1d(np.arange(len(halls)), taking)] = -1
         if query.level is not None:
             rows[[at for at, hall in enumerate(halls) if hall.level != query.level]] = -1
-        return Asked(self._standing.table.map, rows, service)
+        return Asked(self._standing.table.map, rows, service, self.remembered)
 
     def _usual_s(self, items: Iterable[str]) -> float:
         minutes = [self._directory.items[code].minutes for code in items]
         return 60.0 * sum(minutes) / len(minutes) if minutes else 0.0
 
-    def _taking(self, item: ItemEntry, home: str) -> list[int]:
-        """The halls that take residents of a place for an item."""
-        limit = item.residents_of
+    def _areas_of(self, query: NearQuery) -> tuple[str, ...] | None:
+        """The areas whose halls take whom a question is for; None where a home does not matter.
+
+        So all to whom the same halls are open share what is remembered. Raises NotFound for an
+        unknown item, InvalidRequest for a home where nobody can live.
+        """
+        if query.resident_of is None:
+            return None
+        _check_home(self._directory, query)
+        assert query.item is not None, "checked"
+        limit = self._directory.item(query.item).residents_of
+        if limit == ANYWHERE:
+            return None
+        by_area = self._by_area(limit)
+        home = self._directory.halls[query.resident_of]
+        return tuple(place for place in (home.code, *home.above) if place in by_area)
+
+    def _by_area(self, limit: str) -> dict[str, list[int]]:
+        """The halls by the area whose residents they take for an item that is so limited."""
         if limit not in self._areas:
             by_code, areas = self._directory.halls, defaultdict(list)
             for at, hall in enumerate(self._standing.halls):
                 above = [by_code[code] for code in hall.above if code in by_code]
                 areas[area(hall, above, limit)].append(at)
             self._areas[limit] = dict(areas)
-        above_home = self._directory.halls[home].above
-        return [at for place in (home, *above_home) for at in self._areas[limit].get(place, ())]
+        return self._areas[limit]
 
 
 def check_home(directory: Directory, town: str, *, at: str) -> None:

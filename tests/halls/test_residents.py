@@ -7,7 +7,10 @@ import pytest
 
 from models.database import rows
 from scheduler.residence import area, takes
-from tests.conftest import Api
+from server.halls.choosing import Choosing
+from server.halls.standing import Standing
+from server.halls.views import NearQuery
+from tests.conftest import MONDAY_MORNING, Api
 from tests.counters.halls import code_of
 from tests.identity.families import a_child_of, a_named_citizen
 from tests.identity.people import a_persona, real_name, through
@@ -212,3 +215,23 @@ async def test_an_item_for_everybody_costs_no_look_at_who_lives_where(api: Api) 
         assert reply.status_code == 201
         spent.append(statements)
     assert min(spent) == 2
+
+
+def test_where_anybody_is_taken_all_homes_share_one_choice(api: Api) -> None:
+    directory = api.services.directory
+    choosing = Choosing(directory, Standing(directory, MONDAY_MORNING))
+    social_card = "social-card-renewal"
+    anybody = choosing.chosen(NearQuery(item=social_card))
+    for home in ("dg-23", "dg-24"):
+        assert choosing.chosen(NearQuery(item=social_card, resident_of=home)) is anybody
+    # So do all towns of a city where its residents are taken; where the town's are, each is apart.
+    loans, reliefs = (
+        [choosing.chosen(NearQuery(item=item, resident_of=home)) for home in ("dg-23", "dg-24")]
+        for item in (LOAN, RELIEF)
+    )
+    assert loans[0] is loans[1]
+    assert [asked.halls.tolist() for asked in reliefs] == [
+        [at for at, hall in enumerate(directory.halls.values()) if hall.code == home]
+        for home in ("dg-23", "dg-24")
+    ]
+    assert len(choosing.remembered) == 4
