@@ -5,11 +5,11 @@ What is told with a number stands in the event that gives it (`as_told`): one st
 and the promise is made of it. Nobody's name is in them, so they stay when a person goes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from tortoise import fields
@@ -183,3 +183,20 @@ _SETTLE: Final = """
     WHERE open.hall_id = ANY($1) AND open.settled_at IS NULL AND promise.id = open.id
     RETURNING promise.id
 """
+
+
+HOW_TRUE: Final = ("error_s", "bias_s", "within", "sooner", "later", "live")
+# SQL: HOW_TRUE of those promises whose `wait_s` is known: how far off the middle of the range was,
+# with its sign too; what shares of 1 were called within it, sooner, later; how many were `live`.
+HOW_TRUE_OF_THESE: Final = """
+           round(avg(abs(p50_s - wait_s)))::int AS error_s,
+           round(avg(p50_s - wait_s))::int AS bias_s,
+           round(avg((wait_s BETWEEN p10_s AND p90_s)::int), 3)::float8 AS within,
+           round(avg((wait_s < p10_s)::int), 3)::float8 AS sooner,
+           round(avg((wait_s > p90_s)::int), 3)::float8 AS later,
+           round(avg((basis = 'live')::int), 3)::float8 AS live"""
+
+
+def how_true(row: Mapping[str, Any]) -> dict[str, Any]:
+    """HOW_TRUE of a row, by their names."""
+    return {figure: row[figure] for figure in HOW_TRUE}
