@@ -91,7 +91,14 @@ WAY: Final = f"""CASE WHEN {_COMES} THEN (
 
 
 async def keep(
-    sealer: Sealer, ticket_id: UUID, way: Way, *, lat: float, lng: float, citizen_id: UUID
+    sealer: Sealer,
+    ticket_id: UUID,
+    way: Way,
+    *,
+    lat: float,
+    lng: float,
+    citizen_id: UUID,
+    tx: Transaction | None = None,
 ) -> bool:
     """Keep where she is (WGS-84 degrees) and her way, instead of what she said before.
 
@@ -108,6 +115,7 @@ async def keep(
         way.travel_s,
         way.basis.value,
         citizen_id,
+        tx=tx,
     )
     return bool(found)
 

@@ -2,9 +2,11 @@
 
 from uuid import UUID
 
+import structlog
 from msgspec.structs import replace
 
 from models import decisions, departures
+from models.database import Transaction
 from models.departures import TravelBasis, Way
 from models.tickets import TicketState, WrongState
 from scheduler.places import Place, geodesic_m
@@ -12,15 +14,19 @@ from scheduler.travel import Paces, Travel, paces_with_roads, travel_times_s
 from server.auth import Principal
 from server.departures.refusals import HallWithoutPlace
 from server.errors import NotFound
+from server.faults import is_store_fault
 from server.halls.directory import HallEntry
 from server.halls.ways import Ways
 from server.live.current import current_ticket
 from server.live.memory import Change
 from server.live.rows import WayRow
 from server.live.state import TicketView
+from server.numbers.joining import WithIt
 from server.numbers.refusals import AlreadyCheckedIn
 from server.services import Services
 from server.waits.departing import leave_of
+
+log = structlog.get_logger()
 
 
 async def keep(
@@ -49,17 +55,31 @@ async def keep(
 
 
 async def with_departure(
-    view: TicketView, place: Place, travel: Travel, who: Principal, room: Services
-) -> TicketView:
-    """The same for a ticket that she has just taken; as it is where there is nothing to be kept."""
-    hall = room.directory.hall(view.hall)
-    if hall.place is None or view.checked_in_at is not None:
-        return view
+    hall_code: str, place: Place, travel: Travel, who: Principal, room: Services
+) -> WithIt | None:
+    """What keeps the same of a ticket that she is about to take; None where nobody knows the way.
+
+    The way is found before, so that no transaction waits for a map. Raises NotFound.
+    """
+    hall = room.directory.hall(hall_code)
+    if hall.place is None:
+        return None
     way = await _way(hall, place, travel, room)
-    if not await _keep(view.id, way, place, who, room):
-        return view
-    await room.feed.changed(Change(hall.code, view.id))
-    return _shown(view, way, room)
+
+    async def keep_it(tx: Transaction | None, view: TicketView) -> TicketView:
+        if view.checked_in_at is not None:
+            return view
+        try:
+            kept = await _keep(view.id, way, place, who, room, tx=tx)
+        except Exception as fault:
+            if tx is not None or not is_store_fault(fault):
+                raise
+            # The number is given: she may say again how she comes.
+            log.warning("departure_not_kept", fault=type(fault).__name__)
+            return view
+        return _shown(view, way, room) if kept else view
+
+    return keep_it
 
 
 async def forget(ticket_id: UUID, who: Principal, room: Services) -> None:
@@ -92,9 +112,17 @@ async def _way(hall: HallEntry, place: Place, travel: Travel, room: Services) ->
     return Way(hall.id, travel, known[hall.code], TravelBasis.MAP)
 
 
-async def _keep(ticket_id: UUID, way: Way, place: Place, who: Principal, room: Services) -> bool:
+async def _keep(
+    ticket_id: UUID,
+    way: Way,
+    place: Place,
+    who: Principal,
+    room: Services,
+    *,
+    tx: Transaction | None = None,
+) -> bool:
     return await departures.keep(
-        room.sealer, ticket_id, way, lat=place.lat, lng=place.lng, citizen_id=who.id
+        room.sealer, ticket_id, way, lat=place.lat, lng=place.lng, citizen_id=who.id, tx=tx
     )
 
 

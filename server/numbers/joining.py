@@ -1,5 +1,6 @@
 """Taking a number."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -34,12 +35,17 @@ from server.numbers.refusals import (
 )
 from server.numbers.residents import check_residence
 
+# What is to be kept with a number just given, in its transaction if it has one; answers the ticket
+# with it. Whoever keeps it without one must let no fault of a store out: the number is given.
+WithIt = Callable[[Transaction | None, TicketView], Awaitable[TicketView]]
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a citizen asks for. `fix` is where her phone says that it is, if it does.
 
-    `proxy` is through which she takes it for somebody else, `claim` why she would be served first.
+    `proxy` is through which she takes it for somebody else, `claim` why she would be served first,
+    `with_it` keeps what else she says with her number.
     """
 
     hall: str
@@ -47,6 +53,7 @@ class Wish:
     fix: Fix | None
     proxy: UUID | None = None
     claim: Priority | None = None
+    with_it: WithIt | None = None
 
 
 async def take_number(
@@ -103,7 +110,7 @@ async def _taken(taking: _Taking, once: Once, sealer: Sealer) -> TicketView:
             return await _issue_for(taking, taking.wish.proxy, once, sealer)
         if once.has_key or taking.wish.claim is not None:
             return await _issue_once(taking, once, sealer)
-        return await _issue(taking, sealer)
+        return await _with_it(None, taking, await _issue(taking, sealer))
 
     try:
         return await counted_anew(take)
@@ -170,9 +177,13 @@ async def _issue_for(taking: _Taking, proxy_id: UUID, once: Once, sealer: Sealer
 
 
 async def _issue_in(tx: Transaction, taking: _Taking, once: Once, sealer: Sealer) -> TicketView:
-    view = await _give(tx, taking, sealer)
+    view = await _with_it(tx, taking, await _give(tx, taking, sealer))
     await once.keep(tx, view, status=201)
     return view
+
+
+async def _with_it(tx: Transaction | None, taking: _Taking, view: TicketView) -> TicketView:
+    return await taking.wish.with_it(tx, view) if taking.wish.with_it else view
 
 
 async def take_first(

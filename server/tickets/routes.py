@@ -120,8 +120,11 @@ async def take_ticket(request: Request, who: Principal, body: TakeNumber) -> Tic
     fix = body.place.fix() if body.place else None
     if body.travel and fix is None:
         raise InvalidRequest(errors=[FieldFault("/travel", _NEEDS_PLACE)])
-    view = await joining.take_number(
-        joining.Wish(body.hall, body.item, fix, body.proxy, body.priority_claim),
+    with_it = None
+    if fix is not None and body.travel is not None:
+        with_it = await keeping.with_departure(body.hall, fix.place, body.travel, who, room)
+    return await joining.take_number(
+        joining.Wish(body.hall, body.item, fix, body.proxy, body.priority_claim, with_it),
         who,
         once(request, who.id),
         sealer=room.sealer,
@@ -129,9 +132,6 @@ async def take_ticket(request: Request, who: Principal, body: TakeNumber) -> Tic
         directory=room.directory,
         feed=room.feed,
     )
-    if fix is None or body.travel is None:
-        return view
-    return await keeping.with_departure(view, fix.place, body.travel, who, room)
 
 
 @endpoint(

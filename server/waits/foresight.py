@@ -17,7 +17,7 @@ from scheduler.wait.prior import shipped_trees
 from server.halls.directory import HallEntry
 from server.live.foreseen import NOTHING_FORESEEN, HallWaits
 from server.live.rows import HallRows, TicketRow
-from server.live.state import Wait
+from server.live.state import Leave, Wait
 from server.waits.departing import departures
 from server.waits.hearing import day_of, minute_of_day, news
 from server.waits.knowing import Bookings, known_of
@@ -32,6 +32,8 @@ SHARE: Final = 0.25
 # What is shown changes by so much at least, in seconds: who looks again should see what happened,
 # not how we breathe.
 _STEPS: Final = ((600, 30), (3600, 60), (86400, 300))
+
+_Ranges = tuple[dict[UUID, Range], dict[str, Range], datetime]
 
 
 class Foresight:
@@ -52,6 +54,8 @@ class Foresight:
         self._promises: list[NewPromise] = []
         # What was said of each hall last.
         self._said: dict[str, HallWaits] = {}
+        # The ranges that it rests on: of who waits, of who joins, and as of when.
+        self._ranges: dict[str, _Ranges] = {}
         # How long the last look at each hall took, and when (monotonic) the next may begin.
         self._took: dict[str, float] = {}
         self._next: dict[str, float] = {}
@@ -60,12 +64,15 @@ class Foresight:
     def look(self, hall: HallEntry, found: HallRows, now: datetime) -> HallWaits:
         """Hear what happened in a hall since the last look, and say how long its people wait.
 
-        Looks that come faster than there is time for are answered with what was said last.
+        Looks that come faster than there is time for are answered with the waits said last; when to
+        leave is told of the ways as they are.
         """
         began = time.monotonic()
         rest = self._next.get(hall.code, 0.0) - began
         if rest > 0:
-            return replace(self._said[hall.code], again_in_s=rest)
+            said = replace(self._said[hall.code], leaves=self._leaves(hall.code, found))
+            self._said[hall.code] = said
+            return replace(said, again_in_s=rest)
         said = self._look(hall, found, now)
         self._took[hall.code] = time.monotonic() - began
         self._next[hall.code] = began + sum(self._took.values()) / self._share
@@ -82,13 +89,19 @@ class Foresight:
         }
         curves = self._curves(hall, minute)
         joining = {line: curve[0] for line, curve in curves.items()}
+        self._ranges[hall.code] = foreseen, joining, now
         said = self._said[hall.code] = HallWaits(
             tickets,
             {line: _steadily(curve, before.arrivals.get(line)) for line, curve in curves.items()},
-            departures(found.tickets, foreseen, joining, before.leaves, now),
+            self._leaves(hall.code, found),
         )
         self._promise(hall, found, said, now)
         return said
+
+    def _leaves(self, code: str, found: HallRows) -> dict[UUID, Leave]:
+        """When to leave, by the ranges foreseen last and reckoned from their moment."""
+        foreseen, joining, as_of = self._ranges[code]
+        return departures(found.tickets, foreseen, joining, self.said(code).leaves, as_of)
 
     def _pass_to(self, day: int) -> None:
         """Let what the halls share fade by a day, once for all of them."""
@@ -99,7 +112,7 @@ class Foresight:
     def forget(self, code: str) -> None:
         """Forget a hall that another worker has now."""
         self.waits.halls.pop(code, None)
-        for kept in (self._said, self._told, self._took, self._next):
+        for kept in (self._said, self._ranges, self._told, self._took, self._next):
             kept.pop(code, None)
 
     def drain_promises(self) -> list[NewPromise]:

@@ -158,6 +158,37 @@ async def test_whoever_takes_a_number_may_say_at_once_how_she_comes(
     assert await rows("SELECT 1 FROM departure WHERE id = $1", UUID(reply.json()["id"])) == []
 
 
+async def test_asked_again_with_the_same_key_the_same_is_answered_and_kept(
+    api: Api, waiting: Waiting
+) -> None:
+    lin, item = await api.citizen(), api.item(waiting.hall, "E")
+    wish = {"hall": waiting.hall, "item": item, "place": SOMEWHERE, "travel": "bike"}
+    first, again = [await lin.post("/tickets", wish, Idempotency_Key="way") for _ in range(2)]
+    assert first.json()["leave"]["travel"] == "bike"
+    assert again.json() == first.json()
+    assert (await kept(first.json()))["travel"] == "bike"
+
+
+async def test_a_number_that_is_given_is_answered_though_her_way_cannot_be_kept(
+    api: Api, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any, **__: Any) -> bool:
+        raise ConnectionResetError
+
+    monkeypatch.setattr(departures, "keep", away)
+    lin, item = await api.citizen(), api.item(waiting.hall, "E")
+    reply = await lin.take(waiting.hall, item, place=SOMEWHERE, travel="walk")
+    assert (reply.status_code, reply.json()["leave"]) == (201, None)
+    # With a key nothing has happened, and she may ask again.
+    wish: dict[str, Any] = {"hall": waiting.hall, "item": api.item(waiting.hall, "E", nth=1)}
+    wish |= {"place": SOMEWHERE, "travel": "walk"}
+    refused = await lin.post("/tickets", wish, Idempotency_Key="away")
+    assert refused.status_code == 503
+    monkeypatch.undo()
+    reply = await lin.post("/tickets", wish, Idempotency_Key="away")
+    assert (reply.status_code, reply.json()["leave"]["travel"]) == (201, "walk")
+
+
 async def test_when_the_moment_comes_it_is_noted_once_whoever_looks(
     api: Api, waiting: Waiting
 ) -> None:

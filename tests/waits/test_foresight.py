@@ -16,7 +16,7 @@ from models.waits import CITY
 from scheduler.wait.city import Range
 from server.halls.directory import HallEntry
 from server.live.foreseen import HallWaits
-from server.live.rows import HallRows, TicketRow
+from server.live.rows import HallRows, TicketRow, WayRow
 from server.live.state import BoardCounter, Wait
 from server.waits.foresight import Foresight, steady
 from server.waits.growing import grow_of
@@ -123,6 +123,24 @@ def test_who_joins_a_line_newer_than_our_catalogue_is_passed_over_until_we_know_
     for _ in lived(foresight, day, 40):
         pass
     assert new not in {each.ticket_id for each in foresight.drain_promises()}
+
+
+def test_when_to_leave_follows_her_way_also_between_two_looks(hall: HallEntry) -> None:
+    foresight, day = unhurried(), Day(hall)
+    for _ in lived(foresight, day, 40):
+        pass
+    her = day.come()
+    foresight.look(day.hall, day.rows, day.now)
+    foresight._next[hall.code] = math.inf
+    for travel_s in (600, 1200):
+        day.change(day.tickets[her], way=WayRow("walk", travel_s, "estimate", None))
+        said = foresight.look(day.hall, day.rows, day.now)
+        assert said.again_in_s is not None
+        assert said.leaves[her].travel_s == travel_s
+        assert said.leaves[her].at is not None
+        assert foresight.said(hall.code).leaves == said.leaves
+    day.change(day.tickets[her], way=None)
+    assert her not in foresight.look(day.hall, day.rows, day.now).leaves
 
 
 def test_once_people_were_called_everybody_who_waits_is_told_an_ordered_range(
