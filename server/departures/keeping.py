@@ -97,7 +97,12 @@ def estimated(hall: HallEntry, place: Place, travel: Travel, paces: Paces) -> Wa
     if hall.place is None:
         raise HallWithoutPlace
     [seconds] = travel_times_s([geodesic_m(place, hall.place)], travel, paces=paces)
-    return Way(hall.id, travel, round(seconds), TravelBasis.ESTIMATE)
+    return Way(hall.id, travel, in_minutes(seconds), TravelBasis.ESTIMATE)
+
+
+def in_minutes(seconds: float) -> int:
+    """A way in seconds, to the minute: what stands in clear beside a sealed place says no more."""
+    return max(1, round(seconds / 60)) * 60
 
 
 async def _way(hall: HallEntry, place: Place, travel: Travel, room: Services) -> Way:
@@ -109,7 +114,7 @@ async def _way(hall: HallEntry, place: Place, travel: Travel, room: Services) ->
     known = await ways.known(place, {hall.code: hall.place}, travel)
     if hall.code not in known:
         return way
-    return Way(hall.id, travel, known[hall.code], TravelBasis.MAP)
+    return Way(hall.id, travel, in_minutes(known[hall.code]), TravelBasis.MAP)
 
 
 async def _keep(

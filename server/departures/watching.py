@@ -19,7 +19,7 @@ from scheduler.places import Place
 from scheduler.residence import ANYWHERE
 from scheduler.travel import Paces
 from server.clock import Clock
-from server.departures.keeping import estimated
+from server.departures.keeping import estimated, in_minutes
 from server.departures.refusals import HallWithoutPlace
 from server.errors import Refusal
 from server.faults import is_store_fault
@@ -28,9 +28,9 @@ from server.halls.listing import HallLists
 from server.halls.views import NearQuery
 from server.live.feed import Feed, live_key
 from server.live.foreseen import HallWaits
-from server.live.memory import Change
+from server.live.memory import STALE_AFTER_S, Change
 from server.live.projection import Projector
-from server.live.state import UNREADABLE, BetterHall, Gain, Wait
+from server.live.state import UNREADABLE, BetterHall, Gain, Kept, Wait
 from server.numbers.by_phone import Fix, check_place
 
 log = structlog.get_logger()
@@ -42,6 +42,8 @@ NEAREST: Final = 20
 # What is shown of a gain changes by so much at least, in seconds.
 _GAIN_STEP_S: Final = 60
 _GAIN_STANDS_S: Final = 120
+# The live state is in clear: from metres to several halls her sealed place could be reckoned.
+_ROUGHLY_M: Final = 500
 
 
 class DepartureWatch:
@@ -152,11 +154,11 @@ class DepartureWatch:
             return offers
         lists = self._lists_of(directory)
         now = self._clock.now()
-        near = {
-            lists.standing.halls[at].code
-            for _, query, _ in asked
-            for at in lists.found(query, now).halls.tolist()
-        }
+        near: set[str] = set()
+        for _, query, _ in asked:
+            await asyncio.sleep(0)  # the projector's news does not wait for all of them
+            found = lists.found(query, now).halls.tolist()
+            near.update(lists.standing.halls[at].code for at in found)
         await self._learn(sorted(near))
         for coming, query, wait in asked:
             await asyncio.sleep(0)
@@ -214,8 +216,8 @@ class DepartureWatch:
             hall=hall.code,
             name=hall.name,
             name_en=hall.name_en,
-            distance_m=round(float(ranked.distance_m[place])),
-            travel_s=round(float(ranked.travel_s[place])),
+            distance_m=max(1, round(float(ranked.distance_m[place]) / _ROUGHLY_M)) * _ROUGHLY_M,
+            travel_s=in_minutes(float(ranked.travel_s[place])),
             gain=gain,
         )
 
@@ -231,9 +233,15 @@ class DepartureWatch:
         for stored in found:
             if isinstance(stored, bytes):
                 try:
-                    self._feed.memory.keep(stored)
+                    if not self._is_old(Kept(stored)):
+                        self._feed.memory.keep(stored)
                 except UNREADABLE:
                     continue  # its own worker says so
+
+    def _is_old(self, hall: Kept) -> bool:
+        """Whether nobody projects a hall any more: what it says of its waits is over."""
+        age = self._clock.now() - hall.board.as_of
+        return age.total_seconds() > STALE_AFTER_S * self._clock.speed
 
 
 async def _again(seconds: float, work: Callable[[], Awaitable[object]]) -> None:

@@ -35,8 +35,9 @@ class Leave(msgspec.Struct, frozen=True):
 
     `at` is the latest moment for it; once it has come, she should be on her way. `certainty` is how
     sure she then is to be there in time: 0.9, or less where it is late for that already. Her way
-    takes `travel_s` by `travel`, as `travel_basis` knows it. `told_at`: when she was told to set
-    off, which happens once. `at` and `certainty` are null while her wait is not known.
+    takes `travel_s` by `travel`, as `travel_basis` knows it. `told_at`: when the moment was
+    noted as come, once a ticket; from then on her ticket says so. `at` and `certainty` are null
+    while her wait is not known.
     """
 
     at: datetime | None

@@ -8,14 +8,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace as replaced
 
 from models import departures
 from models.database import rows, transaction
 from models.departures import TravelBasis, Way
 from scheduler.travel import PACES
 from server.departures.watching import DepartureWatch, _again
+from server.live.feed import Feed, live_key
 from server.live.foreseen import HallWaits
 from server.live.memory import Change
+from server.live.state import Kept, LiveHall, encode_hall
 from tests.conftest import Api, until
 from tests.counters.halls import a_ticket, code_of, done, open_counters
 from tests.people import Person
@@ -125,6 +128,7 @@ async def test_the_place_is_kept_sealed_and_forgotten_when_she_is_there(
     await said_where(api, lin, ticket)
     row = await kept(ticket)
     assert b"22.9" not in row["place"]
+    assert row["travel_s"] % 60 == 0
     place = departures.place_of(api.services.sealer, row["id"], row["place"])
     assert place == (near(api, waiting.hall)["lat"], near(api, waiting.hall)["lng"])
     await waiting.watch().look()
@@ -300,6 +304,8 @@ async def test_a_hall_where_her_turn_comes_clearly_sooner_is_offered_and_taken(
         seen = await waiting.shows(ticket, lambda view: view.better_hall)
         better = seen["view"].better_hall
         assert better.hall == other
+        # What stands in clear does not say where she is.
+        assert (better.distance_m % 500, better.travel_s % 60) == (0, 0)
         assert 600 <= better.gain.p50_s <= 7200
         assert 0 <= better.gain.p10_s <= better.gain.p50_s <= better.gain.p90_s
         version = seen["view"].version
@@ -314,6 +320,28 @@ async def test_a_hall_where_her_turn_comes_clearly_sooner_is_offered_and_taken(
     await waiting.shows(ticket, lambda view: view.leave and view.better_hall is None)
     moved = await lin.post(f"/tickets/{ticket['id']}/move", {"hall": other, "place": SOMEWHERE})
     assert (moved.status_code, moved.json()["hall"]) == (200, other)
+
+
+async def test_a_hall_that_nobody_projects_any_more_is_not_learned(
+    api: Api, waiting: Waiting
+) -> None:
+    room, watch = api.services, waiting.watch()
+    stored = await room.valkey.get(live_key(waiting.hall))
+    assert isinstance(stored, bytes)
+    ours = Feed(room.valkey, [waiting.hall])
+    watch._feed = ours
+    await watch._learn([waiting.hall])
+    assert waiting.hall in ours.memory.halls
+    ours.memory.halls.clear()
+    board = Kept(stored).board
+    old = replaced(board, as_of=room.clock.now() - timedelta(minutes=5))
+    key = live_key("nobody-projects-it")
+    await room.valkey.set(key, encode_hall(LiveHall(old, ())))
+    try:
+        await watch._learn(["nobody-projects-it"])
+        assert ours.memory.halls == {}
+    finally:
+        await room.valkey.delete(key)
 
 
 async def test_who_follows_her_ticket_sees_nothing_of_her_way(api: Api, waiting: Waiting) -> None:
