@@ -108,9 +108,14 @@ class Api:
         entry = self.services.directory.hall(hall)
         untold = await not_told(entry.id)
         async with transaction() as tx:
+            # A visit goes as a whole, with its numbers at other halls: none is left in halves.
             gone = await tx.rows(
-                "DELETE FROM ticket WHERE hall_id = $1"
-                " OR id IN (SELECT ticket_id FROM ticket_event WHERE hall_id = $1)"
+                "WITH here AS (SELECT id, visit_id FROM ticket WHERE hall_id = $1"
+                "   OR id IN (SELECT ticket_id FROM ticket_event WHERE hall_id = $1)),"
+                " visits AS (DELETE FROM visit"
+                "   WHERE hall_id = $1 OR id IN (SELECT visit_id FROM here) RETURNING id)"
+                " DELETE FROM ticket WHERE id IN (SELECT id FROM here)"
+                "   OR visit_id IN (SELECT id FROM visits)"
                 " RETURNING id, hall_id",
                 entry.id,
             )

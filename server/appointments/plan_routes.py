@@ -72,6 +72,12 @@ class LinePlans(msgspec.Struct, frozen=True):
     next_cursor: str | None = None
 
 
+class PlanToSet(SlotPlan, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to plan the slots of a line, or of one of its items apart."""
+
+    item: ItemCode | None = None
+
+
 class PlanQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of which of the line's items apart."""
 
@@ -120,24 +126,23 @@ async def list_plans(request: Request, who: Principal, hall: str) -> LinePlans:
     summary=("设置时段计划", "Plan slots"),
     tag="appointments",
     guard=HALL_ADMIN,
-    body=SlotPlan,
-    query=PlanQuery,
+    body=PlanToSet,
     returns=Planned,
     refuses=[NotFound, NotOffered],
 )
 async def set_plan(
-    request: Request, who: Principal, hall: str, line: str, *, body: SlotPlan, query: PlanQuery
+    request: Request, who: Principal, hall: str, line: str, body: PlanToSet
 ) -> Planned:
     """Plan the slots of a line, or of one of its items, so from now on. It is recorded."""
     room = services(request)
     entry = room.directory.hall(hall)
-    line_id, item_id = line_of(entry, line).id, _item_of(request, entry, line, query.item)
+    line_id, item_id = line_of(entry, line).id, _item_of(request, entry, line, body.item)
     _check(body)
     values = {name: getattr(body, name) for name in slot_plans.PLANNED_BY_HAND}
     async with transaction() as tx:
         await slot_plans.set_plan(tx, entry.id, line_id, item_id, values=values, hours=_hours(body))
         said = {name: value for name, value in values.items() if value is not None}
-        entry_of = {"hall": hall, "item": query.item, "hours": body.hours is not None}
+        entry_of = {"hall": hall, "item": body.item, "hours": body.hours is not None}
         actor = Actor("staff", who.id)
         await record(
             tx, Entry(actor, "slot_plan.set", "line", line_id, detail={**entry_of, **said})

@@ -74,7 +74,7 @@ async def test_nonsense_is_refused_and_only_managers_plan(api: Api, hall: str) -
         assert code_of(await manager.put(path, wrong)) == (422, "invalid_request"), wrong
     assert code_of(await manager.put(f"/halls/{hall}/slot-plans/Z", {})) == (404, "not_found")
     other = an_item(api, hall, line="A")
-    assert code_of(await manager.put(f"{path}?item={other}", {})) == (422, "item_not_offered")
+    assert code_of(await manager.put(path, {"item": other})) == (422, "item_not_offered")
     for who in (clerk, lin):
         assert (await who.put(path, {"places": 1})).status_code == 403
         assert (await who.get(f"/halls/{hall}/slot-plans")).status_code == 403
@@ -84,7 +84,7 @@ async def test_an_item_with_slots_of_its_own_is_booked_in_these_alone(api: Api, 
     manager, lin = await api.manager(hall), await api.citizen()
     apart, other = an_item(api, hall), an_item(api, hall, nth=1)
     plan = {"slot_min": 60, "places": 1}
-    await manager.put(f"/halls/{hall}/slot-plans/E?item={apart}", plan)
+    await manager.put(f"/halls/{hall}/slot-plans/E", {**plan, "item": apart})
     await seen(api, hall)
     assert at("09:30") not in await slots(api, hall, apart)
     assert at("09:30") in await slots(api, hall, other)

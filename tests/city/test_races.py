@@ -84,7 +84,8 @@ async def test_eight_counters_a_hundred_rounds_in_order_and_never_twice(
         assert called == sorted(ticket["number"] for ticket in taken)
         assert not seen & set(called)
         seen |= set(called)
-        await gather(*(clerk.at(hall, code, "miss") for code in able))
+        for action in ("start", "finish"):
+            await gather(*(clerk.at(hall, code, action) for code in able))
 
 
 async def test_calls_racing_with_takes_and_cancels_never_call_twice(

@@ -143,10 +143,12 @@ async def test_she_takes_the_next_item_elsewhere_while_the_clerk_finishes(
 
 @pytest.mark.parametrize("how", ["return", "undo"])
 async def test_a_miss_is_taken_back_while_she_goes_on_without_that_stop(
-    lin: Person, clerk: Person, how: str
+    http: httpx.AsyncClient, city: City, clerk: Person, how: str
 ) -> None:
     counters = await two_counters(clerk)
     for _ in range(ROUNDS):
+        # Another one each time: whoever missed a number and gives it up gets no other at once.
+        lin = await a_citizen(http, city.sandbox_url)
         visit = await come(lin)
         for action in ("call-next", "miss"):
             assert (await clerk.at(HALL, counters[0], action)).status_code == 200

@@ -22,7 +22,7 @@ from server.live.state import Kept, LiveHall, encode_hall
 from tests.conftest import Api, until
 from tests.counters.halls import a_ticket, code_of, done, open_counters
 from tests.people import Person
-from tests.waits.foretelling import everybody_waits, foretold, whoever_joins
+from tests.waits.foretelling import everybody_waits, foretold, nothing_foretold, whoever_joins
 
 SOMEWHERE = {"lat": 22.95, "lng": 113.75, "datum": "wgs84"}
 AN_HOUR = (3000, 3600, 4800)
@@ -314,10 +314,9 @@ async def test_a_hall_where_her_turn_comes_clearly_sooner_is_offered_and_taken(
         assert reply.json()["better_hall"]["name_en"] == better.name_en
         assert reply.json()["version"] == version
     # What is not known any more is not offered any more.
-    await api.services.feed.changed(Change(other))
-    await until(lambda: not any(line.wait for line in memory.halls[other].board.lines))
-    await watch.look()
-    await waiting.shows(ticket, lambda view: view.leave and view.better_hall is None)
+    async with nothing_foretold(api, other):
+        await watch.look()
+        await waiting.shows(ticket, lambda view: view.leave and view.better_hall is None)
     moved = await lin.post(f"/tickets/{ticket['id']}/move", {"hall": other, "place": SOMEWHERE})
     assert (moved.status_code, moved.json()["hall"]) == (200, other)
 

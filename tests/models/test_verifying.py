@@ -347,6 +347,15 @@ async def test_a_hall_and_a_day_are_looked_at_alone(api: Api, morning: Morning) 
         assert (await verify_in(tx, Scope(morning.hall_id, sunday))).tickets == 0
 
 
+async def test_a_hall_made_quiet_again_holds_nothing_of_earlier_visits(api: Api) -> None:
+    hall = await api.quiet_hall()
+    await two_items(api, hall, await api.clerk(hall), finished=1)
+    while await api.quiet_hall() != hall:
+        pass
+    verdict = await verify(Scope(api.services.directory.hall(hall).id))
+    assert (verdict.tickets, verdict.events, kinds(verdict)) == (0, 0, set())
+
+
 async def test_what_is_found_is_counted_and_only_some_of_it_shown(morning: Morning) -> None:
     async with for_a_moment() as tx:
         made = """

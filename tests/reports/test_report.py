@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,14 +13,16 @@ from models.database import rows
 from scheduler.calendar import business_day
 from tests.conftest import Api
 from tests.counters.halls import a_ticket, code_of, done, open_counters
+from tests.waits.foretelling import nothing_foretold
 from tests.waits.test_promises import later, now, promised, settled
 
 
 @pytest.fixture
-async def hall(api: Api) -> str:
+async def hall(api: Api) -> AsyncIterator[str]:
     hall = await api.quiet_hall()
-    await rows("DELETE FROM promise WHERE hall_id = $1", api.services.directory.hall(hall).id)
-    return hall
+    async with nothing_foretold(api, hall):
+        await rows("DELETE FROM promise WHERE hall_id = $1", api.services.directory.hall(hall).id)
+        yield hall
 
 
 def today(api: Api) -> date:

@@ -1,7 +1,7 @@
 """Waits as a test wants them foretold in one hall, in the API's own worker."""
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from uuid import UUID
 
@@ -9,10 +9,11 @@ from models.tickets import TicketState
 from scheduler.wait.city import Range
 from server.halls.directory import HallEntry
 from server.live.foreseen import NOTHING_FORESEEN, Foreseeing, HallWaits
+from server.live.memory import Change
 from server.live.rows import HallRows
 from server.live.state import Leave, Wait
 from server.waits.departing import departures
-from tests.conftest import Api
+from tests.conftest import Api, until
 
 LATER = 5
 
@@ -50,6 +51,16 @@ def foretold(
         yield lambda code: ours.said if code == hall else NOTHING_FORESEEN
     finally:
         api.projector._foresight = really
+
+
+@asynccontextmanager
+async def nothing_foretold(api: Api, hall: str) -> AsyncIterator[None]:
+    """While it lasts nothing is foreseen in the hall, whatever other tests have shown there."""
+    memory = api.services.feed.memory
+    with foretold(api, hall, lambda _: NOTHING_FORESEEN):
+        await api.services.feed.changed(Change(hall))
+        await until(lambda: not any(line.wait for line in memory.halls[hall].board.lines))
+        yield
 
 
 def everybody_waits(

@@ -1,5 +1,6 @@
 """What people are told about their waits is kept as it was told, and what came true is added."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,15 +14,17 @@ from scheduler.calendar import business_day
 from tests.conftest import Api
 from tests.counters.halls import a_ticket, code_of, done, open_counters
 from tests.people import Person
+from tests.waits.foretelling import nothing_foretold
 
 HALF_A_MINUTE = timedelta(seconds=30)
 
 
 @pytest.fixture
-async def hall(api: Api) -> str:
+async def hall(api: Api) -> AsyncIterator[str]:
     hall = await api.quiet_hall()
-    await rows("DELETE FROM promise WHERE hall_id = $1", api.services.directory.hall(hall).id)
-    return hall
+    async with nothing_foretold(api, hall):
+        await rows("DELETE FROM promise WHERE hall_id = $1", api.services.directory.hall(hall).id)
+        yield hall
 
 
 def now(api: Api) -> datetime:
