@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from integrations.ports_bank import BatchReader
+from integrations.ports_payment import PaymentChannel
+
 RefusalReason = Literal[
     "code_invalid",
     "code_used",
@@ -198,7 +201,8 @@ class Maps(Protocol):
 class Platforms:
     """Everybody we may ask. What we have no account for is not in the mapping, or None.
 
-    `doors` and `phones` go by the platform's name, as in the API's paths: wechat, alipay.
+    `doors` and `phones` go by the platform's name, as in the API's paths: wechat, alipay; so do
+    `payments`, by the channel's. `batches` reads what bank counters took for us.
     `province_redirect` is the address that the province sends people back to.
     """
 
@@ -210,6 +214,8 @@ class Platforms:
     real_names: RealNameCheck | None = None
     sms: SmsSender | None = None
     maps: Maps | None = None
+    payments: Mapping[str, PaymentChannel] = field(default_factory=dict)
+    batches: BatchReader | None = None
 
 
 class PlatformRefused(Exception):
