@@ -71,7 +71,7 @@ _RATE_PRIORS: Final = (4.0, 6.0, 8.0)
 
 
 class View(NamedTuple):
-    """A line at a moment: `waits` and `paces` in minutes, `plain` as told; tau in minutes."""
+    """A line at a moment: `waits` and `paces` in minutes, `plain` by PLAIN; tau in minutes."""
 
     tau: float
     waits: tuple[float, ...]
@@ -289,8 +289,8 @@ def midway_table(
     """Features of places of those who have waited a while: (places, MIDWAY_NAMES)."""
     own = np.array([(place.promised, place.waited) for place in places])
     flags = [(place.rolled, place.booked) for place in places]
-    told = np.log((own + offset) / ref[:, None])
-    return np.hstack((table(places, ref, offset), told, flags)).astype(np.float32)
+    since_issue = np.log((own + offset) / ref[:, None])
+    return np.hstack((table(places, ref, offset), since_issue, flags)).astype(np.float32)
 
 
 def _fill(

@@ -66,16 +66,16 @@ class Waits:
         if hall.day != event.day:
             hall.begin_day(event.day, self.city.scale)
         refused = hall.refused
-        told = hall.hear(event)
+        heard = hall.hear(event)
         if hall.refused > refused:
             return None
-        if isinstance(told, Waiting):
-            arrival.came(told, hall.t)
-            promise = told.promise = self._promise(hall, told) if told.scored else None
+        if isinstance(heard, Waiting):
+            arrival.came(heard, hall.t)
+            promise = heard.promise = self._promise(hall, heard) if heard.scored else None
         else:
             promise = None
-            if told is not None:
-                self._label(hall, told)
+            if heard is not None:
+                self._label(hall, heard)
         self._ask_now_and_then(hall, joined=promise is not None)
         return promise
 
@@ -205,30 +205,30 @@ class Waits:
             later = arrival.predicted(hall, place, at_once, arrival.ASKED, self.city)
             place.line.asked += zip((hall.t + each for each in arrival.ASKED), later, strict=True)
 
-    def _label(self, hall: Hall, told: Called) -> None:
+    def _label(self, hall: Hall, called: Called) -> None:
         """A wait came true; and those of people who left would have come true now at the latest."""
-        for gone in told.overtaken:
+        for gone in called.overtaken:
             self._learn(gone, hall.t)
-        waiting, city = told.waiting, self.city
+        waiting, city = called.waiting, self.city
         row = self._learn(waiting, hall.t)
         if row is None or row.kind == "booked":
             return
         line = waiting.line
         hall.ys = [hall.ys[0] * 0.97 + row.y, hall.ys[1] * 0.97 + 1.0]
-        hall.waits += told.wait
+        hall.waits += called.wait
         hall.people += waiting.n
-        line.label(told.wait, waiting.n, waiting.issued, row.y, waiting.promise.y50)
-        city.count(told.wait, waiting.n)
+        line.label(called.wait, waiting.n, waiting.issued, row.y, waiting.promise.y50)
+        city.count(called.wait, waiting.n)
 
     def _learn(self, waiting: Waiting, t: float) -> Row | None:
         """Follow all that was foretold of one whose wait is over; answers what was at her issue."""
         promise = waiting.promise
-        told = [*waiting.asked, *([(promise, waiting.issued)] if promise else ())]
+        foretold = [*waiting.asked, *([(promise, waiting.issued)] if promise else ())]
         row = None
-        for foretold, since in told:
-            row = self.city.label(foretold, t - since)
+        for each, since in foretold:
+            row = self.city.label(each, t - since)
             self.rows.append(row)
             if row.kind != "booked":
-                below, above = row.y < foretold.low, row.y > foretold.high
+                below, above = row.y < each.low, row.y > each.high
                 waiting.line.follow(TAILS[row.kind], below=below, above=above)
         return row if promise else None

@@ -10,7 +10,6 @@ from sanic import Blueprint, HTTPResponse, Request
 from scheduler.calendar import SHANGHAI
 from server.appointments import booking, calendar_files, changing, checking_in
 from server.appointments.calendar_files import CalendarEntry
-from server.appointments.changing import Doing
 from server.appointments.refusals import (
     AlreadyBooked,
     BookingBlocked,
@@ -25,7 +24,7 @@ from server.appointments.refusals import (
     TooLateToCancel,
     TooManyBookings,
 )
-from server.appointments.slot_routes import slot_book
+from server.appointments.slot_routes import doing, slot_book
 from server.appointments.slot_views import BestSlots, best_slots
 from server.appointments.views import (
     AppointmentPage,
@@ -183,7 +182,7 @@ async def show_appointment(request: Request, who: Principal, appointment: str) -
 )
 async def confirm(request: Request, who: Principal, appointment: str) -> AppointmentView:
     """Book the place that is held for me, while it is."""
-    return await changing.confirm(own_id(appointment), _doing(request, who), slot_book(request))
+    return await changing.confirm(own_id(appointment), doing(request, who), slot_book(request))
 
 
 @endpoint(
@@ -211,7 +210,7 @@ async def reschedule(
     return await changing.reschedule(
         own_id(appointment),
         with_offset(body.slot_start),
-        _doing(request, who),
+        doing(request, who),
         slot_book(request),
         sealer=services(request).sealer,
     )
@@ -230,7 +229,7 @@ async def reschedule(
 )
 async def cancel(request: Request, who: Principal, appointment: str) -> AppointmentView:
     """Give my place up, in time; whoever waits for one is offered it at once."""
-    return await changing.cancel(own_id(appointment), _doing(request, who), slot_book(request))
+    return await changing.cancel(own_id(appointment), doing(request, who), slot_book(request))
 
 
 @endpoint(
@@ -370,8 +369,3 @@ def with_offset(moment: datetime, *, at: str = "/slot_start") -> datetime:
         return moment.astimezone(SHANGHAI)
     except OverflowError:
         raise SlotClosed from None  # before the first year, or after the last
-
-
-def _doing(request: Request, who: Principal) -> Doing:
-    room = services(request)
-    return Doing(who, room.clock.now(), room.directory)

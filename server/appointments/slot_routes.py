@@ -8,8 +8,10 @@ from sanic import Blueprint, HTTPResponse, Request
 
 from scheduler.calendar import business_day
 from scheduler.places import Datum, Place
+from server.appointments.changing import Doing
 from server.appointments.slot_book import SlotBook
 from server.appointments.slot_views import BestSlots, SlotList, best_slots, slots_between
+from server.auth import Principal
 from server.errors import FieldFault, InvalidRequest, NotFound, wants_english
 from server.halls.directory import HallEntry
 from server.halls.listing import wgs84
@@ -135,6 +137,12 @@ def slot_book(request: Request) -> SlotBook:
     """The slots of the process that answers this request."""
     found: SlotBook = request.app.ctx.slot_book
     return found
+
+
+def doing(request: Request, who: Principal) -> Doing:
+    """Who changes an appointment by this request, and when."""
+    room = services(request)
+    return Doing(who, room.clock.now(), room.directory)
 
 
 def _place(query: BestQuery) -> Place | None:

@@ -8,7 +8,6 @@ import msgspec
 from sanic import Blueprint, Request
 
 from server.appointments import changing, waitlist
-from server.appointments.changing import Doing
 from server.appointments.refusals import (
     AlreadyBooked,
     AlreadyWaiting,
@@ -18,7 +17,7 @@ from server.appointments.refusals import (
     SlotClosed,
     TooManyBookings,
 )
-from server.appointments.slot_routes import slot_book
+from server.appointments.slot_routes import doing, slot_book
 from server.appointments.views import AppointmentView
 from server.appointments.waitlist import WaitPage, WaitView
 from server.auth import CITIZEN, Principal, own_id
@@ -143,7 +142,7 @@ async def leave_waitlist(request: Request, who: Principal, entry: str) -> WaitVi
 )
 async def accept(request: Request, who: Principal, offer: str) -> AppointmentView:
     """Book the place that I am offered, in time; it is an appointment of mine like any other."""
-    return await changing.confirm(own_id(offer), _doing(request, who), slot_book(request))
+    return await changing.confirm(own_id(offer), doing(request, who), slot_book(request))
 
 
 @endpoint(
@@ -159,9 +158,4 @@ async def accept(request: Request, who: Principal, offer: str) -> AppointmentVie
 )
 async def decline(request: Request, who: Principal, offer: str) -> AppointmentView:
     """Let the place go to the next who waits."""
-    return await changing.decline(own_id(offer), _doing(request, who), slot_book(request))
-
-
-def _doing(request: Request, who: Principal) -> Doing:
-    room = services(request)
-    return Doing(who, room.clock.now(), room.directory)
+    return await changing.decline(own_id(offer), doing(request, who), slot_book(request))

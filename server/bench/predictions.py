@@ -64,7 +64,7 @@ def a_plan() -> HallPlan:
     codes = [f"L{at}" for at in range(_LINES)]
     return HallPlan(
         code=HALL,
-        told="counters",
+        tells="counters",
         lines=tuple(LinePlan(code, 1 / _LINES, 6.0, 0.8, 0.0) for code in codes),
         counters=tuple(
             (codes[at % _LINES], codes[(at * 3 + 1) % _LINES]) for at in range(COUNTERS)

@@ -17,7 +17,7 @@ from scheduler.closing import state_at
 from server.halls.directory import HallEntry
 from server.live.foreseen import NOTHING_FORESEEN, HallWaits
 from server.live.lines import Outlook, live_line
-from server.live.reasons import Words, line_stopped, told
+from server.live.reasons import Words, line_stopped, reason_of
 from server.live.rows import HallRows, TicketRow
 from server.live.state import (
     BetterHall,
@@ -154,7 +154,7 @@ def _tells(view: TicketView, stopped: Words | None) -> bool:
 def _view(
     row: TicketRow, hall: str, ahead: int | None, version: int, stopped: Words | None
 ) -> TicketView:
-    why = told(
+    why = reason_of(
         row.state,
         hall,
         day_ended=bool(row.day_ended),
@@ -192,7 +192,7 @@ def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
     A step that somebody has just made tells no `day_ended`, nor what came after: neither has been.
     """
     called_at, checked_in_at = row["called_at"], row["checked_in_at"]
-    why = told(
+    why = reason_of(
         TicketState(row["state"]),
         hall,
         day_ended=bool(row.get("day_ended")),

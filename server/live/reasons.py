@@ -12,7 +12,7 @@ Words = tuple[str | None, str | None]
 _decode_words: Final = msgspec.json.Decoder(Words).decode
 
 
-class Told(msgspec.Struct, frozen=True):
+class Reason(msgspec.Struct, frozen=True):
     """These fields of a `TicketView`."""
 
     reason: Literal["day_ended", "line_stopped", "sent_on"] | None = None
@@ -21,25 +21,25 @@ class Told(msgspec.Struct, frozen=True):
     sent_from: SentFrom | None = None
 
 
-_NOTHING: Final = Told()
+_NOTHING: Final = Reason()
 
 
-def told(
+def reason_of(
     state: TicketState, hall: str, *, day_ended: bool, stopped: Words | None, sent_from: str | None
-) -> Told:
-    """What to tell of a ticket of this hall; `stopped` are the words of its line, if it is."""
+) -> Reason:
+    """The reason of a ticket of this hall; `stopped` are the words of its line, if it is."""
     if stopped is not None and state is not TicketState.WAITING:
         stopped = None
     if sent_from is None:
         if day_ended:
-            return Told("day_ended")
-        return Told("line_stopped", *stopped) if stopped is not None else _NOTHING
+            return Reason("day_ended")
+        return Reason("line_stopped", *stopped) if stopped is not None else _NOTHING
     before, words = _read(sent_from, hall)
     if day_ended:
-        return Told("day_ended", sent_from=before)
+        return Reason("day_ended", sent_from=before)
     if stopped is not None:
-        return Told("line_stopped", *stopped, before)
-    return Told("sent_on", *words, before)
+        return Reason("line_stopped", *stopped, before)
+    return Reason("sent_on", *words, before)
 
 
 def line_stopped(row: Any) -> Words | None:

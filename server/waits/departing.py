@@ -20,7 +20,7 @@ NOT_WORTH_WAITING_S: Final = 300.0
 _TENTH: Final = 0.1
 
 
-def departures(
+def leaves_of(
     found: Mapping[UUID, TicketRow],
     foreseen: Mapping[UUID, Range],
     joining: Mapping[str, Range],

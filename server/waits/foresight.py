@@ -18,7 +18,7 @@ from server.halls.directory import HallEntry
 from server.live.foreseen import NOTHING_FORESEEN, HallWaits
 from server.live.rows import HallRows, TicketRow
 from server.live.state import Leave, Wait
-from server.waits.departing import departures
+from server.waits.departing import leaves_of
 from server.waits.hearing import day_of, minute_of_day, news
 from server.waits.knowing import Bookings, known_of
 
@@ -101,7 +101,7 @@ class Foresight:
     def _leaves(self, code: str, found: HallRows) -> dict[UUID, Leave]:
         """When to leave, by the ranges foreseen last and reckoned from their moment."""
         foreseen, joining, as_of = self._ranges[code]
-        return departures(found.tickets, foreseen, joining, self.said(code).leaves, as_of)
+        return leaves_of(found.tickets, foreseen, joining, self.said(code).leaves, as_of)
 
     def _pass_to(self, day: int) -> None:
         """Let what the halls share fade by a day, once for all of them."""

@@ -12,7 +12,7 @@ from server.live.foreseen import NOTHING_FORESEEN, Foreseeing, HallWaits
 from server.live.memory import Change
 from server.live.rows import HallRows
 from server.live.state import Leave, Wait
-from server.waits.departing import departures
+from server.waits.departing import leaves_of
 from tests.conftest import Api, until
 
 LATER = 5
@@ -73,7 +73,7 @@ def everybody_waits(
         range_ = Range(p10_s / 60, p50_s / 60, p90_s / 60)
         waiting = [row.id for row in found.tickets.values() if row.state is TicketState.WAITING]
         now = api.services.clock.now()
-        leaves = departures(found.tickets, dict.fromkeys(waiting, range_), {}, before, now)
+        leaves = leaves_of(found.tickets, dict.fromkeys(waiting, range_), {}, before, now)
         before.update(leaves)
         return HallWaits(dict.fromkeys(waiting, Wait(p10_s, p50_s, p90_s)), {}, leaves)
 

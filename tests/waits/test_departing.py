@@ -8,7 +8,7 @@ from uuid import UUID
 from scheduler.wait.city import Range
 from server.live.rows import TicketRow, WayRow
 from server.live.state import Leave
-from server.waits.departing import EARLY_S, departures
+from server.waits.departing import EARLY_S, leaves_of
 from tests.conftest import MONDAY_MORNING
 from tests.waits.test_foresight import a_row
 
@@ -44,7 +44,7 @@ def said(
     joining: Mapping[str, Range] | None = None,
     now: datetime = MONDAY_MORNING,
 ) -> dict[UUID, Leave]:
-    return departures({row.id: row for row in rows}, waits, joining or {}, before or {}, now)
+    return leaves_of({row.id: row for row in rows}, waits, joining or {}, before or {}, now)
 
 
 def test_she_is_told_to_leave_well_before_her_turn_and_not_at_once() -> None:

@@ -170,7 +170,7 @@ class Day:
         counter, person, missed = who
         self.busy[counter] = False
         kind = "miss" if missed else "finish"
-        if self.plan.told != "numbers":
+        if self.plan.tells != "numbers":
             name = self._name(counter)
             self._tell(t, kind, person.line.code, ticket=person.number, counter=name)
         self._next(t, counter)
@@ -195,13 +195,13 @@ class Day:
 
     def _tell_counters(self, t: float, counter: int) -> None:
         plan = self.plan
-        if plan.told == "counters":
+        if plan.tells == "counters":
             if self.open[counter]:
                 lines = "+".join(plan.counters[counter])
                 self._tell(t, "counter_open", counter=self._name(counter), detail=lines)
             else:
                 self._tell(t, "counter_close", counter=self._name(counter))
-        elif plan.told == "numbers":
+        elif plan.tells == "numbers":
             for line in plan.counters[counter]:
                 count = sum(
                     is_open and line in able
@@ -212,4 +212,4 @@ class Day:
                     self._tell(t, "counters", line, detail=str(count))
 
     def _name(self, counter: int) -> str:
-        return "" if self.plan.told == "numbers" else f"c{counter}"
+        return "" if self.plan.tells == "numbers" else f"c{counter}"

@@ -6,8 +6,8 @@ from typing import Final, Literal
 import numpy as np
 
 # What a hall's events tell: each counter with its lines, how many are open, or only who calls.
-Told = Literal["counters", "numbers", "calls"]
-_TOLD: Final[tuple[Told, ...]] = ("counters", "numbers", "calls")
+Tells = Literal["counters", "numbers", "calls"]
+_TELLS: Final[tuple[Tells, ...]] = ("counters", "numbers", "calls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class HallPlan:
     """A hall; times in minutes of the day, shares between 0 and 1."""
 
     code: str
-    told: Told
+    tells: Tells
     lines: tuple[LinePlan, ...]
     counters: tuple[tuple[str, ...], ...]
     opens: float
@@ -45,12 +45,12 @@ class HallPlan:
 
 def a_hall(code: str, dice: np.random.Generator) -> HallPlan:
     """Draw a hall."""
-    told = _TOLD[int(dice.choice(3, p=[0.45, 0.4, 0.15]))]
+    tells = _TELLS[int(dice.choice(3, p=[0.45, 0.4, 0.15]))]
     count = int(dice.integers(1, 9))
     codes = [f"L{at}" for at in range(count)]
     shares = dice.dirichlet(np.full(count, 1.5))
     booked = float(dice.choice([0.0, 0.15, 0.3])) if dice.random() < 0.6 else 0.0
-    quick = 0.2 if told == "calls" and dice.random() < 0.6 else 1.0  # as in a call centre
+    quick = 0.2 if tells == "calls" and dice.random() < 0.6 else 1.0  # as in a call centre
     lines = tuple(
         LinePlan(
             each,
@@ -72,7 +72,7 @@ def a_hall(code: str, dice: np.random.Generator) -> HallPlan:
     people = load * len(counters) * (1 - absent) * 0.93 * minutes / mean
     return HallPlan(
         code,
-        told,
+        tells,
         lines,
         counters,
         opens,
