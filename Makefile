@@ -40,7 +40,7 @@ chromium:
 
 # Swagger UI's files come in a package that names Django, which serving them does not need: it stays
 # out of the lock files, as do what python-escpos needs for its own command only. Installs use --no-deps because the lock files are complete without it.
-COMPILE := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-header --no-emit-index-url \
+COMPILE := $(BIN)/python -m piptools compile --quiet --strip-extras --generate-hashes --no-header --no-emit-index-url \
 	--no-emit-trusted-host --no-emit-find-links --no-emit-options \
 	--unsafe-package django --unsafe-package asgiref --unsafe-package sqlparse \
 	--unsafe-package appdirs --unsafe-package argcomplete
