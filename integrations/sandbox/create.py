@@ -14,6 +14,7 @@ from integrations.sandbox.faults import Faults
 from integrations.sandbox.identity import Identity
 from integrations.sandbox.inspection import Inspection
 from integrations.sandbox.maps import Maps
+from integrations.sandbox.payments import Till
 from integrations.sandbox.personas import Personas
 from integrations.sandbox.province_page import Province
 from integrations.sandbox.replies import answer, problem
@@ -35,6 +36,14 @@ _OWN_DOORS = [
     "POST /_sandbox/alipay/faces {certify_id, outcome: pass|fail}",
     "POST /_sandbox/province/authorize {id_number, authorize_url, tamper?}",
     "POST /_sandbox/province/rotate-keys {drop_old?}",
+    "POST /_sandbox/pay {order_no, outcome: success|fail|cancel, deliveries?, delay_s?, spread_s?, "
+    "until_thanked?, tamper?, even_if_closed?}",
+    "POST /_sandbox/refund {refund_no, outcome: success|fail|stuck, deliveries?, …}",
+    "PUT /_sandbox/refunds {outcome: success|fail|stuck|hold, takes_s?, deliveries?, …}",
+    "GET /_sandbox/orders?order_no=",
+    "GET /_sandbox/deliveries?about=&limit=",
+    "PUT /_sandbox/bills/differences {channel, day, differences: [{kind, number, fen?, state?}]}",
+    "PUT /_sandbox/clock {start, anchor?, speed?}",
     "PUT /_sandbox/faults {endpoint, kind: delay|error|http_500|rubbish|hang|wrong_signature, "
     "errcode?, seconds?, times?, for_s?}",
     "GET /_sandbox/faults",
@@ -74,6 +83,8 @@ def create_sandbox(
     Identity(settings, clock, app.ctx.personas).open(app, app.ctx.endpoints)
     Sms(settings, clock, app.ctx.sent).open(app, app.ctx.endpoints)
     Maps(settings, clock).open(app, app.ctx.endpoints)
+    app.ctx.till = Till(settings.most_orders)
+    app.ctx.till.open(app, app.ctx.endpoints, [])
     Inspection(
         personas=app.ctx.personas,
         platforms=[app.ctx.wechat, app.ctx.alipay, app.ctx.province],

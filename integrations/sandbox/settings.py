@@ -57,3 +57,4 @@ class SandboxSettings:
     most_personas: int = 100_000
     most_codes: int = 500_000
     most_sent: int = 50_000
+    most_orders: int = 200_000
