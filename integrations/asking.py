@@ -26,6 +26,10 @@ _PAUSE_S: Final = 0.2
 _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
+class NeverSent(PlatformUnavailable):
+    """The question surely never left, so that nothing can have come of it."""
+
+
 def require_code(code: str, *, longest: int = 512) -> None:
     """Refuse, without asking, what no platform can have given out as a one-time code.
 
@@ -87,7 +91,7 @@ class Asking:
                 )
             except _NEVER_SENT:
                 if last_try:
-                    raise self.unavailable("unreachable") from None
+                    raise NeverSent(self.unavailable("unreachable").retry_after_s) from None
             except httpx.RequestError as error:
                 # Only the kind of error: its request holds secrets and people.
                 raise self.unavailable(type(error).__name__) from None

@@ -15,8 +15,8 @@ class NotAForm(ValueError):
 def read_form(body: bytes) -> dict[str, str]:
     """Return a form's fields, percent-decoded exactly once: `+` is a space, `%2B` is a plus.
 
-    Raises NotAForm for what is too big, no UTF-8, or has a field twice: of two amounts, one would be
-    verified and the other believed.
+    Raises NotAForm for what is too big, no UTF-8, or has a field twice: of two amounts, one would
+    be verified and the other believed.
     """
     if not 0 < len(body) <= MOST_BYTES:
         raise NotAForm("empty or too big")

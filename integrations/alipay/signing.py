@@ -5,7 +5,6 @@ against messages that Alipay itself signed.
 """
 
 import base64
-import binascii
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +14,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
+
+from integrations.canonical import unbase64
 
 _IN_REQUESTS: Final = frozenset({"sign"})
 _IN_NOTICES: Final = frozenset({"sign", "sign_type"})
@@ -59,8 +60,8 @@ def sign(text: str, key: RSAPrivateKey) -> str:
 def verify(content: bytes, signature: str, key: RSAPublicKey) -> bool:
     """Tell whether this is the key's RSA2 signature, in Base64, over exactly these bytes."""
     try:
-        key.verify(base64.b64decode(signature, validate=True), content, PKCS1v15(), SHA256())
-    except (InvalidSignature, binascii.Error, ValueError):
+        key.verify(unbase64(signature), content, PKCS1v15(), SHA256())
+    except (InvalidSignature, ValueError):
         return False
     return True
 

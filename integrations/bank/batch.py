@@ -14,15 +14,15 @@ their sum. Amounts are yuan. A serial is the bank's own for one payment and neve
 """
 
 import base64
-import binascii
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final, Literal
+from typing import Final
 
 from integrations.bank.keys import BankKeys, HmacKey
+from integrations.canonical import unbase64
+from integrations.ports_bank import BankBatch, BatchLine, BatchRefused, LineFault
 from integrations.yuan import fen_of, yuan_of
 
 MOST_BYTES: Final = 20_000_000
@@ -35,77 +35,27 @@ _NUMBER: Final = re.compile(r"[0-9A-Za-z_\-]{1,64}", re.ASCII)
 _COUNT: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
 _BOM: Final = b"\xef\xbb\xbf"
 
-Fault = Literal[
-    "too_big",
-    "not_text",
-    "not_a_batch",  # another format, version or head
-    "not_signed",  # the last line is no signature
-    "key_unknown",
-    "signature_wrong",
-    "count_wrong",  # of lines, against the head
-    "total_wrong",
-    "lines_wrong",  # see the lines
-]
-LineFault = Literal[
-    "columns_wrong",
-    "bill_no_wrong",
-    "amount_wrong",
-    "paid_at_wrong",
-    "serial_wrong",
-    "serial_twice",
-]
 
+class BankCounters:
+    """Reads the files of every bank whose keys we hold."""
 
-class BatchRefused(Exception):
-    """A file that brings nothing in: `fault` says why, `lines` which lines and what is wrong there.
+    def __init__(self, keys: BankKeys) -> None:
+        self._keys = keys
 
-    Lines are counted from 1, as an editor does; the first hundred are told.
-    """
-
-    def __init__(self, fault: Fault, lines: Sequence[tuple[int, LineFault]] = ()) -> None:
-        super().__init__(fault)
-        self.fault: Fault = fault
-        self.lines = tuple(lines)
-
-
-@dataclass(frozen=True, slots=True)
-class BatchLine:
-    """One payment at the counter; `line` is its place in the file, `serial` the bank's own id."""
-
-    line: int
-    bill_no: str
-    fen: int
-    paid_at: datetime
-    serial: str
-
-
-@dataclass(frozen=True, slots=True)
-class BankBatch:
-    """A genuine batch. `bank` and `number` together are once in the world."""
-
-    bank: str
-    number: str
-    day: date
-    fen: int
-    lines: tuple[BatchLine, ...]
-
-    def paid_twice(self) -> dict[str, list[int]]:
-        """Bills that several lines pay, with those lines: payments, each real, one too many."""
-        at: dict[str, list[int]] = {}
-        for one in self.lines:
-            at.setdefault(one.bill_no, []).append(one.line)
-        return {bill: lines for bill, lines in at.items() if len(lines) > 1}
+    def read(self, content: bytes) -> BankBatch:
+        """Verify a file and read it whole, or raise BatchRefused: then none of it counts."""
+        return read_batch(content, self._keys)
 
 
 def read_batch(content: bytes, keys: BankKeys) -> BankBatch:
-    """Verify a file and read it whole, or raise BatchRefused; nothing is read before it verifies."""
+    """Verify a file and read it whole, or raise BatchRefused; lines are read when it verified."""
     if len(content) > MOST_BYTES:
         raise BatchRefused("too_big")
     signed, signature = _split(content)
     text = _decoded(signed.removeprefix(_BOM))
-    rows = [row for row in enumerate(_rows(text), 1)]
-    bank, number, day, count, fen = _head(rows[0][1] if rows else [])
+    bank, number, day, count, fen = _head(text[: text.find("\n")].rstrip("\r").split(","))
     _verify(signed, signature, bank, keys)
+    rows = list(enumerate(_rows(text), 1))
     if len(rows) < 2 or rows[1][1] != _COLUMNS:
         raise BatchRefused("not_a_batch")
     lines = _lines(rows[2:])
@@ -175,8 +125,8 @@ def _verify(signed: bytes, cells: list[str], bank: str, keys: BankKeys) -> None:
     if key is None or key.algorithm != algorithm:
         raise BatchRefused("key_unknown")
     try:
-        genuine = key.verifies(signed, base64.b64decode(signature, validate=True))
-    except (binascii.Error, ValueError):
+        genuine = key.verifies(signed, unbase64(signature))
+    except ValueError:
         genuine = False
     if not genuine:
         raise BatchRefused("signature_wrong")
@@ -202,22 +152,32 @@ def _lines(rows: Sequence[tuple[int, list[str]]]) -> tuple[BatchLine, ...]:
     return tuple(lines)
 
 
-def _line(at: int, cells: list[str]) -> BatchLine | LineFault:
+def _line(at: int, cells: list[str]) -> BatchLine | LineFault:  # noqa: PLR0911 one for each fault
     if len(cells) != len(_COLUMNS):
         return "columns_wrong"
     bill_no, amount, paid_at, serial = cells
+    fen, when = _fen(amount), _moment(paid_at)
     if not _NUMBER.fullmatch(bill_no):
         return "bill_no_wrong"
-    if not _NUMBER.fullmatch(serial):
-        return "serial_wrong"
-    try:
-        fen = fen_of(amount)
-    except ValueError:
-        return "amount_wrong"
     if fen <= 0:
         return "amount_wrong"
-    try:
-        when = datetime.fromisoformat(paid_at)
-    except ValueError:
+    if when is None:
         return "paid_at_wrong"
-    return BatchLine(at, bill_no, fen, when, serial) if when.tzinfo else "paid_at_wrong"
+    return (
+        BatchLine(at, bill_no, fen, when, serial) if _NUMBER.fullmatch(serial) else "serial_wrong"
+    )
+
+
+def _fen(amount: str) -> int:
+    try:
+        return fen_of(amount)
+    except ValueError:
+        return 0
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return when if when.tzinfo else None

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+import msgspec
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
+from msgspec import Struct
+
+from integrations.canonical import unbase64
 
 _LEAST_SECRET: Final = 32
 _LEAST_BITS: Final = 2048
@@ -78,3 +82,40 @@ class RsaKey:
 
 # By bank and key id, so that a bank may change its key from one file to the next.
 BankKeys = Mapping[tuple[str, str], BankKey]
+
+
+class _Entry(Struct, forbid_unknown_fields=True):
+    bank: str
+    key_id: str
+    secret: str | None = None
+    public_key: str | None = None
+
+
+_entries = msgspec.json.Decoder(list[_Entry])
+
+
+def read_keys(text: str) -> BankKeys:
+    """Read a key file: JSON, `[{"bank", "key_id", "secret" | "public_key"}]`.
+
+    `secret` is Base64, `public_key` PEM. Raises ValueError, which never quotes a key.
+    """
+    try:
+        entries = _entries.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise ValueError("the file of bank keys has not the right shape") from None
+    keys = {(one.bank, one.key_id): _key(one) for one in entries}
+    if len(keys) != len(entries):
+        raise ValueError("the file of bank keys has two keys of one bank under one key id")
+    return keys
+
+
+def _key(entry: _Entry) -> BankKey:
+    if entry.secret is not None and entry.public_key is None:
+        try:
+            secret = unbase64(entry.secret)
+        except ValueError:
+            raise ValueError("a bank's secret is not Base64") from None
+        return HmacKey(secret)
+    if entry.public_key is not None and entry.secret is None:
+        return RsaKey.from_pem(entry.public_key)
+    raise ValueError("a bank's key needs either a secret or a public key")

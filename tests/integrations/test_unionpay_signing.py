@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_cer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integrations.unionpay.certificates import UNIONPAY, Trust, cert_id, owner_of
+from integrations.unionpay.certificates import UNIONPAY, Trust, cert_id
 from integrations.unionpay.client import read_answer
 from integrations.unionpay.credentials import UnionPayCredentials
 from integrations.unionpay.signing import sign, text_to_sign, verify
