@@ -152,7 +152,7 @@ def _lines(rows: Sequence[tuple[int, list[str]]]) -> tuple[BatchLine, ...]:
     return tuple(lines)
 
 
-def _line(at: int, cells: list[str]) -> BatchLine | LineFault:  # noqa: PLR0911 one for each fault
+def _line(at: int, cells: list[str]) -> BatchLine | LineFault:
     if len(cells) != len(_COLUMNS):
         return "columns_wrong"
     bill_no, amount, paid_at, serial = cells

@@ -1,0 +1,6 @@
+"""UnionPay's gateway, version 5.1.0, answering our port of payments."""
+
+from integrations.unionpay.client import UnionPayGateway
+from integrations.unionpay.credentials import UnionPayCredentials
+
+__all__ = ["UnionPayCredentials", "UnionPayGateway"]
