@@ -19,6 +19,15 @@ _COUNTED = """
 # Those since the last block: nobody is blocked twice for the same.
 COUNTED = _COUNTED.format(whose="a.citizen_id = $1")
 COUNTED_FOR = _COUNTED.format(whose="a.person_key = $1")
+# What the person of an appointment `t` missed before, while it is open; else it does not matter.
+MISSED_BEFORE = """CASE WHEN t.state IN ('held', 'offered', 'booked') THEN ARRAY(
+               SELECT a.slot_start FROM appointment a
+               WHERE (a.citizen_id = t.citizen_id OR a.person_key = t.person_key)
+                 AND a.state = 'missed' AND a.pardoned_at IS NULL
+                 AND a.slot_start > coalesce((
+                     SELECT max(b.since) FROM booking_block b
+                     WHERE b.person = coalesce(t.citizen_id, t.person_key)), '-infinity')
+               ORDER BY a.slot_start DESC LIMIT 20) END AS missed_before"""
 
 
 async def counted(tx: Transaction, person: UUID, since: datetime, *, citizen: bool) -> int:

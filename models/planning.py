@@ -4,6 +4,7 @@ A slot that somebody has booked is never deleted: it is closed, and keeps as man
 taken. Slots are written line by line, in the order of time, as everybody locks them.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -42,6 +43,15 @@ async def counters_of(tx: Transaction, hall_id: UUID) -> list[Any]:
         " FROM counter WHERE hall_id = $1",
         hall_id,
     )
+
+
+def serving(counters: Sequence[Any]) -> defaultdict[str, float]:
+    """How many counters serve each line: one of three lines is a third of one in each."""
+    many: defaultdict[str, float] = defaultdict(float)
+    for row in counters:
+        for line in row["own"]:
+            many[line] += 1 / len(row["own"])
+    return many
 
 
 async def plans_of(tx: Transaction, hall_id: UUID) -> list[Any]:

@@ -3,7 +3,7 @@
 Pure: facts and `now` in, choice out. All moments are aware, all rules whole numbers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -117,3 +117,16 @@ def rank_time(slot_start: datetime, now: datetime, rules: BookingRules) -> datet
 def missed_at(slot_start: datetime, rules: BookingRules) -> datetime:
     """Until when her place waits for her; after it she has missed it."""
     return slot_start + timedelta(minutes=rules.most_late_min)
+
+
+def until_blocked(
+    missed: Iterable[datetime], slot_start: datetime, rules: BookingRules
+) -> int | None:
+    """With how many more missed, the one of this slot among them, booking is blocked; None: never.
+
+    `missed` are the starts of those that count already, without this one.
+    """
+    if not rules.no_shows_to_block:
+        return None
+    since = missed_at(slot_start, rules) - timedelta(days=rules.no_show_days)
+    return max(rules.no_shows_to_block - sum(start > since for start in missed), 1)

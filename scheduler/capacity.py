@@ -106,8 +106,9 @@ class NoShows:
     the city on what is usual: a cell where one of one stayed away says nearly nothing.
     """
 
-    def __init__(self, seen: Mapping[Cell, Came]) -> None:
-        self._city = _shrunk(_sum(seen.values()), USUAL_NO_SHOW)
+    def __init__(self, seen: Mapping[Cell, Came], city: Came | None = None) -> None:
+        """`city`: how many came in all of it, where `seen` are only some of its cells."""
+        self._city = _shrunk(city or _sum(seen.values()), USUAL_NO_SHOW)
         self._halls = {
             hall: _shrunk(came, self._city) for hall, came in _by(seen, lambda c: c.hall).items()
         }
@@ -121,8 +122,15 @@ class NoShows:
 
     def expected(self, cell: Cell) -> float:
         """The rate to be expected there and then, strictly between 0 and 1."""
-        wider = self._halls.get(cell.hall, self._city)
-        return self._cells.get(cell, self._items.get((cell.hall, cell.item), wider))
+        return self._cells.get(cell, self.of_item(cell.hall, cell.item))
+
+    def of_item(self, hall: str, item: str) -> float:
+        """The rate of an item at a hall, whenever."""
+        return self._items.get((hall, item), self.of_hall(hall))
+
+    def of_hall(self, hall: str) -> float:
+        """The rate of a hall, whatever for."""
+        return self._halls.get(hall, self._city)
 
 
 def _shrunk(came: Came, wider: float) -> float:

@@ -22,6 +22,7 @@ from scheduler.travel import paces_with_roads
 from server.admin import routes as admin
 from server.alerts import routes as alerts
 from server.announcements import routes as announcements
+from server.appointments import demand_routes as booking_demand
 from server.appointments import hall_routes as expected
 from server.appointments import plan_routes as slot_plans
 from server.appointments import routes as appointments
@@ -122,6 +123,7 @@ BLUEPRINTS = (
     slot_plans.bp,
     bookable.bp,
     booking_standing.bp,
+    booking_demand.bp,
     expected.bp,
     bundles.bp,
     visits.bp,

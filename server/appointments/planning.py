@@ -4,7 +4,6 @@ Planned again they come out the same, and what managers said by hand stays. Wher
 bookings that no longer fit are marked, listed, and offered another slot; none is dropped.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -137,10 +136,7 @@ def last_day(hall: HallEntry, today: date) -> date:
 
 
 async def _plans(tx: Transaction, hall: HallEntry, directory: Directory) -> list[Plan]:
-    serving: defaultdict[str, float] = defaultdict(float)
-    for row in await planning.counters_of(tx, hall.id):
-        for line in row["own"]:
-            serving[line] += 1 / len(row["own"])
+    serving = planning.serving(await planning.counters_of(tx, hall.id))
     said = {(row["line_id"], row["item_id"]): row for row in await planning.plans_of(tx, hall.id)}
     plans = []
     for code, line in hall.lines.items():

@@ -9,8 +9,9 @@ import msgspec
 from models.appointments import AppointmentState, Pardon
 from models.database import Transaction, rows
 from models.joined import HER_ID
+from models.no_shows import MISSED_BEFORE
 from models.proxies import TAKEN_FOR
-from scheduler.booking import missed_at
+from scheduler.booking import missed_at, until_blocked
 from scheduler.calendar import SHANGHAI
 from server.halls.directory import Directory
 from server.live.state import TakenFor
@@ -28,7 +29,8 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     then it may be given up or moved. One may check in from `check_in_from` to `check_in_until`.
     `must_move`: the hall's hours changed, and this slot is no more, or takes fewer people: move to
     another (`GET /appointments/{id}/proposals`), whatever time it is. `materials` is all to bring.
-    `ticket` is the number's, once checked in.
+    `ticket` is the number's, once checked in. Whoever misses `until_blocked` more, this one among
+    them, may not book for `block_days` (null: it is over, or this hall does not block).
     """
 
     id: UUID
@@ -50,6 +52,8 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     ticket: UUID | None
     fee_fen: int
     materials: list[Needed]
+    until_blocked: int | None
+    block_days: int
     taken_for: TakenFor | None = msgspec.field(name="for")
     version: int
 
@@ -62,10 +66,10 @@ class AppointmentPage(msgspec.Struct, frozen=True):
 
 
 _VIEW = """
-    SELECT t.*, hall.code AS hall, line.code AS line, {taken_for}
+    SELECT t.*, hall.code AS hall, line.code AS line, {taken_for}, {missed}
     FROM {which} t JOIN hall ON hall.id = t.hall_id JOIN line ON line.id = t.line_id
 """
-_ONE = _VIEW.format(which="appointment", taken_for=TAKEN_FOR)
+_ONE = _VIEW.format(which="appointment", taken_for=TAKEN_FOR, missed=MISSED_BEFORE)
 _OF_CITIZEN = """(
         (SELECT * FROM (SELECT * FROM appointment WHERE citizen_id = $1 OFFSET 0) hers
          WHERE $2::uuid IS NULL OR id < $2 ORDER BY id DESC LIMIT $3)
@@ -73,7 +77,10 @@ _OF_CITIZEN = """(
         (SELECT * FROM appointment WHERE acting_id = $1 AND citizen_id IS DISTINCT FROM $1
          AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3)
     )"""
-_MINE = _VIEW.format(which=_OF_CITIZEN, taken_for=TAKEN_FOR) + " ORDER BY t.id DESC LIMIT $3"
+_MINE = (
+    _VIEW.format(which=_OF_CITIZEN, taken_for=TAKEN_FOR, missed=MISSED_BEFORE)
+    + " ORDER BY t.id DESC LIMIT $3"
+)
 
 
 async def appointment(
@@ -132,6 +139,8 @@ def view(row: Any, directory: Directory) -> AppointmentView:
         ticket=row["ticket_id"],
         fee_fen=sum(item.fee_fen for item in items),
         materials=needed_for(items),
+        until_blocked=until_blocked(row["missed_before"], start, rules) if state in _OPEN else None,
+        block_days=rules.block_days,
         taken_for=_decode_taken_for(row["taken_for"]) if row["taken_for"] else None,
         version=row["version"],
     )

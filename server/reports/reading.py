@@ -7,7 +7,8 @@ from uuid import UUID
 
 from models.database import rows
 from models.promises import HOW_TRUE_OF_THESE, Told, how_true
-from server.halls.directory import HallEntry, LineEntry
+from server.halls.bookable import share_of_hall
+from server.halls.directory import Directory, HallEntry, LineEntry
 from server.reports.views import ReportRow, ReportView, Spread, Trueness
 
 _Key = tuple[date | None, UUID | None]
@@ -15,7 +16,7 @@ _COUNTS: Final = ("issued", "served", "missed", "cancelled", "lapsed", "open", "
 _NOTHING: Final[Mapping[str, Any]] = dict.fromkeys(_COUNTS, 0)
 
 
-async def read_report(hall: HallEntry, start: date, to: date) -> ReportView:
+async def read_report(hall: HallEntry, start: date, to: date, directory: Directory) -> ReportView:
     """The figures of a hall from one day to another, both included."""
     tickets = {_key(row): row for row in await rows(_TICKETS, hall.id, start, to)}
     told = {(row["told"], _key(row)): row for row in await rows(_TOLD, hall.id, start, to)}
@@ -26,7 +27,7 @@ async def read_report(hall: HallEntry, start: date, to: date) -> ReportView:
         for key in sorted(keys, key=lambda key: _order(key, lines))
         if key[1] is None or key[1] in lines
     ]
-    return ReportView(hall.code, start, to, data)
+    return ReportView(hall.code, start, to, share_of_hall(hall, directory), data)
 
 
 def _key(row: Any) -> _Key:

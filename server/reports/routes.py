@@ -45,7 +45,7 @@ async def show_report(
     last = query.to or business_day(room.clock.now())
     first = query.start or last - min(timedelta(days=USUAL_DAYS - 1), last - date.min)
     check_days(first, last)
-    report = await read_report(entry, first, last)
+    report = await read_report(entry, first, last, room.directory)
     if query.format == "json":
         return Answer(encode(report), content_type=JSON)
     name = f"{hall}-{first}-{last}.csv"

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from server.halls.bookable import Share
+
 
 class ReportQuery(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}
@@ -66,11 +68,13 @@ class ReportRow(msgspec.Struct, frozen=True, kw_only=True):
 class ReportView(msgspec.Struct, frozen=True, rename={"start": "from"}):
     """All days together first, then day by day; in each, all lines together, then line by line.
 
-    A day without a ticket has no rows.
+    A day without a ticket has no rows. `bookable` is which part of its items may be booked, as it
+    is now.
     """
 
     hall: str
     start: date
     to: date
+    bookable: Share
     data: list[ReportRow]
     next_cursor: None = None
