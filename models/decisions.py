@@ -15,6 +15,7 @@ from uuid import UUID
 
 from models.by_phone import taken_by_phone
 from models.database import Transaction, rows, transaction
+from models.departures import WAY
 from models.halls import ISSUING_STOPPED, CounterState, LineState
 from models.joined import HER_ID
 from models.proving import counts_for
@@ -298,7 +299,7 @@ _VIEW = """
            t.acting_id, t.recalls, t.priority, t.priority_at, t.shown_as, t.checked_in_at, t.away,
            t.sent_from, CASE WHEN l.state = 'stopped' THEN
                json_build_array(l.reason, l.reason_en) END AS line_stopped,
-           {taken_for},
+           {taken_for}, {way},
            CASE WHEN t.state = 'waiting' THEN
                (SELECT count(*) FROM ticket o WHERE o.line_id = t.line_id AND o.state = 'waiting'
                 AND NOT o.away AND (o.rank_time, o.id) < (t.rank_time, t.id))
@@ -319,6 +320,11 @@ _OF_CITIZEN = """(
         (SELECT * FROM ticket WHERE acting_id = $1 AND citizen_id IS DISTINCT FROM $1
          AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3)
     )"""
-_TOLD = {"taken_for": TAKEN_FOR, "day_ended": DAY_ENDED, "next_ticket": NEXT_TICKET}
-VIEW_ONE = _VIEW.format(tickets="ticket", **_TOLD) + " WHERE t.id = $1"
-VIEW_OF_CITIZEN = _VIEW.format(tickets=_OF_CITIZEN, **_TOLD) + " ORDER BY t.id DESC LIMIT $3"
+_MORE = {
+    "taken_for": TAKEN_FOR,
+    "way": WAY,
+    "day_ended": DAY_ENDED,
+    "next_ticket": NEXT_TICKET,
+}
+VIEW_ONE = _VIEW.format(tickets="ticket", **_MORE) + " WHERE t.id = $1"
+VIEW_OF_CITIZEN = _VIEW.format(tickets=_OF_CITIZEN, **_MORE) + " ORDER BY t.id DESC LIMIT $3"

@@ -98,12 +98,14 @@ async def keep(
     lat: float,
     lng: float,
     citizen_id: UUID,
+    version: int,
     tx: Transaction | None = None,
-) -> bool:
+) -> int | None:
     """Keep where she is (WGS-84 degrees) and her way, instead of what she said before.
 
     The place to a hundred metres: more is not needed to look for halls around her.
-    False, and nothing is kept, unless the ticket is hers, waits at that hall, and she is not there.
+    Answers the ticket's version now, at least `version`: what it tells has changed. None, and
+    nothing is kept, unless the ticket is hers, waits at that hall, and she is not there.
     """
     sealed = sealer.seal(f"{lat:.3f} {lng:.3f}", field=PLACE, owner=ticket_id)
     found = await rows(
@@ -115,9 +117,19 @@ async def keep(
         way.travel_s,
         way.basis.value,
         citizen_id,
+        version,
         tx=tx,
     )
-    return bool(found)
+    return found[0]["version"] if found else None
+
+
+async def withdraw(ticket_id: UUID, *, version: int) -> int | None:
+    """Forget where its holder is; the ticket's version now, None where there was nothing to forget.
+
+    The version is at least `version`: what the ticket tells has changed.
+    """
+    found = await rows(_WITHDRAW, ticket_id, version)
+    return found[0]["version"] if found else None
 
 
 async def forget(ticket_ids: Sequence[UUID]) -> None:
@@ -207,18 +219,32 @@ async def tell(tx: Transaction, ticket_ids: Sequence[UUID], *, now: datetime) ->
 
 
 _KEEP: Final = f"""
-    INSERT INTO departure (id, place, travel, hall_id, travel_s, travel_basis, kept_at)
-    SELECT t.id, $2, $3, t.hall_id, $5, $6, now()
-    FROM ticket t, (SELECT {HER_ID.replace("$1", "$7")} AS id) her
-    WHERE t.id = $1 AND t.hall_id = $4 AND her.id IN (t.citizen_id, t.acting_id) AND {_COMES}
-    ON CONFLICT (id) DO UPDATE SET place = excluded.place, travel = excluded.travel,
-        hall_id = excluded.hall_id, travel_s = excluded.travel_s,
-        travel_basis = excluded.travel_basis, kept_at = excluded.kept_at
-    RETURNING id
+    WITH hers AS (
+        UPDATE ticket t SET version = greatest(t.version + 1, $8)
+        FROM (SELECT {HER_ID.replace("$1", "$7")} AS id) her
+        WHERE t.id = $1 AND t.hall_id = $4 AND her.id IN (t.citizen_id, t.acting_id) AND {_COMES}
+        RETURNING t.id, t.hall_id, t.version
+    ), kept AS (
+        INSERT INTO departure (id, place, travel, hall_id, travel_s, travel_basis, kept_at)
+        SELECT id, $2, $3, hall_id, $5, $6, now() FROM hers
+        ON CONFLICT (id) DO UPDATE SET place = excluded.place, travel = excluded.travel,
+            hall_id = excluded.hall_id, travel_s = excluded.travel_s,
+            travel_basis = excluded.travel_basis, kept_at = excluded.kept_at
+    )
+    SELECT version FROM hers
 """
 _FORGET: Final = """
     UPDATE departure d SET place = NULL, travel = NULL, hall_id = NULL, travel_s = NULL,
         travel_basis = NULL"""
+# The ticket before its departure, as in keeping it: whoever changes both waits in one order.
+_WITHDRAW: Final = f"""
+    WITH hers AS (
+        UPDATE ticket t SET version = greatest(t.version + 1, $2) FROM departure was
+        WHERE t.id = $1 AND was.id = t.id AND was.place IS NOT NULL
+        RETURNING t.id, t.version
+    ), withdrawn AS ({_FORGET} FROM hers WHERE d.id = hers.id)
+    SELECT version FROM hers
+"""
 # Called, she may still be on her way: her counter may close, and she waits again.
 _FORGET_ARRIVED: Final = (
     _FORGET

@@ -12,19 +12,20 @@ from models.tickets import TicketState, WrongState
 from scheduler.places import Place, geodesic_m
 from scheduler.travel import Paces, Travel, paces_with_roads, travel_times_s
 from server.auth import Principal
+from server.clock import microseconds
 from server.departures.refusals import HallWithoutPlace
 from server.errors import NotFound
 from server.faults import is_store_fault
 from server.halls.directory import HallEntry
 from server.halls.ways import Ways
 from server.live.current import current_ticket
+from server.live.departing import leave_of
 from server.live.memory import Change
 from server.live.rows import WayRow
 from server.live.state import TicketView
 from server.numbers.joining import WithIt
 from server.numbers.refusals import AlreadyCheckedIn
 from server.services import Services
-from server.waits.departing import leave_of
 
 log = structlog.get_logger()
 
@@ -42,16 +43,17 @@ async def keep(
         raise NotFound
     hall = room.directory.hall_by_id(mine.hall_id)
     way = await _way(hall, place, travel, room)
-    kept = await _keep(ticket_id, way, place, who, room)
+    version = await _keep(ticket_id, way, place, who, room)
+    if version is not None:
+        await room.feed.changed(Change(hall.code, ticket_id, version))
     found = await current_ticket(room.feed, ticket_id)
     if found is None:
         raise NotFound
-    if not kept:
+    if version is None:
         if found.view.state is TicketState.WAITING and found.view.checked_in_at is not None:
             raise AlreadyCheckedIn
         raise WrongState("she does not wait there", found.view.state)
-    await room.feed.changed(Change(hall.code, ticket_id))
-    return _shown(found.view, way, room)
+    return found.view
 
 
 async def with_departure(
@@ -70,14 +72,18 @@ async def with_departure(
         if view.checked_in_at is not None:
             return view
         try:
-            kept = await _keep(view.id, way, place, who, room, tx=tx)
+            version = await _keep(view.id, way, place, who, room, tx=tx)
         except Exception as fault:
             if tx is not None or not is_store_fault(fault):
                 raise
             # The number is given: she may say again how she comes.
             log.warning("departure_not_kept", fault=type(fault).__name__)
             return view
-        return _shown(view, way, room) if kept else view
+        if version is None:
+            return view
+        row = WayRow(way.travel, way.travel_s, way.basis.value, told_at=None)
+        leave = leave_of(view.wait, row, None, room.clock.now())
+        return replace(view, version=version, leave=leave)
 
     return keep_it
 
@@ -87,9 +93,10 @@ async def forget(ticket_id: UUID, who: Principal, room: Services) -> None:
     mine = await decisions.own(ticket_id, who.id)
     if mine is None:
         raise NotFound
-    await departures.forget([ticket_id])
-    hall = room.directory.hall_by_id(mine.hall_id)
-    await room.feed.changed(Change(hall.code, ticket_id))
+    version = await departures.withdraw(ticket_id, version=microseconds())
+    if version is not None:
+        hall = room.directory.hall_by_id(mine.hall_id)
+        await room.feed.changed(Change(hall.code, ticket_id, version))
 
 
 def estimated(hall: HallEntry, place: Place, travel: Travel, paces: Paces) -> Way:
@@ -125,14 +132,14 @@ async def _keep(
     room: Services,
     *,
     tx: Transaction | None = None,
-) -> bool:
+) -> int | None:
     return await departures.keep(
-        room.sealer, ticket_id, way, lat=place.lat, lng=place.lng, citizen_id=who.id, tx=tx
+        room.sealer,
+        ticket_id,
+        way,
+        lat=place.lat,
+        lng=place.lng,
+        citizen_id=who.id,
+        version=microseconds(),
+        tx=tx,
     )
-
-
-def _shown(view: TicketView, way: Way, room: Services) -> TicketView:
-    """With when to leave, by the wait as it was said last; the worker goes on from there."""
-    told_at = view.leave.told_at if view.leave else None
-    row = WayRow(way.travel, way.travel_s, way.basis.value, told_at)
-    return replace(view, leave=leave_of(view.wait, row, room.clock.now()))

@@ -67,5 +67,5 @@ async def say_place(request: Request, who: Principal, ticket: str, body: ComeFro
     refuses=[NotFound],
 )
 async def forget_place(request: Request, who: Principal, ticket: str) -> None:
-    """Forget where I am at once; my ticket says nothing of leaving any more."""
+    """Forget where I am; from now on my ticket says nothing of leaving."""
     await keeping.forget(own_id(ticket), who, services(request))

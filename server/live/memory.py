@@ -119,6 +119,10 @@ class Memory:
             return None
         return known
 
+    def shown_last(self, ticket_id: UUID) -> LiveTicket | None:
+        """A ticket as last projected, though it may have changed since."""
+        return self._tickets.get(ticket_id)
+
     def version_after(self, ticket_id: UUID, row_version: int) -> int:
         """The version to show for a ticket read from PostgreSQL: above all shown before."""
         known = self._tickets.get(ticket_id)

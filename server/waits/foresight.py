@@ -15,10 +15,10 @@ from scheduler.wait.city import City, Range
 from scheduler.wait.predictor import HORIZONS, Waits
 from scheduler.wait.prior import shipped_trees
 from server.halls.directory import HallEntry
+from server.live.departing import leaves_of
 from server.live.foreseen import NOTHING_FORESEEN, HallWaits
 from server.live.rows import HallRows, TicketRow
 from server.live.state import Leave, Wait
-from server.waits.departing import leaves_of
 from server.waits.hearing import day_of, minute_of_day, news
 from server.waits.knowing import Bookings, known_of
 

@@ -113,12 +113,31 @@ async def test_she_is_told_at_once_and_then_from_memory_when_to_leave(
     assert by_car["at"] > leave["at"]
 
 
-async def test_to_say_it_costs_two_statements(api: Api, waiting: Waiting) -> None:
+async def test_she_reads_at_once_what_she_has_just_said_of_her_way(
+    api: Api, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lin, ticket = await a_ticket(api, waiting.hall)
+    await waiting.shows(ticket, lambda view: view.wait and view.wait.p50_s == AN_HOUR[1])
+    # The worker is busy with other halls.
+    monkeypatch.setattr(api.projector, "_ask_for", lambda *_, **__: None)
+    path = f"/tickets/{ticket['id']}"
+    said = await said_where(api, lin, ticket, travel="walk")
+    assert said["leave"]["at"]
+    assert (await lin.get(path)).json() == said
+    assert (await lin.get("/tickets")).json()["data"] == [said]
+    assert (await lin.delete(f"{path}/place")).status_code == 204
+    after = (await lin.get(path)).json()
+    assert after["leave"] is None
+    assert (after["wait"], after["ahead"]) == (said["wait"], said["ahead"])
+    assert after["version"] >= said["version"] > ticket["version"]
+
+
+async def test_to_say_it_costs_three_statements(api: Api, waiting: Waiting) -> None:
     lin, ticket = await a_ticket(api, waiting.hall)
     await waiting.shows(ticket, lambda view: view.wait and view.wait.p50_s == AN_HOUR[1])
     body = {"place": SOMEWHERE}
     reply, statements = await api.statements(lin.put(f"/tickets/{ticket['id']}/place", body))
-    assert (reply.status_code, statements) == (200, 2)
+    assert (reply.status_code, statements) == (200, 3)
 
 
 async def test_the_place_is_kept_sealed_and_forgotten_when_she_is_there(

@@ -8,11 +8,11 @@ from uuid import UUID
 from models.tickets import TicketState
 from scheduler.wait.city import Range
 from server.halls.directory import HallEntry
+from server.live.departing import leaves_of
 from server.live.foreseen import NOTHING_FORESEEN, Foreseeing, HallWaits
 from server.live.memory import Change
 from server.live.rows import HallRows
 from server.live.state import Leave, Wait
-from server.waits.departing import leaves_of
 from tests.conftest import Api, until
 
 LATER = 5

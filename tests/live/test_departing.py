@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from scheduler.wait.city import Range
+from server.live.departing import EARLY_S, leaves_of
 from server.live.rows import TicketRow, WayRow
 from server.live.state import Leave
-from server.waits.departing import EARLY_S, leaves_of
 from tests.conftest import MONDAY_MORNING
 from tests.waits.test_foresight import a_row
 

@@ -41,12 +41,12 @@ def leaves_of(
     return leaves
 
 
-def leave_of(wait: Wait | None, way: WayRow, now: datetime) -> Leave:
-    """When to set off to a turn that comes after a wait, said for the first time."""
+def leave_of(wait: Wait | None, way: WayRow, before: Leave | None, now: datetime) -> Leave:
+    """When to set off to a turn that comes after a wait from `now`; `before` was said last."""
     if wait is None:
-        return _leave(None, way, None, now)
+        return _leave(None, way, before, now)
     p10, p50, p90 = (seconds / 60 for seconds in (wait.p10_s, wait.p50_s, wait.p90_s))
-    return _leave(Range(p10, p50, p90), way, None, now)
+    return _leave(Range(p10, p50, p90), way, before, now)
 
 
 def _turn_behind(
