@@ -21,7 +21,7 @@ from models.joined import HER_ID
 from models.proving import counts_for
 from models.proxies import TAKEN_FOR
 from models.spoken_for import Missed, missed, planned, read_missed
-from models.tickets import DAY_ENDED, NEXT_TICKET, TicketState
+from models.tickets import DAY_ENDED, NEXT_TICKET, OF_APPOINTMENT, TicketState
 from scheduler.calendar import business_day
 
 
@@ -299,7 +299,7 @@ _VIEW = """
            t.acting_id, t.recalls, t.priority, t.priority_at, t.shown_as, t.checked_in_at, t.away,
            t.sent_from, CASE WHEN l.state = 'stopped' THEN
                json_build_array(l.reason, l.reason_en) END AS line_stopped,
-           {taken_for}, {way},
+           {taken_for}, {way}, {of_appointment},
            CASE WHEN t.state = 'waiting' THEN
                (SELECT count(*) FROM ticket o WHERE o.line_id = t.line_id AND o.state = 'waiting'
                 AND NOT o.away AND (o.rank_time, o.id) < (t.rank_time, t.id))
@@ -325,6 +325,7 @@ _MORE = {
     "way": WAY,
     "day_ended": DAY_ENDED,
     "next_ticket": NEXT_TICKET,
+    "of_appointment": OF_APPOINTMENT,
 }
 VIEW_ONE = _VIEW.format(tickets="ticket", **_MORE) + " WHERE t.id = $1"
 VIEW_OF_CITIZEN = _VIEW.format(tickets=_OF_CITIZEN, **_MORE) + " ORDER BY t.id DESC LIMIT $3"

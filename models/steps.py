@@ -11,7 +11,7 @@ import asyncpg
 from models.database import Transaction, rows
 from models.decisions import IS_OWN, MAY_CALL, SERVES
 from models.proxies import TAKEN_FOR
-from models.tickets import Actor, Move, TicketState, after
+from models.tickets import OF_APPOINTMENT, Actor, Move, TicketState, after
 from models.together import BUSY, LOCKED, Busy, Patience, Together
 
 
@@ -74,7 +74,7 @@ _STEP = """
            t.issued_at, t.called_at, c.code AS counter, t.version, t.citizen_id,
            t.acting_id, t.recalls, t.priority, t.priority_at, t.shown_as, t.visit_id,
            t.checked_in_at, t.away, t.sent_from,
-           {taken_for}
+           {taken_for}, {of_appointment}
     FROM step
     LEFT JOIN locked ON locked.id = step.hall_id
     LEFT JOIN moved t USING (nth)
@@ -93,7 +93,13 @@ def _statements(key: str, target: str) -> dict[Patience, str]:
     """The statement for each patience."""
     target = target.replace("{staffed}", _STAFFED)
     return {
-        patience: _STEP.format(key=key, target=target, locked=locked, taken_for=TAKEN_FOR)
+        patience: _STEP.format(
+            key=key,
+            target=target,
+            locked=locked,
+            taken_for=TAKEN_FOR,
+            of_appointment=OF_APPOINTMENT,
+        )
         for patience, locked in LOCKED.items()
     }
 

@@ -119,6 +119,10 @@ NEXT_TICKET = """
         SELECT s.ticket_id FROM visit_stop s
         WHERE s.visit_id = t.visit_id AND s.given_after = t.id LIMIT 1)
     END AS next_ticket"""
+# The appointment that a ticket `t` came of, as JSON; null for who has not booked.
+OF_APPOINTMENT = """(
+        SELECT json_build_object('id', a.id, 'slot_start', a.slot_start)
+        FROM appointment a WHERE a.ticket_id = t.id) AS appointment"""
 
 
 class WrongState(Exception):

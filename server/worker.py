@@ -104,6 +104,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
     jobs = asyncio.create_task(_keep_doing_jobs(settings, timetable))
     tending = asyncio.create_task(_tend_forever(feed, projector, clock))
     appointments = AppointmentWork(valkey, lambda: projector.directory, clock)
+    foresight.no_show = appointments.no_show
     booking = asyncio.create_task(appointments.run_forever())
     storing = asyncio.create_task(remembering.run_forever())
     telling = asyncio.create_task(departures.run_forever())

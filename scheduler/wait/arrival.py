@@ -1,6 +1,7 @@
 """The wait of somebody who arrives later: what will have been served, and who will have come."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,6 +12,7 @@ from scheduler.wait.halls import Hall
 from scheduler.wait.lines import Line, slot_of
 from scheduler.wait.pools import Waiting
 from scheduler.wait.projecting import Place
+from scheduler.wait.rollout import EARLY, NEWCOMER
 
 NAMES: Final = (
     "now", "fluid", "hour", "les", "hol", "tau_n", "horizon", "ln_n", "ln_tau", "counters",
@@ -28,11 +30,12 @@ def predicted(
     offset = city.offset_of("arrival")
     mean = line.mean_wait(view.tau)
     now = at_once.middle
-    refs, rows = [], []
+    refs, rows, more = [], [], []
     for horizon in horizons:
         # The clock goes on while the hall is closed at noon, and nobody is served.
         then = max(hall.known.worked(hall.clock + horizon), t)
         coming = _coming(hall, line, t, then)
+        more.append(_more(hall, place, then, coming, hall.clock + horizon))
         ahead = max(place.n + coming - (then - t) / view.tau, 0.0)
         fluid = ahead * view.tau
         hour = line.by_slot.mean(slot_of(then), mean)
@@ -57,9 +60,9 @@ def predicted(
         )
     x = np.array(rows, np.float32)
     return [
-        city.promise(line, "arrival", row, ref, _bin_of(horizon), said)
-        for row, ref, horizon, said in zip(
-            x, refs, horizons, city.trees["arrival"].predict(x), strict=True
+        city.promise(line, "arrival", row, ref, _bin_of(horizon), said, more=minutes)
+        for row, ref, minutes, horizon, said in zip(
+            x, refs, more, horizons, city.trees["arrival"].predict(x), strict=True
         )
     ]
 
@@ -77,9 +80,41 @@ def _coming(hall: Hall, line: Line, t: float, then: float) -> float:
         total += each.expected_arrivals(t, then) * min(max(today, 0.4), 2.5)
         known = hall.known
         total += sum(t < at <= then for at in known.coming.get(each.code, ()))
-        booked = sum(t < at <= then for at in known.bookings.get(each.code, ()))
-        total += booked * (1.0 - known.no_show)
     return total
+
+
+def _more(hall: Hall, place: Place, then: float, coming: float, clock: float) -> float:
+    """Minutes more for who comes `then`, for those who are called before her by their slots.
+
+    They are not among those that trees have learned to expect, who come as on other days. While
+    the line is short they take time that nobody would have needed.
+    """
+    t, known, code = hall.t, hall.known, place.line.code
+    order = hall.pool(code).order
+    here = bisect_right(order, (clock, NEWCOMER)) - (place.n - 1)
+    slots = [
+        (max(known.worked(slot) - EARLY, t), known.comes(each.code))
+        for each in hall.pooled(code)
+        for slot in known.bookings.get(each.code, ())
+        if slot <= clock
+    ]
+    if not slots and here <= 0:
+        return 0.0
+    each_takes = max(place.view.tau, _least_minutes(hall, place.line))
+    grows = coming / max(then - t, 1.0) - 1.0 / each_takes
+    without = max(place.n + grows * (then - t), 0.0)
+    line, at = float(place.n + max(here, 0)), t
+    for comes_at, comes in sorted(slots):
+        line = max(line + grows * (comes_at - at), 0.0) + comes
+        at = comes_at
+    line = max(line + grows * (then - at), 0.0)
+    return max(line - without, 0.0) * each_takes
+
+
+def _least_minutes(hall: Hall, line: Line) -> float:
+    """What a place in line takes at least, by its counters: short waits tell too little of it."""
+    counters = hall.open_for(line, hall.t) if hall.has_capabilities else None
+    return hall.service_means()[line.code] / counters if counters else 0.0
 
 
 def came(waiting: Waiting, t: float) -> None:

@@ -114,11 +114,19 @@ class City:
         return "usual" if self.known >= ENOUGH_LABELS else "none"
 
     def promise(  # noqa: PLR0917
-        self, line: Line, kind: Kind, x: Floats, ref: float, which: int, said: Sequence[float]
+        self,
+        line: Line,
+        kind: Kind,
+        x: Floats,
+        ref: float,
+        which: int,
+        said: Sequence[float],
+        *,
+        more: float = 0.0,
     ) -> "Promise":
         """A range from what trees say (p50, p10, p90 of y), calibrated, widened where unsure.
 
-        `which` is the bin of calibration.
+        `which` is the bin of calibration; `more` minutes come on top of what trees foretell.
         """
         calibration = self.calibration[kind]
         own = line.tails[TAILS[kind]]
@@ -130,7 +138,7 @@ class City:
         if line.labels < ENOUGH_LABELS:
             wider *= 1.5 - 0.5 * line.labels / ENOUGH_LABELS
         shown = None
-        offset = self.offset_of(kind)
+        offset = self.offset_of(kind) - more
         if basis != "none":
             ends = (y50 - wider * (y50 - low), y50, y50 + wider * (high - y50))
             shown = as_minutes(ref, offset, ends, basis)
@@ -140,7 +148,10 @@ class City:
 
     def label(self, promise: "Promise", wait: float) -> Row:
         """A wait came true: follow it, and tell the row to learn from."""
-        y = math.log((wait + promise.offset) / promise.ref)
+        left = wait + promise.offset
+        if left <= 0.0:  # what was to come on top did not
+            left = promise.ref * math.exp(-FARTHEST)
+        y = math.log(left / promise.ref)
         self.calibration[promise.kind].label(promise.bin, y, promise)
         self.trees[promise.kind].label(y, *promise.said, math.sqrt(promise.ref))
         return Row(promise.kind, promise.x, y, promise.ref)

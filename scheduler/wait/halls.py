@@ -245,7 +245,9 @@ class Hall:
         self.seq += 1
         rank = self._rank_of(marks, self.clock)
         waiting = Waiting(line, event.ticket, issued=t, rank=rank, seq=self.seq, marks=marks)
-        line.issue(t)
+        # Whose slot is her rank is told of before she comes, so she is none of those who just do.
+        if waiting.slot is None or waiting.goes_first:
+            line.issue(t)
         pool.add(waiting)
         self.tickets[key] = waiting
         return waiting

@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 Span = tuple[float, float]
+# Of a line of which nothing is said.
+USUAL_NO_SHOW: Final = 0.12
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """`open` are the hall's hours; without them the clock counts. `closed` follows from them.
 
-    `bookings` are the slots, by line, of those who have booked and not checked in; `no_show` is the
-    share who never will. With `booked_first` they go before everybody from a little before their
-    slot; else their slot is their rank time, so that only who comes later stands behind them.
+    `bookings` are the slots, by line, of those who have booked and not checked in, and may yet;
+    `no_show` is the share who never will, by line. With `booked_first` they go before everybody
+    from a little before their slot; else their slot is their rank time, so that only who comes
+    later stands behind them.
     `coming` are the minutes at which people arrive who are on their way, by line. `pauses` are when
     a counter will not serve, by counter. After `help_after` minutes of wait, by line, counters that
     only help a line call from it as from their own.
@@ -27,9 +30,13 @@ class Known:
     bookings: Mapping[str, Sequence[float]] = field(default_factory=dict)
     coming: Mapping[str, Sequence[float]] = field(default_factory=dict)
     pauses: Mapping[str, Sequence[Span]] = field(default_factory=dict)
-    no_show: float = 0.12
+    no_show: Mapping[str, float] = field(default_factory=dict)
     booked_first: bool = False
     help_after: Mapping[str, float] = field(default_factory=dict)
+
+    def comes(self, line: str) -> float:
+        """The share of those who have booked for a line that come."""
+        return 1.0 - self.no_show.get(line, USUAL_NO_SHOW)
 
     def worked(self, clock: float) -> float:
         """Minutes of work at a moment, counted on from when the hall opens."""
@@ -68,12 +75,12 @@ NOTHING: Final = Known()
 
 
 def known_in_work(known: Known) -> Known:
-    """The same with all its moments told in minutes of work."""
+    """The same with its moments told in minutes of work, but slots: they are told as ranks are."""
     if not known.open:
         return known
     return Known(
         known.open,
-        {line: sorted(map(known.worked, slots)) for line, slots in known.bookings.items()},
+        {line: sorted(slots) for line, slots in known.bookings.items()},
         {line: sorted(map(known.worked, times)) for line, times in known.coming.items()},
         {
             counter: [(known.worked(start), known.worked(end)) for start, end in spans]

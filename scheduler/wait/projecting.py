@@ -67,7 +67,8 @@ def newcomers(hall: Hall, city: City, lines: Sequence[str]) -> list[Place]:
     for at, (code, line) in enumerate(zip(lines, known, strict=True)):
         view = look(hall, line, city)
         n = bisect_right(hall.pool(code).order, (hall.clock, NEWCOMER)) + 1
-        kind, backbone = _backbone(n, called.get(NEWCOMER + at), hall.t, view)
+        ahead = n + _booked_before(hall, code, hall.clock)
+        kind, backbone = _backbone(ahead, called.get(NEWCOMER + at), hall.t, view)
         places.append(Place(line, "", n, False, 0.0, kind, backbone, view))
     return places
 
@@ -86,7 +87,8 @@ def _place(
     *,
     midway: bool = False,
 ) -> Place:
-    kind, backbone = _backbone(n, called.get(waiting.seq), hall.t, view)
+    ahead = n + _booked_before(hall, waiting.line.code, waiting.rank)
+    kind, backbone = _backbone(ahead, called.get(waiting.seq), hall.t, view)
     rolled = kind == "rolled"
     to_slot = 0.0
     if waiting.slot is not None:
@@ -118,7 +120,15 @@ def _place(
     )
 
 
-def _backbone(n: int, called: float | None, t: float, view: View) -> tuple[Kind, float]:
+def _booked_before(hall: Hall, line: str, rank: float) -> float:
+    """How many are to come by their slots and be called before a rank; else they are in line."""
+    slots = hall.known.bookings.get(line)
+    if not slots or hall.known.booked_first:
+        return 0.0
+    return bisect_right(slots, rank) * hall.known.comes(line)
+
+
+def _backbone(n: float, called: float | None, t: float, view: View) -> tuple[Kind, float]:
     """People times minutes, or what playing the line forward says."""
     if called is None:
         return "line", n * view.tau

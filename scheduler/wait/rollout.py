@@ -6,8 +6,8 @@ is never shown raw.
 
 import heapq
 import math
-from bisect import bisect_right, insort
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from scheduler.wait.halls import BOOKED_FIRST, Hall
@@ -33,15 +33,19 @@ def remaining(mean: float, age: float) -> float:
 
 
 class _Booked:
-    """The first of each line, where some have booked and go first from a little before their slot.
+    """The first of each line, where some have booked and are there from a little before their slot.
 
-    The first changes when somebody is called, and at the next slot that comes near.
+    Then they go first, unless `ranks` says where they stand, by their number. The first changes
+    when somebody is called, and at the next slot that comes near.
     """
 
     def __init__(
-        self, walk: Sequence[_Head], booked: Sequence[Sequence[tuple[float, float, int]]]
+        self,
+        walk: Sequence[_Head],
+        booked: Sequence[Sequence[tuple[float, float, int]]],
+        ranks: Mapping[int, float],
     ) -> None:
-        self._walk, self._booked = list(walk), booked
+        self._walk, self._booked, self._ranks = list(walk), booked, ranks
         self._called = [0] * len(booked)
         self._first = list(walk)
         self._changes = [-math.inf] * len(booked)  # when the first of a line may be another
@@ -62,7 +66,7 @@ class _Booked:
         if called < len(booked):
             slot, issued, seq = booked[called]
             is_near = slot - EARLY <= t
-            rank = slot - BOOKED_FIRST if is_near else issued
+            rank = self._ranks.get(seq, slot - BOOKED_FIRST) if is_near else issued
             change = math.inf if is_near else slot - EARLY
             if rank <= first[0] and rank < math.inf:
                 first = (rank, seq, which)
@@ -97,6 +101,9 @@ class Playing:
         self.minutes = [USUAL_SERVICE * COMES] * len(hall.numbers)
         self.free: list[tuple[float, int]] = []  # when each counter is
         self.staff: list[_Post] = []
+        # Where those stand who will come by their slots, by their numbers; below 0, as nobody's.
+        self.ranks: dict[int, float] = {}
+        self.comes: dict[int, float] = {}  # by line: the share of them that comes
         self._queue(newcomers)
         self._book(t)
         self._open(t)
@@ -137,19 +144,27 @@ class Playing:
         heapq.heapify(self.free)
 
     def _book(self, t: float) -> None:
-        """Who has booked and will come soon; they are there from a little before their slot."""
+        """Who has booked and will come soon; they are there from a little before their slot.
+
+        Where their slot is their rank, only those before whom somebody stands who is here already.
+        """
         known = self.hall.known
-        if not known.booked_first:
+        if not known.bookings:
             return
-        person = 0
+        first, last = known.clock(t), known.clock(t + BOOKED_AHEAD)
+        if not known.booked_first:
+            ranks = [line[-1][0] for line in self.walk if line]
+            first, last = -math.inf, min(max(ranks, default=-math.inf), last)
         for code, slots in known.bookings.items():
-            soon = [slot for slot in slots if t <= slot <= t + BOOKED_AHEAD]
+            soon = slots[bisect_left(slots, first) : bisect_right(slots, last)]
             if soon and code in self.hall.numbers:
                 which = self.hall.numbers[code]
+                self.comes[which] = known.comes(code)
                 booked = self.booked[which] = list(self.booked[which])
                 for slot in soon:
-                    person -= 1
-                    insort(booked, (slot, math.inf, person))
+                    person = -1 - len(self.ranks)
+                    self.ranks[person] = slot - BOOKED_FIRST * known.booked_first
+                    insort(booked, (known.worked(slot), math.inf, person))
 
     def play(self, mine: Waiting | None = None) -> dict[int, float]:  # noqa: PLR0912 one loop
         """When each ticket is called, by its number in the hall; minutes of the day.
@@ -161,7 +176,7 @@ class Playing:
         first: list[_Head] = [
             (*line[0], which) if line else _NOBODY for which, line in enumerate(walk)
         ]
-        heads = _Booked(first, self.booked) if any(self.booked) else None
+        heads = _Booked(first, self.booked, self.ranks) if any(self.booked) else None
         walked = [0] * len(first)
         called: dict[int, float] = {}
         mine_seq = mine.seq if mine is not None else 0
@@ -218,7 +233,7 @@ class Playing:
 
     def _if_she_comes(self, which: int) -> float:
         """Minutes for somebody who has booked, by how many of such come."""
-        return self.minutes[which] * (1.0 - self.hall.known.no_show) / COMES
+        return self.minutes[which] * self.comes.get(which, 1.0) / COMES
 
     def _helping(self, own: _Head, now: Sequence[_Head], helps: Sequence[int], at: float) -> _Head:
         """Whom a counter calls that may also help: its own first, unless others wait too long."""
@@ -242,9 +257,10 @@ class Playing:
     def _extrapolate(self, called: dict[int, float], mine: Waiting, at: float, calls: int) -> None:
         which = self.hall.numbers[mine.line.code]
         booked = self.booked[which]
-        if mine.slot is not None:
-            ahead = sum(slot <= mine.slot for slot, _, _ in booked)
+        if mine.goes_first:
+            ahead = sum(slot <= (mine.slot or 0.0) for slot, _, _ in booked)
         else:
-            ahead = bisect_right(self.walk[which], (mine.rank, mine.seq)) + len(booked)
+            ahead = bisect_right(self.walk[which], (mine.rank, mine.seq))
+            ahead += sum(self.ranks.get(seq, -math.inf) <= mine.rank for _, _, seq in booked)
         left = max(ahead - calls, 1)
         called[mine.seq] = at + left * (at - self.t) / max(calls, 1)

@@ -10,6 +10,7 @@ import redis.asyncio as aioredis
 import structlog
 
 from scheduler.calendar import business_day
+from scheduler.capacity import Cell, NoShows
 from server.appointments.planning import (
     WalkIns,
     learn_no_shows,
@@ -39,12 +40,17 @@ class AppointmentWork:
         self._clock = clock
         self._slots = SlotBook(valkey, directory, lambda: clock)
         self._walk_ins: dict[UUID, tuple[date, WalkIns]] = {}
+        self._no_shows = NoShows({})
+
+    def no_show(self, cell: Cell) -> float:
+        """The rate at which people do not come, as it was learned when slots were last planned."""
+        return self._no_shows.expected(cell)
 
     async def plan(self) -> None:
         """Plan every hall's slots from now to its horizon."""
         now, directory = self._clock.now(), self._directory()
         warn_of_years(directory, now)
-        no_shows = await learn_no_shows(now)
+        no_shows = self._no_shows = await learn_no_shows(now)
         for hall in directory.halls.values():
             try:
                 walk_ins = await self._walk_ins_of(hall.code)

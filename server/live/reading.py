@@ -25,6 +25,7 @@ from server.live.state import (
     Call,
     LiveHall,
     LiveTicket,
+    OfAppointment,
     PriorityView,
     TakenFor,
     TicketView,
@@ -36,6 +37,7 @@ AT_COUNTER: Final[Mapping[TicketState, Literal["called", "serving"]]] = {
 }
 NOBODY: Final[Mapping[UUID, BetterHall]] = MappingProxyType({})
 _decode_taken_for = msgspec.json.Decoder(TakenFor).decode
+_decode_booked = msgspec.json.Decoder(OfAppointment).decode
 
 
 def live_hall(
@@ -183,6 +185,7 @@ def _view(
         next_ticket=row.next_ticket,
         checked_in_at=shown(row.checked_in_at) if row.checked_in_at else None,
         check_in_required=row.away and row.state is TicketState.WAITING,
+        appointment=_of_appointment(row.appointment),
     )
 
 
@@ -221,7 +224,14 @@ def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
         next_ticket=row.get("next_ticket"),
         checked_in_at=shown(checked_in_at) if checked_in_at else None,
         check_in_required=row["away"] and row["state"] == TicketState.WAITING,
+        appointment=_of_appointment(_decode_booked(row["appointment"]))
+        if row["appointment"]
+        else None,
     )
+
+
+def _of_appointment(found: OfAppointment | None) -> OfAppointment | None:
+    return found and OfAppointment(found.id, shown(found.slot_start))
 
 
 def priority_view(kind: str | None, since: datetime | None) -> PriorityView | None:

@@ -16,10 +16,11 @@ import msgspec
 from models.database import rows
 from models.departures import WAY
 from models.proxies import TAKEN_FOR
-from models.tickets import DAY_ENDED, NEXT_TICKET, Priority, TicketState
+from models.tickets import DAY_ENDED, NEXT_TICKET, OF_APPOINTMENT, Priority, TicketState
+from scheduler.calendar import business_day
 from scheduler.travel import Travel
 from server.live.lines import LINE_COLUMNS, LineRow
-from server.live.state import BoardAnnouncement, BoardCounter, TakenFor
+from server.live.state import BoardAnnouncement, BoardCounter, OfAppointment, TakenFor
 
 # Phones that still look at a ticket that is over find it here for a while.
 ENDED_SHOWN_FOR = timedelta(minutes=15)
@@ -66,6 +67,16 @@ class TicketRow(msgspec.Struct, frozen=True):
     recalled_at: datetime | None = None
     # How she comes, while she waits elsewhere and said so.
     way: WayRow | None = None
+    appointment: OfAppointment | None = None
+
+
+class BookedRow(msgspec.Struct, frozen=True):
+    """An appointment of today, booked, of somebody who has not checked in."""
+
+    id: UUID
+    line: str
+    item: str
+    slot_start: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,8 @@ class HallRows:
     """A hall's rows at one moment: `seen` is the last event in them.
 
     `helps` are the lines, by counter, from which it calls only when nobody waits in its others.
+    `booked` are those who were to come when the hall was last read whole: of them who has checked
+    in since has a ticket that says so.
     """
 
     lines: tuple[LineRow, ...]
@@ -81,6 +94,7 @@ class HallRows:
     tickets: Mapping[UUID, TicketRow]
     seen: int
     helps: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    booked: tuple[BookedRow, ...] = ()
 
 
 class _Helps(msgspec.Struct, frozen=True):
@@ -110,6 +124,11 @@ _COUNTERS = """(SELECT coalesce(json_agg(r ORDER BY r.code), '[]') FROM (
 _ANNOUNCEMENTS = """(SELECT coalesce(json_agg(r ORDER BY r.id), '[]') FROM (
         SELECT id, text, text_en, zone, until FROM announcement
         WHERE hall_id = hall.id AND until > {now}) r) AS announcements"""
+_BOOKED = """(SELECT coalesce(json_agg(r), '[]') FROM (
+        SELECT a.id, l.code AS line, i.code AS item, a.slot_start FROM appointment a
+        JOIN line l ON l.id = a.line_id
+        JOIN item i ON i.id = a.item_id
+        WHERE a.hall_id = hall.id AND a.state = 'booked' AND a.day = $5) r) AS booked"""
 # Few are called again, so few are looked up; none of those who are over.
 _RECALLED_AT = """CASE WHEN t.recalls > 0 AND t.state IN ('called', 'serving') THEN (
                    SELECT e.at FROM ticket_event e
@@ -122,7 +141,7 @@ _TICKETS = (
                t.called_at, t.ended_at, c.code AS counter, t.version, t.rank_time, t.acting_id,
                t.recalls, t.priority, t.priority_at, t.shown_as, t.visit_id, {next_ticket},
                t.checked_in_at, t.away, t.sent_from, {recalled_at},
-               {way}, {taken_for}
+               {way}, {taken_for}, {of_appointment}
         FROM {source} t
         JOIN line l ON l.id = t.line_id
         JOIN item i ON i.id = t.item_id
@@ -133,6 +152,7 @@ _TICKETS = (
     .replace("{next_ticket}", NEXT_TICKET)
     .replace("{recalled_at}", _RECALLED_AT)
     .replace("{way}", WAY)
+    .replace("{of_appointment}", OF_APPOINTMENT)
 )
 
 
@@ -150,6 +170,7 @@ def _statement(sql: str, *, tickets: str, now: str) -> str:
         ("{lines}", _LINES),
         ("{counters}", _COUNTERS),
         ("{announcements}", _ANNOUNCEMENTS),
+        ("{booked}", _BOOKED),
         ("{now}", now),
     ):
         sql = sql.replace(name, part)
@@ -159,7 +180,7 @@ def _statement(sql: str, *, tickets: str, now: str) -> str:
 # Each is one statement, so one snapshot and one round trip; its parts come as JSON of typed rows.
 WHOLE = _statement(
     """
-    SELECT {lines}, {counters}, {announcements}, {tickets},
+    SELECT {lines}, {counters}, {announcements}, {tickets}, {booked},
            coalesce((SELECT max(id) FROM ticket_event WHERE hall_id = hall.id), 0) AS seen
     FROM (SELECT $1::uuid AS id) hall
     """,
@@ -185,12 +206,13 @@ _decode_lines = msgspec.json.Decoder(tuple[LineRow, ...]).decode
 _decode_helps = msgspec.json.Decoder(tuple[_Helps, ...]).decode
 _decode_counters = msgspec.json.Decoder(tuple[BoardCounter, ...]).decode
 _decode_announcements = msgspec.json.Decoder(tuple[BoardAnnouncement, ...]).decode
+_decode_booked = msgspec.json.Decoder(tuple[BookedRow, ...]).decode
 _decode_tickets = msgspec.json.Decoder(list[TicketRow]).decode
 
 
 async def read_whole(hall_id: UUID, *, now: datetime) -> HallRows:
     """All rows of a hall that can be seen."""
-    [row] = await rows(WHOLE, hall_id, now - ENDED_SHOWN_FOR, ENDED_SHOWN, now)
+    [row] = await rows(WHOLE, hall_id, now - ENDED_SHOWN_FOR, ENDED_SHOWN, now, business_day(now))
     return HallRows(
         lines=_decode_lines(row["lines"]),
         counters=_decode_counters(row["counters"]),
@@ -198,6 +220,7 @@ async def read_whole(hall_id: UUID, *, now: datetime) -> HallRows:
         tickets={ticket.id: ticket for ticket in _decode_tickets(row["tickets"])},
         seen=row["seen"],
         helps=_helps(row["counters"]),
+        booked=_decode_booked(row["booked"]),
     )
 
 
@@ -229,6 +252,7 @@ async def catch_up(
             tickets=_shown_at(now, tickets),
             seen=row["seen"],
             helps=_helps(row["counters"]),
+            booked=before.booked,
         )
     return caught_up
 

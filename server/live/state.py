@@ -82,6 +82,13 @@ class TakenFor(msgspec.Struct, frozen=True):
     relation: ProxyKind
 
 
+class OfAppointment(msgspec.Struct, frozen=True):
+    """The appointment that a ticket came of, and when its slot begins."""
+
+    id: UUID
+    slot_start: datetime
+
+
 class SentFrom(msgspec.Struct, frozen=True):
     """The hall, line and number with which she waited before staff sent her on."""
 
@@ -114,6 +121,7 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     `sent_on`, staff gave her another number, and she was at `sent_from` before. The words of staff
     for that, if they gave some, are `reason_text` and, in English, `reason_text_en`.
     `name` is what was given at the hall by somebody without an account, masked.
+    `appointment` is the one with which she checked in, if she had booked.
     Who said where she is (`PUT /tickets/{id}/place`) is told when to `leave`, and of a
     `better_hall` while there is one.
     """
@@ -144,6 +152,7 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     next_ticket: UUID | None = None
     leave: Leave | None = None
     better_hall: BetterHall | None = None
+    appointment: OfAppointment | None = None
 
     def without_person(self) -> "TicketView":
         """The ticket for whoever follows it: nothing that says or hints who or where she is."""
@@ -156,6 +165,7 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
             next_ticket=None,
             leave=None,
             better_hall=None,
+            appointment=None,
         )
 
 

@@ -4,7 +4,6 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from types import MappingProxyType
 from typing import Final, Literal
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from server.live.foreseen import NOTHING_FORESEEN, HallWaits
 from server.live.rows import HallRows, TicketRow
 from server.live.state import Leave, Wait
 from server.waits.hearing import day_of, minute_of_day, news
-from server.waits.knowing import Bookings, known_of
+from server.waits.knowing import NoShow, as_usual, known_of
 
 # When half of such people have so many seconds left, it is told once more, to be judged by it.
 NEAR_S: Final = 600
@@ -47,8 +46,8 @@ class Foresight:
         self.waits = Waits(City(shipped_trees()))
         # What finds again what was known of halls; until somebody remembers, nothing was.
         self.recall: Callable[[Collection[str]], Awaitable[None]] = _nothing_known
-        # The slots of who has booked for today and not checked in, by line of a hall's code.
-        self.bookings: Callable[[str], Bookings] = _nobody_booked
+        # How many of those who have booked stay away; until somebody has learned it, as usual.
+        self.no_show: NoShow = as_usual
         self._day: int | None = None
         # What was told and is not stored yet.
         self._promises: list[NewPromise] = []
@@ -80,7 +79,7 @@ class Foresight:
 
     def _look(self, hall: HallEntry, found: HallRows, now: datetime) -> HallWaits:
         self._pass_to(day_of(now))
-        hear(self.waits, hall, found, now, self.bookings(hall.code))
+        hear(self.waits, hall, found, now, self.no_show)
         minute = minute_of_day(now)
         before = self._said.get(hall.code, NOTHING_FORESEEN)
         foreseen = self._foreseen(hall.code, found, minute)
@@ -169,20 +168,15 @@ def hear(
     hall: HallEntry,
     found: HallRows,
     now: datetime,
-    bookings: Bookings = MappingProxyType({}),
+    no_show: NoShow = as_usual,
 ) -> None:
     """Tell a predictor what has happened in a hall, and what is known of its day."""
     known, day = waits.hall(hall.code), day_of(now)
     if known.day is not None and known.day < day:
         known.begin_day(day, waits.city.scale)
-    waits.know(hall.code, known_of(hall, found, bookings, now))
+    waits.know(hall.code, known_of(hall, found, now, no_show))
     for event in news(known, found, now):
         waits.hear(event)
-
-
-def _nobody_booked(_hall: str) -> Bookings:
-    """Nobody has booked, as far as we know."""
-    return {}
 
 
 async def _nothing_known(_codes: Collection[str]) -> None:

@@ -153,6 +153,8 @@ class _Telling:
         ticket = str(row.id)
         joined = minute_of_day(row.checked_in_at or row.issued_at)
         marks = [f"rank@{minute_of_day(row.rank_time)!r}"]
+        if row.appointment is not None:
+            marks.append(f"appointment@{minute_of_day(row.appointment.slot_start)!r}")
         if row.priority_at is not None:
             marks.append("priority")
         again = ticket in self._seen or (

@@ -1,17 +1,20 @@
 """What the product knows of a hall's day beyond what happened: hours, bookings, who comes."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 from models.tickets import TicketState
 from scheduler.calendar import SHANGHAI, business_day, open_spans
+from scheduler.capacity import USUAL_NO_SHOW, Cell
 from scheduler.wait.known import Known
 from server.halls.directory import HallEntry
 from server.live.rows import HallRows
 from server.waits.hearing import minute_of_day
 
-Bookings = Mapping[str, Sequence[datetime]]
+# The rate at which people who have booked there and then do not come.
+NoShow = Callable[[Cell], float]
 
 # Whoever took a number from afar and must check in first is there about so long afterwards; and if
 # she is not, she may come at any moment.
@@ -19,18 +22,49 @@ USUAL_WAY: Final = timedelta(minutes=20)
 ANY_MOMENT: Final = timedelta(minutes=5)
 
 
-def known_of(hall: HallEntry, found: HallRows, bookings: Bookings, now: datetime) -> Known:
-    """What is known of the day. `bookings` are slots of today, by line, of who is not here yet."""
+def as_usual(_cell: Cell) -> float:
+    """Where nobody has learned who stays away."""
+    return USUAL_NO_SHOW
+
+
+def known_of(hall: HallEntry, found: HallRows, now: datetime, no_show: NoShow = as_usual) -> Known:
+    """What is known of the day."""
     spans = open_spans(hall.timetable, business_day(now))
+    bookings, rates = _booked(hall, found, now, no_show)
     return Known(
         open=tuple((minute_of_day(span.start), _end(span.end, span.start)) for span in spans),
-        bookings={line: sorted(map(minute_of_day, slots)) for line, slots in bookings.items()},
+        bookings=bookings,
+        no_show=rates,
         coming=_coming(found, now),
         help_after={
             line.code: float(line.help_after_min)
             for line in found.lines
             if line.help_after_min is not None
         },
+    )
+
+
+def _booked(
+    hall: HallEntry, found: HallRows, now: datetime, no_show: NoShow
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """The slots of those who have booked for today and are not here, and how many stay away.
+
+    By line. Whoever is later than her hall's grace stands, if she comes at all, where anybody does
+    who comes then: she is not awaited.
+    """
+    here = {row.appointment.id for row in found.tickets.values() if row.appointment}
+    awaited_from = now - timedelta(minutes=hall.booking.grace_late_min)
+    slots: defaultdict[str, list[float]] = defaultdict(list)
+    rates: defaultdict[str, list[float]] = defaultdict(list)
+    for row in found.booked:
+        start = row.slot_start.astimezone(SHANGHAI)
+        if row.id in here or start < awaited_from or start.date() != business_day(now):
+            continue
+        slots[row.line].append(minute_of_day(start))
+        rates[row.line].append(no_show(Cell(hall.code, row.item, start.weekday(), start.hour)))
+    return (
+        {line: sorted(minutes) for line, minutes in slots.items()},
+        {line: sum(found) / len(found) for line, found in rates.items()},
     )
 
 

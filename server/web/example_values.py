@@ -286,6 +286,7 @@ VALUES: dict[str, Any] = {
     "TransferTo.hall": None,
     "TicketView.state": "waiting",
     "TicketView.name": None,
+    "TicketView.appointment": None,
     "GiveNumber.id_number": "441900199003070016",
     "GiveNumber.id_type": "resident_id",
     "GiveNumber.phone": "13812345678",

@@ -172,7 +172,7 @@ async def test_a_hall_is_read_without_looking_at_what_is_over(
         await connection.execute(f"PREPARE now_in AS {WHOLE}")
         plan = await connection.fetchval(
             "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE now_in"
-            f"('{hall_id}', '{MONDAY_MORNING}', 50, '{MONDAY_MORNING}')"
+            f"('{hall_id}', '{MONDAY_MORNING}', 50, '{MONDAY_MORNING}', '2026-11-23')"
         )
     finally:
         await many_old_calls.rollback()

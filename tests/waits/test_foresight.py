@@ -16,7 +16,7 @@ from models.waits import CITY
 from scheduler.wait.city import Range
 from server.halls.directory import HallEntry
 from server.live.foreseen import HallWaits
-from server.live.rows import HallRows, TicketRow, WayRow
+from server.live.rows import BookedRow, HallRows, TicketRow, WayRow
 from server.live.state import BoardCounter, Wait
 from server.waits.foresight import Foresight, steady
 from server.waits.growing import grow_of
@@ -41,13 +41,14 @@ class Day:
         self.hall, self.now = hall, start
         self.tickets: dict[UUID, TicketRow] = {}
         self.counters = {"01": start, "02": start}
+        self.booked: tuple[BookedRow, ...] = ()
 
     @property
     def rows(self) -> HallRows:
         serving = tuple(
             BoardCounter(code, code, "open", None, None, ("A", "E")) for code in self.counters
         )
-        return HallRows((), serving, (), dict(self.tickets), 0)
+        return HallRows((), serving, (), dict(self.tickets), 0, booked=self.booked)
 
     def come(self, line: str = "E") -> UUID:
         row = a_row(line, self.now, nth=len(self.tickets) + 1)

@@ -8,10 +8,12 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from models.tickets import TicketState
+from scheduler.capacity import Cell
 from scheduler.wait.city import Range
 from server.halls.directory import HallEntry
 from server.live.lines import LineRow
-from server.live.rows import HallRows, TicketRow
+from server.live.rows import BookedRow, HallRows, TicketRow
+from server.live.state import OfAppointment
 from server.waits.foresight import Foresight
 from server.waits.hearing import minute_of_day
 from server.waits.knowing import ANY_MOMENT, USUAL_WAY, known_of
@@ -26,8 +28,15 @@ def hall(api: Api) -> HallEntry:
     return api.services.directory.hall("dg-24")
 
 
-def rows(*tickets: TicketRow, lines: Sequence[LineRow] = ()) -> HallRows:
-    return HallRows(tuple(lines), (), (), {ticket.id: ticket for ticket in tickets}, 0)
+def rows(
+    *tickets: TicketRow, lines: Sequence[LineRow] = (), booked: Sequence[BookedRow] = ()
+) -> HallRows:
+    by_id = {ticket.id: ticket for ticket in tickets}
+    return HallRows(tuple(lines), (), (), by_id, 0, booked=tuple(booked))
+
+
+def a_booking(line: str, slot_start: datetime) -> BookedRow:
+    return BookedRow(uuid7(), line, "x", slot_start)
 
 
 def away(line: str, since: datetime, **what: object) -> TicketRow:
@@ -44,7 +53,7 @@ def test_whoever_must_check_in_first_is_on_her_way(hall: HallEntry) -> None:
         away("A", just, state=TicketState.CANCELLED),
         a_row("E", just, nth=2),
     )
-    coming = known_of(hall, found, {}, NOW).coming
+    coming = known_of(hall, found, NOW).coming
     assert coming == {
         "E": [minute_of_day(NOW + ANY_MOMENT), minute_of_day(just + USUAL_WAY)],
     }
@@ -53,19 +62,43 @@ def test_whoever_must_check_in_first_is_on_her_way(hall: HallEntry) -> None:
 def test_nobody_is_on_her_way_from_another_day(hall: HallEntry) -> None:
     midnight = NOW.replace(hour=23, minute=58)
     found = rows(away("E", NOW - timedelta(days=1)), away("E", midnight))
-    assert known_of(hall, found, {}, midnight).coming == {}
+    assert known_of(hall, found, midnight).coming == {}
 
 
 def test_hours_bookings_and_when_helpers_come_are_known(hall: HallEntry) -> None:
     line = LineRow("E", "E", "E", "open", None, None, "auto", None, None, 25)  # type: ignore[arg-type]
     other = LineRow("A", "A", "A", "open", None, None, "auto", None, None)  # type: ignore[arg-type]
-    booked = {"E": [NOW + timedelta(minutes=40), NOW + timedelta(minutes=10)]}
-    known = known_of(hall, rows(lines=(line, other)), booked, NOW)
+    booked = [a_booking("E", NOW + timedelta(minutes=each)) for each in (40, 10)]
+    known = known_of(hall, rows(lines=(line, other), booked=booked), NOW)
     assert known.help_after == {"E": 25.0}
     minute = minute_of_day(NOW)
     assert known.bookings == {"E": pytest.approx([minute + 10, minute + 40])}
     assert known.open
     assert all(start < end for start, end in known.open)
+
+
+def test_of_who_has_booked_those_are_awaited_who_may_still_come_to_their_slots(
+    hall: HallEntry,
+) -> None:
+    grace = timedelta(minutes=hall.booking.grace_late_min)
+    late, too_late = a_booking("E", NOW - grace), a_booking("E", NOW - grace - timedelta(minutes=1))
+    here, tomorrow = a_booking("E", NOW), a_booking("E", NOW + timedelta(days=1))
+    came = away("E", NOW, away=False, appointment=OfAppointment(here.id, here.slot_start))
+    found = rows(came, booked=[late, too_late, here, tomorrow])
+    assert known_of(hall, found, NOW).bookings == {"E": [minute_of_day(NOW - grace)]}
+
+
+def test_how_many_stay_away_is_asked_by_hall_item_weekday_and_hour(hall: HallEntry) -> None:
+    asked = []
+
+    def no_show(cell: Cell) -> float:
+        asked.append(cell)
+        return 0.1 if cell.hour == NOW.hour else 0.3
+
+    booked = [a_booking("E", NOW), a_booking("E", NOW + timedelta(hours=1))]
+    known = known_of(hall, rows(booked=booked), NOW, no_show)
+    assert known.comes("E") == pytest.approx(0.8)
+    assert asked[0] == Cell(hall.code, "x", NOW.weekday(), NOW.hour)
 
 
 def on_arrival(foresight: Foresight, hall: HallEntry, day: Day) -> Range:
@@ -82,6 +115,10 @@ def test_those_who_have_booked_are_counted_as_to_come(hall: HallEntry) -> None:
     for _ in lived(foresight, day, 40):
         pass
     alone = on_arrival(foresight, hall, day)
-    slots = [day.now + timedelta(seconds=600 + 20 * at) for at in range(60)]
-    foresight.bookings = lambda code: {"E": slots} if code == hall.code else {}
-    assert on_arrival(foresight, hall, day).p50 > alone.p50
+    slots = [day.now + timedelta(seconds=600 + 20 * at) for at in range(30)]
+    day.booked = tuple(a_booking("E", slot) for slot in slots)
+    crowded = on_arrival(foresight, hall, day).p50
+    # Two counters serve some fifteen of the thirty until then, in two minutes each.
+    assert 15 < crowded - alone.p50 < 60
+    foresight.no_show = lambda _: 0.3
+    assert alone.p50 < on_arrival(foresight, hall, day).p50 < crowded

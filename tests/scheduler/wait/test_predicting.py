@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -139,7 +140,7 @@ KNOWN = st.builds(
     bookings=BY_LINE,
     coming=BY_LINE,
     pauses=st.dictionaries(st.sampled_from(["c1", "c2", "c9"]), SPANS, max_size=2),
-    no_show=st.floats(0, 1),
+    no_show=st.dictionaries(st.sampled_from("AB"), st.floats(0, 1)),
     booked_first=st.booleans(),
     help_after=st.dictionaries(st.sampled_from("ABC"), st.floats(0, 100), max_size=2),
 )
@@ -283,6 +284,56 @@ def test_bookings_to_come_lengthen_the_wait_and_a_planned_return_shortens_it() -
 
     assert p50(Known(bookings={"A": [530.0, 530.0, 540.0]}, booked_first=True)) > p50(Known())
     assert p50(Known(pauses={"c2": [(505.0, 525.0)]}), closed=True) < p50(Known(), closed=True)
+
+
+def test_who_ranks_behind_a_slot_waits_for_who_is_to_come_by_it_and_nobody_else_does() -> None:
+    def called(bookings: Sequence[float], mine: str, *, counters: bool = True) -> float:
+        waits = a_predictor()
+        waits.city.known = 100
+        if counters:
+            waits.hear(opened("c1", "A", 500.0))
+        for at in range(4):
+            waits.hear(issue("A", f"{at}", 520.0))
+        waits.hear(Event(1, 520.0, "H", "A", "issue", "mine", "", mine))
+        waits.know("H", Known(bookings={"A": bookings}))
+        shown = waits.project("H", 521.0)["A", "mine"]
+        assert shown is not None
+        return shown.p50
+
+    before, behind = [515.0, 518.0, 524.0, 525.0], [531.0] * 30
+    booked, sent_back = "rank@530.0;appointment@530.0", "rank@530.0"
+    for counters, mine in ((True, booked), (True, sent_back), (False, sent_back)):
+        alone = called([], mine, counters=counters)
+        assert called(before, mine, counters=counters) > alone + 5.0
+        assert called(behind, mine, counters=counters) == alone
+
+
+def test_who_joins_behind_those_who_are_late_for_their_slots_waits_for_them() -> None:
+    waits = a_predictor()
+    waits.city.known = 100
+    waits.hear(opened("c1", "A", 500.0))
+    waits.hear(issue("A", "1", 520.0))
+
+    def joining(known: Known) -> float:
+        waits.know("H", known)
+        now = waits.on_arrival("H", 525.0, ["A"])["A"][0]
+        assert now is not None
+        return now.p50
+
+    alone, late = joining(Known()), {"A": [518.0] * 4}
+    assert joining(Known(bookings={"A": [526.0] * 30})) == alone
+    assert joining(Known(bookings=late)) > alone
+    assert alone < joining(Known(bookings=late, no_show={"A": 0.9})) < joining(Known(bookings=late))
+
+
+def test_who_has_booked_is_not_counted_twice_as_usual_and_as_to_come() -> None:
+    waits = heard([*some_days(0)])
+    line = waits.halls["H"].line("L0")
+    before = line.issued
+    waits.hear(Event(9, 600.0, "H", "L0", "issue", "b", "", "rank@600.0;appointment@600.0"))
+    assert line.issued == 0
+    waits.hear(issue("L0", "w", 601.0, day=9))
+    assert (line.issued, before > 0) == (1, True)
 
 
 def test_a_day_far_ahead_is_a_clock_gone_wrong_and_is_not_heard() -> None:
