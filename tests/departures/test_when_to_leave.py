@@ -1,98 +1,18 @@
 """Whoever says where she is, is told when to leave: at once, live, and once that it is time."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
-from msgspec.structs import replace as replaced
 
 from models import departures
-from models.database import rows, transaction
-from models.departures import TravelBasis, Way
-from scheduler.travel import PACES
-from server.departures.watching import DepartureWatch, _again
-from server.live.feed import Feed, live_key
+from models.database import rows
 from server.live.foreseen import HallWaits
-from server.live.memory import Change
-from server.live.state import Kept, LiveHall, encode_hall
-from tests.conftest import Api, until
-from tests.counters.halls import a_ticket, code_of, done, open_counters
-from tests.people import Person
-from tests.waits.foretelling import everybody_waits, foretold, nothing_foretold, whoever_joins
-
-SOMEWHERE = {"lat": 22.95, "lng": 113.75, "datum": "wgs84"}
-AN_HOUR = (3000, 3600, 4800)
-
-
-class Waiting:
-    """A hall where everybody waits for an hour, and who watches over those who are to come."""
-
-    def __init__(self, api: Api, hall: str, said: Any) -> None:
-        self.api, self.hall, self.said = api, hall, said
-
-    def watch(self) -> DepartureWatch:
-        room = self.api.services
-        return DepartureWatch(
-            self.api.projector,
-            said=self.said,
-            feed=room.feed,
-            valkey=room.valkey,
-            sealer=room.sealer,
-            clock=room.clock,
-            paces=PACES,
-        )
-
-    async def shows(self, ticket: dict[str, Any], true: Any) -> dict[str, Any]:
-        """The ticket as the live state has it, once that is so."""
-        seen: dict[str, Any] = {}
-
-        def holds() -> bool:
-            found = self.api.services.feed.memory.projected(UUID(ticket["id"]))
-            seen["view"] = found and found.view
-            return found is not None and bool(true(found.view))
-
-        await until(holds)
-        view: dict[str, Any] = seen
-        return view
-
-
-@pytest.fixture
-async def waiting(api: Api) -> AsyncIterator[Waiting]:
-    hall = await api.quiet_hall()
-    with foretold(api, hall, everybody_waits(api, *AN_HOUR)) as said:
-        yield Waiting(api, hall, said)
-
-
-def later(api: Api, **time: float) -> datetime:
-    api.turn_clock((api.services.clock.now() + timedelta(**time)).isoformat())
-    return api.services.clock.now()
-
-
-def near(api: Api, hall: str) -> dict[str, Any]:
-    """A place a few minutes from the hall."""
-    place = api.services.directory.hall(hall).place
-    assert place is not None
-    return {"lat": round(place.lat + 0.01, 3), "lng": round(place.lng, 3), "datum": "wgs84"}
-
-
-async def said_where(
-    api: Api, lin: Person, ticket: dict[str, Any], *, at: str = "", **more: Any
-) -> dict[str, Any]:
-    """She says that she is near her hall, or near another."""
-    place = near(api, at or ticket["hall"])
-    reply = await lin.put(f"/tickets/{ticket['id']}/place", {"place": place, **more})
-    assert reply.status_code == 200, reply.text
-    view: dict[str, Any] = reply.json()
-    return view
-
-
-async def kept(ticket: dict[str, Any]) -> Any:
-    [row] = await rows("SELECT * FROM departure WHERE id = $1", UUID(ticket["id"]))
-    return row
+from tests.conftest import Api
+from tests.counters.halls import a_ticket, code_of
+from tests.departures.on_their_way import AN_HOUR, SOMEWHERE, Waiting, kept, near, said_where
+from tests.waits.foretelling import foretold
 
 
 async def test_she_is_told_at_once_and_then_from_memory_when_to_leave(
@@ -212,156 +132,6 @@ async def test_a_number_that_is_given_is_answered_though_her_way_cannot_be_kept(
     assert (reply.status_code, reply.json()["leave"]["travel"]) == (201, "walk")
 
 
-async def test_when_the_moment_comes_it_is_noted_once_whoever_looks(
-    api: Api, waiting: Waiting
-) -> None:
-    lin, ticket = await a_ticket(api, waiting.hall)
-    await said_where(api, lin, ticket)
-    await waiting.shows(ticket, lambda view: view.leave)
-    assert await waiting.watch().tell() == []
-    at = later(api, minutes=55)
-    watches = [waiting.watch() for _ in range(3)]
-    told = await asyncio.gather(*(watch.tell() for watch in watches))
-    assert [each for one in told for each in one] == [UUID(ticket["id"])]
-    assert abs((await kept(ticket))["told_at"] - at) < timedelta(seconds=5)
-    await waiting.shows(ticket, lambda view: view.leave and view.leave.told_at)
-    # Nor does she hear of it again when she says anew where she is, or withdraws it before.
-    assert (await lin.delete(f"/tickets/{ticket['id']}/place")).status_code == 204
-    assert (await kept(ticket))["place"] is None
-    await said_where(api, lin, ticket, travel="bike")
-    await waiting.shows(ticket, lambda view: view.leave and view.leave.travel == "bike")
-    assert await waiting.watch().tell() == []
-
-
-async def test_who_is_called_meanwhile_is_not_told_to_set_off(api: Api, waiting: Waiting) -> None:
-    lin, ticket = await a_ticket(api, waiting.hall)
-    await said_where(api, lin, ticket)
-    await waiting.shows(ticket, lambda view: view.leave)
-    later(api, minutes=55)
-    clerk = await api.clerk(waiting.hall)
-    [counter, *_] = await open_counters(clerk, waiting.hall, "E")
-    before = waiting.said(waiting.hall)
-    await done(clerk, waiting.hall, counter, "call-next")
-    waiting.said = lambda _: before  # as a worker that has not heard of it yet
-    assert await waiting.watch().tell() == []
-    assert (await kept(ticket))["told_at"] is None
-
-
-async def test_with_her_ticket_her_way_goes_to_the_other_hall(api: Api, waiting: Waiting) -> None:
-    lin, ticket = await a_ticket(api, waiting.hall)
-    await said_where(api, lin, ticket)
-    was = (await kept(ticket))["travel_s"]
-    other = await api.quiet_hall()
-    with foretold(api, other, everybody_waits(api, *AN_HOUR)):
-        moving = {"hall": other, "place": SOMEWHERE}
-        moved = (await lin.post(f"/tickets/{ticket['id']}/move", moving)).json()
-        assert moved["hall"] == other
-        # Of a way to the hall that she left nothing is said any more.
-        await waiting.shows(ticket, lambda view: view.hall == other and view.leave is None)
-        await waiting.watch().look()
-        seen = await waiting.shows(ticket, lambda view: view.leave)
-        assert seen["view"].leave.travel_s != was
-
-
-async def test_a_way_that_she_says_while_we_work_one_out_is_not_written_over(
-    api: Api, waiting: Waiting
-) -> None:
-    lin, ticket = await a_ticket(api, waiting.hall)
-    await said_where(api, lin, ticket)
-    hall = api.services.directory.hall(waiting.hall)
-    [old] = await departures.coming([hall.id])
-    by_foot = await said_where(api, lin, ticket, travel="walk")
-    assert not await departures.lead(old, Way(hall.id, "drive", 7200, TravelBasis.ESTIMATE))
-    row = await kept(ticket)
-    assert (row["travel"], row["travel_s"]) == ("walk", by_foot["leave"]["travel_s"])
-
-
-async def test_an_item_that_is_newer_than_the_workers_catalogue_is_passed_over(
-    api: Api, waiting: Waiting
-) -> None:
-    lin, ticket = await a_ticket(api, waiting.hall)
-    await said_where(api, lin, ticket)
-    await waiting.shows(ticket, lambda view: view.leave)
-    was = api.projector._directory
-    items = {code: item for code, item in was.items.items() if code != ticket["item"]}
-    api.projector._directory = replace(was, items=items)
-    try:
-        await waiting.watch().look()
-    finally:
-        api.projector._directory = was
-
-
-async def test_no_fault_in_looking_ends_the_worker() -> None:
-    looked = 0
-
-    async def look() -> None:
-        nonlocal looked
-        looked += 1
-        raise KeyError("a hall that nobody knows")
-
-    again = asyncio.create_task(_again(0.0, look))
-    try:
-        await until(lambda: looked > 1 or again.done())
-        assert not again.done()
-    finally:
-        again.cancel()
-
-
-async def test_a_hall_where_her_turn_comes_clearly_sooner_is_offered_and_taken(
-    api: Api, waiting: Waiting
-) -> None:
-    other = await api.quiet_hall()
-    lin, ticket = await a_ticket(api, waiting.hall)
-    await said_where(api, lin, ticket, at=other)
-    with foretold(api, other, lambda _: whoever_joins("E", 60, 180, 300)):
-        await api.services.feed.changed(Change(other))
-        memory = api.services.feed.memory
-        await until(lambda: any(line.wait for line in memory.halls[other].board.lines))
-        await waiting.shows(ticket, lambda view: view.leave)
-        watch = waiting.watch()
-        await watch.look()
-        seen = await waiting.shows(ticket, lambda view: view.better_hall)
-        better = seen["view"].better_hall
-        assert better.hall == other
-        # What stands in clear does not say where she is.
-        assert (better.distance_m % 500, better.travel_s % 60) == (0, 0)
-        assert 600 <= better.gain.p50_s <= 7200
-        assert 0 <= better.gain.p10_s <= better.gain.p50_s <= better.gain.p90_s
-        version = seen["view"].version
-        await watch.look()
-        reply = await lin.get(f"/tickets/{ticket['id']}")
-        assert reply.json()["better_hall"]["name_en"] == better.name_en
-        assert reply.json()["version"] == version
-    # What is not known any more is not offered any more.
-    async with nothing_foretold(api, other):
-        await watch.look()
-        await waiting.shows(ticket, lambda view: view.leave and view.better_hall is None)
-    moved = await lin.post(f"/tickets/{ticket['id']}/move", {"hall": other, "place": SOMEWHERE})
-    assert (moved.status_code, moved.json()["hall"]) == (200, other)
-
-
-async def test_a_hall_that_nobody_projects_any_more_is_not_learned(
-    api: Api, waiting: Waiting
-) -> None:
-    room, watch = api.services, waiting.watch()
-    stored = await room.valkey.get(live_key(waiting.hall))
-    assert isinstance(stored, bytes)
-    ours = Feed(room.valkey, [waiting.hall])
-    watch._feed = ours
-    await watch._learn([waiting.hall])
-    assert waiting.hall in ours.memory.halls
-    ours.memory.halls.clear()
-    board = Kept(stored).board
-    old = replaced(board, as_of=room.clock.now() - timedelta(minutes=5))
-    key = live_key("nobody-projects-it")
-    await room.valkey.set(key, encode_hall(LiveHall(old, ())))
-    try:
-        await watch._learn(["nobody-projects-it"])
-        assert ours.memory.halls == {}
-    finally:
-        await room.valkey.delete(key)
-
-
 async def test_who_follows_her_ticket_sees_nothing_of_her_way(api: Api, waiting: Waiting) -> None:
     lin, ticket = await a_ticket(api, waiting.hall)
     await said_where(api, lin, ticket)
@@ -375,12 +145,12 @@ async def test_everything_kept_of_it_is_hers_to_have_and_to_have_forgotten(
 ) -> None:
     lin, ticket = await a_ticket(api, waiting.hall)
     await said_where(api, lin, ticket)
-    [row] = await rows("SELECT citizen_id FROM ticket WHERE id = $1", UUID(ticket["id"]))
-    async with transaction() as tx:
-        [found] = await departures.kept_of(tx, row["citizen_id"])
-        assert found["id"] == UUID(ticket["id"])
-        await departures.forget_of(tx, row["citizen_id"])
-        assert await departures.kept_of(tx, row["citizen_id"]) == []
+    told = (await lin.get("/me/export")).json()["departures"]
+    place = near(api, waiting.hall) | {"datum": "wgs84"}
+    expected = {"ticket": ticket["id"], "place": place, "travel": "drive", "told_at": None}
+    assert told == [expected]
+    assert (await lin.delete("/me")).status_code == 204
+    assert await rows("SELECT 1 FROM departure WHERE id = $1", UUID(ticket["id"])) == []
 
 
 async def test_what_makes_no_sense_is_refused(api: Api, waiting: Waiting) -> None:
