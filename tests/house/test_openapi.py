@@ -1,6 +1,7 @@
 """The OpenAPI document is valid, whole, and its examples are what it says they are."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from schemathesis.core.result import Err
 import server.application  # noqa: F401 declares every route
 from server.errors import Refusal
 from server.http.endpoint import DECLARED, Endpoint
+from server.web import example_values
 from server.web.examples import example_of
 from server.web.openapi import document
 from tests.conftest import Api
@@ -132,9 +134,14 @@ def test_every_answer_and_every_body_has_an_example_that_is_what_its_schema_says
 ) -> None:
     for where, kind, content in contents(operations()[declared.method, path_of(declared)]):
         if kind.endswith("json"):
-            assert examples(content), f"{where}: add what it lacks to server/web/example_values.py"
+            assert examples(content), f"{where}: add what it lacks to server/web/example_values/"
         for example in examples(content):
             valid(content["schema"], example)
+
+
+def test_each_name_has_its_example_in_one_place() -> None:
+    names = Counter(name for subject in example_values.SUBJECTS for name in subject.VALUES)
+    assert [name for name, places in names.items() if places > 1] == []
 
 
 def test_every_field_of_every_shape_has_an_example() -> None:

@@ -1,0 +1,57 @@
+"""Single sign-on for departments' systems."""
+
+from typing import Any, Final
+
+from server.web.example_values.shared import AT, LATER, SECRET, TOKEN
+
+_SYSTEM = "https://hrss.example.gov.cn"
+
+VALUES: Final[dict[str, Any]] = {
+    "client": "dg-social-security",
+    "client_id": "dg-social-security",
+    "client_name": "东莞市社会保险网上服务",
+    "client_name_en": "Dongguan Social Insurance Online",
+    "client_secret": SECRET,
+    "sector": "dg-social-security",
+    "redirect_uris": [f"{_SYSTEM}/login/callback"],
+    "post_logout_redirect_uris": [f"{_SYSTEM}/"],
+    "login_uri": f"{_SYSTEM}/login",
+    "scopes": ["openid", "profile"],
+    "scope": "openid profile",
+    "old_secret_until": None,
+    "created_at": AT,
+    "changed_at": LATER,
+    "given_at": AT,
+    "asked_at": AT,
+    "code": "Zk3Jq8",
+    "HandoverView.url": "https://yiting.example.gov.cn/oauth2/session?handover=Zk3Jq8",
+    "HandoverView.expires_in": 60,
+    "BrowserView.device": "Firefox, Linux",
+    "id_token": TOKEN,
+    "sub": "kJ2s7f0Qw9ZbT4nXyR6LdA",
+    "phone_number": "13812345678",
+    "id_type": "resident_id",
+    "UserInfo.id_number": "441900199003070016",
+    "TokenAnswer.access_token": "at_" + SECRET,
+    "ErrorView.error_description": "code is unknown, used or over",
+    "issuer": "https://yiting.example.gov.cn",
+    "authorization_endpoint": "https://yiting.example.gov.cn/oauth2/authorize",
+    "token_endpoint": "https://yiting.example.gov.cn/oauth2/token",
+    "userinfo_endpoint": "https://yiting.example.gov.cn/oauth2/userinfo",
+    "revocation_endpoint": "https://yiting.example.gov.cn/oauth2/revoke",
+    "end_session_endpoint": "https://yiting.example.gov.cn/oauth2/logout",
+    "jwks_uri": "https://yiting.example.gov.cn/.well-known/jwks.json",
+    "service_documentation": "https://yiting.example.gov.cn/docs",
+    "scopes_supported": ["openid", "profile", "phone", "identity"],
+    "claims_supported": ["iss", "sub", "aud", "exp", "name", "phone_number"],
+    "acr_values_supported": ["0", "1", "2", "3"],
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+    "kid": "2026-11-1a2b",
+    "use": "sig",
+    "alg": "ES256",
+    "request": "Zk3Jq8",
+    "handover": "Zk3Jq8",
+}
