@@ -245,6 +245,24 @@ async def api(
             assert await ill_visits() == []
 
 
+@pytest.fixture
+async def hall(api: Api) -> str:
+    """A hall with all four lines where nothing has happened yet."""
+    return await api.quiet_hall()
+
+
+@pytest.fixture
+async def clerk(api: Api, hall: str) -> Person:
+    """A clerk of that hall."""
+    return await api.clerk(hall)
+
+
+@pytest.fixture
+async def lin(api: Api) -> Person:
+    """A citizen who has signed in."""
+    return await api.citizen()
+
+
 async def _beside(worker: Coroutine[Any, Any, None]) -> None:
     """Work as a process of its own would: what it asks of PostgreSQL is not the API's."""
     StatementCount.apart.set(True)

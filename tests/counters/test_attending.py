@@ -15,16 +15,6 @@ from tests.counters.halls import a_ticket, code_of, done, open_counters
 from tests.people import Person
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
-async def clerk(api: Api, hall: str) -> Person:
-    return await api.clerk(hall)
-
-
 def later(api: Api, seconds: float) -> None:
     api.turn_clock((api.services.clock.now() + timedelta(seconds=seconds)).isoformat())
 

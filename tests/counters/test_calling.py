@@ -4,22 +4,11 @@ from asyncio import gather
 from datetime import datetime
 
 import httpx
-import pytest
 
 from models.database import rows
 from server.tickets.day_end import lapse_past_days
 from tests.conftest import Api
 from tests.people import Person
-
-
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
-async def clerk(api: Api, hall: str) -> Person:
-    return await api.clerk(hall)
 
 
 def code_of(reply: httpx.Response) -> tuple[int, str]:

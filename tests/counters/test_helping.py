@@ -83,11 +83,6 @@ async def limit(api: Api, hall: str, line: str, minutes: int | None) -> None:
     )
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
 async def test_a_counter_calls_its_own_line_first_and_helps_when_nobody_waits_there(
     api: Api, hall: str
 ) -> None:

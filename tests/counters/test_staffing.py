@@ -12,11 +12,6 @@ from tests.counters.halls import a_ticket, code_of, done, open_counters
 from tests.people import Person
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
 async def named(api: Api, username: str) -> Person:
     """A member of staff, with the name that colleagues see."""
     who = await api.colleague(username)

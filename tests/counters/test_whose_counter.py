@@ -29,11 +29,6 @@ ACTIONS: dict[str, tuple[tuple[str, ...], Any]] = {
 
 
 @pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
 async def chen(api: Api, hall: str) -> Person:
     return await api.clerk(hall)
 

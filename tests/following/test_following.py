@@ -23,11 +23,6 @@ from tests.people import Person, an_id_number
 
 
 @pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
 async def daughter(api: Api) -> Person:
     return await api.citizen()
 

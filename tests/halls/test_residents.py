@@ -37,11 +37,6 @@ async def lives(who: Person, town: str | None) -> httpx.Response:
     return await who.http.put("/api/v1/me/residence", json={"town": town}, headers=who.headers)
 
 
-@pytest.fixture
-async def lin(api: Api) -> Person:
-    return await api.citizen()
-
-
 @pytest.mark.parametrize(
     ("hall", "above", "limit", "expected"),
     [

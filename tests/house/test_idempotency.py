@@ -14,16 +14,6 @@ from tests.conftest import Api
 from tests.people import Person
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
-async def lin(api: Api) -> Person:
-    return await api.citizen()
-
-
 async def take(who: Person, hall: str, item: str, key: str) -> httpx.Response:
     return await who.post("/tickets", {"hall": hall, "item": item}, Idempotency_Key=key)
 

@@ -273,11 +273,6 @@ async def test_answers_name_their_request(api: Api, lin: Person) -> None:
     assert json.loads(replies[0].content)
 
 
-@pytest.fixture
-async def lin(api: Api) -> Person:
-    return await api.citizen()
-
-
 @pytest.mark.parametrize("path", ["/halls/dg-01", "/halls/dg-01/board", "/healthz"])
 async def test_a_query_where_there_is_none_is_refused_by_the_api(api: Api, path: str) -> None:
     under = "" if path == "/healthz" else "/api/v1"

@@ -19,11 +19,6 @@ from tests.people import Person, a_member_of_staff
 
 
 @pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
 async def manager(api: Api, hall: str) -> Person:
     return await a_manager(api, hall)
 

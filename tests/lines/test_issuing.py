@@ -16,11 +16,6 @@ LATE = "2026-11-23T16:40:00+08:00"
 
 
 @pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
 async def manager(api: Api, hall: str) -> Person:
     return await api.manager(hall)
 

@@ -19,11 +19,6 @@ WHY = {"reason": "社保系统故障", "reason_en": "System failure"}
 
 
 @pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
 async def other(api: Api) -> str:
     return await api.quiet_hall()
 

@@ -23,11 +23,6 @@ from tests.live.wire import a_wire
 from tests.people import Person
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
 @asynccontextmanager
 async def another_process(api: Api, url: str) -> AsyncIterator[Feed]:
     """The feed of another API process of the same city."""

@@ -40,11 +40,6 @@ MANY_OLD_CALLS = """
 """
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
 async def stored(api: Api, hall: str) -> LiveHall:
     raw = await api.services.valkey.get(live_key(hall))
     assert isinstance(raw, bytes)

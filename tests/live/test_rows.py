@@ -3,8 +3,6 @@
 from datetime import timedelta
 from uuid import UUID
 
-import pytest
-
 from models.database import rows
 from server.live.rows import ENDED_SHOWN_FOR, HallRows, catch_up, read_whole
 from tests.conftest import Api
@@ -28,16 +26,6 @@ class Follower:
         self.known = caught_up[self.hall_id]
         assert self.known == anew
         return anew
-
-
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
-async def clerk(api: Api, hall: str) -> Person:
-    return await api.clerk(hall)
 
 
 async def test_each_step_of_a_day_is_followed(api: Api, hall: str, clerk: Person) -> None:

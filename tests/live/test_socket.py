@@ -25,11 +25,6 @@ HANDSHAKE = (
 )
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
 @asynccontextmanager
 async def a_socket(api: Api, **options: Any) -> AsyncIterator[ClientConnection]:
     url = api.url.replace("http", "ws") + "/api/v1/live"

@@ -18,11 +18,6 @@ WHY = {"reason": "系统故障", "reason_en": "System failure"}
 
 
 @pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
 async def manager(api: Api, hall: str) -> Person:
     return await api.manager(hall)
 

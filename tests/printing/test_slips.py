@@ -34,11 +34,6 @@ SLIP = Slip(
 WIDTHS = (32, 48)
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
 async def printed(who: Person, hall: str, ticket: str, **query: Any) -> httpx.Response:
     return await who.post(f"/halls/{hall}/tickets/{ticket}/print?{urlencode(query)}")
 

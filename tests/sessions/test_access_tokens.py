@@ -24,11 +24,6 @@ from tests.conftest import Api
 from tests.people import Person
 
 
-@pytest.fixture
-async def lin(api: Api) -> Person:
-    return await api.citizen()
-
-
 def keys(api: Api) -> TokenKeys:
     return api.services.tokens._keys
 

@@ -14,11 +14,6 @@ from tests.conftest import Api
 from tests.people import Person, a_member_of_staff
 
 
-@pytest.fixture
-async def lin(api: Api) -> Person:
-    return await api.citizen()
-
-
 async def refresh(api: Api, refresh_token: str) -> httpx.Response:
     body = {"refresh_token": refresh_token}
     return await api.http.post("/api/v1/sessions/refresh", json=body)

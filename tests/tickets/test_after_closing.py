@@ -22,11 +22,6 @@ AN_HOUR_LATER = "2026-11-23T18:00:00+08:00"
 NEXT_MORNING = "2026-11-24T08:00:00+08:00"
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
 async def end_the_day(api: Api, at: str) -> int:
     return await lapse_after_closing(
         now=datetime.fromisoformat(at),

@@ -22,16 +22,6 @@ NAME, PHONE = "欧阳修远", "13800001234"
 
 
 @pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
-async def clerk(api: Api, hall: str) -> Person:
-    return await api.clerk(hall)
-
-
-@pytest.fixture
 async def kiosk(api: Api, hall: str) -> Person:
     return await a_kiosk(api, hall)
 

@@ -15,11 +15,6 @@ from tests.people import Person
 from tests.tickets.ruling import ruled, standing
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
 async def check_in(who: Person, ticket: dict[str, Any], place: dict[str, Any]) -> Any:
     return await who.post(f"/tickets/{ticket['id']}/check-in", {"place": place})
 

@@ -14,16 +14,6 @@ from tests.people import Person, an_id_number
 from tests.tickets.ruling import ruled, standing
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
-async def lin(api: Api) -> Person:
-    return await api.citizen()
-
-
 async def take_and_give_up(api: Api, who: Person, hall: str, line: str, times: int) -> None:
     for nth in range(times):
         reply = await who.take(hall, api.item(hall, line, nth=nth))

@@ -13,16 +13,6 @@ from tests.kiosks.machines import a_kiosk, given
 from tests.people import Person
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
-async def clerk(api: Api, hall: str) -> Person:
-    return await api.clerk(hall)
-
-
 async def listed(who: Person, hall: str, **query: Any) -> list[dict[str, Any]]:
     asked = "&".join(f"{name}={value}" for name, value in query.items())
     reply = await who.get(f"/halls/{hall}/tickets?{asked}" if asked else f"/halls/{hall}/tickets")

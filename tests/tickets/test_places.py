@@ -15,11 +15,6 @@ from tests.people import Person
 
 
 @pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
 async def other(api: Api, hall: str) -> str:
     return await api.quiet_hall()
 

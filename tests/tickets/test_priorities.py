@@ -24,11 +24,6 @@ from tests.people import Person, an_id_number
 SEVENTY_TODAY, SIXTY_NINE = date(1956, 11, 23), date(1956, 11, 24)
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
 def later(api: Api, minutes: float) -> None:
     api.turn_clock((api.services.clock.now() + timedelta(minutes=minutes)).isoformat())
 

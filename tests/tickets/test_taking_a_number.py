@@ -14,16 +14,6 @@ from tests.conftest import Api, until
 from tests.people import Person
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
-async def lin(api: Api) -> Person:
-    return await api.citizen()
-
-
 async def test_numbers_are_dense_per_line(api: Api, hall: str) -> None:
     for expected in ("E001", "E002", "E003"):
         someone = await api.citizen()

@@ -27,11 +27,6 @@ from tests.people import Person, a_company_code, an_id_number
 
 
 @pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
 async def lin(api: Api) -> Person:
     return await a_named_citizen(api)
 

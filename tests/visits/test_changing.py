@@ -19,16 +19,6 @@ from tests.visits.coming import (
 )
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
-async def clerk(api: Api, hall: str) -> Person:
-    return await api.clerk(hall)
-
-
 def halls_without_b(api: Api) -> list[str]:
     return [entry.code for entry in api.services.directory.halls.values() if "B" not in entry.lines]
 

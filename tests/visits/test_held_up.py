@@ -1,7 +1,5 @@
 """A visit whose next line takes nobody, and one whose day ends."""
 
-import pytest
-
 from models.database import StatementCount, rows
 from server.tickets.day_end import lapse_past_days
 from server.visits.tending import tend_visits
@@ -19,17 +17,6 @@ from tests.visits.coming import (
     stop_of,
     tend,
 )
-
-
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
-async def clerk(api: Api, hall: str) -> Person:
-    return await api.clerk(hall)
-
 
 # --- lines that take nobody
 

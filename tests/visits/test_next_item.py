@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from models.database import rows, transaction
 from server.sessions.purging import purge
 from tests.conftest import Api
@@ -12,16 +10,6 @@ from tests.counters.halls import a_ticket, code_of, done
 from tests.people import Person
 from tests.rebuilding import not_told
 from tests.visits.coming import a_visit, counter_for, seen, served, states
-
-
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
-async def clerk(api: Api, hall: str) -> Person:
-    return await api.clerk(hall)
 
 
 async def finish(clerk: Person, hall: str, counter: str, **body: Any) -> dict[str, Any]:

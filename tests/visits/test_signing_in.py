@@ -28,16 +28,6 @@ LEAKS.keep_secret(CHILD, PAPER)
 
 
 @pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
-async def clerk(api: Api, hall: str) -> Person:
-    return await api.clerk(hall)
-
-
-@pytest.fixture
 async def mother(api: Api) -> Person:
     """Known well enough for all that a new baby needs."""
     return await a_named_citizen(api)

@@ -2,8 +2,6 @@
 
 from datetime import datetime, timedelta
 
-import pytest
-
 from tests.conftest import Api
 from tests.counters.halls import a_ticket, code_of
 from tests.people import Person
@@ -18,16 +16,6 @@ from tests.visits.coming import (
     served,
     states,
 )
-
-
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
-async def clerk(api: Api, hall: str) -> Person:
-    return await api.clerk(hall)
 
 
 async def test_a_finish_taken_back_takes_the_next_number_with_it(

@@ -4,24 +4,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-import pytest
-
 from models.database import rows
 from tests.conftest import Api, until
 from tests.counters.halls import a_ticket, code_of
 from tests.people import Person
 from tests.rebuilding import not_told
 from tests.visits.coming import a_visit, done, items, seen, served, states, stop_of
-
-
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
-async def clerk(api: Api, hall: str) -> Person:
-    return await api.clerk(hall)
 
 
 async def rank_times(*ticket_ids: str) -> list[Any]:

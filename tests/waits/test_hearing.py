@@ -52,16 +52,6 @@ class Listener:
 
 
 @pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
-@pytest.fixture
-async def clerk(api: Api, hall: str) -> Person:
-    return await api.clerk(hall)
-
-
-@pytest.fixture
 async def listener(api: Api, hall: str) -> Listener:
     return Listener(api, hall)
 

@@ -57,11 +57,6 @@ async def seen(chrome: Browser) -> AsyncIterator[Seen]:
     await context.close()
 
 
-@pytest.fixture
-async def hall(api: Api) -> str:
-    return await api.quiet_hall()
-
-
 async def photographed(page: Page, name: str) -> None:
     """A picture for whoever wants to look, where YITING_PICTURES names a folder."""
     assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
