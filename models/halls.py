@@ -116,6 +116,9 @@ class Counter(Model):
     serving = ArrayField(element_type="text")
     state = fields.CharEnumField(CounterState, default=CounterState.CLOSED, max_length=16)
     pause_reason = fields.CharField(max_length=200, null=True)
+    # When it means to go on, where whoever paused it said so; of one that does not pause it tells
+    # nothing.
+    paused_until = fields.DatetimeField(null=True)
     # The business day it was opened on: the day's end closes what nobody closed.
     opened_on = fields.DateField(null=True)
     # The member of staff who works at it, and since when; nobody while it is closed.

@@ -29,14 +29,15 @@ def predicted(
     line, view, t = place.line, place.view, hall.t
     offset = city.offset_of("arrival")
     mean = line.mean_wait(view.tau)
-    now = at_once.middle
+    now = max(at_once.middle - place.gap, 0.0)
     refs, rows, more = [], [], []
     for horizon in horizons:
         # The clock goes on while the hall is closed at noon, and nobody is served.
         then = max(hall.known.worked(hall.clock + horizon), t)
         coming = _coming(hall, line, t, then)
-        more.append(_more(hall, place, then, coming, hall.clock + horizon))
-        ahead = max(place.n + coming - (then - t) / view.tau, 0.0)
+        gap = max(place.gap - (then - t), 0.0)
+        more.append(_more(hall, place, then, coming, hall.clock + horizon) + gap)
+        ahead = max(place.n + coming - max(then - t - place.gap, 0.0) / view.tau, 0.0)
         fluid = ahead * view.tau
         hour = line.by_slot.mean(slot_of(then), mean)
         ref = 0.5 * fluid + 0.5 * hour + offset

@@ -1,5 +1,6 @@
 """Where people stand: each one's place, the view of her line, and her backbone."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
@@ -34,6 +35,7 @@ class Place(NamedTuple):
     promised: float = 0.0
     rolled: bool = False
     booked: bool = False
+    gap: float = 0.0  # minutes in which nobody serves the line, besides the backbone
 
 
 def placed(hall: Hall, waiting: Waiting, city: City) -> Place:
@@ -68,8 +70,9 @@ def newcomers(hall: Hall, city: City, lines: Sequence[str]) -> list[Place]:
         view = look(hall, line, city)
         n = bisect_right(hall.pool(code).order, (hall.clock, NEWCOMER)) + 1
         ahead = n + _booked_before(hall, code, hall.clock)
-        kind, backbone = _backbone(ahead, called.get(NEWCOMER + at), hall.t, view)
-        places.append(Place(line, "", n, False, 0.0, kind, backbone, view))
+        gap = _gap(hall, code)
+        kind, backbone = _backbone(ahead, called.get(NEWCOMER + at), hall.t + gap, view)
+        places.append(Place(line, "", n, False, 0.0, kind, backbone, view, gap=gap))
     return places
 
 
@@ -88,18 +91,19 @@ def _place(
     midway: bool = False,
 ) -> Place:
     ahead = n + _booked_before(hall, waiting.line.code, waiting.rank)
-    kind, backbone = _backbone(ahead, called.get(waiting.seq), hall.t, view)
+    gap = _gap(hall, waiting.line.code)
+    kind, backbone = _backbone(ahead, called.get(waiting.seq), hall.t + gap, view)
     rolled = kind == "rolled"
     to_slot = 0.0
     if waiting.slot is not None:
-        left = hall.known.worked(waiting.slot) - hall.t
+        left = hall.known.worked(waiting.slot) - hall.t - gap
         to_slot = left / 10.0
         if kind == "line":
             backbone = max(left, 0.0) + view.tau
         kind = "booked"
     line, ticket, priority = waiting.line, waiting.ticket, waiting.priority
     if not midway:
-        return Place(line, ticket, n, priority, to_slot, kind, backbone, view)
+        return Place(line, ticket, n, priority, to_slot, kind, backbone, view, gap=gap)
     waited, promise = hall.t - waiting.issued, waiting.promise
     promised = backbone
     if promise is not None:
@@ -117,7 +121,30 @@ def _place(
         promised,
         rolled,
         waiting.appointment,
+        gap,
     )
+
+
+def _gap(hall: Hall, line: str) -> float:
+    """Minutes until somebody serves a line that nobody does now, where it is known who is back.
+
+    They pass for all who wait there alike, whatever else is known of them.
+    """
+    known, t = hall.known, hall.t
+    if not known.pauses or hall.able(line):
+        return 0.0
+    number = hall.numbers.get(line)
+    back = [
+        at
+        for code, counter in hall.counters.items()
+        if any(number in lines for lines in counter.numbers)
+        and (at := known.back_at(code, t)) is not None
+        and math.isfinite(at)
+    ]
+    if not back:
+        return 0.0
+    opens = [habit.opens for _, habit in hall.yet_to_open(t) if line in habit.lines]
+    return max(min([*back, *opens]) - t, 0.0)
 
 
 def _booked_before(hall: Hall, line: str, rank: float) -> float:
@@ -129,7 +156,7 @@ def _booked_before(hall: Hall, line: str, rank: float) -> float:
 
 
 def _backbone(n: float, called: float | None, t: float, view: View) -> tuple[Kind, float]:
-    """People times minutes, or what playing the line forward says."""
+    """People times minutes, or what playing the line forward says, from a moment on."""
     if called is None:
         return "line", n * view.tau
     return "rolled", max(called - t, 0.0)

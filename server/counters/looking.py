@@ -11,6 +11,7 @@ from server.own_counter import no_counter
 
 _COUNTERS = """
     SELECT c.code, c.name, c.state, c.skills, c.helps, c.serving, c.pause_reason,
+           CASE WHEN c.state = 'paused' THEN c.paused_until END AS paused_until,
            c.skills_version, c.staffed_since, staff.name AS staffed_by, t.number,
            ARRAY(SELECT line.code FROM line
                  WHERE line.hall_id = c.hall_id AND c.code = ANY(line.overflow)
@@ -38,7 +39,7 @@ async def one_counter(tx: Transaction, hall_id: UUID, code: str, *, now: datetim
 
 def _view(row: Any) -> CounterView:
     skills, helps = list(row["skills"]), list(row["helps"])
-    since = row["staffed_since"]
+    since, until = row["staffed_since"], row["paused_until"]
     return CounterView(
         code=row["code"],
         name=row["name"],
@@ -46,6 +47,7 @@ def _view(row: Any) -> CounterView:
         skills=skills,
         serving=list(row["serving"]),
         pause_reason=row["pause_reason"],
+        paused_until=shown(until) if until else None,
         own=[line for line in skills if line not in helps],
         helps=helps,
         overflow=list(row["overflow"]),

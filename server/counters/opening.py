@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -12,16 +14,19 @@ from models.database import Transaction
 from models.halls import CounterState
 from models.history import Happened
 from models.tickets import Actor, Move, TicketState, WrongState
-from scheduler.calendar import business_day
+from scheduler.calendar import business_day, end_of_day
 from server.clock import microseconds
 from server.counters.at import At
 from server.counters.looking import one_counter
 from server.counters.refusals import LineNotServed
-from server.counters.views import CounterView
+from server.counters.views import CounterView, PauseCounter
+from server.errors import FieldFault, InvalidRequest
+from server.lines.changing import check_later_today
 from server.live.feed import Feed
 from server.live.memory import Change
 from server.own_counter import check_in_charge, check_staffed_by, no_counter
 
+_EITHER: Final = ("minutes 和 until 只能给一个。", "give either minutes or until")
 # The states from which each state can be reached.
 _FROM = {
     CounterState.OPEN: (CounterState.CLOSED, CounterState.PAUSED, CounterState.OPEN),
@@ -55,8 +60,8 @@ async def open_counter(
             check_staffed_by(at.who, counter.staffed_by, counter.staff_name)
         await tx.run(
             """
-            UPDATE counter SET state = 'open', serving = $2, pause_reason = NULL, opened_on = $3,
-                staffed_by = $4,
+            UPDATE counter SET state = 'open', serving = $2, pause_reason = NULL,
+                paused_until = NULL, opened_on = $3, staffed_by = $4,
                 staffed_since = CASE WHEN staffed_by = $4 THEN staffed_since ELSE $5 END
             WHERE id = $1
             """,
@@ -73,15 +78,16 @@ async def open_counter(
     return view
 
 
-async def pause_counter(at: At, reason: str, *, feed: Feed) -> CounterView:
-    """Pause and say why. Whoever is at it is still served.
+async def pause_counter(at: At, why: PauseCounter, *, feed: Feed) -> CounterView:
+    """Pause, say why, and perhaps until when. Whoever is at it is still served.
 
-    She who staffs it does so, or who manages the hall. Raises NotFound, StaffedByAnother or
-    WrongState.
+    She who staffs it does so, or who manages the hall. Raises NotFound, InvalidRequest,
+    StaffedByAnother or WrongState.
     """
+    until = _until(why, at.now)
     async with decisions.deciding_in(at.hall.id) as tx:
         counter = await _hold_in_charge(tx, at, CounterState.PAUSED)
-        await pause(tx, counter.id, reason)
+        await pause(tx, counter.id, why.reason, until)
         view = await one_counter(tx, at.hall.id, at.counter, now=at.now)
     await feed.changed(Change(at.hall.code))
     return view
@@ -99,7 +105,7 @@ async def close_counter(at: At, *, feed: Feed) -> CounterView:
         returned = await _back_to_line(tx, at, counter.id)
         await tx.run(
             """
-            UPDATE counter SET state = 'closed', pause_reason = NULL,
+            UPDATE counter SET state = 'closed', pause_reason = NULL, paused_until = NULL,
                 staffed_by = NULL, staffed_since = NULL
             WHERE id = $1
             """,
@@ -165,10 +171,27 @@ def _check_follows(state: CounterState, wanted: CounterState) -> None:
         raise WrongState(f"{wanted} from {state}", state)
 
 
-async def pause(tx: Transaction, counter_id: UUID, reason: str) -> None:
-    """Let an open counter take nobody new."""
+def _until(why: PauseCounter, now: datetime) -> datetime | None:
+    """When it means to go on: today, where that is said. Raises InvalidRequest."""
+    if why.until is not None and why.minutes is not None:
+        raise InvalidRequest(errors=[FieldFault("/minutes", _EITHER)])
+    until = why.until
+    if why.minutes is not None:
+        until = min(now + timedelta(minutes=why.minutes), end_of_day(now))
+    if until is not None:
+        check_later_today(until, now)
+    return until
+
+
+async def pause(
+    tx: Transaction, counter_id: UUID, reason: str, until: datetime | None = None
+) -> None:
+    """Let an open counter take nobody new; `until`: it means to go on then."""
     await tx.run(
-        "UPDATE counter SET state = 'paused', pause_reason = $2 WHERE id = $1", counter_id, reason
+        "UPDATE counter SET state = 'paused', pause_reason = $2, paused_until = $3 WHERE id = $1",
+        counter_id,
+        reason,
+        until,
     )
 
 

@@ -9,7 +9,7 @@ from server.counters.at import At
 from server.counters.looking import counters_of
 from server.counters.refusals import LineNotServed, NobodyWaiting
 from server.counters.views import CounterList, CounterView, Finish, OpenCounter, PauseCounter
-from server.errors import NotFound, WrongStateRefusal
+from server.errors import InvalidRequest, NotFound, WrongStateRefusal
 from server.http.endpoint import endpoint
 from server.live.state import TicketView
 from server.numbers.refusals import AlreadyInLine, LineClosed, NotOffered, PlannedInVisit
@@ -75,15 +75,22 @@ async def open_counter(
     guard=CLERK,
     body=PauseCounter,
     returns=CounterView,
-    refuses=[NotFound, WrongStateRefusal],
-    example={"state": "paused", "pause_reason": "午休"},
+    refuses=[NotFound, InvalidRequest, WrongStateRefusal],
+    example={
+        "state": "paused",
+        "pause_reason": "午休",
+        "paused_until": "2026-11-23T11:10:00+08:00",
+    },
 )
 async def pause_counter(
     request: Request, who: Principal, hall: str, counter: str, body: PauseCounter
 ) -> CounterView:
-    """Pause the counter and say why. Whoever is at it is still served."""
+    """Pause the counter and say why, and for how long if that is known.
+
+    Whoever is at it is still served. Waits are foretold with the counter back when it means to be.
+    """
     at = at_counter(request, who, hall, counter)
-    return await opening.pause_counter(at, body.reason, feed=services(request).feed)
+    return await opening.pause_counter(at, body, feed=services(request).feed)
 
 
 @endpoint(

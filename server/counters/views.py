@@ -12,7 +12,8 @@ class CounterView(msgspec.Struct, frozen=True, kw_only=True):
     Of its skills some are its `own`, the others it `helps`: it calls from these when nobody waits
     in its own, or somebody has for longer than that line's limit. `overflow` are lines that it
     serves besides, for a while, like its own. `number` is who is at it, also where it was closed
-    before she was done. `staffed_by` names who works at it. `version` rises with its skills.
+    before she was done. One that pauses means to go on at `paused_until`, where that was said.
+    `staffed_by` names who works at it. `version` rises with its skills.
     """
 
     code: str
@@ -21,6 +22,7 @@ class CounterView(msgspec.Struct, frozen=True, kw_only=True):
     skills: list[str]
     serving: list[str]
     pause_reason: str | None
+    paused_until: datetime | None
     own: list[str]
     helps: list[str]
     overflow: list[str]
@@ -79,9 +81,14 @@ class ReassignSkills(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PauseCounter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why the counter pauses; the board shows it."""
+    """Why the counter pauses, and perhaps for how many minutes or until when; the board shows it.
+
+    It goes on when it is opened, not by itself. `until` is a moment later today.
+    """
 
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200, examples=["午休"])]
+    minutes: Annotated[int, msgspec.Meta(ge=1, le=240, examples=[10])] | None = None
+    until: datetime | None = None
 
 
 class Resume(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

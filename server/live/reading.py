@@ -22,6 +22,7 @@ from server.live.rows import HallRows, TicketRow
 from server.live.state import (
     BetterHall,
     Board,
+    BoardCounter,
     Call,
     LiveHall,
     LiveTicket,
@@ -72,7 +73,7 @@ def live_hall(
         name_en=hall.name_en,
         version=version,
         as_of=local,
-        counters=found.counters,
+        counters=tuple(map(_counter, found.counters)),
         called=_called(tickets),
         lines=tuple(
             live_line(
@@ -102,6 +103,11 @@ def live_hall(
         _tickets(hall.code, tickets, last, version, stopped=stopped, waits=waits, better=better),
     )
     return live if last is None or _differs(live, last) else _as_of(last, local)
+
+
+def _counter(counter: BoardCounter) -> BoardCounter:
+    until = counter.paused_until
+    return counter if until is None else replace(counter, paused_until=shown(until))
 
 
 def _tickets(

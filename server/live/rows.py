@@ -109,6 +109,7 @@ _LINES = """(SELECT coalesce(json_agg(r ORDER BY r.code), '[]') FROM (
 _COUNTERS = """(SELECT coalesce(json_agg(r ORDER BY r.code), '[]') FROM (
         SELECT c.code, c.name, c.state, t.number,
                CASE WHEN c.state = 'paused' THEN c.pause_reason END AS reason,
+               CASE WHEN c.state = 'paused' THEN c.paused_until END AS paused_until,
                CASE WHEN c.state = 'closed' THEN '{}' ELSE c.serving || ARRAY(
                    SELECT line.code FROM line
                    WHERE line.hall_id = hall.id AND c.code = ANY(line.overflow)

@@ -225,7 +225,8 @@ class LiveLine(msgspec.Struct, frozen=True, kw_only=True):
 class BoardCounter(msgspec.Struct, frozen=True):
     """A counter on the board; `number` is who is at it, `reason` why it is paused.
 
-    `lines` are those that it calls from unless it is closed, its own first.
+    It means to go on at `paused_until`, where that was said. `lines` are those that it calls from
+    unless it is closed, its own first.
     """
 
     code: str
@@ -234,6 +235,7 @@ class BoardCounter(msgspec.Struct, frozen=True):
     number: str | None
     reason: str | None
     lines: tuple[str, ...] = ()
+    paused_until: datetime | None = None
 
 
 class BoardAnnouncement(msgspec.Struct, frozen=True):

@@ -46,7 +46,7 @@ async def lapse_past_days(*, now: datetime, feed: Feed) -> int:
             await tx.run(
                 """
                 UPDATE counter SET state = 'closed', serving = skills, pause_reason = NULL,
-                    staffed_by = NULL, staffed_since = NULL
+                    paused_until = NULL, staffed_by = NULL, staffed_since = NULL
                 WHERE hall_id = $1 AND state <> 'closed' AND opened_on < $2
                 """,
                 hall["id"],

@@ -4,7 +4,7 @@ Told is the difference between what the predictor knows of the hall and what its
 nothing is told twice, and what was missed while no worker ran comes with the next look.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -61,6 +61,7 @@ class _Telling:
         # By ticket: the line that it was called from.
         self._served = {ticket: line for line, ticket in known.at_counter}
         self._seen = {ticket for _, ticket in known.seen}
+        self._known = {code for code, each in known.counters.items() if each.came}
         self._open = {
             counter: detail_of(each.lines, each.helps)
             for counter, each in known.counters.items()
@@ -68,7 +69,7 @@ class _Telling:
         }
 
     def of_counters(
-        self, counters: Iterable[BoardCounter], helps: Mapping[str, Collection[str]]
+        self, counters: Sequence[BoardCounter], helps: Mapping[str, Collection[str]]
     ) -> None:
         """Which are open, and for which lines, and which of these they only help."""
         is_open = {
@@ -78,6 +79,12 @@ class _Telling:
         }
         for counter in self._open.keys() - is_open.keys():
             self._tell("counter_close", self._now, counter=counter)
+        for each in counters:
+            # It was open today, though nobody listened: what it serves when it is back is known.
+            if each.paused_until and each.lines and each.code not in self._known:
+                lines = detail_of(each.lines, helps.get(each.code, ()))
+                self._tell("counter_open", self._now, counter=each.code, detail=lines)
+                self._tell("counter_close", self._now, counter=each.code)
         for counter, lines in is_open.items():
             if self._open.get(counter) != lines:
                 self._tell("counter_open", self._now, counter=counter, detail=lines)

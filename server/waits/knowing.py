@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from models.halls import CounterState
 from models.tickets import TicketState
 from scheduler.calendar import SHANGHAI, business_day, open_spans
 from scheduler.capacity import USUAL_NO_SHOW, Cell
@@ -20,6 +21,10 @@ NoShow = Callable[[Cell], float]
 # she is not, she may come at any moment.
 USUAL_WAY: Final = timedelta(minutes=20)
 ANY_MOMENT: Final = timedelta(minutes=5)
+# A counter whose pause was to be over so long ago is not counted on any more.
+LATE_BACK: Final = timedelta(minutes=15)
+A_MINUTE: Final = timedelta(minutes=1)
+_NONE: Final = timedelta(0)
 
 
 def as_usual(_cell: Cell) -> float:
@@ -36,6 +41,7 @@ def known_of(hall: HallEntry, found: HallRows, now: datetime, no_show: NoShow = 
         bookings=bookings,
         no_show=rates,
         coming=_coming(found, now),
+        pauses=_pauses(found, now),
         help_after={
             line.code: float(line.help_after_min)
             for line in found.lines
@@ -66,6 +72,22 @@ def _booked(
         {line: sorted(minutes) for line, minutes in slots.items()},
         {line: sum(found) / len(found) for line, found in rates.items()},
     )
+
+
+def _pauses(found: HallRows, now: datetime) -> dict[str, list[tuple[float, float]]]:
+    """Until when counters pause that said so.
+
+    One that should be back is taken to be as late again as it is by now, and a minute: and for so
+    long only as clerks are late. Then nobody knows when it goes on.
+    """
+    pauses = {}
+    for counter in found.counters:
+        if counter.state == CounterState.PAUSED and counter.paused_until is not None:
+            late = now - counter.paused_until
+            if late <= LATE_BACK:
+                back = counter.paused_until if late < _NONE else now + late + A_MINUTE
+                pauses[counter.code] = [(0.0, _end(back, now))]
+    return pauses
 
 
 def _coming(found: HallRows, now: datetime) -> dict[str, list[float]]:

@@ -28,6 +28,7 @@ from models.tickets import Move
 from scheduler.calendar import is_open
 from server.counters import attending, calling, opening, undoing
 from server.counters.at import At
+from server.counters.views import PauseCounter
 from server.lines import arranging, stopping
 from server.lines.views import OpenOverflow
 from server.tickets import desk, leaving, moving
@@ -276,7 +277,7 @@ class Days(RuleBasedStateMachine):
                 work = opening.open_counter(at, lines=some, take_over=True, feed=feed)
                 self._agree(lambda: counters.open_for(here, some, clerk), work)
             case "pause":
-                work = opening.pause_counter(at, "午休", feed=feed)
+                work = opening.pause_counter(at, PauseCounter("午休"), feed=feed)
                 self._agree(lambda: not_hers or counters.pause(here), work)
             case "close":
                 work = opening.close_counter(at, feed=feed)

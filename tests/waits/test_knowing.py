@@ -13,7 +13,7 @@ from scheduler.wait.city import Range
 from server.halls.directory import HallEntry
 from server.live.lines import LineRow
 from server.live.rows import BookedRow, HallRows, TicketRow
-from server.live.state import OfAppointment
+from server.live.state import BoardCounter, OfAppointment
 from server.waits.foresight import Foresight
 from server.waits.hearing import minute_of_day
 from server.waits.knowing import ANY_MOMENT, USUAL_WAY, known_of
@@ -99,6 +99,22 @@ def test_how_many_stay_away_is_asked_by_hall_item_weekday_and_hour(hall: HallEnt
     known = known_of(hall, rows(booked=booked), NOW, no_show)
     assert known.comes("E") == pytest.approx(0.8)
     assert asked[0] == Cell(hall.code, "x", NOW.weekday(), NOW.hour)
+
+
+def test_a_counter_is_back_when_it_said_and_one_that_is_late_soon_and_then_nobody_knows(
+    hall: HallEntry,
+) -> None:
+    def back(until: datetime | None, state: str = "paused") -> float | None:
+        counter = BoardCounter("01", "1", state, None, None, ("E",), until)
+        pauses = known_of(hall, HallRows((), (counter,), (), {}, 0), NOW).pauses
+        return pauses["01"][0][1] - minute_of_day(NOW) if pauses else None
+
+    assert back(NOW + timedelta(minutes=40)) == pytest.approx(40)
+    assert back(NOW) == pytest.approx(1)
+    assert back(NOW - timedelta(minutes=6)) == pytest.approx(7)
+    assert back(NOW - timedelta(minutes=16)) is None
+    assert back(None) is None
+    assert back(NOW + timedelta(minutes=40), "open") is None
 
 
 def on_arrival(foresight: Foresight, hall: HallEntry, day: Day) -> Range:

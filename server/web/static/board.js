@@ -179,10 +179,18 @@ function showCounters() {
 
 /** What stands beneath a counter's number, or beneath its state. */
 function stateBeneath(counter, [zh, en], served) {
-  if (counter.number === null) return counter.reason ?? en;
+  const why = whyPaused(counter);
+  if (counter.number === null) return why || en;
   // Somebody may still be served at a counter that is paused.
-  if (counter.state !== "open") return counter.reason ? `${zh} · ${counter.reason}` : `${zh} ${en}`;
+  if (counter.state !== "open") return why ? `${zh} · ${why}` : `${zh} ${en}`;
   return served.has(counter.code) ? "办理中 Serving" : "请前往 Called";
+}
+
+/** Why a counter pauses, and until when: once that is over nobody knows any more. */
+function whyPaused({ reason, paused_until: until }) {
+  const now = clock.now();
+  const back = until ? Date.parse(until) : null;
+  return [reason, back && now && back > now ? `至 ${shortTimeOf(back)}` : null].filter(Boolean).join(" ");
 }
 
 function newCounter() {
