@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,11 @@ class Api:
         clock = Clock(datetime.fromisoformat(to), time.time())
         self.services.clock = clock
         self.projector._clock = clock
+
+    def later(self, **time: float) -> datetime:
+        """Turn the business clock ahead, by so many `minutes` or the like; what it shows then."""
+        self.turn_clock((self.services.clock.now() + timedelta(**time)).isoformat())
+        return self.services.clock.now()
 
     async def citizen(self, id_number: str | None = None) -> Person:
         return await a_citizen(self.http, self.sandbox_url, id_number)

@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 
+from models.database import rows
 from tests.conftest import Api
 from tests.people import Person
 
@@ -38,3 +39,8 @@ async def done(clerk: Person, hall: str, counter: str, *actions: str) -> dict[st
         assert reply.status_code == 200, (action, reply.text)
         answer = reply.json()
     return answer
+
+
+async def moves_of(ticket_id: str) -> list[str]:
+    found = await rows("SELECT move FROM ticket_event WHERE ticket_id = $1 ORDER BY id", ticket_id)
+    return [row["move"] for row in found]

@@ -1,6 +1,5 @@
 """People on their way to a hall, and who watches over them."""
 
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -44,11 +43,6 @@ class Waiting:
         await until(holds)
         view: dict[str, Any] = seen
         return view
-
-
-def later(api: Api, **time: float) -> datetime:
-    api.turn_clock((api.services.clock.now() + timedelta(**time)).isoformat())
-    return api.services.clock.now()
 
 
 def near(api: Api, hall: str) -> dict[str, Any]:

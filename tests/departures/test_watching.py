@@ -15,7 +15,7 @@ from server.live.memory import Change
 from server.live.state import Kept, LiveHall, encode_hall
 from tests.conftest import Api, until
 from tests.counters.halls import a_ticket, done, open_counters
-from tests.departures.on_their_way import AN_HOUR, SOMEWHERE, Waiting, kept, later, said_where
+from tests.departures.on_their_way import AN_HOUR, SOMEWHERE, Waiting, kept, said_where
 from tests.waits.foretelling import everybody_waits, foretold, nothing_foretold, whoever_joins
 
 
@@ -26,7 +26,7 @@ async def test_when_the_moment_comes_it_is_noted_once_whoever_looks(
     await said_where(api, lin, ticket)
     await waiting.shows(ticket, lambda view: view.leave)
     assert await waiting.watch().tell() == []
-    at = later(api, minutes=55)
+    at = api.later(minutes=55)
     watches = [waiting.watch() for _ in range(3)]
     told = await asyncio.gather(*(watch.tell() for watch in watches))
     assert [each for one in told for each in one] == [UUID(ticket["id"])]
@@ -44,7 +44,7 @@ async def test_who_is_called_meanwhile_is_not_told_to_set_off(api: Api, waiting:
     lin, ticket = await a_ticket(api, waiting.hall)
     await said_where(api, lin, ticket)
     await waiting.shows(ticket, lambda view: view.leave)
-    later(api, minutes=55)
+    api.later(minutes=55)
     clerk = await api.clerk(waiting.hall)
     [counter, *_] = await open_counters(clerk, waiting.hall, "E")
     before = waiting.said(waiting.hall)

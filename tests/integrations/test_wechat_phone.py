@@ -4,39 +4,23 @@ import logging
 import time
 import traceback
 from asyncio import gather
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
-import pytest_asyncio
 import redis.asyncio as aioredis
 from structlog.testing import capture_logs
 
 from integrations.ports import PhoneReader, PlatformRefused, PlatformUnavailable
-from integrations.stores import StoreUrls
 from integrations.wechat import AccessToken, WeChatClient, WeChatPhone
 from models.identifiers import is_mobile, read_mobile
 from tests.integrations.raw_server import a_server_that_answers, ok
 from tests.integrations.sandbox_running import RunningSandbox
-from tests.integrations.wechat_running import a_phone, a_token
+from tests.integrations.wechat_running import a_phone
 
 TOKEN, PHONE = "wechat.stable_token", "wechat.getuserphonenumber"
 APP_ID, SECRET, CODE = "wx-tests", "do-not-tell-secret", "do-not-tell-code"
-
-
-@pytest_asyncio.fixture
-async def valkey(store_urls: StoreUrls) -> AsyncIterator[aioredis.Redis]:
-    client = aioredis.from_url(f"{store_urls.redis}?db=8")
-    await client.flushdb()
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-def token(sandbox: RunningSandbox, http: httpx.AsyncClient, valkey: aioredis.Redis) -> AccessToken:
-    return a_token(sandbox, http, valkey)
 
 
 @pytest.fixture

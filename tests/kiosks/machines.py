@@ -7,6 +7,8 @@ import httpx
 from tests.conftest import Api
 from tests.people import Person, a_member_of_staff
 
+# Who says at the hall who she is.
+NAME, PHONE = "欧阳修远", "13800001234"
 _names = iter(range(10**6))
 
 

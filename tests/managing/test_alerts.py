@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from models.database import rows
 from tests.conftest import Api, City, until
 from tests.counters.halls import code_of, done
-from tests.live.test_socket import a_socket, hear, hear_until, say, signed_in
+from tests.live.sockets import a_socket, hear, hear_until, say, signed_in
 from tests.people import Person, a_member_of_staff
 
 NOTE = "有人晕倒，请叫救护车"

@@ -14,7 +14,7 @@ from scheduler.calendar import business_day
 from tests.conftest import Api
 from tests.counters.halls import a_ticket, code_of, done, open_counters
 from tests.waits.foretelling import nothing_foretold
-from tests.waits.test_promises import later, now, promised, settled
+from tests.waits.test_promises import now, promised, settled
 
 
 @pytest.fixture
@@ -55,14 +55,14 @@ async def test_the_report_counts_what_became_of_everybody(api: Api, hall: str) -
     people = [await a_ticket(api, hall) for _ in range(5)]
     await a_ticket(api, hall, "A")
     await promises.keep([promised(api, people[0][1], 60, 600, 900)])
-    later(api, minutes=5)
+    api.later(minutes=5)
     await done(clerk, hall, counter, "call-next", "start")
-    later(api, minutes=3)
+    api.later(minutes=3)
     await done(clerk, hall, counter, "finish")
     await done(clerk, hall, counter, "call-next", "miss")
     assert (await people[2][0].post(f"/tickets/{people[2][1]['id']}/cancel")).status_code == 200
     await done(clerk, hall, counter, "call-next", "start", "park")
-    later(api, minutes=30)
+    api.later(minutes=30)
     await done(clerk, hall, counter, "resume", "finish")
     await settled(api, hall)
     told = await report(api, hall)

@@ -1,7 +1,6 @@
 """Her place in the line: taken along to another hall, given to others, got back."""
 
 from asyncio import gather
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,10 +16,6 @@ from tests.people import Person
 @pytest.fixture
 async def other(api: Api, hall: str) -> str:
     return await api.quiet_hall()
-
-
-def later(api: Api, minutes: float) -> None:
-    api.turn_clock((api.services.clock.now() + timedelta(minutes=minutes)).isoformat())
 
 
 async def line_of(api: Api, hall: str, line: str = "E") -> list[str]:
@@ -139,7 +134,7 @@ async def test_whoever_is_last_has_nobody_to_let_pass(api: Api, hall: str) -> No
 async def test_who_was_missed_comes_back_and_waits_a_little_longer(api: Api, hall: str) -> None:
     lin, mine, clerk = await missed(api, hall)
     _, second = await a_ticket(api, hall)
-    later(api, 10)
+    api.later(minutes=10)
     reply = await clerk.post(f"/halls/{hall}/tickets/{mine['number']}/return")
     assert reply.status_code == 200, reply.text
     back = reply.json()
@@ -149,9 +144,9 @@ async def test_who_was_missed_comes_back_and_waits_a_little_longer(api: Api, hal
         None,
         None,
     )
-    later(api, 1)
+    api.later(minutes=1)
     within_penalty = (await a_ticket(api, hall))[1]["number"]
-    later(api, 6)
+    api.later(minutes=6)
     after_penalty = (await a_ticket(api, hall))[1]["number"]
     order = [second["number"], within_penalty, mine["number"], after_penalty]
     assert await line_of(api, hall) == order
@@ -160,7 +155,7 @@ async def test_who_was_missed_comes_back_and_waits_a_little_longer(api: Api, hal
 
 async def test_who_comes_back_too_late_takes_a_new_number(api: Api, hall: str) -> None:
     _, mine, clerk = await missed(api, hall)
-    later(api, 31)
+    api.later(minutes=31)
     reply = await clerk.post(f"/halls/{hall}/tickets/{mine['id']}/return")
     assert code_of(reply) == (409, "grace_over")
 
@@ -179,17 +174,17 @@ async def test_nobody_goes_round_the_penalty_by_a_new_number(api: Api, hall: str
     assert code_of(whole) == (409, "missed_number_kept")
     # What has nothing to do with it she may come for.
     assert (await lin.take(other, elsewhere)).status_code == 201
-    later(api, 29)
+    api.later(minutes=29)
     assert code_of(await lin.take(hall, mine["item"])) == (409, "missed_number_kept")
     back = await clerk.post(f"/halls/{hall}/tickets/{mine['id']}/return")
     assert (back.status_code, back.json()["state"]) == (200, "waiting")
     # Nor by giving it up for another as soon as she is back.
     assert (await lin.post(f"/tickets/{mine['id']}/cancel")).status_code == 200
-    later(api, 4)
+    api.later(minutes=4)
     refused = await lin.take(hall, mine["item"])
     assert code_of(refused) == (409, "missed_number_kept")
     assert "不再保留，10:04 后可重新取号" in refused.json()["detail"]
-    later(api, 2)
+    api.later(minutes=2)
     assert (await lin.take(hall, mine["item"])).status_code == 201
 
 
@@ -197,7 +192,7 @@ async def test_who_does_not_come_back_takes_a_new_number_after_the_grace(
     api: Api, hall: str
 ) -> None:
     lin, mine, _ = await missed(api, hall)
-    later(api, 31)
+    api.later(minutes=31)
     assert (await lin.take(hall, mine["item"])).status_code == 201
 
 
@@ -214,7 +209,7 @@ async def test_of_two_missed_numbers_she_is_told_that_which_stands_the_longest(
     desk = await api.clerk(other)
     back = await desk.post(f"/halls/{other}/tickets/{there.json()['id']}/return")
     assert back.status_code == 200, back.text
-    later(api, 1)
+    api.later(minutes=1)
     assert (await lin.post(f"/tickets/{there.json()['id']}/cancel")).status_code == 200
     refused = await lin.take(hall, item)
     assert code_of(refused) == (409, "missed_number_kept")

@@ -1,7 +1,7 @@
 """Priorities, and the order that everybody may ask about."""
 
 from asyncio import gather
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pytest
@@ -22,10 +22,6 @@ from tests.identity.families import (
 from tests.people import Person, an_id_number
 
 SEVENTY_TODAY, SIXTY_NINE = date(1956, 11, 23), date(1956, 11, 24)
-
-
-def later(api: Api, minutes: float) -> None:
-    api.turn_clock((api.services.clock.now() + timedelta(minutes=minutes)).isoformat())
 
 
 async def claiming(
@@ -56,7 +52,7 @@ async def test_a_claim_counts_once_a_clerk_has_confirmed_it(
     api: Api, hall: str, claim: str
 ) -> None:
     lin, first = await a_ticket(api, hall)
-    later(api, 10)
+    api.later(minutes=10)
     wang, claimed = await claiming(api, hall, claim)
     assert claimed["priority"] == {"kind": claim, "confirmed": False}
     assert claimed["ahead"] == 1
@@ -74,7 +70,7 @@ async def test_a_claim_counts_once_a_clerk_has_confirmed_it(
 
 async def test_priority_goes_so_far_and_no_further(api: Api, hall: str) -> None:
     _, first = await a_ticket(api, hall)
-    later(api, 25)
+    api.later(minutes=25)
     _, claimed = await claiming(api, hall, "with_infant")  # twenty minutes, by the usual rule
     assert (await confirmed(api, hall, claimed))["ahead"] == 1
     clerk = await api.clerk(hall)
@@ -91,7 +87,7 @@ def test_what_a_citys_files_say_of_a_hall_is_its_rule(api: Api) -> None:
 
 async def test_who_is_seventy_today_needs_no_clerk(api: Api, hall: str) -> None:
     await a_ticket(api, hall)
-    later(api, 5)
+    api.later(minutes=5)
     elder = await a_named_citizen(api, born=SEVENTY_TODAY)
     _, hers = await claiming(api, hall, "elderly", elder)
     assert (hers["ahead"], hers["priority"]) == (0, {"kind": "elderly", "confirmed": True})
@@ -116,7 +112,7 @@ async def test_who_is_seventy_tomorrow_is_refused(api: Api, hall: str) -> None:
 
 async def test_who_is_seventy_need_not_say_so_on_her_phone(api: Api, hall: str) -> None:
     lin, first = await a_ticket(api, hall)
-    later(api, 5)
+    api.later(minutes=5)
     elder = await a_named_citizen(api, born=SEVENTY_TODAY)
     reply = await elder.take(hall, api.item(hall, "E"))
     assert reply.status_code == 201, reply.text
@@ -225,7 +221,7 @@ async def test_the_order_says_who_is_ahead_and_why_and_not_who_she_is(api: Api, 
     await done(clerk, hall, counter, "call-next", "miss")
     await clerk.post(f"/halls/{hall}/tickets/{back['id']}/return")
     _, earlier = await a_ticket(api, hall)
-    later(api, 6)
+    api.later(minutes=6)
     lin, mine = await a_ticket(api, hall)
     _, claimed = await claiming(api, hall, "military")
     await confirmed(api, hall, claimed)
@@ -248,7 +244,7 @@ async def test_the_order_says_who_is_ahead_and_why_and_not_who_she_is(api: Api, 
 async def test_an_elder_who_came_later_is_not_called_earlier(api: Api, hall: str) -> None:
     lin, mine = await a_ticket(api, hall)
     await lin.post(f"/tickets/{mine['id']}/let-pass", {"people": 1})
-    later(api, 5)
+    api.later(minutes=5)
     elder = await a_named_citizen(api, born=SEVENTY_TODAY)
     hers = (await elder.take(hall, api.item(hall, "E"))).json()
     assert await order(lin, mine) == [(hers["number"], "priority")]
@@ -268,7 +264,7 @@ async def test_who_came_from_another_hall_or_line_is_said_to_have(api: Api, hall
     other = await api.quiet_hall()
     wang, moved = await a_ticket(api, other)
     _, sent = await a_ticket(api, hall, "A")
-    later(api, 1)
+    api.later(minutes=1)
     lin, mine = await a_ticket(api, hall)
     moved = (await wang.post(f"/tickets/{moved['id']}/move", {"hall": hall})).json()
     clerk = await api.clerk(hall)

@@ -31,11 +31,6 @@ def now(api: Api) -> datetime:
     return api.services.clock.now()
 
 
-def later(api: Api, **time: float) -> datetime:
-    api.turn_clock((now(api) + timedelta(**time)).isoformat())
-    return now(api)
-
-
 def promised(
     api: Api, ticket: dict[str, Any], *seconds: int, told: Told = Told.ISSUE, line: str = "E"
 ) -> NewPromise:
@@ -85,9 +80,9 @@ async def test_the_wait_until_the_first_call_came_true(api: Api, hall: str) -> N
     _, ticket = await a_ticket(api, hall)
     await promises.keep([promised(api, ticket)])
     assert await settled(api, hall) == 0
-    later(api, minutes=7)
+    api.later(minutes=7)
     await promises.keep([promised(api, ticket, told=Told.NEAR)])
-    later(api, minutes=5)
+    api.later(minutes=5)
     await done(clerk, hall, counter, "call-next", "start", "finish")
     assert await settled(api, hall) == 2
     assert await came_true(ticket) == pytest.approx(720, abs=5)
@@ -124,10 +119,10 @@ async def test_a_call_that_is_taken_back_was_none(api: Api, hall: str) -> None:
     clerk, counter = await a_counter(api, hall)
     _, ticket = await a_ticket(api, hall)
     await promises.keep([promised(api, ticket)])
-    later(api, minutes=1)
+    api.later(minutes=1)
     await done(clerk, hall, counter, "call-next", "undo")
     assert await settled(api, hall) == 0
-    later(api, minutes=2)
+    api.later(minutes=2)
     await done(clerk, hall, counter, "call-next")
     assert await settled(api, hall) == 1
     assert await came_true(ticket) == pytest.approx(180, abs=5)
@@ -150,7 +145,7 @@ async def test_everybody_may_see_how_true_the_told_waits_were(api: Api, hall: st
     await promises.keep(
         [promised(api, each, *range_) for each, range_ in zip(tickets, ranges, strict=True)]
     )
-    later(api, minutes=5)
+    api.later(minutes=5)
     for _ in tickets:
         await done(clerk, hall, counter, "call-next", "start", "finish")
     await settled(api, hall)

@@ -18,7 +18,7 @@ from tests.counters.halls import a_ticket, done, open_counters
 from tests.identity.families import a_named_citizen
 from tests.visits.coming import a_visit
 from tests.waits.foretelling import foretold, whoever_joins
-from tests.waits.test_promises import came_true, later, promised, settled
+from tests.waits.test_promises import came_true, promised, settled
 
 TOLD = (300, 600, 1500)
 ELDER = date(1950, 3, 1)
@@ -60,11 +60,11 @@ async def test_what_is_kept_is_what_was_told_with_the_number(api: Api, hall: str
     clerk = await api.clerk(hall)
     [counter, *_] = await open_counters(clerk, hall, "E")
     _, ticket = await a_ticket(api, hall)
-    later(api, minutes=1)
+    api.later(minutes=1)
     # What is foreseen once she stands in line is a little different, and a moment later.
     await promises.keep([promised(api, ticket, 1, 2, 3), promised(api, ticket, told=Told.NEAR)])
     assert await kept(ticket) == TOLD
-    later(api, minutes=4)
+    api.later(minutes=4)
     await done(clerk, hall, counter, "call-next")
     await settled(api, hall)
     assert await came_true(ticket) == pytest.approx(300, abs=5)

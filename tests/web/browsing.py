@@ -1,0 +1,63 @@
+"""What is seen in a browser, and who is in the city."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from playwright.async_api import Page, ViewportSize
+
+from tests.conftest import City
+from tests.people import Person, a_citizen, a_member_of_staff
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WALL = ViewportSize(width=1920, height=1080)
+PHONE = ViewportSize(width=390, height=844)
+
+
+# --- a browser that tells ------------------------------------------------------------------
+
+
+@dataclass
+class Watched:
+    """A page, with what it complained of and where it went."""
+
+    page: Page
+    complaints: list[str]
+    strayed: list[str]
+
+
+@dataclass
+class Counter:
+    """A counter that its clerk has opened, and somebody waiting for it."""
+
+    clerk: Person
+    hall: str
+    code: str
+
+    async def does(self, what: str, body: Any = None) -> dict[str, Any]:
+        answer = await self.clerk.at(self.hall, self.code, what, body)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+
+async def somebody_waits(http: httpx.AsyncClient, city: City, hall: str) -> Counter:
+    """A citizen takes a number at the hall; a counter for her line opens, and calls nobody yet."""
+    items = (await http.get("/api/v1/items", params={"hall": hall, "limit": 100})).json()["data"]
+    item = next(item["code"] for item in items if item["level_required"] == 0)
+    taken = await (await a_citizen(http, city.sandbox_url)).take(hall, item)
+    assert taken.status_code == 201, taken.text
+    line = taken.json()["line"]
+    manager = await a_member_of_staff(http, f"manager.{hall}")
+    all_of_them = (await manager.get(f"/halls/{hall}/counters")).json()["data"]
+    code = next(counter["code"] for counter in all_of_them if line in counter["skills"])
+    counter = Counter(await a_member_of_staff(http, f"clerk.{hall}.{code}"), hall, code)
+    await counter.does("open", {"lines": [line]})
+    return counter
