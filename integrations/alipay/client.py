@@ -28,13 +28,13 @@ from integrations.ports import PlatformRefused, PlatformUnavailable, RefusalReas
 T = TypeVar("T")
 
 SUCCESS: Final = "10000"
-_BUSY: Final = "20000"
-_TOO_OFTEN: Final = "40005"
+BUSY: Final = "20000"
+TOO_OFTEN: Final = "40005"
 # A token, a parameter, the signature or a permission is missing or wrong: nobody gets through
 # until we mend it.
-_OUR_FAULT: Final = frozenset({"20001", "40001", "40002", "40003", "40006"})
+OUR_FAULT: Final = frozenset({"20001", "40001", "40002", "40003", "40006"})
 
-_BEIJING: Final = timezone(timedelta(hours=8))
+BEIJING: Final = timezone(timedelta(hours=8))
 _CODE: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded;charset=utf-8"}
@@ -160,7 +160,7 @@ class AlipayGateway:
             "format": "JSON",
             "charset": "utf-8",
             "sign_type": "RSA2",
-            "timestamp": self._now().astimezone(_BEIJING).strftime("%Y-%m-%d %H:%M:%S"),
+            "timestamp": self._now().astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S"),
             "version": "1.0",
             **self._credentials.serial_numbers,
             **params,
@@ -200,21 +200,21 @@ class AlipayGateway:
     ) -> PlatformRefused | PlatformUnavailable:
         if reason := refusals.get(answer.sub_code or ""):
             return PlatformRefused(reason, answer.sub_code)
-        if answer.code == _TOO_OFTEN:
-            return PlatformRefused("too_often", _harmless(answer.sub_code or answer.code))
+        if answer.code == TOO_OFTEN:
+            return PlatformRefused("too_often", harmless(answer.sub_code or answer.code))
         codes = _codes("", answer.code, answer.sub_code)
-        if answer.code in _OUR_FAULT:
+        if answer.code in OUR_FAULT:
             return self._asking.misconfigured("refused", method=method, app_id=self.app_id, **codes)
-        if answer.code == _BUSY:
+        if answer.code == BUSY:
             return self.unavailable(method, "busy", codes, retry_after_s=SOON_S)
         return self.unavailable(method, "unknown_code", codes)
 
 
 def _codes(prefix: str, code: str | int | None, sub_code: str | None) -> dict[str, str]:
     told = {"code": code, "sub_code": sub_code}
-    return {prefix + k: _harmless(str(v)) for k, v in told.items() if v is not None}
+    return {prefix + k: harmless(str(v)) for k, v in told.items() if v is not None}
 
 
-def _harmless(code: str) -> str:
+def harmless(code: str) -> str:
     """Return a code that looks like one; anything else might be somebody's name."""
     return code if _CODE.fullmatch(code) else "(odd)"

@@ -2,5 +2,6 @@
 
 from integrations.unionpay.client import UnionPayGateway
 from integrations.unionpay.credentials import UnionPayCredentials
+from integrations.unionpay.pay import UnionPayPay
 
-__all__ = ["UnionPayCredentials", "UnionPayGateway"]
+__all__ = ["UnionPayCredentials", "UnionPayGateway", "UnionPayPay"]

@@ -4,14 +4,14 @@ The contract is that of version 5.1.0. Answers are `k=v&k=v` as they are, not pe
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
 import httpx
 
 from integrations.asking import SOON_S, Asking
-from integrations.unionpay.certificates import real_time
+from integrations.ports import PlatformUnavailable
 from integrations.unionpay.credentials import UnionPayCredentials
 from integrations.unionpay.signing import sign, verify
 
@@ -27,12 +27,13 @@ UNKNOWN: Final = frozenset({"03", "04", "05"})
 BUSY: Final = frozenset({"02", "06", "37"})
 NO_SUCH: Final = "34"
 # Our message, signature, merchant or permission: nothing gets through until we mend it.
-_OUR_FAULT: Final = frozenset({"10", "11", "13", "31", "32"})
+OUR_FAULT: Final = frozenset({"10", "11", "13", "31", "32"})
 
 _BEIJING: Final = timezone(timedelta(hours=8))
 _CODE: Final = re.compile(r"[0-9A-Z]{2}", re.ASCII)
 # An ampersand within brackets belongs to the value, as UnionPay's own programs read it.
-_FIELD: Final = re.compile(r"([^=&]+)=((?:\{[^}]*\}|\[[^\]]*\]|[^&\[{]+)*+)(?:&|\Z)")
+_FIELD: Final = re.compile(rb"([^=&]+)=((?:\{[^}]*\}|\[[^\]]*\]|[^&\[{]+)*+)(?:&|\Z)")
+_FILE_BUDGET_S: Final = 300.0
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"}
 
 
@@ -46,17 +47,24 @@ def from_beijing(text: str) -> datetime:
     return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=_BEIJING)
 
 
-def read_answer(text: str) -> dict[str, str]:
+def read_answer(content: bytes) -> dict[str, str]:
     """Return an answer's fields; ValueError for what is none, or has a field twice."""
+    # Field by field: a settlement file is one of them, and as one text would take twice its room.
     fields: dict[str, str] = {}
     at = 0
-    while at < len(text):
-        found = _FIELD.match(text, at)
-        if found is None or found[1] in fields:
+    while at < len(content):
+        found = _FIELD.match(content, at)
+        name = found[1].decode() if found else ""
+        if found is None or name in fields:
             raise ValueError("not an answer of UnionPay's")
-        fields[found[1]] = found[2]
+        fields[name] = found[2].decode()
         at = found.end()
     return fields
+
+
+def harmless(code: str) -> str:
+    """Return a code that looks like one; anything else might be somebody's name."""
+    return code if _CODE.fullmatch(code) else "(odd)"
 
 
 class UnionPayGateway:
@@ -73,13 +81,12 @@ class UnionPayGateway:
         credentials: UnionPayCredentials,
         *,
         budget_s: float = 8.0,
-        now: Callable[[], datetime] = real_time,
     ) -> None:
         self._asking = Asking(http, "unionpay", budget_s=budget_s)
+        self._filing = Asking(http, "unionpay", budget_s=_FILE_BUDGET_S)
         self._host = host.rstrip("/")
         self._files = files
         self._credentials = credentials
-        self.now = now
 
     @property
     def merchant(self) -> str:
@@ -92,11 +99,11 @@ class UnionPayGateway:
 
     async def ask(self, path: str, fields: Mapping[str, str]) -> dict[str, str]:
         """Ask and return the verified answer whatever it says, or raise PlatformUnavailable."""
-        return await self._exchange(self._host + path, fields)
+        return await self._exchange(self._asking, self._host + path, fields)
 
     async def ask_for_a_file(self, fields: Mapping[str, str]) -> dict[str, str]:
         """Ask where the settlement files are."""
-        return await self._exchange(self._files, fields)
+        return await self._exchange(self._filing, self._files, fields)
 
     def is_genuine(self, fields: Mapping[str, str]) -> bool:
         """Tell whether UnionPay signed these fields."""
@@ -105,22 +112,24 @@ class UnionPayGateway:
         key = self._credentials.trust.key_in(fields.get("signPubKeyCert", ""))
         return key is not None and verify(fields, key)
 
-    def unavailable(self, why: str, code: str = "") -> Exception:
+    def unavailable(self, why: str, code: str = "") -> PlatformUnavailable:
         """Log why there is no usable answer, and return the exception that says so."""
-        harmless = code if _CODE.fullmatch(code) else "(odd)"
-        if code in _OUR_FAULT:
-            return self._asking.misconfigured("refused", code=harmless)
+        told = harmless(code)
+        if code in OUR_FAULT:
+            return self._asking.misconfigured("refused", code=told)
         if code in BUSY:
-            return self._asking.unavailable("busy", SOON_S, code=harmless)
-        return self._asking.unavailable(why, code=harmless)
+            return self._asking.unavailable("busy", SOON_S, code=told)
+        return self._asking.unavailable(why, code=told)
 
-    async def _exchange(self, url: str, fields: Mapping[str, str]) -> dict[str, str]:
-        async with self._asking.within_budget():
-            reply = await self._asking.ask("POST", url, form=self._signed(fields), headers=_FORM)
+    async def _exchange(
+        self, asking: Asking, url: str, fields: Mapping[str, str]
+    ) -> dict[str, str]:
+        async with asking.within_budget():
+            reply = await asking.ask("POST", url, form=self._signed(fields), headers=_FORM)
         if reply.status_code != httpx.codes.OK:
             raise self._asking.unavailable("http", status=reply.status_code)
         try:
-            answer = read_answer(reply.content.decode().strip())
+            answer = read_answer(reply.content.strip())
         except ValueError:
             raise self._asking.unavailable("rubbish") from None
         if not self.is_genuine(answer):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from integrations.unionpay.certificates import UNIONPAY, Trust, cert_id
 from integrations.unionpay.client import read_answer
 from integrations.unionpay.credentials import UnionPayCredentials
-from integrations.unionpay.signing import sign, text_to_sign, verify
+from integrations.unionpay.signing import sign, verify
 from tests.integrations.unionpay_keys import (
     MERCHANT,
     PASSWORD,
@@ -226,14 +226,13 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="&=[]{}"), min_s
 @settings(max_examples=60, deadline=None)
 @given(fields=st.dictionaries(texts, texts, max_size=8))
 def test_an_answer_is_read_as_it_was_written(fields: dict[str, str]) -> None:
-    assert read_answer(text_to_sign(fields)) == {
-        k: v for k, v in fields.items() if k != "signature"
-    }
+    written = "&".join(f"{k}={v}" for k, v in fields.items())
+    assert read_answer(written.encode()) == fields
 
 
 def test_an_answer_keeps_pluses_line_ends_and_what_stands_in_brackets() -> None:
     text = "respMsg=成功[a&b=1]&signature=a+b/c==&cert=--\r\n--&empty=&more={x=1&y=2}"
-    assert read_answer(text) == {
+    assert read_answer(text.encode()) == {
         "respMsg": "成功[a&b=1]",
         "signature": "a+b/c==",
         "cert": "--\r\n--",
@@ -245,4 +244,4 @@ def test_an_answer_keeps_pluses_line_ends_and_what_stands_in_brackets() -> None:
 @pytest.mark.parametrize("text", ["x", "=1", "a=1&a=2", "a=[1", "a=1&&b=2", "<html></html>"])
 def test_what_is_no_answer_is_told(text: str) -> None:
     with pytest.raises(ValueError, match="not an answer"):
-        read_answer(text)
+        read_answer(text.encode())
