@@ -73,19 +73,14 @@ class Alipay:
 
     def open(self, app: App, endpoints: Endpoints) -> None:
         """Put Alipay's gateway and the sandbox's doors beside it on the app."""
-        for method, verb, handle in (
-            (_TOKEN, "POST", self._token),
-            (INITIALIZE, "POST", self._faces.initialize),
-            (CERTIFY, "GET", self._faces.page),
-            (QUERY, "POST", self._faces.query),
+        for method, handle in (
+            (_TOKEN, self._token),
+            (INITIALIZE, self._faces.initialize),
+            (QUERY, self._faces.query),
         ):
-            refuse = _refusing(method)
-            checked = self._checked(handle, refuse)
-            # A page is shown to people and not signed.
-            wrongly = None if method == CERTIFY else _signed_wrongly
-            self._methods[method] = endpoints.counted(
-                Endpoint(method, verb, _PATH, checked, refuse, wrongly)
-            )
+            self.answer(endpoints, method, handle)
+        # A page is shown to people and not signed.
+        self.answer(endpoints, CERTIFY, self._faces.page, verb="GET", signed=False)
         app.add_route(self._gateway, _PATH, methods=["GET", "POST"], name="alipay_gateway")
         for handler, path, verb in (
             (self.keys, "/_sandbox/alipay/keys", "GET"),
@@ -93,6 +88,33 @@ class Alipay:
             (self._faces.face, "/_sandbox/alipay/faces", "POST"),
         ):
             app.add_route(handler, path, methods=[verb], name=f"alipay_{handler.__name__}")
+
+    def answer(
+        self,
+        endpoints: Endpoints,
+        method: str,
+        handle: Callable[[Asked], HTTPResponse],
+        *,
+        verb: str = "POST",
+        signed: bool = True,
+    ) -> None:
+        """Let the gateway answer one more method, to questions with which nothing is wrong."""
+        refuse = _refusing(method)
+        self._methods[method] = endpoints.counted(
+            Endpoint(
+                method,
+                verb,
+                _PATH,
+                self._checked(handle, refuse),
+                refuse,
+                _signed_wrongly if signed else None,
+            )
+        )
+
+    @property
+    def ring(self) -> AlipayKeyRing:
+        """Its keys, for what it signs beside answers."""
+        return self._ring
 
     def greet(self, persona: Persona) -> dict[str, str]:
         """Return what this person's phone holds: their ids and a fresh one-time code."""

@@ -21,6 +21,7 @@ _BEIJING: Final = timezone(timedelta(hours=8))
 _CLOCKS_MAY_DIFFER_S: Final = 600.0
 
 _MSGS: Final = {
+    "10003": "order success pay inprocess",
     "20000": "Service Currently Unavailable",
     "20001": "Insufficient Token Permissions",
     "40001": "Missing Required Arguments",
@@ -32,6 +33,7 @@ _MSGS: Final = {
 }
 # By sub_code; those not listed are 40004, the methods' own refusals.
 _CODES: Final = {
+    "ACQ.TRADE_PROCESSING": "10003",
     "isp.unknow-error": "20000",
     "aop.unknow-error": "20000",
     "aop.invalid-auth-token": "20001",
@@ -48,6 +50,8 @@ _CODES: Final = {
     "isv.app-cert-not-exist": "40002",
     "isv.invalid-method": "40002",
     "isv.invalid-parameter": "40002",
+    "isp.bill_not_exist": "40004",
+    "ACQ.SYSTEM_ERROR": "20000",
     "isv.invalid-signature": "40002",
     "isv.invalid-signature-type": "40002",
     "isv.invalid-app-id": "40002",
@@ -64,6 +68,7 @@ _CODES: Final = {
 # What a fault that names only a code says more closely.
 _SUB_CODES: Final = {
     "-1": "isp.unknow-error",
+    "10003": "ACQ.TRADE_PROCESSING",
     "20000": "isp.unknow-error",
     "20001": "aop.invalid-auth-token",
     "40001": "isv.missing-method",
@@ -85,9 +90,13 @@ _REQUIRED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question: its parameters, from query and form together, decoded."""
+    """One question: its parameters, from query and form together, decoded.
+
+    `base` is where this sandbox was asked, as `http://host:port`.
+    """
 
     params: Mapping[str, str]
+    base: str = ""
 
     @property
     def in_certificate_mode(self) -> bool:
@@ -131,7 +140,7 @@ def read_question(request: Request) -> Asked | None:
         ]
     except ValueError:
         return None
-    return Asked(dict(fields))
+    return Asked(dict(fields), f"{request.scheme}://{request.host}")
 
 
 def what_is_wrong(asked: Asked, keys: AlipayKeys, app_id: str, now: float) -> str | None:

@@ -15,6 +15,8 @@ from integrations.sandbox.identity import Identity
 from integrations.sandbox.inspection import Inspection
 from integrations.sandbox.maps import Maps
 from integrations.sandbox.payments import Till
+from integrations.sandbox.payments.alipay import AlipayTrades
+from integrations.sandbox.payments.unionpay import UnionPay
 from integrations.sandbox.personas import Personas
 from integrations.sandbox.province_page import Province
 from integrations.sandbox.replies import answer, problem
@@ -84,7 +86,12 @@ def create_sandbox(
     Sms(settings, clock, app.ctx.sent).open(app, app.ctx.endpoints)
     Maps(settings, clock).open(app, app.ctx.endpoints)
     app.ctx.till = Till(settings.most_orders)
-    app.ctx.till.open(app, app.ctx.endpoints, [])
+    app.ctx.unionpay = UnionPay(settings, app.ctx.till)
+    app.ctx.till.open(
+        app,
+        app.ctx.endpoints,
+        [AlipayTrades(settings, app.ctx.alipay, app.ctx.till), app.ctx.unionpay],
+    )
     Inspection(
         personas=app.ctx.personas,
         platforms=[app.ctx.wechat, app.ctx.alipay, app.ctx.province],

@@ -1,6 +1,7 @@
 """What can be set about the sandbox."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 
@@ -23,6 +24,14 @@ class SandboxSettings:
     # What the token method tells: older apps get only a user_id, new ones only an open_id.
     alipay_ids: Literal["both", "open_id", "user_id"] = "both"
     alipay_union_account: str | None = "yiting-demo-open-platform"
+
+    # Whose account with Alipay takes the money.
+    alipay_seller_id: str = "2088102146225135"
+
+    unionpay_merchant: str = "777290058110048"
+    # What UnionPay and the merchant sign with, and the chain of certificates between: a folder that
+    # unionpay_keys.py fills. Without one the sandbox makes its own and tells our half of it.
+    unionpay_keys: Path | None = None
 
     province_client_id: str = "yiting-demo"
     province_secret: str = field(default="yiting-demo-province-secret", repr=False)

@@ -71,7 +71,9 @@ class Trust:
                 and not _is_authority(certificate)
                 and self._leads_to_a_root(certificate, _MOST_STEPS)
             )
-        except (ValueError, TypeError):
+        except (
+            Exception
+        ):  # whatever cryptography raises of what a stranger made, it is no certificate
             return None
         if not good:
             return None

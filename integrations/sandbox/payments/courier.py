@@ -57,13 +57,16 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """One callback to bring. `write` signs it anew for each try; `is_thanks` reads the answer."""
+    """One callback to bring. `write` signs it anew for each try; `is_thanks` reads the answer.
+
+    Where `write` has nothing to tell, nothing is brought.
+    """
 
     channel: str
     about: str
     event: str
     tamper: str | None
-    write: Callable[[], Awaitable[Callback]]
+    write: Callable[[], Awaitable[Callback | None]]
     is_thanks: Callable[[int, bytes], bool]
 
 
@@ -110,13 +113,17 @@ class Courier:
         for pause_s in (*_LADDER_S, None):
             async with self._gate:
                 delivery = await self._try(errand)
+            if delivery is None:
+                return
             self._deliveries.append(delivery)
             if delivery.thanked or not until_thanked or pause_s is None:
                 return
             await asyncio.sleep(pause_s)
 
-    async def _try(self, errand: Errand) -> Delivery:
+    async def _try(self, errand: Errand) -> Delivery | None:
         callback = await errand.write()
+        if callback is None:
+            return None
         began = time.perf_counter()
         status, body, fault = None, b"", None
         try:

@@ -58,8 +58,8 @@ class PlayedChannel(Protocol):
         """Write the callback that says an order is paid, signed now."""
         ...
 
-    async def refunded(self, refund: Refund, tamper: Tamper | None) -> Callback:
-        """Write the callback that says how a refund ended, signed now."""
+    async def refunded(self, refund: Refund, tamper: Tamper | None) -> Callback | None:
+        """Write the callback that says how a refund ended, signed now; None where none is sent."""
         ...
 
     def is_thanks(self, status: int, body: bytes) -> bool:
@@ -226,6 +226,9 @@ class Till:
         how = self._refunds
         if how.outcome == "hold":
             return
+        if how.takes_s == 0:
+            self._end(refund, how.outcome, how)
+            return
         task = asyncio.create_task(self._end_later(refund, how))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
@@ -253,7 +256,7 @@ class Till:
         about: str,
         event: str,
         told: _Told,
-        write: Callable[[], Awaitable[Callback]],
+        write: Callable[[], Awaitable[Callback | None]],
     ) -> None:
         errand = Errand(
             channel=channel.name,
