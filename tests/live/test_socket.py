@@ -223,7 +223,9 @@ async def test_unwatch_stops_the_news(api: Api, hall: str) -> None:
         await say(socket, op="watch", topic=f"hall:{hall}")
         await hear(socket)
         await say(socket, op="unwatch", topic=f"hall:{hall}")
+        await say(socket, op="ping")
+        await hear_until(socket, lambda said: said["type"] == "pong")
         await (await api.citizen()).take(hall, api.item(hall, "E"))
-        await asyncio.sleep(0.6)
+        await until(lambda: api.services.feed.memory.halls[hall].waiting == 1)
         await say(socket, op="ping")
         assert (await hear(socket))["type"] == "pong"
