@@ -18,7 +18,7 @@ from scheduler.hall_table import seed_of
 from scheduler.places import Place, to_wgs84
 from scheduler.ranking import Ranked, Search, rank, refine
 from scheduler.travel import PACES, Paces, pace_of
-from scheduler.vicinity import Asked
+from scheduler.vicinity import Asked, Memory
 from server.errors import FieldFault, InvalidRequest
 from server.halls.choosing import Choosing
 from server.halls.coming import Coming
@@ -44,7 +44,8 @@ class HallLists:
     """Makes ranked lists over one directory.
 
     What a list is made of changes when a hall's live state does, or with the second (a hall opens,
-    `as_of` moves); until then the same question gets the same bytes.
+    `as_of` moves); until then the same question gets the same bytes. What searches leave behind is
+    `remembered`, within bounds of its own where none are given.
     """
 
     def __init__(
@@ -55,11 +56,12 @@ class HallLists:
         *,
         paces: Paces = PACES,
         coming: Coming | None = None,
+        remembered: Memory | None = None,
     ) -> None:
         self._feed = feed
         self._paces = paces
         self.standing = Standing(directory, now, coming)
-        self._choosing = Choosing(directory, self.standing)
+        self._choosing = Choosing(directory, self.standing, remembered)
         self.next_slots: NextSlots = {}
         # What was asked since the halls last changed, and the answer where it was asked again:
         # to keep every answer would cost more than to make it.

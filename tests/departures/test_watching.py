@@ -3,13 +3,17 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+import pytest
 from msgspec.structs import replace as replaced
 
 from models import departures
 from models.departures import TravelBasis, Way
+from scheduler.ranking import Ranked
 from server.departures.watching import _again
+from server.halls.listing import HallLists
 from server.live.feed import Feed, live_key
 from server.live.memory import Change
 from server.live.state import Kept, LiveHall, encode_hall
@@ -147,6 +151,27 @@ async def test_a_hall_where_her_turn_comes_clearly_sooner_is_offered_and_taken(
     assert (moved.status_code, moved.json()["hall"]) == (200, other)
 
 
+async def test_the_halls_around_her_are_ranked_once_a_look(
+    api: Api, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lin, ticket = await a_ticket(api, waiting.hall)
+    await said_where(api, lin, ticket)
+    await waiting.shows(ticket, lambda view: view.leave)
+    ranked, found = 0, HallLists.found
+
+    def counted(lists: HallLists, *asked: Any) -> Ranked:
+        nonlocal ranked
+        ranked += 1
+        return found(lists, *asked)
+
+    monkeypatch.setattr(HallLists, "found", counted)
+    watch = waiting.watch()
+    await watch.look()
+    assert ranked == 2  # only now it knows which halls are near her, and how these stand
+    await watch.look()
+    assert ranked == 3
+
+
 async def test_a_hall_that_nobody_projects_any_more_is_not_learned(
     api: Api, waiting: Waiting
 ) -> None:
@@ -154,8 +179,8 @@ async def test_a_hall_that_nobody_projects_any_more_is_not_learned(
     stored = await room.valkey.get(live_key(waiting.hall))
     assert isinstance(stored, bytes)
     ours = Feed(room.valkey, [waiting.hall])
-    watch._feed = ours
-    await watch._learn([waiting.hall])
+    watch.better_halls._feed = ours
+    await watch.better_halls.learn([waiting.hall])
     assert waiting.hall in ours.memory.halls
     ours.memory.halls.clear()
     board = Kept(stored).board
@@ -163,7 +188,7 @@ async def test_a_hall_that_nobody_projects_any_more_is_not_learned(
     key = live_key("nobody-projects-it")
     await room.valkey.set(key, encode_hall(LiveHall(old, ())))
     try:
-        await watch._learn(["nobody-projects-it"])
+        await watch.better_halls.learn(["nobody-projects-it"])
         assert ours.memory.halls == {}
     finally:
         await room.valkey.delete(key)
