@@ -102,6 +102,11 @@ class Appointment(Model):
     )
     proxy_id = fields.UUIDField(null=True)
     person_key = fields.UUIDField(null=True)
+    # Of who has no account and was booked by the hall: what is shown of her name, and her name and
+    # telephone as they were said, sealed. Forgotten some days after it is over.
+    shown_as = fields.CharField(max_length=16, null=True)
+    name = fields.BinaryField(null=True)
+    phone = fields.BinaryField(null=True)
     part = fields.CharEnumField(Part, max_length=12)
     day = fields.DateField()
     slot_start = fields.DatetimeField()

@@ -6,7 +6,7 @@ Locks are taken in this order: citizens, appointments, slots by time, the waitli
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,21 +21,23 @@ from models.tickets import Actor
 
 @dataclass(frozen=True, slots=True)
 class SlotAt:
-    """A slot, and how many of the places kept for groups are left in it."""
+    """A slot, how many places everybody may still book, and how many are left of those kept."""
 
     id: UUID
     starts_at: datetime
     ends_at: datetime
     open: bool
+    room: int
     for_elders: int
     for_companies: int
+    for_desk: int
 
 
 @dataclass(frozen=True, slots=True)
 class BookingFacts:
     """What decides whether somebody may book; `level` None: who asks is no citizen any more.
 
-    `slots` begin with the one asked for, or later on that day.
+    `slots` are for each item its line's, or its own, from the one asked for to the day's end.
     """
 
     level: int | None
@@ -43,7 +45,7 @@ class BookingFacts:
     has_one: bool
     in_week: int
     in_month: int
-    slots: tuple[SlotAt, ...]
+    slots: tuple[tuple[SlotAt, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +91,25 @@ class NewAppointment:
     actor: Actor
     version: int
     waitlist_id: UUID | None = None
+    # What is shown of her name who has no account, and her name and telephone, sealed.
+    shown_as: str | None = None
+    name: bytes | None = field(default=None, repr=False)
+    phone: bytes | None = field(default=None, repr=False)
 
 
+_SLOT_AT = tuple(each.name for each in fields(SlotAt))
 _FACTS = f"""
     SELECT (SELECT {counts_for("$2")} FROM citizen WHERE id = $1) AS level,
            (SELECT max(until) FROM booking_block
             WHERE person = $3 AND until > $4 AND granted IS NOT TRUE) AS blocked_until,
            EXISTS (SELECT 1 FROM appointment_once
                    WHERE person = $3 AND day = $5 AND item_id = ANY($6::uuid[])) AS has_one,
-           counted.*, slot.id, starts_at, ends_at, slot.state = 'open' AS open,
+           counted.*, nth, slot.id, starts_at, ends_at, slot.state = 'open' AS open,
+           capacity + overbooking - for_elders - for_companies - for_desk - taken + EXISTS (
+               SELECT 1 FROM appointment_place p
+               WHERE p.appointment_id = $12 AND p.slot_id = slot.id)::int AS room,
            for_elders - taken_elders AS for_elders,
-           for_companies - taken_companies AS for_companies
+           for_companies - taken_companies AS for_companies, for_desk - taken_desk AS for_desk
     FROM (
         SELECT count(*) FILTER (WHERE day BETWEEN $9::date AND $9::date + 6) AS in_week,
                count(*) FILTER (WHERE day BETWEEN $10 AND $11) AS in_month
@@ -107,13 +117,15 @@ _FACTS = f"""
               AND state IN ('held', 'offered', 'booked', 'checked_in', 'missed')
               AND id IS DISTINCT FROM $12 OFFSET 0) hers
     ) counted
+    CROSS JOIN unnest($6::uuid[], $7::uuid[]) WITH ORDINALITY AS wanted (item, line, nth)
     LEFT JOIN LATERAL (
-        SELECT * FROM slot WHERE line_id = $7 AND starts_at >= $8 AND day = $5
+        SELECT * FROM slot WHERE line_id = wanted.line AND starts_at >= $8 AND day = $5
         AND item_id IS NOT DISTINCT FROM (
-            SELECT item_id FROM slot_plan WHERE line_id = $7 AND item_id = ($6::uuid[])[1])
+            SELECT item_id FROM slot_plan
+            WHERE line_id = wanted.line AND slot_plan.item_id = wanted.item)
         ORDER BY starts_at LIMIT 60
     ) slot ON true
-    ORDER BY starts_at
+    ORDER BY nth, starts_at
 """
 # Of who has no account the same is found by her key.
 _FACTS_FOR = _FACTS.replace("citizen_id = $3", "person_key = $3")
@@ -127,17 +139,20 @@ def locking(citizen_id: UUID) -> str:
 async def facts(
     tx: Transaction,
     *,
-    asked_by: UUID,
+    asked_by: UUID | None,
     sign_in_id: UUID | None,
     whose: Whose,
-    line_id: UUID,
     items: Sequence[UUID],
+    lines: Sequence[UUID],
     slot_start: datetime,
     day: date,
     now: datetime,
     besides: UUID | None = None,
 ) -> BookingFacts:
-    """What decides whether somebody may book, in one statement; `besides` one appointment."""
+    """What decides whether somebody may book, in one statement; `besides` one appointment.
+
+    `lines` serve the `items`, one each.
+    """
     first = day.replace(day=1)
     last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     found = await tx.rows(
@@ -148,7 +163,7 @@ async def facts(
         now,
         day,
         list(items),
-        line_id,
+        list(lines),
         slot_start,
         day - timedelta(days=day.weekday()),
         first,
@@ -156,25 +171,17 @@ async def facts(
         besides,
     )
     one = found[0]
-    slots = tuple(
-        SlotAt(
-            row["id"],
-            row["starts_at"],
-            row["ends_at"],
-            row["open"],
-            row["for_elders"],
-            row["for_companies"],
-        )
-        for row in found
-        if row["id"] is not None
-    )
+    slots: list[list[SlotAt]] = [[] for _ in items]
+    for row in found:
+        if row["id"] is not None:
+            slots[row["nth"] - 1].append(SlotAt(**{name: row[name] for name in _SLOT_AT}))
     return BookingFacts(
         one["level"],
         one["blocked_until"],
         one["has_one"],
         one["in_week"],
         one["in_month"],
-        slots,
+        tuple(map(tuple, slots)),
     )
 
 
@@ -206,9 +213,9 @@ async def make(tx: Transaction, new: NewAppointment) -> None:
         )
         INSERT INTO appointment (id, hall_id, line_id, item_id, items, citizen_id, acting_id,
             proxy_id, person_key, part, day, slot_start, slot_end, state, made_at, held_until,
-            booked_at, check_in_code, version, waitlist_id)
+            booked_at, check_in_code, version, waitlist_id, shown_as, name, phone)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $12, $13, $14, $15, $16, $17, $18,
-            $19, $20, $21, $26)
+            $19, $20, $21, $26, $27, $28, $29)
         """,
         new.id,
         new.hall_id,
@@ -236,6 +243,9 @@ async def make(tx: Transaction, new: NewAppointment) -> None:
         new.actor.id,
         new.whose.on_behalf_of,
         new.waitlist_id,
+        new.shown_as,
+        new.name,
+        new.phone,
     )
 
 
@@ -243,6 +253,15 @@ async def hold(tx: Transaction, appointment_id: UUID, *, or_skip: bool = False) 
     """An appointment's row, locked; None when there is none, or (`or_skip`) others hold it."""
     skip = " SKIP LOCKED" if or_skip else ""
     return await tx.row(f"SELECT * FROM appointment WHERE id = $1 FOR UPDATE{skip}", appointment_id)
+
+
+async def hold_person_of(tx: Transaction, appointment_id: UUID) -> None:
+    """Lock whose it is, before it, as her own bookings do; nothing where she has no account."""
+    await tx.run(
+        "SELECT 1 FROM citizen WHERE id = (SELECT citizen_id FROM appointment WHERE id = $1)"
+        " FOR NO KEY UPDATE",
+        appointment_id,
+    )
 
 
 async def hold_own(tx: Transaction, appointment_id: UUID, citizen_id: UUID) -> Any:
@@ -334,6 +353,7 @@ async def move_places(
     part: Part,
     slots: Sequence[UUID],
     *,
+    line_id: UUID,
     day: date,
     slot_start: datetime,
     slot_end: datetime,
@@ -366,12 +386,13 @@ async def move_places(
     )
     await tx.run(
         "UPDATE appointment SET day = $2, slot_start = $3, slot_end = $4, part = $5,"
-        " must_move = false WHERE id = $1",
+        " line_id = $6, must_move = false WHERE id = $1",
         row["id"],
         day,
         slot_start,
         slot_end,
         part.value,
+        line_id,
     )
     return [slot for slot in before if slot not in keep]
 
@@ -379,30 +400,3 @@ async def move_places(
 async def checked_in(tx: Transaction, appointment_id: UUID, ticket_id: UUID) -> None:
     """Which ticket she got when she came."""
     await tx.run("UPDATE appointment SET ticket_id = $2 WHERE id = $1", appointment_id, ticket_id)
-
-
-async def find_by_code(tx: Transaction, hall_id: UUID, code: str) -> UUID | None:
-    """A hall's appointment by what its QR code says."""
-    row = await tx.row(
-        "SELECT id FROM appointment WHERE check_in_code = $1 AND hall_id = $2", code, hall_id
-    )
-    return row["id"] if row else None
-
-
-async def find_by_person(
-    tx: Transaction, hall_id: UUID, whose: Whose, day: date, now: datetime
-) -> UUID | None:
-    """The next appointment of somebody at a hall on a day: booked, or else the one last changed."""
-    row = await tx.row(
-        """
-        SELECT id FROM appointment
-        WHERE hall_id = $1 AND day = $2 AND (citizen_id = $3 OR person_key = $4)
-        ORDER BY state <> 'booked', abs(extract(epoch FROM slot_start - $5)) LIMIT 1
-        """,
-        hall_id,
-        day,
-        whose.citizen_id,
-        whose.person_key,
-        now,
-    )
-    return row["id"] if row else None

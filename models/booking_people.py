@@ -67,7 +67,12 @@ async def move_to(
         person_key,
     )
     for table in ("appointment", "waitlist"):
-        versioned = ", version = greatest(version + 1, $4)" if table == "appointment" else ""
+        versioned = ""
+        if table == "appointment":
+            versioned = """, version = greatest(version + 1, $4),
+                shown_as = CASE WHEN person_key = $3 THEN NULL ELSE shown_as END,
+                name = CASE WHEN person_key = $3 THEN NULL ELSE name END,
+                phone = CASE WHEN person_key = $3 THEN NULL ELSE phone END"""
         await tx.run(
             f"""
             UPDATE {table} SET

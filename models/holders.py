@@ -58,6 +58,18 @@ async def keep(
     return shown_as
 
 
+async def show(tx: Transaction, ticket_id: UUID, shown_as: str) -> None:
+    """Show a masked name with a ticket, and forget it in time."""
+    await tx.run(
+        """
+        WITH kept AS (INSERT INTO ticket_holder (id, kept_at) VALUES ($1, now()))
+        UPDATE ticket SET shown_as = $2 WHERE id = $1
+        """,
+        ticket_id,
+        shown_as,
+    )
+
+
 async def forget_of(tx: Transaction, person_key: UUID) -> None:
     """Forget what was said of whoever is told apart by this key: now she is known by herself."""
     await tx.run(

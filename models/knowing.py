@@ -47,6 +47,8 @@ SEALED_COLUMNS: Final = (
     SealedColumn("proxy", "id_number"),
     SealedColumn("visit", "form"),
     SealedColumn("staff", "totp_secret"),
+    SealedColumn("appointment", "name"),
+    SealedColumn("appointment", "phone"),
     SealedColumn("ticket_holder", "name"),
     SealedColumn("ticket_holder", "phone"),
     SealedColumn("departure", "place"),

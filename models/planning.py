@@ -26,6 +26,7 @@ class PlannedSlot:
     overbooking: int
     for_elders: int
     for_companies: int
+    for_desk: int
     serves: float
     walk_ins: float
 
@@ -99,13 +100,14 @@ async def walk_ins_since(tx: Transaction, hall_id: UUID, first: date, last: date
 
 _WRITE = """
     INSERT INTO slot (id, hall_id, line_id, item_id, day, starts_at, ends_at, state, planned,
-                      capacity, overbooking, for_elders, for_companies, serves, walk_ins)
+                      capacity, overbooking, for_elders, for_companies, serves, walk_ins, for_desk)
     SELECT id, $2, $3, $4, (starts_at AT TIME ZONE 'Asia/Shanghai')::date, starts_at, ends_at,
-           'open', planned, planned, overbooking, for_elders, for_companies, serves, walk_ins
+           'open', planned, planned, overbooking, for_elders, for_companies, serves, walk_ins,
+           for_desk
     FROM unnest($1::uuid[], $5::timestamptz[], $6::timestamptz[], $7::int[], $8::int[], $9::int[],
-                $10::int[], $11::float[], $12::float[])
+                $10::int[], $11::float[], $12::float[], $13::int[])
         AS w (id, starts_at, ends_at, planned, overbooking, for_elders, for_companies, serves,
-              walk_ins)
+              walk_ins, for_desk)
     ORDER BY starts_at
     ON CONFLICT (line_id, item_id, starts_at) DO UPDATE SET
         ends_at = excluded.ends_at, state = 'open', planned = excluded.planned,
@@ -113,16 +115,19 @@ _WRITE = """
         walk_ins = excluded.walk_ins,
         for_elders = greatest(excluded.for_elders, slot.taken_elders),
         for_companies = greatest(excluded.for_companies, slot.taken_companies),
+        for_desk = greatest(excluded.for_desk, slot.taken_desk),
         capacity = greatest(excluded.planned, slot.taken - excluded.overbooking
             + greatest(excluded.for_elders, slot.taken_elders)
-            + greatest(excluded.for_companies, slot.taken_companies))
+            + greatest(excluded.for_companies, slot.taken_companies)
+            + greatest(excluded.for_desk, slot.taken_desk))
     WHERE NOT slot.overridden AND (
         slot.ends_at, slot.state::text, slot.planned, slot.overbooking, slot.for_elders,
-        slot.for_companies, slot.serves, slot.walk_ins
+        slot.for_companies, slot.for_desk, slot.serves, slot.walk_ins
     ) IS DISTINCT FROM (
         excluded.ends_at, 'open', excluded.planned, excluded.overbooking,
         greatest(excluded.for_elders, slot.taken_elders),
-        greatest(excluded.for_companies, slot.taken_companies), excluded.serves, excluded.walk_ins)
+        greatest(excluded.for_companies, slot.taken_companies),
+        greatest(excluded.for_desk, slot.taken_desk), excluded.serves, excluded.walk_ins)
     RETURNING 1
 """
 
@@ -149,6 +154,7 @@ async def write(
         [slot.for_companies for slot in slots],
         [slot.serves for slot in slots],
         [slot.walk_ins for slot in slots],
+        [slot.for_desk for slot in slots],
     )
     return len(found)
 
@@ -174,10 +180,12 @@ async def close_others(
             ORDER BY line_id, starts_at FOR UPDATE
         ), gone AS (
             DELETE FROM slot USING others
-            WHERE slot.id = others.id AND taken + taken_elders + taken_companies = 0 RETURNING 1
+            WHERE slot.id = others.id
+              AND taken + taken_elders + taken_companies + taken_desk = 0 RETURNING 1
         ), closed AS (
             UPDATE slot SET state = 'closed', planned = 0, overridden = false FROM others
-            WHERE slot.id = others.id AND taken + taken_elders + taken_companies > 0
+            WHERE slot.id = others.id
+              AND taken + taken_elders + taken_companies + taken_desk > 0
               AND (state <> 'closed' OR planned > 0 OR overridden) RETURNING 1
         )
         SELECT 1 FROM gone UNION ALL SELECT 1 FROM closed

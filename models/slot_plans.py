@@ -16,6 +16,7 @@ PLANNED_BY_HAND = (
     "places",
     "elders_percent",
     "companies_percent",
+    "desk_percent",
 )
 
 
@@ -44,13 +45,14 @@ async def set_plan(
     await tx.run(
         """
         INSERT INTO slot_plan (id, hall_id, line_id, item_id, slot_min, counters, share_percent,
-            places, elders_percent, companies_percent, hours)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+            places, elders_percent, companies_percent, desk_percent, hours)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         ON CONFLICT (line_id, item_id) DO UPDATE SET
             slot_min = excluded.slot_min, counters = excluded.counters,
             share_percent = excluded.share_percent, places = excluded.places,
             elders_percent = excluded.elders_percent,
-            companies_percent = excluded.companies_percent, hours = excluded.hours
+            companies_percent = excluded.companies_percent,
+            desk_percent = excluded.desk_percent, hours = excluded.hours
         """,
         uuid7(),
         hall_id,
@@ -91,8 +93,9 @@ async def override(
             overbooking = CASE WHEN $4::int IS NULL THEN overbooking ELSE 0 END,
             for_elders = CASE WHEN $4::int IS NULL THEN for_elders ELSE taken_elders END,
             for_companies = CASE WHEN $4::int IS NULL THEN for_companies ELSE taken_companies END,
+            for_desk = CASE WHEN $4::int IS NULL THEN for_desk ELSE taken_desk END,
             capacity = CASE WHEN $4::int IS NULL THEN capacity
-                ELSE greatest($4, taken + taken_elders + taken_companies) END
+                ELSE greatest($4, taken + taken_elders + taken_companies + taken_desk) END
         WHERE line_id = $1 AND item_id IS NOT DISTINCT FROM $2 AND starts_at = $3
         RETURNING id
         """,

@@ -9,10 +9,11 @@ from models.database import rows
 
 _SEEN = """
     SELECT id, hall_id, line_id, item_id, starts_at, ends_at, state = 'open' AS open, capacity,
-           greatest(0, capacity + overbooking - for_elders - for_companies - taken) AS room,
+           greatest(0, capacity + overbooking - for_elders - for_companies - for_desk - taken)
+               AS room,
            for_elders - taken_elders AS for_elders,
-           for_companies - taken_companies AS for_companies,
-           taken + taken_elders + taken_companies AS taken, serves, walk_ins
+           for_companies - taken_companies AS for_companies, for_desk - taken_desk AS for_desk,
+           taken + taken_elders + taken_companies + taken_desk AS taken, serves, walk_ins
     FROM slot
 """
 

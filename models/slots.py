@@ -28,10 +28,13 @@ class Part(StrEnum):
     EVERYBODY = "everybody"
     ELDERS = "elders"
     COMPANIES = "companies"
+    DESK = "desk"  # whom the hall books by itself: at its desk, or by telephone
 
 
 # What the database says when a slot has no room, and when it is closed or gone.
-SLOT_FULL: Final = frozenset({"slot_room", "slot_room_elders", "slot_room_companies"})
+SLOT_FULL: Final = frozenset(
+    {"slot_room", "slot_room_elders", "slot_room_companies", "slot_room_desk"}
+)
 SLOT_CLOSED: Final = "slot_open"
 
 
@@ -55,9 +58,11 @@ class Slot(Model):
     overbooking = fields.SmallIntField(db_default=0)
     for_elders = fields.SmallIntField(db_default=0)
     for_companies = fields.SmallIntField(db_default=0)
+    for_desk = fields.SmallIntField(db_default=0)
     taken = fields.SmallIntField(db_default=0)
     taken_elders = fields.SmallIntField(db_default=0)
     taken_companies = fields.SmallIntField(db_default=0)
+    taken_desk = fields.SmallIntField(db_default=0)
     # How many its counters can serve in all, and how many come then without booking, as is usual.
     serves = fields.FloatField(db_default=0)
     walk_ins = fields.FloatField(db_default=0)
@@ -72,7 +77,8 @@ class Slot(Model):
         )
         constraints = (
             CheckConstraint(
-                check="taken >= 0 AND taken + for_elders + for_companies <= capacity + overbooking",
+                check="taken >= 0 AND taken + for_elders + for_companies + for_desk"
+                " <= capacity + overbooking",
                 name="slot_room",
             ),
             CheckConstraint(
@@ -81,6 +87,9 @@ class Slot(Model):
             CheckConstraint(
                 check="taken_companies >= 0 AND taken_companies <= for_companies",
                 name="slot_room_companies",
+            ),
+            CheckConstraint(
+                check="taken_desk >= 0 AND taken_desk <= for_desk", name="slot_room_desk"
             ),
             CheckConstraint(
                 check="planned >= 0 AND capacity >= planned AND overbooking >= 0",
@@ -104,6 +113,7 @@ class SlotPlan(Model):
     places = fields.SmallIntField(null=True)
     elders_percent = fields.SmallIntField(null=True)
     companies_percent = fields.SmallIntField(null=True)
+    desk_percent = fields.SmallIntField(null=True)
     # When it may be booked, within the hall's hours: `[[weekday, start_minute, end_minute], …]`.
     hours: fields.Field[list[Any] | None] = fields.JSONField(null=True)
 

@@ -65,7 +65,7 @@ _FITS = """
     AND w.starts_from <= s.starts_at AND s.ends_at <= w.until
     AND s.item_id IS NOT DISTINCT FROM (
         SELECT item_id FROM slot_plan p WHERE p.line_id = s.line_id AND p.item_id = w.item_id)
-    AND (s.taken + s.for_elders + s.for_companies < s.capacity + s.overbooking
+    AND (s.taken + s.for_elders + s.for_companies + s.for_desk < s.capacity + s.overbooking
          OR w.part = 'elders' AND s.taken_elders < s.for_elders
          OR w.part = 'companies' AND s.taken_companies < s.for_companies)
     AND NOT EXISTS (SELECT 1 FROM appointment_once o WHERE o.item_id = w.item_id AND o.day = w.day
@@ -93,7 +93,8 @@ async def near(tx: Transaction, slot_id: UUID, many: int) -> list[Any]:
     """The open slots around one that may make a row with it, in order, locked; others' are not."""
     return await tx.rows(
         """
-        SELECT o.*, o.capacity + o.overbooking - o.for_elders - o.for_companies - o.taken AS room
+        SELECT o.*, o.capacity + o.overbooking - o.taken
+               - o.for_elders - o.for_companies - o.for_desk AS room
         FROM slot s JOIN slot o ON o.line_id = s.line_id AND o.day = s.day
             AND o.item_id IS NOT DISTINCT FROM s.item_id AND o.state = 'open'
             AND o.starts_at BETWEEN s.starts_at - ($2 - 1) * (s.ends_at - s.starts_at)

@@ -21,9 +21,11 @@ class BookingRules:
     # How long a slot is, and which part of what its counters can serve is given to bookings.
     slot_min: int = 30
     book_share_percent: int = 50
-    # Parts of that kept for people over 70 and for companies, until so many hours before.
+    # Parts of that kept for people over 70, for companies, and for whom the hall books by itself,
+    # at its desk or by telephone, until so many hours before.
     elders_percent: int = 0
     companies_percent: int = 0
+    desk_percent: int = 0
     keep_parts_h: int = 24
     # How many working days ahead one may book, until how long before the slot.
     book_working_days: int = 5
@@ -62,6 +64,7 @@ BOOKING_RULES: Final[Mapping[str, tuple[int, int]]] = {
     "book_share_percent": (0, 100),
     "elders_percent": (0, 100),
     "companies_percent": (0, 100),
+    "desk_percent": (0, 100),
     "book_working_days": (0, 40),
     "book_before_min": (0, 1440),
     "hold_min": (1, 60),

@@ -23,6 +23,7 @@ class Places:
     capacity: int
     elders: int = 0
     companies: int = 0
+    desk: int = 0
 
 
 class Cell(NamedTuple):
@@ -49,6 +50,7 @@ def places(
     *,
     elders_percent: int = 0,
     companies_percent: int = 0,
+    desk_percent: int = 0,
 ) -> Places:
     """The places of a slot: counters planned, by how many each serves in it, by the share booked.
 
@@ -61,14 +63,17 @@ def places(
     served = counters * slot_min / minutes * share_percent / 100
     # A hair more, as thirds of counters add up to a little less than whole ones.
     capacity = max(int(served + 1e-9), 1 if served > 0 else 0)
-    return parts(capacity, elders_percent, companies_percent)
+    return parts(capacity, elders_percent, companies_percent, desk_percent)
 
 
-def parts(capacity: int, elders_percent: int, companies_percent: int) -> Places:
+def parts(
+    capacity: int, elders_percent: int, companies_percent: int, desk_percent: int = 0
+) -> Places:
     """Some of the places kept for groups, rounded down, never more than there are in all."""
     elders = min(capacity * elders_percent // 100, capacity)
     companies = min(capacity * companies_percent // 100, capacity - elders)
-    return Places(capacity, elders, companies)
+    desk = min(capacity * desk_percent // 100, capacity - elders - companies)
+    return Places(capacity, elders, companies, desk)
 
 
 def overflow_chance(booked: int, capacity: int, no_show: float) -> float:

@@ -23,6 +23,7 @@ from server.admin import routes as admin
 from server.alerts import routes as alerts
 from server.announcements import routes as announcements
 from server.appointments import demand_routes as booking_demand
+from server.appointments import desk_routes as booking_desk
 from server.appointments import hall_routes as expected
 from server.appointments import plan_routes as slot_plans
 from server.appointments import routes as appointments
@@ -124,6 +125,7 @@ BLUEPRINTS = (
     bookable.bp,
     booking_standing.bp,
     booking_demand.bp,
+    booking_desk.bp,
     expected.bp,
     bundles.bp,
     visits.bp,

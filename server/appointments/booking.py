@@ -1,9 +1,7 @@
 """Booking a place in a slot: held for some minutes, or at once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import pairwise
 from uuid import UUID
 
 import asyncpg
@@ -12,105 +10,34 @@ from uuid_utils.compat import uuid7
 from models import booking
 from models.appointments import ONCE, AppointmentState
 from models.audit import Entry, record
-from models.booking import BookingFacts, NewAppointment, SlotAt, Whose
+from models.booking import BookingFacts, NewAppointment
 from models.database import Transaction, transaction
-from models.identifiers import age_on, read_id
 from models.joined import current_id
-from models.knowing import known
-from models.proxies import Acting, ProxyKind
 from models.sealing import Sealer
-from models.slots import SLOT_CLOSED, SLOT_FULL, Part
+from models.slots import SLOT_CLOSED, SLOT_FULL
 from models.tickets import Actor
-from scheduler.booking import closes_at, slots_needed
 from scheduler.calendar import SHANGHAI, business_day
-from scheduler.discipline import ELDERLY_FROM_AGE
 from server.again import TRIES
 from server.appointments.codes import new_code
-from server.appointments.planning import last_day
+from server.appointments.placing import places_in
 from server.appointments.refusals import (
     AlreadyBooked,
     BookingBlocked,
-    ItemsApart,
-    NotBookable,
     SlotClosed,
     SlotFull,
     TooManyBookings,
 )
 from server.appointments.slot_book import SlotBook
 from server.appointments.views import AppointmentView, appointment
+from server.appointments.wishes import Booking, Places, Wish, read_wish
 from server.auth import Principal
 from server.clock import microseconds
 from server.errors import LevelTooLow, NotSignedIn, Unavailable
-from server.halls.directory import Directory, HallEntry, ItemEntry, LineEntry
+from server.halls.directory import Directory
 from server.http.idempotency import Once
 from server.numbers.acting import acting_for
-from server.numbers.giving import line_for
+from server.numbers.at_hall import FACE_TO_FACE
 from server.numbers.residents import check_residence
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a citizen asks for: `items`, the first of them first, in a slot of a hall.
-
-    `hold`: keep it for some minutes until she confirms. `proxy` is through which she books for
-    somebody else.
-    """
-
-    hall: str
-    items: Sequence[str]
-    slot_start: datetime
-    hold: bool = False
-    proxy: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """A wish, read: what is to be booked, for whom and when."""
-
-    hall: HallEntry
-    line: LineEntry
-    items: tuple[ItemEntry, ...]
-    who: Principal
-    now: datetime
-    directory: Directory
-    acting: Acting | None = None
-
-    @property
-    def whose(self) -> Whose:
-        """Whose appointment it will be."""
-        if self.acting is None:
-            return Whose(self.who.id)
-        return Whose(
-            self.acting.principal_id, self.who.id, self.acting.proxy_id, self.acting.person_key
-        )
-
-    @property
-    def is_company(self) -> bool:
-        """Whether it is for a company."""
-        return self.acting is not None and self.acting.kind is ProxyKind.COMPANY
-
-    @property
-    def level_required(self) -> int:
-        """The highest level that any of the items asks for."""
-        return max(item.level_required for item in self.items)
-
-    @property
-    def minutes(self) -> int:
-        """How long all of them take at the counter."""
-        return sum(item.minutes for item in self.items)
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Slots in a row that may be booked, and the part of them that is hers to book."""
-
-    run: tuple[SlotAt, ...]
-    part: Part = field(default=Part.EVERYBODY)
-
-    @property
-    def ids(self) -> tuple[UUID, ...]:
-        """The slots' ids."""
-        return tuple(slot.id for slot in self.run)
 
 
 async def book(
@@ -147,49 +74,6 @@ async def book(
     raise Unavailable(1)
 
 
-def read_wish(wish: Wish, who: Principal, now: datetime, directory: Directory) -> Booking:
-    """What is to be booked. Raises NotFound, NotOffered, NotBookable, ItemsApart or SlotClosed."""
-    hall, line, items = read_items(wish.hall, wish.items, directory)
-    check_time(hall, wish.slot_start, now)
-    return Booking(hall, line, items, who, now, directory)
-
-
-def read_items(
-    code: str, codes: Sequence[str], directory: Directory
-) -> tuple[HallEntry, LineEntry, tuple[ItemEntry, ...]]:
-    """A hall, items, and the one line that serves them there.
-
-    Raises NotFound, NotOffered, NotBookable or ItemsApart.
-    """
-    hall = directory.hall(code)
-    items = tuple(directory.item(each) for each in codes)
-    lines = {line_for(hall, item).code for item in items}
-    if not all(item.bookable for item in items):
-        raise NotBookable
-    if len(lines) > 1:
-        raise ItemsApart
-    return hall, hall.lines[lines.pop()], items
-
-
-def check_time(hall: HallEntry, slot_start: datetime, now: datetime) -> None:
-    """Raise SlotClosed, saying why, for a moment that is not to be booked now."""
-    if slot_start <= now:
-        raise SlotClosed(("该时段已过。", "This slot is past."))
-    if now > closes_at(slot_start, hall.booking):
-        minutes = hall.booking.book_before_min
-        raise SlotClosed(
-            (
-                f"该时段开始前 {minutes} 分钟停止预约。",
-                f"A slot can be booked until {minutes} minutes before it begins.",
-            )
-        )
-    last = last_day(hall, business_day(now))
-    if business_day(slot_start) > last:
-        raise SlotClosed(
-            (f"目前最远可约 {last:%m月%d日}。", f"Bookings are open up to {last:%Y-%m-%d}.")
-        )
-
-
 async def _booked(
     wanted: Booking, wish: Wish, once: Once, sealer: Sealer
 ) -> tuple[AppointmentView, Places]:
@@ -201,25 +85,33 @@ async def _booked(
             wanted = await for_another(tx, wanted, wish.proxy, sealer)
         elif hers is None:
             await tx.run(booking.locking(wanted.who.id))
-        found = await facts_of(tx, wanted, wish.slot_start)
-        check_facts(found, wanted)
-        await check_lives_here(tx, wanted, sealer)
-        places = await places_in(tx, wanted, found, wish.slot_start, sealer)
-        new = _new(wanted, places, hold=wish.hold)
-        await booking.make(tx, new)
-        view = await appointment(new.id, wanted.directory, tx)
-        assert view is not None, "it was made in this transaction"
+        view, places = await place(tx, wanted, wish.slot_start, sealer, hold=wish.hold)
         await once.keep(tx, view, status=201)
         if (acting := wanted.acting) is not None:
             entry = Entry(
                 Actor("citizen", wanted.who.id),
                 "appointment.booked",
                 "appointment",
-                new.id,
+                view.id,
                 on_behalf_of=acting.on_behalf_of,
                 detail={"proxy": str(acting.proxy_id)},
             )
             await record(tx, entry)
+    return view, places
+
+
+async def place(
+    tx: Transaction, wanted: Booking, slot_start: datetime, sealer: Sealer, *, hold: bool
+) -> tuple[AppointmentView, Places]:
+    """Book for whom it is, who is locked. Raises the refusals of booking, or as `booking.make`."""
+    found = await facts_of(tx, wanted, slot_start)
+    check_facts(found, wanted)
+    await check_lives_here(tx, wanted, sealer)
+    places = await places_in(tx, wanted, found, slot_start, sealer)
+    new = _new(wanted, places, hold=hold)
+    await booking.make(tx, new)
+    view = await appointment(new.id, wanted.directory, tx)
+    assert view is not None, "it was made in this transaction"
     return view, places
 
 
@@ -244,16 +136,18 @@ async def facts_of(
     """What decides whether she may book. Raises NotSignedIn for who is no citizen any more."""
     found = await booking.facts(
         tx,
-        asked_by=wanted.who.id,
+        asked_by=None if wanted.by_hall else wanted.who.id,
         sign_in_id=wanted.who.sign_in_id,
         whose=wanted.whose,
-        line_id=wanted.line.id,
         items=[item.id for item in wanted.items],
+        lines=[line.id for line in wanted.lines],
         slot_start=slot_start,
         day=business_day(slot_start),
         now=wanted.now,
         besides=besides,
     )
+    if wanted.by_hall:
+        return replace(found, level=FACE_TO_FACE)  # she shows her card when she comes
     if found.level is None:
         raise NotSignedIn
     return found
@@ -289,8 +183,11 @@ def _too_many(how: str, how_en: str, most: int) -> TooManyBookings:
 
 
 async def check_lives_here(tx: Transaction, wanted: Booking, sealer: Sealer) -> None:
-    """Raise ResidenceNeeded or NotResident unless the hall takes her for the items."""
-    for item in wanted.items:
+    """Raise ResidenceNeeded or NotResident unless the hall takes her for the items.
+
+    Whom the hall itself books it takes: whoever books sees, or hears, where she lives.
+    """
+    for item in () if wanted.by_hall else wanted.items:
         await check_residence(
             tx,
             sealer,
@@ -301,60 +198,14 @@ async def check_lives_here(tx: Transaction, wanted: Booking, sealer: Sealer) -> 
         )
 
 
-async def places_in(
-    tx: Transaction, wanted: Booking, found: BookingFacts, slot_start: datetime, sealer: Sealer
-) -> Places:
-    """The slots in a row to be booked, and which part of them. Raises SlotClosed."""
-    if not found.slots or found.slots[0].starts_at != slot_start:
-        raise SlotClosed(("没有这个时段。", "There is no such slot."))
-    first = found.slots[0]
-    length = round((first.ends_at - first.starts_at).total_seconds() / 60)
-    many = slots_needed(wanted.minutes, length)
-    run = found.slots[:many]
-    follow = pairwise(run)
-    if not all(slot.open for slot in run):
-        raise SlotClosed
-    if len(run) < many or any(a.ends_at != b.starts_at for a, b in follow):
-        raise SlotClosed(
-            (
-                f"该事项需要连续 {many} 个时段，请选更早的时段。",
-                f"This takes {many} slots in a row: choose an earlier one.",
-            )
-        )
-    return Places(run, await _part(tx, wanted, run, sealer))
-
-
-async def _part(tx: Transaction, wanted: Booking, run: Sequence[SlotAt], sealer: Sealer) -> Part:
-    """The part kept for her kind while it lasts, else everybody's."""
-    if wanted.is_company:
-        kept = all(slot.for_companies > 0 for slot in run)
-        return Part.COMPANIES if kept else Part.EVERYBODY
-    if all(slot.for_elders > 0 for slot in run):
-        her = wanted.whose.citizen_id
-        return Part.ELDERS if await is_elderly(tx, sealer, her, wanted.now) else Part.EVERYBODY
-    return Part.EVERYBODY
-
-
-async def is_elderly(
-    tx: Transaction, sealer: Sealer, citizen_id: UUID | None, now: datetime
-) -> bool:
-    """Whether the verified number of whom it is for says that she is over 70."""
-    if citizen_id is None:
-        return False
-    her = await known(tx, sealer, citizen_id)
-    if her.id_type is None or her.id_number is None:
-        return False
-    born = read_id(her.id_type, her.id_number).born
-    return born is not None and age_on(business_day(now), born) >= ELDERLY_FROM_AGE
-
-
 def _new(wanted: Booking, places: Places, *, hold: bool) -> NewAppointment:
     held_for = timedelta(minutes=wanted.hall.booking.hold_min)
+    caller = wanted.caller
     return NewAppointment(
-        id=uuid7(),
+        id=(caller and caller.appointment_id) or uuid7(),
         hall_id=wanted.hall.id,
-        line_id=wanted.line.id,
-        items=tuple(item.id for item in wanted.items),
+        line_id=places.line.id,
+        items=tuple(item.id for item in places.items),
         whose=wanted.whose,
         part=places.part,
         slots=places.ids,
@@ -365,8 +216,11 @@ def _new(wanted: Booking, places: Places, *, hold: bool) -> NewAppointment:
         now=wanted.now,
         held_until=wanted.now + held_for if hold else None,
         code=new_code(),
-        actor=Actor("citizen", wanted.who.id),
+        actor=wanted.actor,
         version=microseconds(),
+        shown_as=caller.shown_as if caller else None,
+        name=caller.name if caller else None,
+        phone=caller.phone if caller else None,
     )
 
 

@@ -15,27 +15,24 @@ from models.booking import Whose
 from models.database import Transaction
 from models.joined import held
 from models.sealing import Sealer
+from models.sessions import PersonKind
 from models.slots import Part, WaitlistState
 from models.tickets import SYSTEM, Actor, WrongState
 from scheduler.booking import may_cancel
 from scheduler.calendar import SHANGHAI, business_day
 from server.again import until_done
-from server.appointments.booking import (
-    Booking,
-    as_refusal,
-    check_facts,
-    check_time,
-    facts_of,
-    places_in,
-)
+from server.appointments.booking import as_refusal, check_facts, facts_of
 from server.appointments.offering import pass_on
+from server.appointments.placing import places_in
 from server.appointments.refusals import HoldExpired, SameSlot, TooLateToCancel
 from server.appointments.slot_book import SlotBook
 from server.appointments.views import AppointmentView, appointment
+from server.appointments.wishes import Booking, check_time
 from server.auth import Principal
 from server.clock import microseconds
 from server.errors import NotFound
-from server.halls.directory import Directory
+from server.halls.directory import Directory, HallEntry
+from server.numbers.giving import line_for
 
 _KEPT = frozenset({AppointmentState.HELD, AppointmentState.OFFERED})
 
@@ -47,11 +44,18 @@ class Doing:
     who: Principal
     now: datetime
     directory: Directory
+    # Where it is the hall that does: what is another hall's is not found.
+    hall: HallEntry | None = None
 
     @property
     def actor(self) -> Actor:
         """Who it was, as events tell it."""
         return Actor(self.who.kind.value, self.who.id)
+
+    @property
+    def by_hall(self) -> bool:
+        """Whether the hall itself changes it."""
+        return self.who.kind is not PersonKind.CITIZEN
 
 
 Work = Callable[[Transaction, Any, Doing], Awaitable[set[UUID]]]
@@ -98,16 +102,25 @@ async def _change(
     appointment_id: UUID, doing: Doing, slots: SlotBook, work: Work, action: str
 ) -> AppointmentView:
     async def change(tx: Transaction) -> tuple[AppointmentView, set[UUID]]:
-        me = await held(tx, doing.who.id)
-        row = await booking.hold_own(tx, appointment_id, me)
+        row, mine = await _held(tx, appointment_id, doing)
         if row is None:
             raise NotFound
-        mine = replace(doing, who=replace(doing.who, id=me))
         changed = await work(tx, row, mine)
         view = await appointment(appointment_id, doing.directory, tx)
         assert view is not None, "its row is locked"
-        if (behalf := booking.whose(row).on_behalf_of) and row["acting_id"] == me:
-            entry = Entry(mine.actor, action, "appointment", appointment_id, on_behalf_of=behalf)
+        whose = booking.whose(row)
+        for_another = row["acting_id"] == mine.who.id and whose.on_behalf_of
+        behalf = whose.citizen_id or whose.proxy_id if doing.by_hall else for_another
+        if doing.by_hall or behalf:
+            detail = {"hall": doing.hall.code} if doing.hall else {}
+            entry = Entry(
+                mine.actor,
+                action,
+                "appointment",
+                appointment_id,
+                on_behalf_of=behalf or None,
+                detail=detail,
+            )
             await record(tx, entry)
         return view, changed
 
@@ -117,6 +130,17 @@ async def _change(
         raise as_refusal(refused) from None
     await slots.changed(changed)
     return view
+
+
+async def _held(tx: Transaction, appointment_id: UUID, doing: Doing) -> tuple[Any, Doing]:
+    """Its row, locked, after whose it is; and who does it, whom an account was joined into."""
+    if doing.hall is None:
+        me = await held(tx, doing.who.id)
+        mine = replace(doing, who=replace(doing.who, id=me))
+        return await booking.hold_own(tx, appointment_id, me), mine
+    await booking.hold_person_of(tx, appointment_id)
+    row = await booking.hold(tx, appointment_id)
+    return (row if row and row["hall_id"] == doing.hall.id else None), doing
 
 
 async def _confirm(tx: Transaction, row: Any, doing: Doing) -> set[UUID]:
@@ -161,8 +185,8 @@ async def _move(
     hall = doing.directory.hall_by_id(row["hall_id"])
     check_time(hall, slot_start, doing.now)
     items = tuple(doing.directory.item_by_id(item) for item in row["items"])
-    line = next(line for line in hall.lines.values() if line.id == row["line_id"])
-    wanted = _Moving(hall, line, items, doing.who, doing.now, doing.directory, _row=row)
+    lines = tuple(line_for(hall, item) for item in items)
+    wanted = _Moving(hall, items, lines, doing.who, doing.now, doing.directory, _row=row)
     found = await facts_of(tx, wanted, slot_start, besides=row["id"])
     same_day = business_day(slot_start) == row["day"]
     # Hers is the one on that day, and she may have been blocked since: this is no new booking.
@@ -174,6 +198,7 @@ async def _move(
         row,
         places.part,
         places.ids,
+        line_id=places.line.id,
         day=business_day(slot_start),
         slot_start=slot_start,
         slot_end=places.run[-1].ends_at,

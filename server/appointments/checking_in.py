@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 from uuid_utils.compat import uuid7
 
-from models import booking, decisions, issuing, visit_steps
+from models import booking, booking_lookup, decisions, holders, issuing, visit_steps
 from models.appointments import AppointmentState, Step, after
 from models.audit import Entry, record
 from models.booking import Whose
@@ -112,12 +112,12 @@ async def check_in_at_hall(
 
     async def shown(tx: Transaction) -> Any:
         if code is not None:
-            found = await booking.find_by_code(tx, hall.id, code)
+            found = await booking_lookup.find_by_code(tx, hall.id, code)
         else:
             assert document is not None
             index = sealer.blind_index(document.id_type, document.number)
             whose = Whose(await held_with_index(tx, index), person_key=person_key(index))
-            found = await booking.find_by_person(tx, hall.id, whose, business_day(now), now)
+            found = await booking_lookup.find_by_person(tx, hall.id, whose, business_day(now), now)
         return await booking.hold(tx, found) if found else None
 
     return await _check_in(coming, shown, feed, by_card=document is not None)
@@ -241,6 +241,8 @@ async def _give_number(tx: Transaction, row: Any, coming: Coming) -> UUID:
     assert issued is not None, "it is refused otherwise"
     if visit_id is not None:
         await _first_stop(tx, visit_id, issued.id)
+    if row["shown_as"] is not None:
+        await holders.show(tx, issued.id, row["shown_as"])
     return issued.id
 
 

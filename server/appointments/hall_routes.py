@@ -19,7 +19,7 @@ from server.appointments.refusals import TooEarly, TooLate
 from server.appointments.views import AppointmentView
 from server.auth import AT_THE_HALL, CLERK, HALL_ADMIN, Principal, own_id
 from server.errors import FieldFault, InvalidRequest, NotFound, WrongStateRefusal
-from server.halls.directory import HallEntry
+from server.halls.directory import Directory
 from server.http.endpoint import endpoint
 from server.identity.refusals import NOT_A_NUMBER
 from server.live.state import TicketView
@@ -57,6 +57,7 @@ class HallAppointment(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     state: AppointmentState
     item: str
+    items: list[str]
     line: str
     slot_start: datetime
     slot_end: datetime
@@ -155,14 +156,15 @@ async def list_hall_appointments(
         query.cursor,
         query.limit + 1,
     )
-    page = [_view(row, entry, room.sealer) for row in found[: query.limit]]
+    page = [_view(row, room.directory, room.sealer) for row in found[: query.limit]]
     more = len(found) > query.limit
     return HallAppointmentPage(page, str(page[-1].id) if more else None)
 
 
 _LIST = """
-    SELECT a.*, item.code AS item, line.code AS line, p.shown_as, c.name, c.id AS named_id
-    FROM appointment a JOIN item ON item.id = a.item_id JOIN line ON line.id = a.line_id
+    SELECT a.*, line.code AS line, coalesce(p.shown_as, a.shown_as) AS shown, c.name AS known_as,
+           c.id AS named_id
+    FROM appointment a JOIN line ON line.id = a.line_id
     LEFT JOIN proxy p ON p.id = a.proxy_id LEFT JOIN citizen c ON c.id = a.citizen_id
     WHERE a.hall_id = $1 AND ($2::date IS NULL OR a.day = $2)
       AND ($3::text IS NULL OR a.state = $3)
@@ -198,11 +200,13 @@ async def pardon(
     )
 
 
-def _view(row: Any, hall: HallEntry, sealer: Sealer) -> HallAppointment:
+def _view(row: Any, directory: Directory, sealer: Sealer) -> HallAppointment:
+    items = [directory.item_by_id(item).code for item in row["items"]]
     return HallAppointment(
         id=row["id"],
         state=AppointmentState(row["state"]),
-        item=row["item"],
+        item=items[0],
+        items=items,
         line=row["line"],
         slot_start=row["slot_start"].astimezone(SHANGHAI),
         slot_end=row["slot_end"].astimezone(SHANGHAI),
@@ -214,10 +218,10 @@ def _view(row: Any, hall: HallEntry, sealer: Sealer) -> HallAppointment:
 
 
 def _name(row: Any, sealer: Sealer) -> str | None:
-    if row["shown_as"] or not row["name"]:
-        shown: str | None = row["shown_as"]
+    if row["shown"] or not row["known_as"]:
+        shown: str | None = row["shown"]
         return shown
     try:
-        return mask_name(sealer.open(row["name"], field=NAME, owner=row["named_id"]))
+        return mask_name(sealer.open(row["known_as"], field=NAME, owner=row["named_id"]))
     except NotOpened:
         return None

@@ -65,6 +65,8 @@ def _room(slot: Any, part: Part) -> int:
         room = slot["for_elders"] - slot["taken_elders"]
     elif part is Part.COMPANIES:
         room = slot["for_companies"] - slot["taken_companies"]
+    elif part is Part.DESK:
+        room = slot["for_desk"] - slot["taken_desk"]
     return room
 
 

@@ -30,7 +30,7 @@ ItemCode = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 ClockTime = Annotated[str, msgspec.Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 _NEVER_ENDS = ("结束时间应晚于开始时间。", "must end after it starts")
-_OVER = ("两个比例之和不能超过 100。", "both together are at most 100")
+_OVER = ("各比例之和不能超过 100。", "all together are at most 100")
 
 
 class OpenHours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,7 +46,8 @@ class SlotPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     `counters` are how many serve it, `share_percent` which part of what they can serve is booked;
     `places` says instead how many places each slot has. `elders_percent` and `companies_percent`
-    are kept for these. `hours` are when it may be booked, while the hall is open.
+    are kept for these, `desk_percent` for whom the hall books at its desk or by telephone. `hours`
+    are when it may be booked, while the hall is open.
     """
 
     slot_min: Annotated[int, msgspec.Meta(ge=5, le=240)] | None = None
@@ -55,6 +56,7 @@ class SlotPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     places: Annotated[int, msgspec.Meta(ge=0, le=1000)] | None = None
     elders_percent: Percent | None = None
     companies_percent: Percent | None = None
+    desk_percent: Percent | None = None
     hours: Annotated[list[OpenHours], msgspec.Meta(max_length=28)] | None = None
 
 
@@ -224,7 +226,8 @@ def _item_of(request: Request, hall: HallEntry, line: str, item: str | None) -> 
 
 def _check(body: SlotPlan) -> None:
     faults = []
-    if (body.elders_percent or 0) + (body.companies_percent or 0) > 100:
+    kept = (body.elders_percent, body.companies_percent, body.desk_percent)
+    if sum(each or 0 for each in kept) > 100:
         faults.append(FieldFault("/companies_percent", _OVER))
     for nth, hours in enumerate(body.hours or ()):
         try:

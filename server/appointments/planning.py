@@ -62,6 +62,7 @@ class Plan:
     places: int | None
     elders_percent: int
     companies_percent: int
+    desk_percent: int
     hours: Timetable | None
     items: tuple[str, ...]
 
@@ -177,6 +178,7 @@ def _plan(
         places=said.get("places"),
         elders_percent=of("elders_percent", rules.elders_percent),
         companies_percent=of("companies_percent", rules.companies_percent),
+        desk_percent=of("desk_percent", rules.desk_percent),
         hours=_hours(said.get("hours")),
         items=tuple(item.code for item in items),
     )
@@ -218,6 +220,7 @@ def _slot(plan: Plan, span: Span, now: datetime, learned: Learned) -> PlannedSlo
         overbooking=_overbooking(plan, span, learned.no_shows, found.capacity),
         for_elders=found.elders,
         for_companies=found.companies,
+        for_desk=found.desk,
         serves=round(plan.counters * plan.slot_min / plan.minutes, 2),
         walk_ins=_walk_ins(plan, span, learned.walk_ins),
     )
@@ -237,9 +240,10 @@ def _walk_ins(plan: Plan, span: Span, walk_ins: WalkIns) -> float:
 
 
 def _places(plan: Plan, *, keep_parts: bool) -> Places:
-    elders, companies = (plan.elders_percent, plan.companies_percent) if keep_parts else (0, 0)
+    kept = (plan.elders_percent, plan.companies_percent, plan.desk_percent)
+    elders, companies, desk = kept if keep_parts else (0, 0, 0)
     if plan.places is not None:
-        return parts(plan.places, elders, companies)
+        return parts(plan.places, elders, companies, desk)
     return places(
         plan.counters,
         plan.minutes,
@@ -247,6 +251,7 @@ def _places(plan: Plan, *, keep_parts: bool) -> Places:
         plan.share_percent,
         elders_percent=elders,
         companies_percent=companies,
+        desk_percent=desk,
     )
 
 

@@ -48,16 +48,6 @@ class NotBookable(Refusal):
     sentence = ("该事项无需预约，请直接取号。", "This item is not booked: take a number instead.")
 
 
-class ItemsApart(Refusal):
-    """These items are not done at one counter: book each, or sign in for all when you come."""
-
-    status, code = 422, "items_apart"
-    sentence = (
-        "这些事项由不同队列办理，请分别预约，或到厅后联办取号。",
-        "Different lines serve these items: book each, or sign in for all of them at the hall.",
-    )
-
-
 class HoldExpired(Refusal):
     """The place was kept for a few minutes, and they are over."""
 

@@ -1,5 +1,6 @@
 """Appointments over HTTP, as citizens make, change and read them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -14,7 +15,6 @@ from server.appointments.refusals import (
     AlreadyBooked,
     BookingBlocked,
     HoldExpired,
-    ItemsApart,
     NotBookable,
     SameSlot,
     SlotClosed,
@@ -32,6 +32,7 @@ from server.appointments.views import (
     appointments_of,
     own_appointment,
 )
+from server.appointments.wishes import Wish
 from server.auth import CITIZEN, Principal, own_id
 from server.errors import (
     FieldFault,
@@ -71,7 +72,7 @@ _CANNOT = [SlotFull, SlotClosed, AlreadyBooked, TooManyBookings, LevelTooLow, Re
 
 
 class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Book an item in a slot of a hall; `also` names more items of the same line, done with it.
+    """Book an item in a slot of a hall; `also` names more items, all done in one visit.
 
     `hold`: keep the place for some minutes, until `confirm`. `for` is the `id` of one of
     `GET /me/family`: a person or company that I may act for.
@@ -115,7 +116,6 @@ class CheckInHere(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         BookingBlocked,
         NotOffered,
         NotBookable,
-        ItemsApart,
         ProxyNotActive,
         IdempotencyKeyReused,
     ],
@@ -124,13 +124,12 @@ async def book(request: Request, who: Principal, body: Book) -> AppointmentView:
     """Book a place in a slot, at once or first held. The answer says all that is to be brought.
 
     One appointment a person, item and day, and so many a week and a month as the hall allows. What
-    takes longer than a slot takes several in a row, from `slot_start` on.
+    takes longer than a slot takes several in a row, from `slot_start` on. Items of other lines take
+    places there as soon after as there are any, at most an hour later: all are booked, or none.
     """
-    room, items = services(request), (body.item, *body.also)
-    if len(set(items)) < len(items):
-        raise InvalidRequest(errors=[FieldFault("/also", _TWICE)])
+    room, items = services(request), distinct(body.item, body.also)
     return await booking.book(
-        booking.Wish(body.hall, items, with_offset(body.slot_start), body.hold, body.proxy),
+        Wish(body.hall, items, with_offset(body.slot_start), body.hold, body.proxy),
         who,
         once(request, who.id),
         sealer=room.sealer,
@@ -293,8 +292,7 @@ async def propose(request: Request, who: Principal, appointment: str) -> BestSlo
     return BestSlots(
         best_slots(
             slot_book(request),
-            items[0],
-            minutes=sum(item.minutes for item in items),
+            items,
             halls=[hall],
             where=None,
             now=room.clock.now(),
@@ -359,6 +357,14 @@ async def _own(request: Request, who: Principal, appointment: str) -> Appointmen
     if found is None:
         raise NotFound
     return found
+
+
+def distinct(item: str, also: Sequence[str]) -> tuple[str, ...]:
+    """All items, the first among them. Raises InvalidRequest where one stands twice."""
+    items = (item, *also)
+    if len(set(items)) < len(items):
+        raise InvalidRequest(errors=[FieldFault("/also", _TWICE)])
+    return items
 
 
 def with_offset(moment: datetime, *, at: str = "/slot_start") -> datetime:

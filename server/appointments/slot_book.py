@@ -20,8 +20,8 @@ import structlog
 
 from models.database import StatementCount
 from models.slot_reading import slots_among, slots_of
-from scheduler.booking import slots_needed
 from scheduler.calendar import SHANGHAI
+from scheduler.legs import Leg, following, run_at
 from server.clock import Clock
 from server.faults import is_store_fault
 from server.halls.directory import Directory, HallEntry, ItemEntry
@@ -63,6 +63,7 @@ class Seen:
     room: int
     for_elders: int
     for_companies: int
+    for_desk: int
     taken: int
     serves: float
     walk_ins: float
@@ -93,20 +94,28 @@ class SlotBook:
         self._due = Word()
         self._woken = asyncio.Event()
 
-    def runs(self, hall: HallEntry, item: ItemEntry, minutes: int | None = None) -> Sequence[Seen]:
-        """The slots in which an item may be booked; several in a row as one, where it takes more.
+    def runs(self, hall: HallEntry, items: Sequence[ItemEntry]) -> Sequence[Seen]:
+        """The slots in which items may be booked together; several, one after the other, as one.
 
-        `minutes` are those of all items booked together. Of several in a row the fullest counts.
+        Of several the fullest counts; those after which another line has no place are left out.
         """
-        slots = self._slots(hall, item)
-        if not slots:
+        first, *more = legs = self._legs(hall, items)
+        if not all(leg.slots for leg in legs):
             return []
-        one = round((slots[0].ends_at - slots[0].starts_at).total_seconds() / 60)
-        many = slots_needed(minutes or item.minutes, one)
-        if many == 1:
-            return [slot for slot in slots if slot.open]
-        runs = (slots[nth : nth + many] for nth in range(len(slots) - many + 1))
-        return [_as_one(run) for run in runs if is_in_a_row(run)]
+        if not more and first.many == 1:
+            return [slot for slot in first.slots if slot.open]
+        runs = (run_at(first, nth) for nth in range(len(first.slots)))
+        wholes = (following(legs, run, lambda slot: slot.room > 0) for run in runs if run)
+        return [_as_one(whole) for whole in wholes if whole]
+
+    def _legs(self, hall: HallEntry, items: Sequence[ItemEntry]) -> list[Leg[Seen]]:
+        """What is done line by line; an item with slots of its own is apart."""
+        by_slots: dict[int, tuple[Sequence[Seen], int]] = {}
+        for item in items:
+            slots = self._slots(hall, item)
+            _, minutes = by_slots.get(id(slots), (slots, 0))
+            by_slots[id(slots)] = (slots, minutes + item.minutes)
+        return [Leg(slots, minutes) for slots, minutes in by_slots.values()]
 
     def _slots(self, hall: HallEntry, item: ItemEntry) -> Sequence[Seen]:
         of_hall = self._halls.get(hall.id, {})
@@ -202,12 +211,6 @@ class SlotBook:
                 self.versions[seen.hall_id] += 1
 
 
-def is_in_a_row(run: Sequence[Seen]) -> bool:
-    """Whether slots are open and each begins when the one before it ends."""
-    follow = itertools.pairwise(run)
-    return all(slot.open for slot in run) and all(a.ends_at == b.starts_at for a, b in follow)
-
-
 def _as_one(run: Sequence[Seen]) -> Seen:
     fullest = min(run, key=lambda slot: slot.room)
     return Seen(
@@ -222,6 +225,7 @@ def _as_one(run: Sequence[Seen]) -> Seen:
         room=fullest.room,
         for_elders=min(slot.for_elders for slot in run),
         for_companies=min(slot.for_companies for slot in run),
+        for_desk=min(slot.for_desk for slot in run),
         taken=max(slot.taken for slot in run),
         serves=fullest.serves,
         walk_ins=fullest.walk_ins,

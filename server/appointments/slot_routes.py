@@ -13,7 +13,7 @@ from server.appointments.slot_book import SlotBook
 from server.appointments.slot_views import BestSlots, SlotList, best_slots, slots_between
 from server.auth import Principal
 from server.errors import FieldFault, InvalidRequest, NotFound, wants_english
-from server.halls.directory import HallEntry
+from server.halls.directory import HallEntry, ItemEntry
 from server.halls.listing import wgs84
 from server.http.answers import JSON, Answer
 from server.http.days import check_days
@@ -25,23 +25,36 @@ from server.services import services
 bp = Blueprint("slots", url_prefix="/api/v1")
 ItemCode = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 HallCode = Annotated[str, msgspec.Meta(min_length=1, max_length=16)]
+Also = (
+    Annotated[str, msgspec.Meta(min_length=1, max_length=460, examples=["idcard-renewal"])] | None
+)
+_MOST_ALSO = 7
+_TOO_MANY = (f"最多 {_MOST_ALSO} 个，不能重复。", f"at most {_MOST_ALSO}, none of them twice")
 _BOTH = ("lat 和 lng 应同时给出。", "lat and lng go together")
 _encode = msgspec.json.Encoder().encode
 _MOST_KEPT = 2_000
 
 
 class SlotQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which item's slots, from which day to which: from today to the last that may be booked."""
+    """Which item's slots, from which day to which: from today to the last that may be booked.
+
+    `also`: more items, with commas between them, booked together with it.
+    """
 
     item: ItemCode
+    also: Also = None
     start: date | None = msgspec.field(name="from", default=None)
     to: date | None = None
 
 
 class BestQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """For which item, where I am, and perhaps at which hall and after which moment."""
+    """For which item, where I am, and perhaps at which hall and after which moment.
+
+    `also`: more items, with commas between them, booked together with it.
+    """
 
     item: ItemCode
+    also: Also = None
     hall: HallCode | None = None
     lat: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
     lng: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
@@ -81,8 +94,9 @@ class Kept:
 async def list_slots(request: Request, hall: str, query: SlotQuery) -> HTTPResponse:
     """Slots for an item at a hall, in the order of time, with how many places are left in each."""
     room, book = services(request), slot_book(request)
-    entry, item = room.directory.hall(hall), room.directory.item(query.item)
-    line_for(entry, item)
+    entry, items = room.directory.hall(hall), _items(request, query)
+    for item in items:
+        line_for(entry, item)
     now = room.clock.now()
     first = query.start or business_day(now)
     last = query.to or first + min(timedelta(days=60), date.max - first)
@@ -91,10 +105,11 @@ async def list_slots(request: Request, hall: str, query: SlotQuery) -> HTTPRespo
     kept: Kept = request.app.ctx.slot_answers
     # What was made of other rules, or in another minute, is not the same.
     version, minute = book.versions[entry.id], int(now.timestamp() // 60)
-    key = (room.directory.mark, hall, item.code, first, last, english, version, minute)
+    codes = tuple(item.code for item in items)
+    key = (room.directory.mark, hall, codes, first, last, english, version, minute)
     body = kept.get(key)
     if body is None:
-        found = slots_between(book, entry, item, first=first, last=last, now=now, english=english)
+        found = slots_between(book, entry, items, first=first, last=last, now=now, english=english)
         body = kept.keep(key, _encode(found))
     return Answer(body, content_type=JSON)
 
@@ -111,20 +126,21 @@ async def list_slots(request: Request, hall: str, query: SlotQuery) -> HTTPRespo
     refuses=[NotFound, NotOffered],
 )
 async def list_best(request: Request, query: BestQuery) -> BestSlots:
-    """Up to three slots for an item: the soonest, the least full, and the soonest nearby.
+    """Up to three slots for what I need: the soonest, the least full, and the soonest nearby.
 
     `hall` keeps to one hall; without a place nothing is near. `after` leaves out what is earlier.
     """
     room = services(request)
-    item, where = room.directory.item(query.item), _place(query)
+    items, where = _items(request, query), _place(query)
     halls: list[HallEntry] = list(room.directory.halls.values())
     if query.hall is not None:
         halls = [room.directory.hall(query.hall)]
-        line_for(halls[0], item)
+        for item in items:
+            line_for(halls[0], item)
     return BestSlots(
         best_slots(
             slot_book(request),
-            item,
+            items,
             halls=halls,
             where=where,
             now=room.clock.now(),
@@ -143,6 +159,15 @@ def doing(request: Request, who: Principal) -> Doing:
     """Who changes an appointment by this request, and when."""
     room = services(request)
     return Doing(who, room.clock.now(), room.directory)
+
+
+def _items(request: Request, query: SlotQuery | BestQuery) -> list[ItemEntry]:
+    """The items asked for, in order. Raises NotFound or InvalidRequest."""
+    also = query.also.split(",") if query.also else []
+    if len(also) > _MOST_ALSO or len({query.item, *also}) <= len(also):
+        raise InvalidRequest(errors=[FieldFault("/also", _TOO_MANY)])
+    directory = services(request).directory
+    return [directory.item(code) for code in (query.item, *also)]
 
 
 def _place(query: BestQuery) -> Place | None:

@@ -1,6 +1,6 @@
 """Slots as phones list them, and the best few of them; made from memory alone."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, Literal, NamedTuple
 
@@ -26,11 +26,12 @@ _UNKNOWN_YEAR: Final[Sentence] = (
 
 
 class SlotView(msgspec.Struct, frozen=True, kw_only=True):
-    """A slot in which the item may be booked; several in a row where it takes longer than one.
+    """A slot in which all may be booked; several, one after the other, where it takes more.
 
-    `left`: how many everybody may still book; `left_elders` and `left_companies` come on top, for
-    these alone. `load`: how full it is expected to be, with who comes without booking. `bookable`:
-    there is a place for everybody, and it is neither too soon nor too late to book it.
+    `left`: how many everybody may still book; `left_elders`, `left_companies` and `left_desk` come
+    on top, for these alone, the last for whom the hall books by itself. `load`: how full it is
+    expected to be, with who comes without booking. `bookable`: there is a place for everybody, and
+    it is neither too soon nor too late to book it.
     """
 
     start: datetime
@@ -39,6 +40,7 @@ class SlotView(msgspec.Struct, frozen=True, kw_only=True):
     left: int
     left_elders: int
     left_companies: int
+    left_desk: int
     load: Load
     bookable: bool
 
@@ -82,6 +84,7 @@ def slot_view(slot: Seen, hall: HallEntry, now: datetime) -> SlotView:
         left=slot.room,
         left_elders=max(slot.for_elders, 0),
         left_companies=max(slot.for_companies, 0),
+        left_desk=max(slot.for_desk, 0),
         load=load_of(slot),
         bookable=is_bookable(slot, hall, now),
     )
@@ -95,21 +98,21 @@ def is_bookable(slot: Seen, hall: HallEntry, now: datetime) -> bool:
 def slots_between(
     book: SlotBook,
     hall: HallEntry,
-    item: ItemEntry,
+    items: Sequence[ItemEntry],
     *,
     first: date,
     last: date,
     now: datetime,
     english: bool,
 ) -> SlotList:
-    """An item's slots at a hall from one day to another, those that have begun left out."""
+    """The slots of items at a hall from one day to another, those that have begun left out."""
     furthest = last_day(hall, business_day(now))
     years = uncovered_years(first, max(first, min(last, furthest)))
     named = ", ".join(map(str, years)) if english else "、".join(map(str, years))
     return SlotList(
         data=[
             slot_view(slot, hall, now)
-            for slot in book.runs(hall, item)
+            for slot in book.runs(hall, items)
             if slot.starts_at > now and first <= slot.starts_at.date() <= min(last, furthest)
         ],
         last_day=furthest,
@@ -119,25 +122,24 @@ def slots_between(
 
 def best_slots(
     book: SlotBook,
-    item: ItemEntry,
+    items: Sequence[ItemEntry],
     *,
     halls: Iterable[HallEntry],
     where: Place | None,
     now: datetime,
     after: datetime | None = None,
-    minutes: int | None = None,
     without: datetime | None = None,
 ) -> list[BestSlot]:
     """The soonest slot there is, the one least full, and the soonest at the nearest hall.
 
     Where one is two of them the next best stands for the second; fewer when there are fewer.
-    `minutes` are those of all items booked together; `without` is a slot that is none.
+    `items` are booked together; `without` is a slot that is none.
     """
     able = [
         _Able(slot, hall, _metres(where, hall))
         for hall in halls
-        if item.code in hall.offers
-        for slot in book.runs(hall, item, minutes)
+        if all(item.code in hall.offers for item in items)
+        for slot in book.runs(hall, items)
         if slot.starts_at > (after or now)
         and slot.starts_at != without
         and is_bookable(slot, hall, now)

@@ -1,24 +1,34 @@
 """An appointment as its own see it."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
-from models.appointments import AppointmentState, Pardon
+from models.appointments import HOLDING, AppointmentState, Pardon
 from models.database import Transaction, rows
 from models.joined import HER_ID
 from models.no_shows import MISSED_BEFORE
 from models.proxies import TAKEN_FOR
 from scheduler.booking import missed_at, until_blocked
 from scheduler.calendar import SHANGHAI
-from server.halls.directory import Directory
+from server.halls.directory import Directory, HallEntry, ItemEntry
 from server.live.state import TakenFor
 from server.visits.bundles import Needed, needed_for
 
 _decode_taken_for = msgspec.json.Decoder(TakenFor).decode
 _OPEN: Final = frozenset({AppointmentState.HELD, AppointmentState.OFFERED, AppointmentState.BOOKED})
+
+
+class StopAt(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done in one line: these items, from when to when there is a place for them."""
+
+    line: str
+    items: list[str]
+    start: datetime
+    end: datetime
 
 
 class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +39,7 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     then it may be given up or moved. One may check in from `check_in_from` to `check_in_until`.
     `must_move`: the hall's hours changed, and this slot is no more, or takes fewer people: move to
     another (`GET /appointments/{id}/proposals`), whatever time it is. `materials` is all to bring.
+    `stops` are where and when its places are, line by line, while it holds them.
     `ticket` is the number's, once checked in. Whoever misses `until_blocked` more, this one among
     them, may not book for `block_days` (null: it is over, or this hall does not block).
     """
@@ -52,6 +63,7 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     ticket: UUID | None
     fee_fen: int
     materials: list[Needed]
+    stops: list[StopAt]
     until_blocked: int | None
     block_days: int
     taken_for: TakenFor | None = msgspec.field(name="for")
@@ -65,11 +77,17 @@ class AppointmentPage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
+# Where its places are, told by them; of one item in one line the appointment itself says it.
+PLACES: Final = """CASE WHEN cardinality(t.items) > 1 THEN (
+               SELECT json_agg(json_build_array(s.line_id, s.item_id, s.starts_at, s.ends_at)
+                               ORDER BY s.starts_at)
+               FROM appointment_place p JOIN slot s ON s.id = p.slot_id
+               WHERE p.appointment_id = t.id) END AS places"""
 _VIEW = """
-    SELECT t.*, hall.code AS hall, line.code AS line, {taken_for}, {missed}
+    SELECT t.*, hall.code AS hall, line.code AS line, {taken_for}, {missed}, {places}
     FROM {which} t JOIN hall ON hall.id = t.hall_id JOIN line ON line.id = t.line_id
 """
-_ONE = _VIEW.format(which="appointment", taken_for=TAKEN_FOR, missed=MISSED_BEFORE)
+_ONE = _VIEW.format(which="appointment", taken_for=TAKEN_FOR, missed=MISSED_BEFORE, places=PLACES)
 _OF_CITIZEN = """(
         (SELECT * FROM (SELECT * FROM appointment WHERE citizen_id = $1 OFFSET 0) hers
          WHERE $2::uuid IS NULL OR id < $2 ORDER BY id DESC LIMIT $3)
@@ -78,7 +96,7 @@ _OF_CITIZEN = """(
          AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3)
     )"""
 _MINE = (
-    _VIEW.format(which=_OF_CITIZEN, taken_for=TAKEN_FOR, missed=MISSED_BEFORE)
+    _VIEW.format(which=_OF_CITIZEN, taken_for=TAKEN_FOR, missed=MISSED_BEFORE, places=PLACES)
     + " ORDER BY t.id DESC LIMIT $3"
 )
 
@@ -139,6 +157,7 @@ def view(row: Any, directory: Directory) -> AppointmentView:
         ticket=row["ticket_id"],
         fee_fen=sum(item.fee_fen for item in items),
         materials=needed_for(items),
+        stops=_stops(row, hall, items),
         until_blocked=until_blocked(row["missed_before"], start, rules) if state in _OPEN else None,
         block_days=rules.block_days,
         taken_for=_decode_taken_for(row["taken_for"]) if row["taken_for"] else None,
@@ -148,3 +167,33 @@ def view(row: Any, directory: Directory) -> AppointmentView:
 
 def _local(at: datetime | None) -> datetime | None:
     return None if at is None else at.astimezone(SHANGHAI)
+
+
+_decode_places = msgspec.json.Decoder(list[tuple[UUID, UUID | None, datetime, datetime]]).decode
+
+
+def _stops(row: Any, hall: HallEntry, items: Sequence[ItemEntry]) -> list[StopAt]:
+    """Where she goes when: places of one line one after the other are one stop."""
+    if len(items) == 1:
+        if AppointmentState(row["state"]) not in HOLDING:
+            return []
+        start, end = (row[name].astimezone(SHANGHAI) for name in ("slot_start", "slot_end"))
+        return [StopAt(line=row["line"], items=[items[0].code], start=start, end=end)]
+    places = _decode_places(row["places"] or "[]")
+    apart = {item_id for _, item_id, _, _ in places}
+    lines = {line.id: line.code for line in hall.lines.values()}
+    stops: dict[tuple[UUID, UUID | None], StopAt] = {}
+    for line_id, item_id, start, end in places:
+        line, begun = lines.get(line_id, row["line"]), stops.get((line_id, item_id))
+        stops[line_id, item_id] = StopAt(
+            line=line,
+            items=[
+                item.code
+                for item in items
+                if item.id == item_id
+                or (item_id is None and item.id not in apart and hall.offers.get(item.code) == line)
+            ],
+            start=begun.start if begun else start.astimezone(SHANGHAI),
+            end=end.astimezone(SHANGHAI),
+        )
+    return list(stops.values())

@@ -18,22 +18,21 @@ from models.sealing import Sealer
 from models.slots import Part, WaitlistState
 from models.tickets import Actor
 from models.waiting import NewWait
-from scheduler.booking import slots_needed
 from scheduler.calendar import MIDNIGHT, SHANGHAI, business_day, end_of_day
+from scheduler.legs import Leg
 from server.again import until_done
 from server.appointments.booking import (
-    Booking,
     check_facts,
     check_lives_here,
     facts_of,
     for_another,
-    is_elderly,
-    read_items,
 )
 from server.appointments.offering import pass_on
+from server.appointments.placing import is_elderly
 from server.appointments.planning import last_day
 from server.appointments.refusals import AlreadyWaiting, SlotClosed
 from server.appointments.slot_book import SlotBook
+from server.appointments.wishes import Booking, read_items
 from server.auth import Principal
 from server.errors import NotFound
 from server.halls.directory import Directory
@@ -119,8 +118,9 @@ async def join(
 
     Raises NotFound, SlotClosed, AlreadyWaiting and what stands against booking.
     """
-    hall, line, items = read_items(wish.hall, [wish.item], directory)
-    wanted = Booking(hall, line, items, who, now, directory)
+    hall = directory.hall(wish.hall)
+    items, lines = read_items(hall, [wish.item], directory)
+    wanted = Booking(hall, items, lines, who, now, directory)
     starts_from, until = _window(wish, wanted)
     try:
         async with transaction() as tx:
@@ -132,28 +132,28 @@ async def join(
             found = await facts_of(tx, wanted, starts_from)
             check_facts(found, wanted)
             await check_lives_here(tx, wanted, sealer)
-            if not found.slots:
+            [slots_of_day] = found.slots
+            if not slots_of_day:
                 raise SlotClosed
-            first = found.slots[0]
-            length = round((first.ends_at - first.starts_at).total_seconds() / 60)
+            leg = Leg(slots_of_day, items[0].minutes)
             part = Part.COMPANIES if wanted.is_company else Part.EVERYBODY
             if await is_elderly(tx, sealer, wanted.whose.citizen_id, now):
                 part = Part.ELDERS
             new = NewWait(
                 id=uuid7(),
                 hall_id=hall.id,
-                line_id=line.id,
+                line_id=lines[0].id,
                 item_id=items[0].id,
                 whose=wanted.whose,
                 part=part,
                 day=wish.day,
-                many=slots_needed(items[0].minutes, length),
+                many=leg.many,
                 starts_from=starts_from,
                 until=until,
                 now=now,
             )
             await waiting.join(tx, new)
-            inside = [slot.id for slot in found.slots if slot.ends_at <= until]
+            inside = [slot.id for slot in slots_of_day if slot.ends_at <= until]
             await booking.lock_slots(tx, inside)
             changed = await pass_on(tx, inside, now=now, directory=directory)
             [row] = await tx.rows(_ONE, new.id)

@@ -49,6 +49,13 @@ async def purge() -> None:
             """,
             now - HOLDERS_KEPT,
         )
+        await tx.run(
+            """
+            UPDATE appointment SET shown_as = NULL, name = NULL, phone = NULL
+            WHERE ended_at < $1 AND shown_as IS NOT NULL
+            """,
+            now - HOLDERS_KEPT,
+        )
         # Where anybody was is long forgotten; when she was told to set off goes with the rest.
         await tx.run("DELETE FROM departure WHERE kept_at < $1", now - HOLDERS_KEPT)
         await tx.run(

@@ -1,22 +1,20 @@
 """The hall's numbers over HTTP: given out at the help desk and at kiosks, and listed for staff."""
 
-from datetime import date
 from typing import Annotated
 
 import msgspec
 from sanic import Blueprint, Request
 
-from models.identifiers import IdType, NotAnIdentifier, read_id, read_mobile, read_name
 from models.tickets import Priority
 from scheduler.calendar import business_day
 from server.auth import AT_THE_HALL, CLERK, Principal
-from server.errors import FieldFault, IdempotencyKeyReused, InvalidRequest, NotFound
+from server.errors import IdempotencyKeyReused, NotFound
 from server.http.endpoint import endpoint
 from server.http.idempotency import once
-from server.identity.refusals import EMPTY, NOT_A_NUMBER
+from server.identity.comers import SaysWho, read_comer
 from server.lines.looking import line_of
 from server.live.state import TicketView
-from server.numbers.at_hall import Comer, give_number
+from server.numbers.at_hall import give_number
 from server.numbers.refusals import (
     AlreadyInLine,
     ClaimNotTrue,
@@ -32,20 +30,15 @@ from server.services import services
 from server.tickets.listing import HallTicketPage, HallTicketsQuery, tickets_of
 
 bp = Blueprint("at-hall", url_prefix="/api/v1")
-_TYPE_OF_NOTHING = ("没有证件号码时请不要填写。", "leave it out where there is no id number")
 
 
-class GiveNumber(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class GiveNumber(SaysWho, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A number for whoever stands there. All but the item may be left out.
 
     `id_type` is `resident_id` where it is not said.
     """
 
     item: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-    id_number: Annotated[str, msgspec.Meta(min_length=1, max_length=32)] | None = None
-    id_type: IdType | None = None
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=60)] | None = None
-    phone: Annotated[str, msgspec.Meta(min_length=1, max_length=24)] | None = None
     priority: Priority | None = None
 
 
@@ -90,7 +83,7 @@ async def give_ticket(request: Request, who: Principal, hall: str, body: GiveNum
     return await give_number(
         room.directory.hall(hall),
         body.item,
-        read_comer(body, today=business_day(now)),
+        read_comer(body, priority=body.priority, today=business_day(now)),
         who,
         once(request, who.id),
         sealer=room.sealer,
@@ -119,26 +112,3 @@ async def list_hall_tickets(
     entry = room.directory.hall(hall)
     line = line_of(entry, query.line).id if query.line is not None else None
     return await tickets_of(entry, query, line, sealer=room.sealer, now=room.clock.now())
-
-
-def read_comer(body: GiveNumber, *, today: date) -> Comer:
-    """Whoever stands there, in the forms that we keep. Raises InvalidRequest with every fault."""
-    faults: list[FieldFault] = []
-    document, name, phone = None, None, None
-    if body.id_number is not None:
-        try:
-            document = read_id(body.id_type or "resident_id", body.id_number, today=today)
-        except NotAnIdentifier as wrong:
-            faults.append(FieldFault("/id_number", NOT_A_NUMBER[wrong.fault]))
-    elif body.id_type is not None:
-        faults.append(FieldFault("/id_type", _TYPE_OF_NOTHING))
-    if body.name is not None and not (name := read_name(body.name)):
-        faults.append(FieldFault("/name", EMPTY))
-    if body.phone is not None:
-        try:
-            phone = read_mobile(body.phone)
-        except NotAnIdentifier as wrong:
-            faults.append(FieldFault("/phone", NOT_A_NUMBER[wrong.fault]))
-    if faults:
-        raise InvalidRequest(errors=faults)
-    return Comer(document, name, phone, body.priority)

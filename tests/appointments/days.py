@@ -134,7 +134,7 @@ async def counted(hall_id: UUID, start: str) -> tuple[int, int]:
     """How many places a hall's slots of a moment say are taken, and how many there are rows of."""
     [row] = await rows(
         """
-        SELECT coalesce(sum(taken + taken_elders + taken_companies), 0) AS said,
+        SELECT coalesce(sum(taken + taken_elders + taken_companies + taken_desk), 0) AS said,
                coalesce(sum((SELECT count(*) FROM appointment_place WHERE slot_id = slot.id)), 0)
                    AS there
         FROM slot WHERE hall_id = $1 AND starts_at = $2

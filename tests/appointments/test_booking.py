@@ -136,8 +136,6 @@ async def test_what_cannot_be_booked_is_said(api: Api, hall: str) -> None:
     assert code_of(await book(lin, hall, "nothing", at("10:00"))) == (404, "not_found")
     sure = an_item(api, hall, level=2, line=None)
     assert code_of(await book(lin, hall, sure, at("10:00"))) == (403, "level_too_low")
-    both = await book(lin, hall, item, at("10:00"), also=[an_item(api, hall, line="A")])
-    assert code_of(both) == (422, "items_apart")
     twice = await book(lin, hall, item, at("10:00"), also=[item])
     assert code_of(twice) == (422, "invalid_request")
     assert await counted(api.services.directory.hall(hall).id, at("10:00")) == (0, 0)

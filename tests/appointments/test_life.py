@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from integrations.stores import StoreUrls
 from models.database import rows, transaction
 from scheduler.capacity import NoShows
-from server.appointments import booking, changing, waitlist
+from server.appointments import booking, changing, waitlist, wishes
 from server.appointments.changing import Doing
 from server.appointments.planning import plan_hall
 from server.appointments.slot_book import SlotBook
@@ -230,7 +230,7 @@ class Bookings(RuleBasedStateMachine):
         elif model.room(slot) <= 0:
             expected = "slot_full"
         work = booking.book(
-            booking.Wish(HALL, [self._item(item)], STARTS[slot], hold),
+            wishes.Wish(HALL, [self._item(item)], STARTS[slot], hold),
             self.real.who(name),
             Once(NO_KEY, None, ""),
             sealer=self.real.sealer,

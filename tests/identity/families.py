@@ -15,10 +15,12 @@ CHILD_BORN, ELDER_BORN, ADULT_BORN = date(2015, 5, 4), date(1950, 2, 3), date(19
 _phones = iter(range(10**6))
 
 
-async def a_named_citizen(api: Api, name: str = "林晓", *, born: date | None = None) -> Person:
+async def a_named_citizen(
+    api: Api, name: str = "林晓", *, born: date | None = None, number: str | None = None
+) -> Person:
     """A citizen known by her real name (level 2)."""
     LEAKS.keep_secret(name)
-    persona = await a_persona(api, an_id_number(born), name=name)
+    persona = await a_persona(api, number or an_id_number(born), name=name)
     who = await through(api, "wechat", persona)
     reply = await real_name(who, persona)
     assert reply.json()["assurance_level"] == 2, reply.text

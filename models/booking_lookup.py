@@ -1,0 +1,50 @@
+"""Appointments looked up at a hall: by what a phone shows, and by whose they are."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from models.booking import Whose
+from models.database import Transaction
+
+
+async def find_by_code(tx: Transaction, hall_id: UUID, code: str) -> UUID | None:
+    """A hall's appointment by what its QR code says."""
+    row = await tx.row(
+        "SELECT id FROM appointment WHERE check_in_code = $1 AND hall_id = $2", code, hall_id
+    )
+    return row["id"] if row else None
+
+
+async def all_of_person(tx: Transaction, hall_id: UUID, whose: Whose, first: date) -> list[UUID]:
+    """What somebody has booked at a hall from a day on, the next first."""
+    found = await tx.rows(
+        """
+        SELECT id FROM appointment
+        WHERE hall_id = $1 AND day >= $2 AND (citizen_id = $3 OR person_key = $4)
+          AND state IN ('held', 'offered', 'booked') ORDER BY slot_start LIMIT 50
+        """,
+        hall_id,
+        first,
+        whose.citizen_id,
+        whose.person_key,
+    )
+    return [row["id"] for row in found]
+
+
+async def find_by_person(
+    tx: Transaction, hall_id: UUID, whose: Whose, day: date, now: datetime
+) -> UUID | None:
+    """The next appointment of somebody at a hall on a day: booked, or else the one last changed."""
+    row = await tx.row(
+        """
+        SELECT id FROM appointment
+        WHERE hall_id = $1 AND day = $2 AND (citizen_id = $3 OR person_key = $4)
+        ORDER BY state <> 'booked', abs(extract(epoch FROM slot_start - $5)) LIMIT 1
+        """,
+        hall_id,
+        day,
+        whose.citizen_id,
+        whose.person_key,
+        now,
+    )
+    return row["id"] if row else None
