@@ -14,7 +14,7 @@ from integrations.sandbox.faults import Faults
 from integrations.sandbox.identity import Identity
 from integrations.sandbox.inspection import Inspection
 from integrations.sandbox.maps import Maps
-from integrations.sandbox.payments import Till
+from integrations.sandbox.payments import Till, WeChatPay
 from integrations.sandbox.payments.alipay import AlipayTrades
 from integrations.sandbox.payments.unionpay import UnionPay
 from integrations.sandbox.personas import Personas
@@ -44,6 +44,8 @@ _OWN_DOORS = [
     "PUT /_sandbox/refunds {outcome: success|fail|stuck|hold, takes_s?, deliveries?, …}",
     "GET /_sandbox/orders?order_no=",
     "GET /_sandbox/deliveries?about=&limit=",
+    "GET /_sandbox/wechatpay/keys",
+    "POST /_sandbox/wechatpay/rotate {to: key|certificate, anew?}",
     "PUT /_sandbox/bills/differences {channel, day, differences: [{kind, number, fen?, state?}]}",
     "PUT /_sandbox/clock {start, anchor?, speed?}",
     "PUT /_sandbox/faults {endpoint, kind: delay|error|http_500|rubbish|hang|wrong_signature, "
@@ -90,7 +92,11 @@ def create_sandbox(
     app.ctx.till.open(
         app,
         app.ctx.endpoints,
-        [AlipayTrades(settings, app.ctx.alipay, app.ctx.till), app.ctx.unionpay],
+        [
+            WeChatPay(settings, app.ctx.till),
+            AlipayTrades(settings, app.ctx.alipay, app.ctx.till),
+            app.ctx.unionpay,
+        ],
     )
     Inspection(
         personas=app.ctx.personas,

@@ -14,6 +14,17 @@ class SandboxSettings:
     # The Open Platform account that owns the mini-program; without one there is no unionid.
     wechat_union_account: str | None = "yiting-demo-open-platform"
 
+    wechat_mch_id: str = "1900008888"
+    wechat_mch_serial: str = "3E8A1F0C5D27B4961C0A5E7788D2F94B6A1302C7"
+    wechat_api_v3_key: str = field(default="yiting-demo-wechat-pay-v3-key-00", repr=False)
+    # RSA keys in PEM; without them the sandbox makes its own, and tells ours at
+    # /_sandbox/wechatpay/keys.
+    wechat_mch_public_key: str | None = None
+    wechat_pay_private_key: str | None = field(default=None, repr=False)
+    wechat_pay_key_id: str = "PUB_KEY_ID_0119000088882026112300000001"
+    # What callbacks are signed with, and answers to those who name no key.
+    wechat_pay_signs_with: Literal["key", "certificate"] = "key"
+
     alipay_app_id: str = "2021004100000001"
     # RSA keys in PEM. Without them the sandbox makes its own when they are first needed, and
     # tells them at /_sandbox/alipay/keys: our app's whole pair, of its own only the public key.

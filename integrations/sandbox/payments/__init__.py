@@ -5,5 +5,6 @@ in the book, says how its callbacks look, and writes its bill from `Till.bills.l
 """
 
 from integrations.sandbox.payments.till import Till
+from integrations.sandbox.payments.wechat_pay import WeChatPay
 
-__all__ = ["Till"]
+__all__ = ["Till", "WeChatPay"]
