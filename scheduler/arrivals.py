@@ -6,7 +6,7 @@ further than this room: whoever answers turns it into null.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -171,33 +171,3 @@ def sure_range(shares: Sequence[float]) -> list[float]:
     """A range with nothing negative and in order, whatever a clock that jumped made of it."""
     p10, p50, p90 = (max(0.0, float(share)) for share in shares)
     return [min(p10, p50), p50, max(p50, p90)]
-
-
-@dataclass(frozen=True, slots=True)
-class SlotOffer:
-    """An appointment instead of waiting: when it starts, and by when she will be done."""
-
-    start: datetime
-    done_by: datetime
-
-
-def instead_of_waiting(
-    slot: tuple[datetime, int] | None,
-    *,
-    service_s: float,
-    arrives: datetime,
-    done: datetime | None,
-) -> SlotOffer | None:
-    """The next free slot of a hall, (start, minutes), where booking it is the better choice.
-
-    She can be there in time, and is done earlier than by waiting (`done`, None where waiting serves
-    her not at all today). An appointment is over after the usual time at the counter, or its slot
-    if that is longer.
-    """
-    if slot is None or slot[0] < arrives:
-        return None
-    start, minutes = slot
-    done_by = datetime.fromtimestamp(
-        start.timestamp() + max(60.0 * minutes, service_s), start.tzinfo
-    )
-    return SlotOffer(start, done_by) if done is None or done_by < done else None

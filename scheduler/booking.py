@@ -87,6 +87,11 @@ def closes_at(slot_start: datetime, rules: BookingRules) -> datetime:
     return slot_start - timedelta(minutes=rules.book_before_min)
 
 
+def booked_from(now: datetime, rules: BookingRules) -> datetime:
+    """The start of the first slot that may still be booked now."""
+    return now + timedelta(minutes=rules.book_before_min)
+
+
 def may_cancel(
     slot_start: datetime, booked_at: datetime, now: datetime, rules: BookingRules
 ) -> bool:

@@ -32,6 +32,7 @@ from server.appointments import slot_routes as slots
 from server.appointments import standing_routes as booking_standing
 from server.appointments import waiting_routes as waitlist
 from server.appointments.slot_book import SlotBook
+from server.appointments.soonest import SoonestSlots
 from server.auth import Tokens
 from server.board import routes as board
 from server.clock import Clock
@@ -221,10 +222,10 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
         provider=_provider_of(settings),
         ways=Ways(platforms.maps, valkey) if platforms.maps else None,
     )
-    use_directory(app, directory)
     room: Services = app.ctx.services
     # What is asked of them may change: the directory with the catalogue, the clock in tests.
     app.ctx.slot_book = SlotBook(valkey, lambda: room.directory, lambda: room.clock)
+    use_directory(app, directory)
     app.ctx.slot_answers = slots.Kept()
     app.ctx.sockets = Sockets()
     app.ctx.find_ticket = current_ticket
@@ -268,6 +269,7 @@ def use_directory(app: Sanic[Any, Any], directory: Directory) -> None:
         room.clock.now(),
         paces=paces_with_roads(room.settings.road_factor),
         coming=room.coming,
+        bookable=partial(SoonestSlots, app.ctx.slot_book),
     )
     app.ctx.accuracies = Accuracies()
 

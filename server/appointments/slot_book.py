@@ -8,7 +8,7 @@ import asyncio
 import itertools
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -91,6 +91,9 @@ class SlotBook:
         self._halls: dict[UUID, dict[Key, list[Seen]]] = {}
         # How often each hall's slots were read: answers made of them stand until the next time.
         self.versions: defaultdict[UUID, int] = defaultdict(int)
+        # Rises with each reading of any hall, and which rise was each hall's own, the latest last.
+        self.generation = 0
+        self._read_at: dict[UUID, int] = {}
         self._due = Word()
         self._woken = asyncio.Event()
 
@@ -116,6 +119,23 @@ class SlotBook:
             _, minutes = by_slots.get(id(slots), (slots, 0))
             by_slots[id(slots)] = (slots, minutes + item.minutes)
         return [Leg(slots, minutes) for slots, minutes in by_slots.values()]
+
+    def first(self, hall: HallEntry, item: ItemEntry, since: datetime) -> Seen | None:
+        """The first slot from a moment on with a place for everybody; as `runs` tells them."""
+        leg = Leg(self._slots(hall, item), item.minutes)
+        at = bisect_left(leg.slots, since, key=lambda slot: slot.starts_at)
+        for nth in range(at, len(leg.slots)):
+            run = run_at(leg, nth)
+            if run and all(slot.room > 0 for slot in run):
+                return run[0] if len(run) == 1 else _as_one(run)
+        return None
+
+    def changed_since(self, generation: int) -> Iterator[UUID]:
+        """The halls of which a slot changed after `generation` was what it is called."""
+        for hall_id, changed in reversed(self._read_at.items()):
+            if changed <= generation:
+                return
+            yield hall_id
 
     def _slots(self, hall: HallEntry, item: ItemEntry) -> Sequence[Seen]:
         of_hall = self._halls.get(hall.id, {})
@@ -196,7 +216,9 @@ class SlotBook:
             by_key: defaultdict[Key, list[Seen]] = defaultdict(list)
             for row in await slots_of(hall_id, since):
                 by_key[row["line_id"], row["item_id"]].append(_seen(row))
-            self._halls[hall_id] = dict(by_key)
+            if self._halls.get(hall_id, {}) != by_key:
+                self._halls[hall_id] = dict(by_key)
+                self._changed(hall_id)
             self.versions[hall_id] += 1
         if due.slots:
             self._put(row for row in await slots_among(set(due.slots)))
@@ -209,6 +231,12 @@ class SlotBook:
             if at < len(slots) and slots[at].id == seen.id:
                 slots[at] = seen
                 self.versions[seen.hall_id] += 1
+                self._changed(seen.hall_id)
+
+    def _changed(self, hall_id: UUID) -> None:
+        self.generation += 1
+        self._read_at.pop(hall_id, None)
+        self._read_at[hall_id] = self.generation
 
 
 def _as_one(run: Sequence[Seen]) -> Seen:

@@ -5,13 +5,13 @@ version of its live state; a request only measures, ranks, and joins the pieces.
 """
 
 import math
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, Protocol
 
 import numpy as np
 
-from scheduler.arrivals import instead_of_waiting
+from scheduler.arrivals import Floats
 from scheduler.calendar import SHANGHAI
 from scheduler.hall_map import Indices
 from scheduler.hall_table import seed_of
@@ -22,7 +22,7 @@ from scheduler.vicinity import Asked, Memory
 from server.errors import FieldFault, InvalidRequest
 from server.halls.choosing import Choosing
 from server.halls.coming import Coming
-from server.halls.directory import Directory
+from server.halls.directory import Directory, HallEntry, ItemEntry
 from server.halls.figures import NO_WAY, NULL, Figures, written_out
 from server.halls.standing import Standing
 from server.halls.views import MOST_LISTED, AppointmentInstead, NearQuery
@@ -36,8 +36,48 @@ _NEEDS_PLACE = ("需要同时给出 lat 和 lng。", "needs lat and lng")
 _TOGETHER = ("lat 和 lng 应同时给出。", "lat and lng go together")
 _NO_PLACE = ("不是地球上的位置。", "is no place on Earth")
 
-# The next free slot of a hall for an item: when it starts, and how many minutes it is long.
-NextSlots = Mapping[tuple[str, str], tuple[datetime, int]]
+
+class Soonest:
+    """The soonest slot of each hall for an item: its start and end in Unix seconds, inf for none.
+
+    By the halls' numbers in `Standing.halls`.
+    """
+
+    def __init__(self, halls: int) -> None:
+        self.starts_s: Floats = np.full(halls, np.inf)
+        self.ends_s: Floats = np.full(halls, np.inf)
+        self._texts: dict[int, bytes] = {}
+
+    def put(self, at: int, slot: AppointmentInstead | None) -> None:
+        """This is the hall's from now on."""
+        self._texts.pop(at, None)
+        self.starts_s[at] = slot.slot_start.timestamp() if slot else np.inf
+        self.ends_s[at] = slot.done_by.timestamp() if slot else np.inf
+
+    def text(self, at: int) -> bytes:
+        """A hall's slot as JSON."""
+        text = self._texts.get(at)
+        if text is None:
+            ends = (self.starts_s[at], self.ends_s[at])
+            start, end = (datetime.fromtimestamp(moment, SHANGHAI) for moment in ends)
+            text = self._texts[at] = encode(AppointmentInstead(start, end))
+        return text
+
+
+class Bookable(Protocol):
+    """What can be booked, from memory."""
+
+    def soonest(self, item: ItemEntry, now: datetime, /) -> Soonest | None:
+        """The soonest slots that can be booked now; None where there is none at any hall."""
+
+    def slot(
+        self, at: int, item: ItemEntry, arrives: datetime, now: datetime, /
+    ) -> AppointmentInstead | None:
+        """The soonest slot of a hall that can be booked, and begins once she can be there."""
+
+
+def _nothing_bookable(_halls: Sequence[HallEntry]) -> Bookable | None:
+    return None
 
 
 class HallLists:
@@ -57,12 +97,14 @@ class HallLists:
         paces: Paces = PACES,
         coming: Coming | None = None,
         remembered: Memory | None = None,
+        bookable: Callable[[Sequence[HallEntry]], Bookable | None] = _nothing_bookable,
     ) -> None:
         self._feed = feed
         self._paces = paces
         self.standing = Standing(directory, now, coming)
         self._choosing = Choosing(directory, self.standing, remembered)
-        self.next_slots: NextSlots = {}
+        self._directory = directory
+        self.bookable = bookable(self.standing.halls)
         # What was asked since the halls last changed, and the answer where it was asked again:
         # to keep every answer would cost more than to make it.
         self._answers: dict[NearQuery, bytes | None] = {}
@@ -121,7 +163,7 @@ class HallLists:
             parts = self._unplaced(halls, asked)
         else:
             fronts = self.standing.fronts(halls, asked.rows.take(halls))
-            others = self._others(query, found, asked, known, as_of)
+            others = self._others(query, found, known, as_of)
             figures = found.figures[:, : query.limit]
             if not found.is_foretold:
                 figures = np.nan_to_num(figures)
@@ -177,7 +219,6 @@ class HallLists:
         self,
         query: NearQuery,
         found: Ranked,
-        asked: Asked,
         known: Mapping[int, float],
         as_of: datetime,
     ) -> dict[int, bytes]:
@@ -185,8 +226,8 @@ class HallLists:
 
         Without a wait, with a way by road, or with an appointment that is better.
         """
-        slots = self.next_slots if query.item is not None else {}
-        if found.is_foretold and not known and not slots:
+        better = self._better_by_booking(query, found, as_of)
+        if found.is_foretold and not known and not better:
             return {}
         others = {}
         foretold = ~np.isnan(found.wait_s[:, 0])
@@ -195,16 +236,7 @@ class HallLists:
         for nth, (at, is_foretold) in enumerate(
             zip(halls[: query.limit], foretold[: query.limit].tolist(), strict=True)
         ):
-            appointment = NULL
-            if slots and query.item is not None:
-                appointment = self._instead(
-                    query.item,
-                    at,
-                    float(asked.service_s[at]),
-                    as_of,
-                    travel_s=figures[nth][-1],
-                    total_s=figures[nth][_TOTAL_P50] if is_foretold else None,
-                )
+            appointment = better.get(nth, NULL)
             if not is_foretold or at in known or appointment is not NULL:
                 others[nth] = written_out(
                     figures[nth],
@@ -214,24 +246,35 @@ class HallLists:
                 )
         return others
 
-    def _instead(
-        self,
-        item: str,
-        at: int,
-        service_s: float,
-        now: datetime,
-        *,
-        travel_s: int,
-        total_s: int | None,
-    ) -> bytes:
-        """The appointment that is better than waiting at this hall, as JSON."""
-        offer = instead_of_waiting(
-            self.next_slots.get((self.standing.halls[at].code, item)),
-            service_s=service_s,
-            arrives=now + timedelta(seconds=travel_s),
-            done=None if total_s is None else now + timedelta(seconds=total_s),
-        )
-        return NULL if offer is None else encode(AppointmentInstead(offer.start, offer.done_by))
+    def _better_by_booking(
+        self, query: NearQuery, found: Ranked, as_of: datetime
+    ) -> Mapping[int, bytes]:
+        """The appointments with which she is done earlier than by waiting, by place in the list."""
+        if self.bookable is None or query.item is None:
+            return {}
+        item = self._directory.item(query.item)
+        soonest = self.bookable.soonest(item, as_of)
+        if soonest is None:
+            return {}
+        halls, now_s = found.halls[: query.limit], as_of.timestamp()
+        done_s = found.figures[_TOTAL_P50, : query.limit] + now_s
+        ends_s = soonest.ends_s.take(halls)
+        waits = ends_s >= done_s  # what is not known compares as false
+        if waits.all():
+            return {}
+        arrives_s = found.travel_s[: query.limit] + now_s
+        reached = soonest.starts_s.take(halls) >= arrives_s
+        better = {}
+        for nth in np.flatnonzero(~waits & (ends_s < math.inf)).tolist():
+            at = int(halls[nth])
+            if reached[nth]:
+                better[nth] = soonest.text(at)
+                continue
+            arrives = datetime.fromtimestamp(math.ceil(arrives_s[nth]), SHANGHAI)
+            slot = self.bookable.slot(at, item, arrives, as_of)
+            if slot is not None and not slot.done_by.timestamp() >= done_s[nth]:
+                better[nth] = encode(slot)
+        return better
 
     def _unplaced(self, halls: Indices, asked: Asked) -> list[bytes]:
         """Halls of which nobody knows how far they are, as JSON."""

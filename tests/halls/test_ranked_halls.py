@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from scheduler.places import geodesic_m, to_wgs84
-from server.halls.directory import Directory
-from server.halls.listing import HallLists
-from server.halls.views import NearQuery
+from server.halls.directory import Directory, ItemEntry
+from server.halls.listing import HallLists, Soonest
+from server.halls.views import AppointmentInstead, NearQuery
 from server.live.feed import Feed
 from server.live.state import Board, LiveHall, LiveLine, Wait, encode_hall
 from tests.conftest import MONDAY_MORNING, Api
@@ -51,6 +51,23 @@ class Told:
     def answer(self, now: datetime = MONDAY_MORNING, **query: Any) -> dict[str, Any]:
         answer: dict[str, Any] = msgspec.json.decode(self.lists.ranked(NearQuery(**query), now))
         return answer
+
+
+class OneSlot:
+    """One hall has one slot for anything, of so many minutes."""
+
+    def __init__(self, at: int, start: datetime, minutes: int) -> None:
+        self._at, self._slot = at, AppointmentInstead(start, start + timedelta(minutes=minutes))
+
+    def soonest(self, _item: ItemEntry, _now: datetime) -> Soonest:
+        found = Soonest(34)
+        found.put(self._at, self._slot)
+        return found
+
+    def slot(
+        self, at: int, _item: ItemEntry, arrives: datetime, _now: datetime
+    ) -> AppointmentInstead | None:
+        return self._slot if at == self._at and self._slot.slot_start >= arrives else None
 
 
 def a_line(code: str, minutes: float | None, **other: Any) -> LiveLine:
@@ -225,13 +242,16 @@ def test_a_slot_still_free_is_offered_where_it_is_the_better_choice(told: Told) 
     nearest = told.ask(item=ITEM, **HERE)[0]["code"]
     told.tell(nearest, 90)
     start = MONDAY_MORNING + timedelta(minutes=50)
-    told.lists.next_slots = {(nearest, ITEM): (start, 20)}
+    told.lists.bookable = OneSlot(told.lists.standing.number[nearest], start, 20)
     told.tell("dg-00", 1)  # what was answered before is forgotten
     first, *others = told.ask(item=ITEM, rank="nearest", **HERE)
     assert first["appointment"] == {
         "slot_start": start.isoformat(),
         "done_by": (start + timedelta(minutes=20)).isoformat(),
     }
+    told.lists.bookable = OneSlot(told.lists.standing.number[nearest], start, 500)
+    told.tell("dg-00", 2)
+    assert told.ask(item=ITEM, rank="nearest", **HERE)[0]["appointment"] is None
     assert all(hall["appointment"] is None for hall in others)
 
 

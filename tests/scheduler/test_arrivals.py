@@ -1,8 +1,7 @@
 """Setting off now: breaks are waited out, closed halls serve nobody, and nothing is invented."""
 
 import math
-from datetime import date, datetime, time, timedelta
-from typing import Any
+from datetime import date, datetime, time
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from scheduler.arrivals import (
     arrive,
     hall_curve,
     hours_of,
-    instead_of_waiting,
     sure_range,
 )
 from scheduler.calendar import SHANGHAI, Opening, SpecialDay, Timetable
@@ -185,33 +183,6 @@ def test_a_hall_without_lines_named_waits_between_its_lines() -> None:
 
 def test_a_range_is_put_in_order() -> None:
     assert sure_range([-5.0, 10.0, 3.0]) == [0.0, 10.0, 10.0]
-
-
-# --- appointments instead of waiting
-
-NOW = datetime(2026, 11, 23, 10, 0, tzinfo=SHANGHAI)
-
-
-def instead(slot_in: float, length: int, done_in: float | None, **given_as: Any) -> Any:
-    offer = instead_of_waiting(
-        (NOW + timedelta(minutes=slot_in), length),
-        service_s=given_as.get("service_s", 600.0),
-        arrives=NOW + timedelta(minutes=15),
-        done=None if done_in is None else NOW + timedelta(minutes=done_in),
-    )
-    return offer and (offer.done_by - NOW) / timedelta(minutes=1)
-
-
-def test_a_slot_is_offered_where_she_is_done_earlier_by_it() -> None:
-    assert instead(20, 20, 70) == 40
-    assert instead(20, 5, 70) == 30
-    assert instead(20, 20, 40) is None
-    assert instead(20, 20, None) == 40
-
-
-def test_a_slot_that_she_cannot_be_there_for_is_not_offered() -> None:
-    assert instead(14, 20, None) is None
-    assert instead_of_waiting(None, service_s=1.0, arrives=NOW, done=None) is None
 
 
 def test_the_points_of_a_curve_are_those_of_the_live_state() -> None:
