@@ -46,7 +46,8 @@ class HallSummary(msgspec.Struct, frozen=True, kw_only=True):
     that of somebody who sets off now, a break that she arrives in included. `total` is until she is
     done: the way, the wait on arrival and the usual time at the counter. It is null too where she
     would not be served today any more. `travel_basis` says what `travel_s` rests on: an `estimate`
-    by distance, or a `map` service.
+    by distance, or a `map` service. `appointment` is asked for with an `item` and a place: book it
+    instead, and be done earlier; null where waiting is quicker, or nothing can be booked.
     """
 
     code: str

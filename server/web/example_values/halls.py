@@ -26,7 +26,10 @@ VALUES: Final[dict[str, Any]] = {
     "HallSummary.wait_on_arrival": {"p10_s": 240, "p50_s": 600, "p90_s": 1380},
     "HallSummary.total": {"p10_s": 1260, "p50_s": 1620, "p90_s": 2400},
     "HallSummary.travel_basis": "estimate",
-    "HallSummary.appointment": None,
+    "HallSummary.appointment": {
+        "slot_start": "2026-11-23T10:20:00+08:00",
+        "done_by": "2026-11-23T10:40:00+08:00",
+    },
     "PlaceCandidate.name": "广东省东莞市虎门镇连升中路183号",
     "district": "虎门镇",
     "exact": True,
