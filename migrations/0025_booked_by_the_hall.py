@@ -47,7 +47,7 @@ SHOWN = "CREATE INDEX appointment_shown ON appointment (ended_at) WHERE shown_as
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0023_appointments")]
+    dependencies = [("models", "0024_pauses")]
 
     initial = False
 
