@@ -25,6 +25,11 @@ MODEL_MODULES = [
     "models.promises",
     "models.waits",
     "models.answers",
+    "models.bills",
+    "models.orders",
+    "models.refunds",
+    "models.ledger",
+    "models.inbox",
 ]
 
 

@@ -5,8 +5,11 @@ from enum import StrEnum
 from typing import Final
 
 from models.appointments import AppointmentState
+from models.bills import BillState
 from models.halls import CounterState, LineState
+from models.orders import OrderState
 from models.proxies import ProxyState
+from models.refunds import RefundState
 from models.tickets import TicketState, WrongState
 from models.visits import VisitState
 from server.errors import Sentence, WrongStateRefusal
@@ -60,6 +63,37 @@ _WORDS: Final[Mapping[type[StrEnum], tuple[Sentence, Mapping[StrEnum, Sentence]]
             VisitState.FINISHED: ("已办结", "finished"),
             VisitState.CANCELLED: ("已取消", "cancelled"),
             VisitState.DAY_ENDED: ("已随当天结束", "over with its day"),
+        },
+    ),
+    BillState: (
+        ("账单", "the bill"),
+        {
+            BillState.DUE: ("待缴", "due"),
+            BillState.PAID: ("已缴", "paid"),
+            BillState.CANCELLED: ("已取消", "cancelled"),
+        },
+    ),
+    OrderState: (
+        ("支付单", "the payment"),
+        {
+            OrderState.PENDING: ("待支付", "pending"),
+            OrderState.PAID: ("已支付", "paid"),
+            OrderState.CLOSED: ("已关闭", "closed"),
+            OrderState.REFUNDING: ("退款中", "being refunded"),
+            OrderState.PARTLY_REFUNDED: ("部分退款", "partly refunded"),
+            OrderState.REFUNDED: ("已退款", "refunded"),
+        },
+    ),
+    RefundState: (
+        ("退款", "the refund"),
+        {
+            RefundState.ASKED: ("待审批", "to be approved"),
+            RefundState.REJECTED: ("已驳回", "rejected"),
+            RefundState.APPROVED: ("已批准", "approved"),
+            RefundState.PENDING: ("退款处理中", "under way at the channel"),
+            RefundState.DONE: ("已退款", "done"),
+            RefundState.FAILED: ("退款失败", "failed"),
+            RefundState.STUCK: ("退款异常", "stuck at the channel"),
         },
     ),
     ProxyState: (

@@ -13,7 +13,16 @@ from uuid import UUID
 
 import asyncpg
 
-from models import booking_people, following, her_halls, holders, proxies, sso_people, visit_people
+from models import (
+    bill_people,
+    booking_people,
+    following,
+    her_halls,
+    holders,
+    proxies,
+    sso_people,
+    visit_people,
+)
 from models.audit import Detail, Entry, record
 from models.database import Transaction
 from models.identifiers import IdDocument
@@ -180,6 +189,7 @@ async def _gather(
     )
     await visit_people.move_to(tx, was, into, key)
     await booking_people.move_to(tx, was, into, key, now=now, version=microseconds())
+    await bill_people.move_to(tx, was, into, key)
     changed = [*given_up, *(row for row in moved if row["shown"])]
     return [Change(row["code"], row["id"], row["version"]) for row in changed]
 

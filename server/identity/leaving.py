@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from models import (
+    bill_people,
     booking_people,
     departures,
     following,
@@ -84,6 +85,7 @@ async def _erase(tx: Transaction, me: UUID, halls: Collection[UUID], now: dateti
     changes = await _give_tickets_up(tx, me, now)
     await visit_people.forget(tx, me, now)
     await booking_people.forget(tx, me, now=now, version=microseconds())
+    await bill_people.forget(tx, me)
     await tx.run("DELETE FROM channel_link WHERE citizen_id = $1", me)
     await tx.run("DELETE FROM answer WHERE person_id = $1", me)
     await sso_people.forget(tx, me)

@@ -48,6 +48,7 @@ EXPORTED = {
     "tickets": [{"number": "A023", "state": "finished", "hall": "dg-24", "day": "2026-11-23"}],
     "visits": [{"bundle": "newborn", "state": "finished", "hall": "dg-24", "day": "2026-11-23"}],
     "appointments": [{"state": "booked", "hall": "dg-24", "day": "2026-11-24"}],
+    "bills": [{"bill_no": "2026112300000042", "amount_fen": 1000, "state": "paid"}],
     "family": [{"side": "acting", "relation": "child", "name": "林小满", "state": "active"}],
 }
 

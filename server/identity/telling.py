@@ -4,7 +4,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from models import booking_people, departures, visit_people
+import msgspec
+
+from models import bill_people, booking_people, departures, visit_people
 from models.audit import Entry, record
 from models.database import Transaction, transaction
 from models.knowing import known
@@ -58,6 +60,7 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
             {name: _told(value) for name, value in row.items()}
             for row in await booking_people.kept_of(tx, citizen_id)
         ]
+        bills = [_bill(row) for row in await bill_people.kept_of(tx, citizen_id)]
         entry = Entry(Actor("citizen", citizen_id), "citizen.exported", "citizen", citizen_id)
         await record(tx, entry)
     return {
@@ -72,6 +75,7 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
         "visits": visits,
         "departures": coming,
         "appointments": booked,
+        "bills": bills,
         "family": family,
     }
 
@@ -89,6 +93,11 @@ def _departure(row: Any, sealer: Sealer) -> dict[str, Any]:
         "travel": row["travel"],
         "told_at": _told(row["told_at"]),
     }
+
+
+def _bill(row: Any) -> dict[str, Any]:
+    told = {name: _told(value) for name, value in row.items()}
+    return told | {"payments": msgspec.json.decode(row["payments"])}
 
 
 def _told(value: Any) -> Any:

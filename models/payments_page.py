@@ -1,0 +1,127 @@
+"""How money moves, drawn from the `STEPS` of bills, orders and refunds.
+
+`python -m models.payments_page > docs/payments.md` writes the page; a test compares.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from models import bills, orders, refunds
+from models.ledger import ACCOUNTS, EntryKind
+
+HEAD = """\
+# Payments
+
+Made from the code by `python -m models.payments_page > docs/payments.md`. Amounts are whole fen
+(`bigint`), never floats. What is not drawn cannot happen: it is refused as `wrong_state`, and
+nothing changes.
+
+A **bill** 账单 is what somebody owes for one thing. An **order** 支付单 is one attempt to pay it
+through one channel; it bears our number, which the channel knows it by. A **refund** 退款 is so
+much of one order that goes back. The **ledger** 账本 says where the money is.
+
+"""
+ONCE = """\
+## What makes "once" true
+
+The database itself refuses what would be wrong, whoever writes it.
+
+| what | by |
+|---|---|
+| a bill is settled by one order, of its own, over its very amount | `bill.settled_by` with a foreign key (bill, order); `order_over_its_bill`; `order_settles_once` |
+| a bill has one pending order a channel | `order_pending_once` |
+| a channel's payment is one order's | `order_channel_no_once` |
+| a payment is entered once, as a settlement or as a surplus | `entry_paid_once` |
+| each step of a refund is entered once, and it ends one way | `entry_step_once`, `entry_ends_once` |
+| refunds together are never more than was paid | `order_refunds_within`: what is asked for is reserved on the order's row |
+| the same request is the same refund | `refund_once` (order, request number) |
+| an order stands as its amounts say | `order_standing` |
+| the ledger balances | an entry is one row with an account on each side |
+| nothing of it is changed or deleted | triggers; the ledger's is always on |
+| a channel's news happen once | `callback_once` (channel, event) |
+
+Locks are taken in this order: news in the inbox, the bill, its orders, their refunds.
+
+"""
+LEDGER = """\
+## The ledger
+
+Each entry takes its amount from one account and gives it to another.
+
+| entry | when | to (debit) | from (credit) |
+|---|---|---|---|
+"""
+TELLS: Mapping[EntryKind, tuple[str, str, str]] = {
+    EntryKind.PAID: ("an order settled its bill", "`at_…`", "`collected`"),
+    EntryKind.SURPLUS: ("paid, and nothing to settle: it goes back", "`at_…`", "`owed_back`"),
+    EntryKind.PROMISED: (
+        "of what settled a bill, some is to go back",
+        "`collected`",
+        "`owed_back`",
+    ),
+    EntryKind.RETURNED: ("the channel has given it back", "`owed_back`", "`at_…`"),
+    EntryKind.KEPT: ("the channel could not: it is ours as before", "`owed_back`", "`collected`"),
+}
+LATER = """\
+
+`at_…` is one account for each channel: what it holds for us.
+
+## Who comes too late
+
+| what comes | what it does |
+|---|---|
+| the same news again, or many at once | nothing |
+| a payment through a second channel | it is a surplus, and its refund is asked for in the same transaction; once: its request number is `surplus` |
+| a payment for a cancelled bill | the same |
+| a payment after its order was closed | it goes back as a whole, with request number `late`; the bill stays due |
+| a payment while others of the bill are pending | these are closed at their channels |
+"""
+
+
+def payments_page() -> str:
+    """The whole page."""
+    return "".join(
+        [
+            HEAD,
+            "## Bills\n\n",
+            _machine(bills.BillState.DUE, {key: (to,) for key, to in bills.STEPS.items()}),
+            "What went back of a paid bill is told by the order that settled it.\n\n",
+            "## Orders\n\n",
+            _machine(orders.OrderState.PENDING, orders.STEPS),
+            "Where one step may lead to several states, the amounts decide: some of it on its way"
+            " back is `refunding`,\nall of it back is `refunded`, some `partly_refunded`. Paid"
+            " while the bill is due it settles; else it goes back.\n\n",
+            "## Refunds\n\n",
+            _machine(refunds.RefundState.ASKED, {key: (to,) for key, to in refunds.STEPS.items()}),
+            "Up to the city's limit a refund is approved as it is asked for; so is what goes back"
+            " by itself.\n\n",
+            ONCE,
+            LEDGER,
+            *(
+                f"| `{kind}` | {when} | {to} | {source} |\n"
+                for kind, (when, to, source) in TELLS.items()
+            ),
+            LATER,
+            "\nAccounts: ",
+            ", ".join(f"`{code}` ({kind})" for code, kind in ACCOUNTS.items()),
+            ".\n",
+        ]
+    )
+
+
+def _machine(first: StrEnum, steps: Mapping[Any, Sequence[StrEnum]]) -> str:
+    arrows: dict[tuple[StrEnum, StrEnum], list[str]] = {}
+    for (before, step), afters in steps.items():
+        for after in afters:
+            arrows.setdefault((before, after), []).append(step)
+    drawn = [f"    {a.value} --> {b.value}: {', '.join(by)}\n" for (a, b), by in arrows.items()]
+    leaving = {before for before, _ in steps}
+    ends = [f"    {state.value} --> [*]\n" for state in type(first) if state not in leaving]
+    head = f"```mermaid\nstateDiagram-v2\n    [*] --> {first.value}\n"
+    return "".join([head, *drawn, *ends, "```\n\n"])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(payments_page())
