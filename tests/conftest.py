@@ -312,7 +312,7 @@ class serving:  # noqa: N801 reads as what it does
         Sanic.unregister_app(self._app)
 
 
-async def until(true: Any, *, within_s: float = 10.0) -> None:
+async def until(true: Any, *, within_s: float = 30.0) -> None:
     """Wait until a condition holds; fail the test when it does not in time."""
     deadline = time.monotonic() + within_s
     while not true():

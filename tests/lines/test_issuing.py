@@ -103,7 +103,7 @@ async def test_the_figure_follows_a_counter_that_opens_or_closes_at_once(
     for action, left in (("close", None), ("open", 2), ("close", None)):
         body = {"lines": ["E"]} if action == "open" else None
         assert (await clerk.at(hall, counter, action, body)).status_code == 200
-        await until(lambda left=left: line_in_memory(api, hall).left_today == left, within_s=5)
+        await until(lambda left=left: line_in_memory(api, hall).left_today == left)
 
 
 async def test_nobody_moves_to_a_line_whose_day_is_full(api: Api, hall: str) -> None:

@@ -28,7 +28,7 @@ async def say(socket: ClientConnection, **order: Any) -> None:
     await socket.send(json.dumps(order))
 
 
-async def hear(socket: ClientConnection, within_s: float = 3.0) -> dict[str, Any]:
+async def hear(socket: ClientConnection, within_s: float = 30.0) -> dict[str, Any]:
     message: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), within_s))
     return message
 

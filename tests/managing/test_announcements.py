@@ -79,7 +79,7 @@ async def test_it_leaves_the_board_within_a_second_of_its_end(api: Api, hall: st
     await until(lambda: len(on_board(api, hall)) == 2)
     await asyncio.sleep((end - api.services.clock.now()).total_seconds() - 0.2)
     assert len(on_board(api, hall)) == 2
-    await until(lambda: [str(one.id) for one in on_board(api, hall)] == [stays["id"]], within_s=2)
+    await until(lambda: [str(one.id) for one in on_board(api, hall)] == [stays["id"]])
     assert api.services.clock.now() < end + timedelta(seconds=1)
 
 

@@ -42,7 +42,7 @@ async def test_a_deaf_process_finds_it_in_postgresql_at_once(api: Api, deaf: Pro
     lin = await api.citizen()
     assert deaf.believes(lin.token)
     await lin.delete("/sessions/current")
-    await until(lambda: not deaf.believes(lin.token), within_s=1)
+    await until(lambda: not deaf.believes(lin.token))
 
 
 async def test_a_hearing_process_asks_once_when_it_hears_again_and_then_seldom(

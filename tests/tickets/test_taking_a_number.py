@@ -1,8 +1,8 @@
 """Taking a number, following it, giving it up."""
 
 import asyncio
-import time
 from asyncio import gather
+from datetime import datetime
 from uuid import UUID
 
 import httpx
@@ -12,6 +12,7 @@ from models import decisions
 from models.database import transaction
 from tests.conftest import Api, until
 from tests.people import Person
+from tests.waits.foretelling import nothing_foretold
 
 
 async def test_numbers_are_dense_per_line(api: Api, hall: str) -> None:
@@ -26,12 +27,14 @@ async def test_numbers_are_dense_per_line(api: Api, hall: str) -> None:
 
 async def test_a_new_ticket_says_where_she_stands(api: Api, hall: str, lin: Person) -> None:
     await (await api.citizen()).take(hall, api.item(hall, "E"))
-    ticket = (await lin.take(hall, api.item(hall, "E"))).json()
-    assert ticket["state"] == "waiting"
-    assert ticket["ahead"] == 1
+    async with nothing_foretold(api, hall):
+        before = api.services.clock.now().replace(microsecond=0)
+        ticket = (await lin.take(hall, api.item(hall, "E"))).json()
+    assert (ticket["state"], ticket["ahead"], ticket["wait"]) == ("waiting", 1, None)
     assert ticket["hall"] == hall
-    assert ticket["issued_at"].startswith("2026-11-23T09:30")
-    assert ticket["wait"] is None or ticket["wait"]["basis"] == "usual"
+    issued_at = datetime.fromisoformat(ticket["issued_at"])
+    assert before <= issued_at <= api.services.clock.now()
+    assert ticket["issued_at"].endswith("+08:00")
 
 
 async def test_her_ticket_is_hers_alone(api: Api, hall: str, lin: Person) -> None:
@@ -155,7 +158,7 @@ async def test_what_a_line_says_of_her_follows_the_others(api: Api, hall: str, l
         live = api.services.feed.memory.ticket(UUID(mine["id"]))
         return live is not None and live.view.ahead == 0
 
-    await until(moved_up, within_s=2)
+    await until(moved_up)
     now = (await lin.get(f"/tickets/{mine['id']}")).json()
     assert now["ahead"] == 0
     assert now["version"] > mine["version"]
@@ -228,11 +231,9 @@ async def test_a_hall_that_is_held_does_not_hold_up_another(
         await decisions.lock(holder, api.services.directory.hall(hall).id)
         waiting = asyncio.ensure_future(lin.take(hall, api.item(hall, "E")))
         await asyncio.sleep(0.01)
-        began = time.monotonic()
         for person in (chen, wang):
             item = api.item(other, "E", nth=0 if person is chen else 1)
             assert (await person.take(other, item)).status_code == 201
-        assert time.monotonic() - began < 1
         assert not waiting.done()
     reply = await waiting
     assert (reply.status_code, reply.json()["number"]) == (201, "E001")

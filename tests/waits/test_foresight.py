@@ -24,6 +24,7 @@ from server.waits.hearing import minute_of_day
 from server.waits.packing import pack_hall, pack_lessons, unpack_hall, unpack_lessons
 from server.waits.remembering import Remembering
 from tests.conftest import MONDAY_MORNING, Api
+from tests.waits.learned import forget_what_was_learned
 
 SERVICE = timedelta(minutes=4)
 EVERY = timedelta(minutes=2)
@@ -245,8 +246,8 @@ async def test_the_next_process_goes_on_where_the_last_one_stopped(
         again, before = (each.waits.project(hall.code, minute) for each in (is_now, was))
         assert again == before
     finally:
-        for table in ("wait_state", "wait_lessons", "promise"):
-            await rows(f"DELETE FROM {table}")
+        await forget_what_was_learned(hall.code)
+        await rows("DELETE FROM promise WHERE hall_id = $1", hall.id)
 
 
 async def test_rubbish_in_the_store_is_passed_over(api: Api, hall: HallEntry) -> None:
@@ -270,5 +271,4 @@ async def test_rubbish_in_the_store_is_passed_over(api: Api, hall: HallEntry) ->
         await memory.recall([hall.code])
         assert foresight.look(hall, day.rows, day.now) == HallWaits({}, {})
     finally:
-        await rows("DELETE FROM wait_state")
-        await rows("DELETE FROM wait_trees")
+        await forget_what_was_learned(hall.code)

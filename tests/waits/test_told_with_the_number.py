@@ -33,9 +33,9 @@ async def hall(api: Api) -> AsyncIterator[str]:
         yield hall
 
 
-def line_of(api: Api, hall: str) -> Any:
+def line_of(api: Api, hall: str, code: str = "E") -> Any:
     board = api.services.feed.memory.halls[hall].board
-    return next(line for line in board.lines if line.code == "E")
+    return next(line for line in board.lines if line.code == code)
 
 
 async def kept(ticket: dict[str, Any]) -> tuple[int, int, int]:
@@ -67,8 +67,8 @@ async def test_what_is_kept_is_what_was_told_with_the_number(api: Api, hall: str
     api.later(minutes=4)
     await done(clerk, hall, counter, "call-next")
     await settled(api, hall)
-    assert await came_true(ticket) == pytest.approx(300, abs=5)
-    assert await came_true(ticket, Told.NEAR) == pytest.approx(240, abs=5)
+    assert await came_true(ticket) == pytest.approx(300, abs=29)
+    assert await came_true(ticket, Told.NEAR) == pytest.approx(240, abs=29)
 
 
 async def test_who_is_called_before_anybody_looked_was_told_something_all_the_same(
@@ -87,7 +87,9 @@ async def test_where_nothing_was_known_nothing_is_kept_as_told_with_the_number(a
     hall = await api.quiet_hall()
     with foretold(api, hall, lambda _: whoever_joins("A", *TOLD)):
         await api.services.feed.changed(Change(hall))
-        await until(lambda: line_of(api, hall).wait is None)
+        # Both lines are of one look: what that of another said before is not shown any more.
+        await until(lambda: line_of(api, hall, "A").wait == Wait(*TOLD))
+        assert line_of(api, hall).wait is None
         _, ticket = await a_ticket(api, hall)
     assert ticket["wait"] is None
     await promises.keep([promised(api, ticket, 1, 2, 3)])

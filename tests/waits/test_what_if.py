@@ -1,12 +1,16 @@
 """What a manager is told of a counter more or less."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from models.database import rows
+from models.waits import CITY
 from server.waits.remembering import Remembering
 from tests.conftest import Api
 from tests.counters.halls import a_ticket, code_of, open_counters
 from tests.people import Person
+from tests.waits.learned import forget_what_was_learned
 from tests.waits.test_foresight import Day, lived, unhurried
 
 
@@ -30,9 +34,9 @@ async def hall(api: Api) -> str:
 
 
 @pytest.fixture(autouse=True)
-async def _nothing_stays(api: Api) -> None:
-    for table in ("wait_state", "wait_lessons"):
-        await rows(f"DELETE FROM {table}")
+async def _nothing_stays(hall: str) -> AsyncIterator[None]:
+    yield
+    await forget_what_was_learned(hall)
 
 
 @pytest.fixture
@@ -97,14 +101,11 @@ async def test_it_is_for_those_who_watch_the_hall(api: Api, hall: str, manager: 
 async def test_rubbish_in_the_store_is_no_fault_of_the_question(
     api: Api, hall: str, manager: Person
 ) -> None:
-    await rows("UPDATE wait_state SET state = 'rubbish'")
+    await rows("UPDATE wait_state SET state = 'rubbish' WHERE code IN ($1, $2)", hall, CITY)
     await rows(
         "INSERT INTO wait_trees (kind, grown_at, learned_from, trees)"
         " VALUES ('line', now(), 9, 'rubbish')"
     )
-    try:
-        reply = await manager.get(f"/halls/{hall}/what-if?line=E")
-    finally:
-        await rows("DELETE FROM wait_trees")
+    reply = await manager.get(f"/halls/{hall}/what-if?line=E")
     assert reply.status_code == 200, reply.text
     assert reply.json()["data"][0]["data"][0]["as_is"] is None
