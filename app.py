@@ -49,7 +49,7 @@ from integrations.stores import (
 from models.opening import DatabaseUnusable, open_database
 from server.admin.city_files import CityFilesError
 from server.admin.seeding import has_demo_staff
-from server.application import create_app
+from server.application import clock_of, create_app
 from server.bench.bench import BenchFailed
 from server.bench.command import bench
 from server.commands.audit import audit
@@ -206,7 +206,9 @@ def api(fd: Annotated[int, typer.Option(help="The listening socket.")]) -> None:
     """One API process; `serve` and `demo` start these."""
     settings = read_settings()
     configure_logs(settings.log_level)
-    sanic = create_app(settings, open_platforms(platforms_or_exit(), settings.redis))
+    sanic = create_app(
+        settings, open_platforms(platforms_or_exit(), settings.redis, clock_of(settings).now)
+    )
     sanic.after_server_start(lambda _: collect_seldom())
     serve_here(sanic, socket.socket(fileno=fd))
 

@@ -1,6 +1,7 @@
 """Which vendor stands behind which port, as the settings say."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import redis.asyncio as aioredis
 from pydantic import SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from integrations.alipay import (
     AlipayCredentials,
@@ -20,7 +21,17 @@ from integrations.alipay import (
 )
 from integrations.identity import RealNameService
 from integrations.maps import AMapMaps, TencentMaps, amap, tencent
+from integrations.payments import (
+    PAYMENT_ACCOUNTS,
+    PAYMENT_HOSTS,
+    PaymentSettings,
+    open_alipay,
+    open_batches,
+    open_unionpay,
+    unionpay_credentials,
+)
 from integrations.ports import Maps, PhoneReader, Platforms, ProvinceSignIn, SignIn
+from integrations.ports_payment import PaymentChannel
 from integrations.province import GuangdongSignIn, OidcSignIn
 from integrations.sms import SmsGateway
 from integrations.wechat import AccessToken, WeChatClient, WeChatPhone, WeChatSignIn
@@ -35,6 +46,7 @@ _HOSTS = (
     "identity_host",
     "sms_host",
     "maps_host",
+    *PAYMENT_HOSTS,
 )
 
 
@@ -42,7 +54,7 @@ class UnfitPlatforms(Exception):
     """Platforms that a real city must not use; the message is one sentence."""
 
 
-class PlatformSettings(BaseSettings):
+class PlatformSettings(PaymentSettings):
     """The accounts we have with the platforms. A platform without an account is a closed door."""
 
     model_config = SettingsConfigDict(
@@ -136,18 +148,28 @@ _ACCOUNTS = {
     ),
     "the identity provider": ("identity_host", "identity_app_key", "identity_secret"),
     "the SMS gateway": ("sms_host", "sms_app_key", "sms_secret"),
+    **PAYMENT_ACCOUNTS,
 }
 
 
-def open_platforms(settings: PlatformSettings, redis_url: str) -> Platforms:
+def real_time() -> datetime:
+    """The time of a city whose clock runs as everybody's."""
+    return datetime.now(UTC)
+
+
+def open_platforms(
+    settings: PlatformSettings, redis_url: str, city_now: Callable[[], datetime] = real_time
+) -> Platforms:
     """The platforms behind our ports, sharing one HTTP client, and Valkey for shared tokens.
 
+    `city_now` is the clock that payments are dated with; signatures are dated by real time.
     Raises OSError for a key file that cannot be read, ValueError for one that holds no key.
     """
     http = httpx.AsyncClient(limits=httpx.Limits(max_connections=MOST_CONNECTIONS))
     doors: dict[str, SignIn] = {}
     phones: dict[str, PhoneReader] = {}
     faces = None
+    payments: list[PaymentChannel | None] = [open_unionpay(http, settings, city_now)]
     if settings.wechat_app_id:
         secret = _secret(settings.wechat_secret)
         doors["wechat"] = WeChatSignIn(http, settings.wechat_host, settings.wechat_app_id, secret)
@@ -158,6 +180,7 @@ def open_platforms(settings: PlatformSettings, redis_url: str) -> Platforms:
         credentials = alipay_credentials(settings)
         gateway = AlipayGateway(http, settings.alipay_gateway, credentials)
         doors["alipay"] = AlipaySignIn(gateway)
+        payments.append(open_alipay(http, settings, gateway, credentials, city_now))
         faces = AlipayFaceCheck(gateway, settings.alipay_return_url)
         if settings.alipay_aes_key:
             phones["alipay"] = AlipayPhone(credentials, _secret(settings.alipay_aes_key))
@@ -181,6 +204,8 @@ def open_platforms(settings: PlatformSettings, redis_url: str) -> Platforms:
         if settings.sms_host
         else None,
         maps=open_maps(http, settings),
+        payments={channel.name: channel for channel in payments if channel},
+        batches=open_batches(settings),
     )
 
 
@@ -240,11 +265,15 @@ def require_real(settings: PlatformSettings, *, demo_keys: Collection[str]) -> N
             raise UnfitPlatforms(
                 f"{name} names this very machine ({url}), as a sandbox does; set the real host."
             )
-    if settings.alipay_app_id:
+    for account, is_there, look in (
+        ("Alipay", settings.alipay_app_id, alipay_credentials),
+        ("UnionPay", settings.unionpay_merchant, unionpay_credentials),
+        ("The banks", settings.bank_keys_file, open_batches),
+    ):
         try:
-            alipay_credentials(settings)
+            _ = is_there and look(settings)
         except (OSError, ValueError) as fault:
-            raise UnfitPlatforms(f"Alipay's key files cannot be used: {fault}.") from None
+            raise UnfitPlatforms(f"{account}'s key files cannot be used: {fault}.") from None
 
 
 def _hosts(settings: PlatformSettings) -> Iterator[tuple[str, str]]:

@@ -1,16 +1,28 @@
 """The demo's accounts with the sandbox: both sides' halves of them."""
 
+import base64
+import json
 import os
+import secrets
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from integrations.sandbox.alipay_keys import make_private_key, public_key_of
+from integrations.sandbox.payments.unionpay_keys import (
+    MERCHANT_PFX,
+    MIDDLE,
+    PASSWORD,
+    ROOT,
+    make_unionpay_keys,
+)
 from integrations.sandbox.settings import SandboxSettings
 
 _DEFAULTS: Final = SandboxSettings()
+DEMO_BANK: Final = "YITING-DEMO"
 _APP_KEY: Final = "alipay-app.pem"
 _OWN_KEY: Final = "alipay-platform.pem"
+_BANK_KEYS: Final = "bank-keys.json"
 _OWN_PUBLIC_KEY: Final = "alipay-platform-public.pem"
 
 # Printed in this repository for everybody to read: a real city must not use them.
@@ -20,6 +32,8 @@ DEMO_KEYS: Final = frozenset(
         _DEFAULTS.wechat_secret,
         _DEFAULTS.alipay_app_id,
         _DEFAULTS.alipay_aes_key,
+        _DEFAULTS.alipay_seller_id,
+        _DEFAULTS.unionpay_merchant,
         _DEFAULTS.province_secret,
         _DEFAULTS.identity_secret,
         _DEFAULTS.sms_secret,
@@ -32,14 +46,19 @@ DEMO_KEYS: Final = frozenset(
 
 
 def make_keys(folder: Path) -> None:
-    """Make the key pairs of our app and of the sandbox's Alipay, where there are none yet.
+    """Make both sides' keys for Alipay and UnionPay and a bank's secret, where there are none yet.
 
-    Takes some tenths of a second the first time. Raises OSError.
+    Takes a second the first time. Raises OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    make_unionpay_keys(folder)
     for name in (_APP_KEY, _OWN_KEY):
         if not (folder / name).exists():
             _write(folder / name, make_private_key())
+    if not (folder / _BANK_KEYS).exists():
+        secret = base64.b64encode(secrets.token_bytes(32)).decode()
+        entry = {"bank": DEMO_BANK, "key_id": "demo", "secret": secret}
+        _write(folder / _BANK_KEYS, json.dumps([entry]))
     _write(folder / _OWN_PUBLIC_KEY, public_key_of((folder / _OWN_KEY).read_text()))
 
 
@@ -49,6 +68,7 @@ def sandbox_settings(folder: Path) -> SandboxSettings:
         _DEFAULTS,
         alipay_app_public_key=public_key_of((folder / _APP_KEY).read_text()),
         alipay_private_key=(folder / _OWN_KEY).read_text(),
+        unionpay_keys=folder,
     )
 
 
@@ -63,6 +83,16 @@ def our_accounts(sandbox_url: str, api_url: str, folder: Path) -> dict[str, obje
         "alipay_private_key_file": folder / _APP_KEY,
         "alipay_public_key_file": folder / _OWN_PUBLIC_KEY,
         "alipay_aes_key": _DEFAULTS.alipay_aes_key,
+        "alipay_seller_id": _DEFAULTS.alipay_seller_id,
+        "unionpay_host": sandbox_url,
+        "unionpay_file_host": f"{sandbox_url}/filedownload",
+        "unionpay_merchant": _DEFAULTS.unionpay_merchant,
+        "unionpay_pfx_file": folder / MERCHANT_PFX,
+        "unionpay_pfx_password": PASSWORD,
+        "unionpay_root_cert_file": folder / ROOT,
+        "unionpay_middle_cert_file": folder / MIDDLE,
+        "unionpay_front_url": f"{api_url}/",
+        "bank_keys_file": folder / _BANK_KEYS,
         "province_host": sandbox_url,
         "province_client_id": _DEFAULTS.province_client_id,
         "province_secret": _DEFAULTS.province_secret,
