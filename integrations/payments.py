@@ -13,11 +13,24 @@ from integrations.alipay import AlipayCredentials, AlipayGateway, AlipayPay
 from integrations.bank import BankCounters, read_keys
 from integrations.ports_bank import BatchReader
 from integrations.unionpay import UnionPayCredentials, UnionPayGateway, UnionPayPay
+from integrations.wechat.pay import WeChatPay, WeChatPayCredentials
 
-PAYMENT_HOSTS: Final = ("unionpay_host", "unionpay_file_host")
+PAYMENT_HOSTS: Final = (
+    "wechat_pay_host",
+    "wechat_pay_spare_host",
+    "unionpay_host",
+    "unionpay_file_host",
+)
 
 # What makes an account whole: all of it or nothing.
 PAYMENT_ACCOUNTS: Final = {
+    "WeChat Pay": (
+        "wechat_mch_id",
+        "wechat_mch_serial",
+        "wechat_mch_private_key_file",
+        "wechat_api_v3_key",
+    ),
+    "WeChat Pay in public-key mode": ("wechat_pay_public_key_id", "wechat_pay_public_key_file"),
     "UnionPay": (
         "unionpay_merchant",
         "unionpay_pfx_file",
@@ -31,6 +44,18 @@ PAYMENT_ACCOUNTS: Final = {
 
 class PaymentSettings(BaseSettings):
     """The accounts that money comes to. A channel without one takes no money."""
+
+    wechat_pay_host: str = "https://api.mch.weixin.qq.com"
+    # Asked where the first does not answer.
+    wechat_pay_spare_host: str = "https://api2.mch.weixin.qq.com"
+    wechat_mch_id: str | None = None
+    # Our merchant certificate's serial number, and its key.
+    wechat_mch_serial: str | None = None
+    wechat_mch_private_key_file: Path | None = None
+    wechat_api_v3_key: SecretStr | None = None
+    # Public-key mode; without them WeChat Pay's certificates are fetched.
+    wechat_pay_public_key_id: str | None = None
+    wechat_pay_public_key_file: Path | None = None
 
     # The seller's account (2088…) that Alipay pays to; with it the Alipay account takes money.
     alipay_seller_id: str | None = None
@@ -47,6 +72,38 @@ class PaymentSettings(BaseSettings):
 
     # The keys of the banks whose counters take money for us; see docs/bank-batch.md.
     bank_keys_file: Path | None = None
+
+
+def open_wechat_pay(
+    http: httpx.AsyncClient, settings: PaymentSettings, app_id: str | None
+) -> WeChatPay | None:
+    """WeChat Pay, where we have a merchant account. Raises OSError or ValueError."""
+    if not settings.wechat_mch_id:
+        return None
+    hosts = [settings.wechat_pay_host, settings.wechat_pay_spare_host]
+    return WeChatPay(http, hosts, wechat_pay_credentials(settings, app_id))
+
+
+def wechat_pay_credentials(settings: PaymentSettings, app_id: str | None) -> WeChatPayCredentials:
+    """Our merchant account's keys, for one mini-program. Raises OSError or ValueError."""
+    assert settings.wechat_mch_id
+    assert settings.wechat_mch_serial
+    assert settings.wechat_mch_private_key_file
+    assert settings.wechat_api_v3_key
+    if not app_id:
+        raise ValueError("a WeChat Pay account needs YITING_WECHAT_APP_ID too")
+    public_keys = {}
+    if settings.wechat_pay_public_key_id and settings.wechat_pay_public_key_file:
+        pem = settings.wechat_pay_public_key_file.read_text()
+        public_keys[settings.wechat_pay_public_key_id] = pem
+    return WeChatPayCredentials.from_texts(
+        app_id=app_id,
+        mch_id=settings.wechat_mch_id,
+        serial_no=settings.wechat_mch_serial,
+        private_key=settings.wechat_mch_private_key_file.read_text(),
+        api_v3_key=settings.wechat_api_v3_key.get_secret_value(),
+        public_keys=public_keys,
+    )
 
 
 def open_alipay(

@@ -28,7 +28,9 @@ from integrations.payments import (
     open_alipay,
     open_batches,
     open_unionpay,
+    open_wechat_pay,
     unionpay_credentials,
+    wechat_pay_credentials,
 )
 from integrations.ports import Maps, PhoneReader, Platforms, ProvinceSignIn, SignIn
 from integrations.ports_payment import PaymentChannel
@@ -169,7 +171,10 @@ def open_platforms(
     doors: dict[str, SignIn] = {}
     phones: dict[str, PhoneReader] = {}
     faces = None
-    payments: list[PaymentChannel | None] = [open_unionpay(http, settings, city_now)]
+    payments: list[PaymentChannel | None] = [
+        open_wechat_pay(http, settings, settings.wechat_app_id),
+        open_unionpay(http, settings, city_now),
+    ]
     if settings.wechat_app_id:
         secret = _secret(settings.wechat_secret)
         doors["wechat"] = WeChatSignIn(http, settings.wechat_host, settings.wechat_app_id, secret)
@@ -267,6 +272,7 @@ def require_real(settings: PlatformSettings, *, demo_keys: Collection[str]) -> N
             )
     for account, is_there, look in (
         ("Alipay", settings.alipay_app_id, alipay_credentials),
+        ("WeChat Pay", settings.wechat_mch_id, _wechat_pay),
         ("UnionPay", settings.unionpay_merchant, unionpay_credentials),
         ("The banks", settings.bank_keys_file, open_batches),
     ):
@@ -274,6 +280,10 @@ def require_real(settings: PlatformSettings, *, demo_keys: Collection[str]) -> N
             _ = is_there and look(settings)
         except (OSError, ValueError) as fault:
             raise UnfitPlatforms(f"{account}'s key files cannot be used: {fault}.") from None
+
+
+def _wechat_pay(settings: PlatformSettings) -> object:
+    return wechat_pay_credentials(settings, settings.wechat_app_id)
 
 
 def _hosts(settings: PlatformSettings) -> Iterator[tuple[str, str]]:

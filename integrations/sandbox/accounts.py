@@ -22,6 +22,9 @@ _DEFAULTS: Final = SandboxSettings()
 DEMO_BANK: Final = "YITING-DEMO"
 _APP_KEY: Final = "alipay-app.pem"
 _OWN_KEY: Final = "alipay-platform.pem"
+_MERCHANT_KEY: Final = "wechat-merchant.pem"
+_WECHAT_PAY_KEY: Final = "wechat-pay-platform.pem"
+_WECHAT_PAY_PUBLIC_KEY: Final = "wechat-pay-public.pem"
 _BANK_KEYS: Final = "bank-keys.json"
 _OWN_PUBLIC_KEY: Final = "alipay-platform-public.pem"
 
@@ -30,6 +33,8 @@ DEMO_KEYS: Final = frozenset(
     {
         _DEFAULTS.wechat_app_id,
         _DEFAULTS.wechat_secret,
+        _DEFAULTS.wechat_mch_id,
+        _DEFAULTS.wechat_api_v3_key,
         _DEFAULTS.alipay_app_id,
         _DEFAULTS.alipay_aes_key,
         _DEFAULTS.alipay_seller_id,
@@ -46,26 +51,29 @@ DEMO_KEYS: Final = frozenset(
 
 
 def make_keys(folder: Path) -> None:
-    """Make both sides' keys for Alipay and UnionPay and a bank's secret, where there are none yet.
+    """Make both sides' keys for all channels and a bank's secret, where there are none yet.
 
     Takes a second the first time. Raises OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     make_unionpay_keys(folder)
-    for name in (_APP_KEY, _OWN_KEY):
+    for name in (_APP_KEY, _OWN_KEY, _MERCHANT_KEY, _WECHAT_PAY_KEY):
         if not (folder / name).exists():
             _write(folder / name, make_private_key())
     if not (folder / _BANK_KEYS).exists():
         secret = base64.b64encode(secrets.token_bytes(32)).decode()
         entry = {"bank": DEMO_BANK, "key_id": "demo", "secret": secret}
         _write(folder / _BANK_KEYS, json.dumps([entry]))
-    _write(folder / _OWN_PUBLIC_KEY, public_key_of((folder / _OWN_KEY).read_text()))
+    for public, own in ((_OWN_PUBLIC_KEY, _OWN_KEY), (_WECHAT_PAY_PUBLIC_KEY, _WECHAT_PAY_KEY)):
+        _write(folder / public, public_key_of((folder / own).read_text()))
 
 
 def sandbox_settings(folder: Path) -> SandboxSettings:
     """The sandbox's half: it knows our app's public key and its own private one."""
     return replace(
         _DEFAULTS,
+        wechat_mch_public_key=public_key_of((folder / _MERCHANT_KEY).read_text()),
+        wechat_pay_private_key=(folder / _WECHAT_PAY_KEY).read_text(),
         alipay_app_public_key=public_key_of((folder / _APP_KEY).read_text()),
         alipay_private_key=(folder / _OWN_KEY).read_text(),
         unionpay_keys=folder,
@@ -78,6 +86,14 @@ def our_accounts(sandbox_url: str, api_url: str, folder: Path) -> dict[str, obje
         "wechat_host": sandbox_url,
         "wechat_app_id": _DEFAULTS.wechat_app_id,
         "wechat_secret": _DEFAULTS.wechat_secret,
+        "wechat_pay_host": sandbox_url,
+        "wechat_pay_spare_host": sandbox_url,
+        "wechat_mch_id": _DEFAULTS.wechat_mch_id,
+        "wechat_mch_serial": _DEFAULTS.wechat_mch_serial,
+        "wechat_mch_private_key_file": folder / _MERCHANT_KEY,
+        "wechat_api_v3_key": _DEFAULTS.wechat_api_v3_key,
+        "wechat_pay_public_key_id": _DEFAULTS.wechat_pay_key_id,
+        "wechat_pay_public_key_file": folder / _WECHAT_PAY_PUBLIC_KEY,
         "alipay_gateway": f"{sandbox_url}/gateway.do",
         "alipay_app_id": _DEFAULTS.alipay_app_id,
         "alipay_private_key_file": folder / _APP_KEY,
