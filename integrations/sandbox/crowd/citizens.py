@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from integrations.sandbox.crowd import habits
+from integrations.sandbox.crowd.booking import Arrives, Bookings
 from integrations.sandbox.crowd.bundles import Bundle
 from integrations.sandbox.crowd.door import Answer, Door, Session
 from integrations.sandbox.crowd.figures import Figures
@@ -34,6 +35,7 @@ class Citizens:
         strangers: Strangers,
         waiting: Waiting,
         in_line: InLine,
+        bookings: Bookings,
     ) -> None:
         self._plan = plan
         self._door = door
@@ -42,6 +44,7 @@ class Citizens:
         self._strangers = strangers
         self._waiting = waiting
         self._in_line = in_line
+        self._bookings = bookings
         self._dice = Random(f"{plan.seed}/citizens")
         self._born = 0
 
@@ -82,6 +85,14 @@ class Citizens:
         )
         self._waiting.begins(ticket["id"])
         return ticket
+
+    async def book(self, hall: str, item: str, arrives: Arrives) -> None:
+        """Let somebody book a slot; `arrives` hears of her number when she comes for it."""
+        citizen = await self._somebody()
+        if citizen is None:
+            self._figures.skipped += 1
+            return
+        await self._bookings.begin(citizen, hall, item, arrives)
 
     def goes_home(self, ticket_id: str) -> None:
         """This ticket has ended."""

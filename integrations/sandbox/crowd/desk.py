@@ -1,11 +1,13 @@
 """A hall's help desk and kiosk: numbers for whoever has no phone at hand, and help for the rest."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from random import Random
 from typing import Any
 from uuid import uuid4
 
 from integrations.sandbox.crowd import habits
+from integrations.sandbox.crowd.booking import Arrives
 from integrations.sandbox.crowd.city import City
 from integrations.sandbox.crowd.door import Answer, Session
 
@@ -74,6 +76,30 @@ class Desk:
             printed = await self._city.door.ask("POST", path, token=self._token)
             figures.printed += printed.ok
         return ticket
+
+    async def book(self, item: str, arrives: Arrives) -> None:
+        """Somebody telephones, or stands there, and has the desk book; she comes by her card."""
+        found = await self._city.door.ask("GET", f"{self._hall}/slots?item={item}")
+        free = [one for one in found.body["data"] if one["bookable"]] if found.ok else []
+        if not free:
+            return
+        person, start = self._city.strangers.anybody(), self._dice.choice(free[:6])["start"]
+        card = {"id_number": person.id_number}
+        wish = card | {"item": item, "slot_start": start, "name": person.name}
+        path = f"{self._hall}/appointments"
+        made = await self._clerk.ask("POST", path, wish, key=uuid4().hex)
+        if not made.ok:
+            return
+        self._city.figures.booked_at_desk += 1
+
+        async def come() -> None:
+            answer = await self._clerk.ask("POST", f"{self._hall}/check-ins", card)
+            if answer.ok:
+                self._city.figures.came_by_card += 1
+                arrives(answer.body)
+
+        ahead_s = (datetime.fromisoformat(start) - self._city.tempo.now()).total_seconds()
+        self._later(max(ahead_s + self._dice.gauss(-480, 300), 0.0), come)
 
     def look_at_claim(self, ticket_id: str) -> None:
         """Somebody claims a priority: she shows her papers when she has come."""

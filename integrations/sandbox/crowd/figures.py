@@ -29,7 +29,17 @@ class Figures:
     checked_in: int = 0
     shared: int = 0
     followed: int = 0
+    # Booked by phone, and what became of it.
+    booked: int = 0
+    rebooked: int = 0
+    gave_back: int = 0
+    stayed_away: int = 0
+    came_booked: int = 0
+    waits_for_place: int = 0
+    offers_accepted: int = 0
     # At the hall.
+    booked_at_desk: int = 0
+    came_by_card: int = 0
     kiosks: int = 0
     at_kiosk: int = 0
     printed: int = 0
@@ -89,6 +99,8 @@ class Figures:
     def __str__(self) -> str:
         return (
             f"取号 {self.arrivals} numbers taken · 现场 {self.at_kiosk + self.at_desk} at the halls"
+            f" · 预约 {self.booked + self.booked_at_desk} booked"
+            f" · 应约 {self.came_booked + self.came_by_card} came for it"
             f" · 叫号 {self.called} called · 办结 {self.served} served"
             f" · 过号 {self.missed} missed · 回队 {self.returned} came back"
             f" · 挂起 {self.parked} parked · 转号 {self._sent} sent on"

@@ -23,12 +23,13 @@ _TOO_LATE_REAL_S = 2.0
 class Catalogue:
     """What a hall offers: how many minutes each item takes, and which ask for no real name.
 
-    `bundles` are those of which it offers every item.
+    `bundles` are those of which it offers every item; `bookable` may be booked.
     """
 
     minutes: Mapping[str, int]
     easy: tuple[str, ...]
     bundles: tuple[Bundle, ...] = ()
+    bookable: frozenset[str] = frozenset()
 
     def weights(self, items: tuple[str, ...]) -> list[float]:
         """How often each is wanted."""
@@ -184,11 +185,14 @@ class Hall:
             self._joined(await self._comes_by_phone())
 
     async def _comes_by_phone(self) -> dict[str, Any] | None:
-        item = self._dice.choices(self._easy, self._weights)[0]
+        item, rates = self._dice.choices(self._easy, self._weights)[0], self._city.plan.rates
+        if item in self._catalogue.bookable and self._dice.random() < rates.books:
+            await self._city.citizens.book(self.code, item, self._joined)
+            return None
         if self._puts_off(item):
             return None
         also: list[str] = []
-        if self._dice.random() < self._city.plan.rates.several_items:
+        if self._dice.random() < rates.several_items:
             wanted = self._dice.choices(self._easy, self._weights, k=self._dice.choice((1, 1, 2)))
             also = [other for other in dict.fromkeys(wanted) if other != item]
         return await self._city.citizens.come(self.code, item, also, self._catalogue.bundles)
@@ -199,6 +203,10 @@ class Hall:
         items = self._everything if has_card else self._catalogue.easy
         weights = self._all_weights if has_card else self._weights
         item = self._dice.choices(items, weights)[0]
+        books = has_card and item in self._catalogue.bookable
+        if books and self._dice.random() < self._city.plan.rates.books_at_desk:
+            await self.desk.book(item, self._joined)
+            return None
         if self._puts_off(item):
             return None
         return await self.desk.give_number(item, has_card=has_card)

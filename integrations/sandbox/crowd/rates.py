@@ -31,6 +31,22 @@ class Rates:
     # Of those with a name proven: a death in the family, a soldier's return. The form asks for it.
     bundles: float = 0.15
 
+    # --- who books ---
+
+    # By phone instead of a number now; most want one of the next slots.
+    books: float = 0.12
+    books_soon: float = 0.7
+    # Keeps the place for some minutes, to ask somebody.
+    holds_first: float = 0.2
+    moves_booking: float = 0.08
+    cancels_booking: float = 0.06
+    # As halls report it where nothing follows from it.
+    misses_booking: float = 0.07
+    # Where nothing is free: waits for what is given back.
+    waits_for_place: float = 0.5
+    # Of those without a phone: has the desk book for her, and comes for it by her card.
+    books_at_desk: float = 0.05
+
     # --- who waits ---
 
     gives_up: float = 0.06

@@ -9,6 +9,7 @@ import httpx
 import structlog
 
 from integrations.sandbox.crowd.agenda import Agenda
+from integrations.sandbox.crowd.booking import Bookings
 from integrations.sandbox.crowd.bundles import Bundle, read_bundle
 from integrations.sandbox.crowd.citizens import Citizens
 from integrations.sandbox.crowd.city import City
@@ -109,8 +110,16 @@ def _found(plan: CrowdPlan, door: Door, figures: Figures) -> City:
     strangers = Strangers(plan.seed, plan.most_people)
     in_line, neighbours = InLine(), Neighbours()
     waiting = Waiting(plan, agenda, figures, in_line, neighbours)
+    bookings = Bookings(plan, door, agenda, tempo, figures, in_line=in_line, neighbours=neighbours)
     citizens = Citizens(
-        plan, door, tempo, figures, strangers=strangers, waiting=waiting, in_line=in_line
+        plan,
+        door,
+        tempo,
+        figures,
+        strangers=strangers,
+        waiting=waiting,
+        in_line=in_line,
+        bookings=bookings,
     )
     passwords = asyncio.Semaphore(_PASSWORDS_AT_ONCE)
     return City(plan, door, tempo, agenda, strangers, citizens, figures, passwords, neighbours)
@@ -132,6 +141,7 @@ async def _learn(city: City) -> dict[str, Hall]:
     """Every hall with what it offers."""
     minutes: dict[str, int] = {}
     easy: set[str] = set()
+    bookable: set[str] = set()
     more: str | None = ""
     while more is not None:
         page = await _read(city, f"/api/v1/items?limit=100{more}")
@@ -140,6 +150,8 @@ async def _learn(city: City) -> dict[str, Hall]:
             minutes[one["code"]] = one["minutes"]
             if not one["level_required"] and one.get("residents_of", "anywhere") == "anywhere":
                 easy.add(one["code"])
+            if one["bookable"]:
+                bookable.add(one["code"])
         more = f"&cursor={page['next_cursor']}" if page["next_cursor"] else None
     bundles = await _learn_bundles(city)
     listed = await _read(city, "/api/v1/halls?limit=100")
@@ -147,7 +159,9 @@ async def _learn(city: City) -> dict[str, Hall]:
     chosen = [
         one for one in listed["data"] if city.plan.halls is None or one["code"] in city.plan.halls
     ]
-    met = await asyncio.gather(*(_meet(city, one, minutes, easy, bundles) for one in chosen))
+    met = await asyncio.gather(
+        *(_meet(city, one, minutes, easy, bundles=bundles, bookable=bookable) for one in chosen)
+    )
     halls = {hall.code: hall for hall in met if hall is not None}
     city.neighbours.meet(halls.values())
     _open_and_close(halls, listed)
@@ -170,7 +184,9 @@ async def _meet(
     listed: dict[str, Any],
     minutes: Mapping[str, int],
     easy: Collection[str],
+    *,
     bundles: Iterable[Bundle],
+    bookable: Collection[str],
 ) -> Hall | None:
     """A hall; None where somebody who has just signed in can do nothing."""
     code = listed["code"]
@@ -180,6 +196,7 @@ async def _meet(
         {item: minutes[item] for item in offered if item in minutes},
         tuple(item for item in offered if item in easy),
         tuple(bundle for bundle in bundles if set(bundle.items) <= set(offered)),
+        frozenset(bookable) & frozenset(offered),
     )
     if not catalogue.easy or not board["counters"]:
         return None
