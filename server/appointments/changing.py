@@ -189,8 +189,12 @@ async def _move(
     wanted = _Moving(hall, items, lines, doing.who, doing.now, doing.directory, _row=row)
     found = await facts_of(tx, wanted, slot_start, besides=row["id"])
     same_day = business_day(slot_start) == row["day"]
-    # Hers is the one on that day, and she may have been blocked since: this is no new booking.
-    check_facts(replace(found, has_one=found.has_one and not same_day, blocked_until=None), wanted)
+    # Hers is the one on that day, and she may have been blocked since: this is no new booking. Nor
+    # does it count anew that the hall itself makes her move to another week.
+    found = replace(found, has_one=found.has_one and not same_day, blocked_until=None)
+    if row["must_move"]:
+        found = replace(found, in_week=0, in_month=0)
+    check_facts(found, wanted)
     places = await places_in(tx, wanted, found, slot_start, sealer)
     await _step(tx, row, Step.RESCHEDULE, state, doing, slot_start=slot_start)
     freed = await booking.move_places(

@@ -20,7 +20,7 @@ from server.appointments.refusals import (
     TooLateToCancel,
     TooManyBookings,
 )
-from server.appointments.routes import Reschedule, distinct, with_offset
+from server.appointments.routes import Reschedule, distinct, with_moves, with_offset
 from server.appointments.slot_routes import slot_book
 from server.appointments.views import AppointmentPage, AppointmentView
 from server.auth import AT_THE_HALL, CLERK, Principal, own_id
@@ -133,7 +133,7 @@ async def find_hers(request: Request, who: Principal, hall: str, body: OfWhom) -
         now=now,
         directory=room.directory,
     )
-    return AppointmentPage(found, None)
+    return AppointmentPage([with_moves(request, one) for one in found], None)
 
 
 @endpoint(

@@ -25,7 +25,7 @@ from server.appointments.refusals import (
     TooManyBookings,
 )
 from server.appointments.slot_routes import doing, slot_book
-from server.appointments.slot_views import BestSlots, best_slots
+from server.appointments.slot_views import BestSlots, best_slots, closest_slots
 from server.appointments.views import (
     AppointmentPage,
     AppointmentView,
@@ -151,7 +151,8 @@ async def book(request: Request, who: Principal, body: Book) -> AppointmentView:
 )
 async def list_appointments(request: Request, who: Principal, query: PageQuery) -> AppointmentPage:
     """My appointments, and those I made for others, newest first."""
-    return await appointments_of(who.id, query.cursor, query.limit, services(request).directory)
+    page = await appointments_of(who.id, query.cursor, query.limit, services(request).directory)
+    return AppointmentPage([with_moves(request, one) for one in page.data], page.next_cursor)
 
 
 @endpoint(
@@ -166,7 +167,7 @@ async def list_appointments(request: Request, who: Principal, query: PageQuery) 
 )
 async def show_appointment(request: Request, who: Principal, appointment: str) -> AppointmentView:
     """An appointment of mine, or one that I made for somebody."""
-    return await _own(request, who, appointment)
+    return with_moves(request, await _own(request, who, appointment))
 
 
 @endpoint(
@@ -357,6 +358,19 @@ async def _own(request: Request, who: Principal, appointment: str) -> Appointmen
     if found is None:
         raise NotFound
     return found
+
+
+def with_moves(request: Request, view: AppointmentView) -> AppointmentView:
+    """The same with where it could be moved to, where it must be; from memory."""
+    if not view.must_move:
+        return view
+    room = services(request)
+    hall = room.directory.hall(view.hall)
+    if not all(item in hall.offers for item in view.items):
+        return view  # the hall does them no more
+    items = [room.directory.item(item) for item in view.items]
+    starts = closest_slots(slot_book(request), hall, items, view.slot_start, room.clock.now())
+    return msgspec.structs.replace(view, move_to=starts)
 
 
 def distinct(item: str, also: Sequence[str]) -> tuple[str, ...]:

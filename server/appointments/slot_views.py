@@ -19,6 +19,7 @@ Why = Literal["sooner", "emptier", "nearer"]
 # From which part on of what can be served a slot counts as medium, or high.
 MEDIUM: Final = 0.5
 HIGH: Final = 0.85
+_MOST_CLOSE: Final = 3
 _UNKNOWN_YEAR: Final[Sentence] = (
     "{years} 年节假日安排尚未公布，所列时段可能调整。",
     "The holidays of {years} are not published yet: these slots may change.",
@@ -152,6 +153,18 @@ def best_slots(
             view = slot_view(best.slot, best.hall, now)
             found.append(BestSlot(why=why, hall=best.hall.code, distance_m=best.metres, slot=view))
     return found
+
+
+def closest_slots(
+    book: SlotBook, hall: HallEntry, items: Sequence[ItemEntry], to: datetime, now: datetime
+) -> list[datetime]:
+    """When the three free slots for these items begin that are closest to a moment, in order."""
+    starts = [
+        slot.starts_at
+        for slot in book.runs(hall, items)
+        if slot.starts_at > now and slot.starts_at != to and is_bookable(slot, hall, now)
+    ]
+    return sorted(sorted(starts, key=lambda start: abs(start - to))[:_MOST_CLOSE])
 
 
 class _Able(NamedTuple):

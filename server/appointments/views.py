@@ -37,8 +37,9 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     `held`: kept until `held_until`, then gone unless confirmed; `offered`: the same, for who waited
     for a place. `check_in_code` is what the QR code says that the hall reads. `cancel_until`: until
     then it may be given up or moved. One may check in from `check_in_from` to `check_in_until`.
-    `must_move`: the hall's hours changed, and this slot is no more, or takes fewer people: move to
-    another (`GET /appointments/{id}/proposals`), whatever time it is. `materials` is all to bring.
+    `must_move`: the hall's hours changed, and this slot is no more, or takes fewer people: it is to
+    be moved (`reschedule`), whatever time it is, best to one of `move_to`,
+    the free slots closest to it. `materials` is all to bring.
     `stops` are where and when its places are, line by line, while it holds them.
     `ticket` is the number's, once checked in. Whoever misses `until_blocked` more, this one among
     them, may not book for `block_days` (null: it is over, or this hall does not block).
@@ -59,6 +60,7 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     check_in_from: datetime
     check_in_until: datetime
     must_move: bool
+    move_to: list[datetime]
     pardon: Pardon | None
     ticket: UUID | None
     fee_fen: int
@@ -153,6 +155,7 @@ def view(row: Any, directory: Directory) -> AppointmentView:
         check_in_from=start - timedelta(minutes=rules.early_min),
         check_in_until=missed_at(start, rules),
         must_move=row["must_move"] and state in _OPEN,
+        move_to=[],
         pardon=Pardon(row["pardon"]) if row["pardon"] else None,
         ticket=row["ticket_id"],
         fee_fen=sum(item.fee_fen for item in items),

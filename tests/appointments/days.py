@@ -66,9 +66,11 @@ async def replan(api: Api, hall: str) -> Replanned:
 async def seen(api: Api, hall: str) -> None:
     """Wait until the API has read the hall's slots anew."""
     book, hall_id = book_of(api), api.services.directory.hall(hall).id
-    before = book.versions[hall_id]
-    await book.changed(halls=[hall_id])
-    await until(lambda: book.versions[hall_id] > before)
+    # Twice: the first may be a read that was under way already.
+    for _ in range(2):
+        before = book.versions[hall_id]
+        await book.changed(halls=[hall_id])
+        await until(lambda before=before: book.versions[hall_id] > before)
 
 
 async def tend(api: Api) -> int:

@@ -135,6 +135,9 @@ async def test_when_a_hall_closes_its_bookings_are_listed_and_offered_a_move(
         assert at("10:00") not in await slots(api, hall, item)
         listed = await manager.get(f"/halls/{hall}/appointments", params={"must_move": "true"})
         assert [one["id"] for one in listed.json()["data"]] == [mine]
+        # Both see where else there is room, closest to what she had.
+        assert shown["move_to"] == [at("14:00"), at("14:30"), at("15:00")]
+        assert (await lin.get("/appointments")).json()["data"][0]["move_to"] == shown["move_to"]
         proposed = (await lin.get(f"/appointments/{mine}/proposals")).json()["data"]
         assert [one["why"] for one in proposed] == ["sooner", "emptier"]
         # Whatever time it is, for it was not her who changed it.

@@ -28,6 +28,7 @@ VALUES: Final[dict[str, Any]] = {
     "StopAt.items": ["social-card-renewal"],
     "StopAt.start": "2026-11-23T10:20:00+08:00",
     "StopAt.end": "2026-11-23T10:50:00+08:00",
+    "move_to": [],
     "AppointmentView.items": ["social-card-renewal"],
     "check_in_code": "YT7QK2M9X4TBWZ",
     "held_until": None,
