@@ -96,7 +96,8 @@ def _keys(settings: SandboxSettings) -> AlipayKeys:
         alipay_cert=_pem(alipay_cert) + _pem(root),
         alipay_cert_sn=_sn(alipay_cert),
         # Alipay's own bundle begins with a root that is not RSA-signed and does not count.
-        root_cert=_pem(_elliptic_root()) + _pem(root),
+        # An empty line between, as in Alipay's own.
+        root_cert=_pem(_elliptic_root()) + "\n" + _pem(root),
         root_cert_sn=_sn(root),
     )
 
@@ -147,6 +148,7 @@ def _name(common_name: str) -> x509.Name:
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "CN"),
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Yiting Sandbox for tests only"),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "Certification Authority test"),
             x509.NameAttribute(NameOID.COMMON_NAME, common_name),
         ]
     )
@@ -158,6 +160,6 @@ def _pem(certificate: x509.Certificate) -> str:
 
 def _sn(certificate: x509.Certificate) -> str:
     issuer = {a.rfc4514_attribute_name: str(a.value) for a in certificate.issuer}
-    name = ",".join(f"{part}={issuer[part]}" for part in ("CN", "O", "C"))
+    name = ",".join(f"{part}={issuer[part]}" for part in ("CN", "OU", "O", "C"))
     text = f"{name}{certificate.serial_number}"
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
