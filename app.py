@@ -290,7 +290,7 @@ def demo_accounts(sandbox_url: str, api_url: str, keys_dir: Path) -> dict[str, s
 
 def city_maps() -> Maps | None:
     """The map service that the settings name, or one sentence and exit code 2."""
-    return open_maps(httpx.AsyncClient(), platforms_or_exit())
+    return open_maps(platforms_or_exit())
 
 
 OUTSIDE = Outside(EmbeddedStores, hold_data_dir, wipe, make_keys, demo_accounts)

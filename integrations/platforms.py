@@ -39,6 +39,8 @@ from integrations.sms import SmsGateway
 from integrations.wechat import AccessToken, WeChatClient, WeChatPhone, WeChatSignIn
 
 MOST_CONNECTIONS = 200
+# A rush of people with a way to look up must not cost more to queue than to ask.
+MOST_TO_MAPS = 20
 
 
 _HOSTS = (
@@ -208,16 +210,17 @@ def open_platforms(
         )
         if settings.sms_host
         else None,
-        maps=open_maps(http, settings),
+        maps=open_maps(settings),
         payments={channel.name: channel for channel in payments if channel},
         batches=open_batches(settings),
     )
 
 
-def open_maps(http: httpx.AsyncClient, settings: PlatformSettings) -> Maps | None:
-    """The map service that we have a key of, if any."""
+def open_maps(settings: PlatformSettings) -> Maps | None:
+    """The map service that we have a key of, if any, with connections of its own."""
     if settings.maps_key is None:
         return None
+    http = httpx.AsyncClient(limits=httpx.Limits(max_connections=MOST_TO_MAPS))
     key, secret = _secret(settings.maps_key), _secret(settings.maps_secret) or None
     if settings.maps_kind == "tencent":
         return TencentMaps(http, settings.maps_host or tencent.HOST, key, secret)

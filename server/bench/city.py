@@ -19,6 +19,8 @@ from server.bench.bench import Address, Bench, BenchFailed
 from server.bench.client import request, send, send_all
 from server.settings import DEMO_PASSWORD
 
+WAITS_KNOWN_AFTER = 30
+
 READY_TIMEOUT_S = 120.0
 COUNTED_AFTER_S = 1.5
 _family = secrets.randbelow(10_000)
@@ -146,6 +148,24 @@ async def open_counters(bench: Bench, token: str, halls: list[str]) -> dict[str,
         answer.json()
     await _keep_issuing(bench, token, halls)
     return counters
+
+
+async def serve_some(bench: Bench, token: str, hall: str, item: str, line: str) -> None:
+    """Enough people are called in one hall for waits to be foretold in all of them."""
+    opened = await open_counters(bench, token, [hall])
+    joins = request("POST", f"/api/v1/halls/{hall}/tickets", token=token, body={"item": item})
+    for answer in await send_all(bench.api, [joins] * WAITS_KNOWN_AFTER, connections=1):
+        answer.json()
+    await settled(3)
+    counters = [path for path, skills in opened.items() if line in skills]
+    for _ in range(WAITS_KNOWN_AFTER // len(counters) + 1):
+        for verb in ("call-next", "start", "finish"):
+            each = [
+                request("POST", f"{path}/{verb}", token=token, body=None if "call" in verb else {})
+                for path in counters
+            ]
+            await send_all(bench.api, each)
+        await settled(0.6)
 
 
 async def _keep_issuing(bench: Bench, token: str, halls: list[str]) -> None:

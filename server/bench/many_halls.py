@@ -18,7 +18,7 @@ import asyncpg
 import msgspec
 
 from server.bench.bench import Bench, BenchFailed, Figure, measurement, percentile
-from server.bench.city import admin, citizens, hall_codes, items_by_line, open_counters, settled
+from server.bench.city import admin, citizens, hall_codes, items_by_line, serve_some, settled
 from server.bench.client import request, send, send_all
 from server.bench.sockets import Socket
 
@@ -32,7 +32,6 @@ BAR_S: Final = 1.0
 WAITS_BAR_S: Final = 60.0
 _TOPICS_A_SOCKET: Final = 20
 _TAKEN_OVER_S: Final = 90.0
-_WAITS_KNOWN_AFTER: Final = 30
 
 
 @measurement("busy_halls")
@@ -43,7 +42,7 @@ async def busy_halls(bench: Bench) -> list[Figure]:
     lines = await items_by_line(bench, halls)
     line, [item, *_] = next(iter(sorted(lines.items())))
     bench.say("people are served, so that waits are known")
-    await _serve_some(bench, token, halls[1], item, line)
+    await serve_some(bench, token, halls[1], item, line)
     bench.say(f"{HALLS} halls open")
     codes = await _copies(bench, halls[1], line)
     boards = _Boards()
@@ -125,24 +124,6 @@ class _Boards:
         """She has."""
         if hall in self._awaited:
             self._awaited[hall] = self._awaited[hall][0], time.perf_counter()
-
-
-async def _serve_some(bench: Bench, token: str, hall: str, item: str, line: str) -> None:
-    """Enough people are called in one hall for waits to be foretold in all of them."""
-    opened = await open_counters(bench, token, [hall])
-    joins = request("POST", f"/api/v1/halls/{hall}/tickets", token=token, body={"item": item})
-    for answer in await send_all(bench.api, [joins] * _WAITS_KNOWN_AFTER, connections=1):
-        answer.json()
-    await settled(3)
-    counters = [path for path, skills in opened.items() if line in skills]
-    for _ in range(_WAITS_KNOWN_AFTER // len(counters) + 1):
-        for verb in ("call-next", "start", "finish"):
-            each = [
-                request("POST", f"{path}/{verb}", token=token, body=None if "call" in verb else {})
-                for path in counters
-            ]
-            await send_all(bench.api, each)
-        await settled(0.6)
 
 
 async def _copies(bench: Bench, hall: str, line: str) -> list[str]:

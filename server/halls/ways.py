@@ -25,7 +25,7 @@ _VALKEY_S: Final = 0.1
 _MOST_KEPT: Final = 20_000
 _MOST_UNDER_WAY: Final = 50
 # In each process: map services sell so many questions a second, and a rush must not wait for them.
-LOOKS_A_SECOND: Final = 20
+LOOKS_A_SECOND: Final = 8
 # What is kept of a way that the service does not know, so as not to ask again and again.
 _NO_WAY: Final = -1
 
