@@ -20,6 +20,22 @@ _FIRST_M: Final = 10_000.0
 _EVERYWHERE: Final = math.inf
 
 
+def metres_between(there: Floats, here: Floats) -> Floats:
+    """Metres on the ground between places given in metres along the axes of the Earth, a row each.
+
+    One of them may be a single place.
+    """
+    off = there - here
+    metres: Floats = np.einsum("ij,ij->i", off, off)
+    np.sqrt(metres, out=metres)
+    metres /= DIAMETER
+    # The ellipsoid's longest chord is longer than the sphere's: the far side of the Earth.
+    np.minimum(metres, 1.0, out=metres)
+    np.arcsin(metres, out=metres)
+    metres *= DIAMETER
+    return metres
+
+
 class HallMap:
     """Measures from a point to halls, and finds those around it without looking at the rest.
 
@@ -70,12 +86,7 @@ class HallMap:
         In the order in which they were given. Raises a `BadPlace`.
         """
         there = self._at if halls is None else self._at[halls]
-        off = there - np.array(earth_centred(lat, lng))
-        off *= off
-        chords = np.sqrt(off[:, 0] + off[:, 1] + off[:, 2])
-        # The ellipsoid's longest chord is longer than the sphere's: the far side of the Earth.
-        arcs: Floats = DIAMETER * np.arcsin(np.minimum(chords / DIAMETER, 1.0))
-        return arcs
+        return metres_between(there, np.array(earth_centred(lat, lng)))
 
     def centred(self, halls: Indices) -> Floats:
         """Where these halls are, in metres along the axes of the Earth."""

@@ -82,7 +82,6 @@ class HallTable:
         # Who arrives at a row before this moment is served as its curve says: it is open, stays so
         # until then, gives numbers, and nobody who comes by then is let go unserved.
         self.smooth_until_s: Floats = np.full(rows, -np.inf)
-        self._delays: dict[int, Floats] = {}
 
     def __len__(self) -> int:
         return len(self.group)
@@ -167,17 +166,21 @@ class HallTable:
             rows=rows,
         )
 
-    def chances(self, halls: Indices, seed: int) -> Floats:
-        """A number in 0…1 for each of these halls, decided by its code and the seed alone."""
-        chances: Floats = self._chances[seed % SHUFFLES].take(halls)
+    def chances(self, halls: Indices, seeds: Indices) -> Floats:
+        """A number in 0…1 for each of these halls, decided by its code and its seed alone.
+
+        `seeds` has one for each, in 0…SHUFFLES.
+        """
+        chances: Floats = self._chances[seeds, halls]
         return chances
 
-    def delays_s(self, seed: int) -> Floats:
-        """By how much the seed puts each hall back, so that near-ties are shared: 0…NEAR_TIE_S."""
-        shuffle = seed % SHUFFLES
-        if shuffle not in self._delays:
-            self._delays[shuffle] = NEAR_TIE_S * self._chances[shuffle] ** 3
-        return self._delays[shuffle]
+    def delays_s(self, halls: Indices, seeds: Indices) -> Floats:
+        """By how much its seed puts each hall back, so that near-ties are shared: 0…NEAR_TIE_S."""
+        chances = self.chances(halls, seeds)
+        delays = chances * chances
+        delays *= chances
+        delays *= NEAR_TIE_S
+        return delays
 
 
 def _chances(codes: Iterable[str]) -> Floats:

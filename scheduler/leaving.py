@@ -11,7 +11,7 @@ from typing import Final, Literal
 import numpy as np
 
 from scheduler.arrivals import Floats, sure_range
-from scheduler.ranking import Ranked
+from scheduler.ordering import Ranked
 
 Range = Sequence[float]
 

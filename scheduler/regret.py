@@ -19,8 +19,9 @@ import numpy as np
 
 from scheduler.calendar import SHANGHAI, Opening, Timetable
 from scheduler.hall_table import HallFacts, HallTable, seed_of
+from scheduler.ordering import Search
 from scheduler.places import Pair
-from scheduler.ranking import Search, rank
+from scheduler.ranking import rank
 from scheduler.travel import PACES
 from scheduler.vicinity import Asked
 from scheduler.wait.events import Event

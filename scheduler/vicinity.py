@@ -6,9 +6,9 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from scheduler.arrivals import POINTS, Floats
+from scheduler.arrivals import Floats
 from scheduler.hall_map import HallMap, Indices
-from scheduler.places import DIAMETER, EarthCentred, Pair, earth_centred
+from scheduler.places import DIAMETER, Pair, earth_centred
 from scheduler.remembering import Remembered
 
 # So few halls are all looked at: finding the near ones costs more.
@@ -23,33 +23,27 @@ _ROUNDING: Final = 1e-3 / DIAMETER
 
 
 class Vicinity:
-    """Some of the halls asked for, their numbers rising, around one centre.
+    """Some of the halls asked for, their numbers rising.
 
     Every hall asked for that is not among them is farther than `complete_m` from any place for
-    which this was made. `rows` are the halls' in the table, `service_s` the time at the counter.
+    which this was made. `rows` are the halls' in the table, `service_s` the time at the counter,
+    `centred` where they are, in metres along the axes of the Earth.
     """
 
-    __slots__ = ("_at", "_centre", "complete_m", "firsts", "halls", "rows", "service_s")
+    __slots__ = ("centred", "complete_m", "halls", "rows", "service_s")
 
     def __init__(
         self,
-        centred: Floats,
-        centre: EarthCentred,
         halls: Indices,
         *,
+        centred: Floats,
         rows: Indices,
         service_s: Floats,
         complete_m: float,
     ) -> None:
         self.halls, self.rows, self.service_s = halls, rows, service_s
-        self.firsts = rows * POINTS
+        self.centred = centred
         self.complete_m = complete_m
-        self._centre = centre
-        # |p − q|² = |p|² − 2p·q + |q|²: one product for all halls. Lengths are from the centre and
-        # in Earth's diameters, so that what is near keeps its millimetres.
-        off = (centred - np.array(centre)) / DIAMETER
-        squares = (off * off).sum(axis=1)
-        self._at = np.column_stack((-2 * off, squares)) if len(off) else np.empty((0, 4))
 
     def __len__(self) -> int:
         return len(self.halls)
@@ -57,21 +51,7 @@ class Vicinity:
     @property
     def nbytes(self) -> int:
         """How many bytes its arrays take."""
-        arrays = (self.halls, self.rows, self.service_s, self.firsts, self._at)
-        return sum(array.nbytes for array in arrays)
-
-    def distances_m(self, here: EarthCentred) -> Floats:
-        """Metres to each hall, as `HallMap` measures them."""
-        x, y, z = self._centre
-        x, y, z = (here[0] - x) / DIAMETER, (here[1] - y) / DIAMETER, (here[2] - z) / DIAMETER
-        chords: Floats = self._at.dot(np.array((x, y, z, 1.0)))
-        chords += x * x + y * y + z * z
-        np.abs(chords, out=chords)  # what is here comes out as next to nothing on either side
-        np.minimum(chords, 1.0, out=chords)
-        np.sqrt(chords, out=chords)
-        np.arcsin(chords, out=chords)
-        chords *= DIAMETER
-        return chords
+        return sum(array.nbytes for array in (self.halls, self.rows, self.service_s, self.centred))
 
 
 class Asked:
@@ -120,14 +100,11 @@ class Asked:
 
     def among(self, halls: Indices) -> Vicinity:
         """These of them, which have a place; nothing is known of others."""
-        centred = self._map.centred(halls)
-        x, y, z = centred.mean(axis=0).tolist() if len(centred) else (0.0, 0.0, 0.0)
-        return self._vicinity(halls, (x, y, z), math.inf)
+        return self._vicinity(halls, math.inf)
 
     def without_places(self) -> Vicinity:
         """All of them, of which nobody asks how far they are."""
-        nowhere = np.zeros((len(self.halls), 3))
-        return self._made(nowhere, (0.0, 0.0, 0.0), self.halls, math.inf)
+        return self._made(np.zeros((len(self.halls), 3)), self.halls, math.inf)
 
     def near(self, here: Pair, many: int, kind: Hashable) -> Vicinity:
         """Those around a place: as many as such a search needed there of late, or about so many."""
@@ -153,7 +130,7 @@ class Asked:
             return self.everywhere()
         halls = near[self.rows[near] >= 0]
         halls = halls[self._map.distances_m(*centre, halls) <= reach]
-        found = self._vicinity(halls, earth_centred(*centre), _arc(chord - spare - _ROUNDING))
+        found = self._vicinity(halls, _arc(chord - spare - _ROUNDING))
         self._remembered.put((self._mine, region, kind), found)
         return found
 
@@ -162,16 +139,13 @@ class Asked:
         if needed_m * _FAR_TOO_WIDE * _A_LITTLE_MORE < near.complete_m < math.inf:
             self.within(here, needed_m, kind)
 
-    def _vicinity(self, halls: Indices, centre: EarthCentred, complete_m: float) -> Vicinity:
-        return self._made(self._map.centred(halls), centre, halls, complete_m)
+    def _vicinity(self, halls: Indices, complete_m: float) -> Vicinity:
+        return self._made(self._map.centred(halls), halls, complete_m)
 
-    def _made(
-        self, centred: Floats, centre: EarthCentred, halls: Indices, complete_m: float
-    ) -> Vicinity:
+    def _made(self, centred: Floats, halls: Indices, complete_m: float) -> Vicinity:
         return Vicinity(
-            centred,
-            centre,
             halls,
+            centred=centred,
             rows=self.rows[halls],
             service_s=self.service_s[halls],
             complete_m=complete_m,

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from scheduler.places import Datum
-from scheduler.ranking import Rank
+from scheduler.ordering import Rank
 from scheduler.residence import ResidentsOf
 from scheduler.travel import Travel
 from server.live.state import LiveLine, Wait

@@ -17,7 +17,7 @@ from scheduler.leaving import (
     there_in,
     travel_range,
 )
-from scheduler.ranking import Ranked
+from scheduler.ordering import Ranked
 
 HOUR = 3600.0
 
@@ -112,7 +112,7 @@ def ranked(*totals: list[float]) -> Ranked:
     return Ranked(
         halls=np.arange(many),
         figures=np.vstack((total.T, total.T, np.zeros((2, many)))),
-        is_foretold=not np.isnan(total).any(),
+        foretold=~np.isnan(total),
         served=~np.isnan(total[:, 1]),
         key=np.zeros(many),
     )

@@ -17,12 +17,14 @@ from scheduler.arrivals import ARRIVAL_AT_S
 from scheduler.calendar import SHANGHAI, Opening, Timetable, open_spans
 from scheduler.hall_table import (
     NEAR_TIE_S,
+    SHUFFLES,
     UNKNOWN_COUNTS_AS_S,
     HallFacts,
     HallTable,
     seed_of,
 )
-from scheduler.ranking import Rank, Ranked, Search, rank, refine
+from scheduler.ordering import Rank, Ranked, Search
+from scheduler.ranking import rank, rank_all, refine
 from scheduler.travel import PACES, Travel
 from scheduler.vicinity import Asked
 
@@ -120,7 +122,7 @@ def by_hand(table: HallTable, asked: Search) -> list[int]:
     """The order as the rules say it, hall by hall, in plain numbers."""
     assert asked.here is not None
     metres = table.map.distances_m(*asked.here).tolist()
-    chance = table.chances(np.arange(len(table)), asked.seed).tolist()
+    chance = table.chances(np.arange(len(table)), np.array(asked.seed % SHUFFLES)).tolist()
     keys: dict[int, tuple[float, ...]] = {}
     for at in asked.asked.halls.tolist():
         if asked.within_m is not None and metres[at] > asked.within_m:
@@ -166,6 +168,7 @@ def waits_by_hand(table: HallTable, at: int, now_s: float, travel_s: float) -> f
     limit=st.sampled_from([1, 5, 50, 100]),
     within_m=st.sampled_from([None, None, None, 3_000, 60_000, 900_000]),
     one_in=st.sampled_from([1, 1, 2, 40]),
+    many=st.sampled_from([1, 1, 1, 3]),
 )
 def test_a_search_gives_what_looking_at_every_hall_gives(
     *,
@@ -177,15 +180,23 @@ def test_a_search_gives_what_looking_at_every_hall_gives(
     limit: int,
     within_m: int | None,
     one_in: int,
+    many: int,
 ) -> None:
+    """However many ask at once: others from elsewhere, on foot, for ten, see nobody else's."""
     table = world(nation, 1_500, 3 if nation < 2 else 5)
     rng = np.random.default_rng(dice)
     (south, north), (west, east), _ = LANDS[nation]
-    here = (float(rng.uniform(south - 1, north)), float(rng.uniform(west, east + 1)))
+    heres = zip(rng.uniform(south - 1, north, many), rng.uniform(west, east + 1, many), strict=True)
     rows = np.arange(len(table))
     rows[rng.random(len(table)) > 1 / one_in] = -1
-    asked = search(table, by, here, clock, travel=travel, limit=limit, within_m=within_m, rows=rows)
-    assert rank(table, asked).halls.tolist() == by_hand(table, asked)
+    first, *others = [
+        search(table, by, (float(lat), float(lng)), clock, travel=travel, rows=rows)
+        for lat, lng in heres
+    ]
+    asked = [replace(first, limit=limit, within_m=within_m)]
+    asked += [replace(other, limit=10, pace=PACES["walk"]) for other in others]
+    found = [ranked.halls.tolist() for ranked in rank_all(table, asked)]
+    assert found == [by_hand(table, each) for each in asked]
 
 
 def a_city(*halls: tuple[float, list[list[float]]], timetable: Timetable = WITH_LUNCH) -> HallTable:
@@ -304,9 +315,11 @@ def test_the_same_person_gets_the_same_order_for_ten_minutes() -> None:
 def test_chances_depend_on_the_halls_code_and_the_seed_alone() -> None:
     one, more = a_city((1, [])), a_city((5, []), (1, []))
     for seed in (0, 1, 63, 2**63 + 5):
-        assert one.chances(np.array([0]), seed) == more.chances(np.array([0]), seed)
+        shuffle = np.array([seed % SHUFFLES])
+        assert one.chances(np.array([0]), shuffle) == more.chances(np.array([0]), shuffle)
     many = world(1, 1_500, 5)
-    chances = np.concatenate([many.chances(np.arange(1_500), seed) for seed in range(64)])
+    every = np.repeat(np.arange(SHUFFLES), 1_500)
+    chances = many.chances(np.tile(np.arange(1_500), SHUFFLES), every)
     assert 0 <= chances.min() < chances.max() < 1
     assert chances.mean() == pytest.approx(0.5, abs=0.01)
 

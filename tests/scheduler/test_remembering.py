@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scheduler.ranking import Rank, rank
+from scheduler.ordering import Rank
+from scheduler.ranking import rank
 from scheduler.remembering import EACH_BYTES, Remembered
 from scheduler.vicinity import Asked, Memory, Vicinity
 from tests.scheduler.test_ranking import RANKS, by_hand, search, service, world
