@@ -278,23 +278,30 @@ def _first(key: Floats, of: Indices, limits: Indices) -> Indices:
     if len(limits) == 1:
         limit = int(limits[0])
         if len(key) > max(_MANY, 2 * limit):
-            last = np.partition(key, limit - 1)[limit - 1]
-            least = np.flatnonzero(key <= last)
+            least = np.flatnonzero(key <= np.partition(key, limit - 1)[limit - 1])
             return least[key[least].argsort(kind="stable")[:limit]]
         return key.argsort(kind="stable")[:limit]
-    order = np.lexsort((key, of))
-    nth = np.arange(len(key)) - of.searchsorted(np.arange(len(limits))).take(of)
+    bounds = of.searchsorted(np.arange(len(limits)))
+    if len(key) > 2 * int(limits.sum()):
+        # To find the least and to order them costs less than to order all.
+        least = np.flatnonzero(key <= _last(key, of, limits).take(of))
+        key, of = key.take(least), of.take(least)
+        order = least.take(np.lexsort((key, of)))
+        bounds = of.searchsorted(np.arange(len(limits)))
+    else:
+        order = np.lexsort((key, of))
+    nth = np.arange(len(order)) - bounds.take(of)
     return order[nth < limits.take(of)]
 
 
 def _last(key: Floats, of: Indices, limits: Indices) -> Floats:
     """The last key that is among the first of each search; inf where there are not so many."""
-    first = _first(key, of, limits)
-    ends = of.take(first).searchsorted(np.arange(len(limits)), "right")
-    begins = np.concatenate(([0], ends[:-1]))
-    are_enough = ends - begins == limits
-    last = np.full(len(limits), np.inf)
-    last[are_enough] = key.take(first.take(ends[are_enough] - 1))
+    bounds = of.searchsorted(np.arange(len(limits) + 1))
+    most = int(np.diff(bounds).max(initial=0))
+    rows = np.full((len(limits), max(most, int(limits.max()))), np.inf)
+    rows[of, np.arange(len(key)) - bounds.take(of)] = key
+    rows.partition(sorted({int(limit) - 1 for limit in limits}), axis=1)
+    last: Floats = rows[np.arange(len(limits)), limits - 1]
     return last
 
 

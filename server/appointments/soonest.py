@@ -13,7 +13,7 @@ import numpy as np
 from scheduler.booking import booked_from, closes_at
 from server.appointments.slot_book import SlotBook
 from server.halls.directory import HallEntry, ItemEntry
-from server.halls.listing import Soonest
+from server.halls.instead import Soonest
 from server.halls.views import AppointmentInstead
 
 # How much a process keeps of all items together.

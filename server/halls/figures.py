@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.arrivals import Floats
+from scheduler.arrivals import Bools, Floats
 
 _FIGURES: Final = 8  # of the wait, of the total, the distance, the way
 _WIDTH: Final = 5
@@ -30,15 +30,14 @@ NULL: Final = b"null"
 _ESTIMATE: Final = b"estimate"
 
 
-class Figures:
-    """Writes the figures of lists of up to `most` halls."""
+class _Form:
+    """One text for each of `most` halls, with blanks of one width for its figures."""
 
-    def __init__(self, most: int) -> None:
-        row = _FORETOLD % (*[_BLANK] * _FIGURES, _ESTIMATE, NULL)
+    def __init__(self, row: bytes, most: int) -> None:
         starts, begin = [], 0
-        for _ in range(_FIGURES):
-            starts.append(row.index(_BLANK, begin))
-            begin = starts[-1] + _WIDTH
+        while (start := row.find(_BLANK, begin)) >= 0:
+            starts.append(start)
+            begin = start + _WIDTH
         form = bytearray(row * most)
         self._form = np.frombuffer(form, dtype=f"S{len(row)}")
         # Where each figure goes, in all rows.
@@ -46,25 +45,50 @@ class Figures:
             np.ndarray(most, f"S{_WIDTH}", form, start, (len(row),)) for start in starts
         ]
 
-    def parts(
-        self, fronts: Sequence[bytes], figures: Floats, others: Mapping[int, bytes]
-    ) -> list[bytes]:
-        """The halls' JSON, to be joined: each one's front and its column of figures, without NaN.
+    def filled(self, texts: NDArray[np.bytes_]) -> list[bytes]:
+        """The texts with these figures in their blanks, a row of `texts` for each blank."""
+        many = texts.shape[1]
+        for blank, written in zip(self._blanks, texts, strict=True):
+            blank[:many] = written
+        filled: list[bytes] = self._form[:many].tolist()
+        return filled
 
-        Of the halls in `others` that text takes their place.
+
+class Figures:
+    """Writes the figures of up to `most` halls."""
+
+    def __init__(self, most: int) -> None:
+        blanks = [_BLANK] * _FIGURES
+        self._foretold = _Form(_FORETOLD % (*blanks, _ESTIMATE, NULL), most)
+        self._not_foretold = _Form(_NOT_FORETOLD % (*blanks[-2:], _ESTIMATE, NULL), most)
+
+    def parts(
+        self,
+        fronts: Sequence[bytes],
+        figures: Floats,
+        foretold: Bools,
+        others: Mapping[int, bytes],
+    ) -> list[bytes]:
+        """The halls' JSON, to be joined: each one's front and its column of figures.
+
+        Where a wait is not foretold its figures are NaN. Of the halls in `others` that text takes
+        their place.
         """
-        many, whole = len(fronts), np.rint(figures).astype(np.intp)
-        try:
-            texts = _written().take(whole)
-        except IndexError:  # days, or hundreds of kilometres
-            backs = [written_out(row) for row in whole.T.tolist()]
-        else:
-            for nth, blank in enumerate(self._blanks):
-                blank[:many] = texts[nth]
-            backs = self._form[:many].tolist()
+        are_all_foretold = bool(foretold.all())
+        whole = np.rint(figures if are_all_foretold else np.nan_to_num(figures)).astype(np.intp)
+        texts = _written().take(whole, mode="clip")
+        backs = self._foretold.filled(texts)
+        if not are_all_foretold:
+            without = self._not_foretold.filled(texts[-2:])
+            for nth in np.flatnonzero(~foretold).tolist():
+                backs[nth] = without[nth]
+        if whole.max(initial=0) >= _MOST:  # days, or hundreds of kilometres
+            for nth in np.flatnonzero((whole >= _MOST).any(axis=0)).tolist():
+                row = whole[:, nth].tolist()
+                backs[nth] = written_out(row, is_foretold=bool(foretold[nth]))
         for nth, other in others.items():
             backs[nth] = other
-        parts = [b""] * (2 * many)
+        parts = [b""] * (2 * len(fronts))
         parts[::2], parts[1::2] = fronts, backs
         return parts
 

@@ -5,79 +5,40 @@ version of its live state; a request only measures, ranks, and joins the pieces.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from itertools import accumulate, pairwise
+from typing import Final
 
 import numpy as np
 
-from scheduler.arrivals import Floats
 from scheduler.calendar import SHANGHAI
-from scheduler.hall_map import Indices
 from scheduler.hall_table import seed_of
+from scheduler.ordering import Ranked, Search
 from scheduler.places import Place, to_wgs84
-from scheduler.ranking import Ranked, Search, rank, refine
+from scheduler.ranking import rank, rank_all, refine
 from scheduler.travel import PACES, Paces, pace_of
-from scheduler.vicinity import Asked, Memory
+from scheduler.vicinity import Memory
 from server.errors import FieldFault, InvalidRequest
+from server.halls.at_once import AtOnce
 from server.halls.choosing import Choosing
 from server.halls.coming import Coming
-from server.halls.directory import Directory, HallEntry, ItemEntry
+from server.halls.directory import Directory, HallEntry
 from server.halls.figures import NO_WAY, NULL, Figures, written_out
+from server.halls.instead import Bookable, better_by_booking, nothing_bookable
 from server.halls.standing import Standing
-from server.halls.views import MOST_LISTED, AppointmentInstead, NearQuery
+from server.halls.views import MOST_LISTED, NearQuery
 from server.live.feed import Feed
 from server.live.reading import shown
 from server.live.state import encode
 
 _MOST_ANSWERS: Final = 500
-_TOTAL_P50: Final = 4
+_LISTS_AT_ONCE: Final = 32
 _NEEDS_PLACE = ("需要同时给出 lat 和 lng。", "needs lat and lng")
 _TOGETHER = ("lat 和 lng 应同时给出。", "lat and lng go together")
 _NO_PLACE = ("不是地球上的位置。", "is no place on Earth")
-
-
-class Soonest:
-    """The soonest slot of each hall for an item: its start and end in Unix seconds, inf for none.
-
-    By the halls' numbers in `Standing.halls`.
-    """
-
-    def __init__(self, halls: int) -> None:
-        self.starts_s: Floats = np.full(halls, np.inf)
-        self.ends_s: Floats = np.full(halls, np.inf)
-        self._texts: dict[int, bytes] = {}
-
-    def put(self, at: int, slot: AppointmentInstead | None) -> None:
-        """This is the hall's from now on."""
-        self._texts.pop(at, None)
-        self.starts_s[at] = slot.slot_start.timestamp() if slot else np.inf
-        self.ends_s[at] = slot.done_by.timestamp() if slot else np.inf
-
-    def text(self, at: int) -> bytes:
-        """A hall's slot as JSON."""
-        text = self._texts.get(at)
-        if text is None:
-            ends = (self.starts_s[at], self.ends_s[at])
-            start, end = (datetime.fromtimestamp(moment, SHANGHAI) for moment in ends)
-            text = self._texts[at] = encode(AppointmentInstead(start, end))
-        return text
-
-
-class Bookable(Protocol):
-    """What can be booked, from memory."""
-
-    def soonest(self, item: ItemEntry, now: datetime, /) -> Soonest | None:
-        """The soonest slots that can be booked now; None where there is none at any hall."""
-
-    def slot(
-        self, at: int, item: ItemEntry, arrives: datetime, now: datetime, /
-    ) -> AppointmentInstead | None:
-        """The soonest slot of a hall that can be booked, and begins once she can be there."""
-
-
-def _nothing_bookable(_halls: Sequence[HallEntry]) -> Bookable | None:
-    return None
 
 
 class HallLists:
@@ -97,7 +58,7 @@ class HallLists:
         paces: Paces = PACES,
         coming: Coming | None = None,
         remembered: Memory | None = None,
-        bookable: Callable[[Sequence[HallEntry]], Bookable | None] = _nothing_bookable,
+        bookable: Callable[[Sequence[HallEntry]], Bookable | None] = nothing_bookable,
     ) -> None:
         self._feed = feed
         self._paces = paces
@@ -108,7 +69,9 @@ class HallLists:
         # What was asked since the halls last changed, and the answer where it was asked again:
         # to keep every answer would cost more than to make it.
         self._answers: dict[NearQuery, bytes | None] = {}
-        self._figures = Figures(MOST_LISTED)
+        self._figures = Figures(_LISTS_AT_ONCE * MOST_LISTED)
+        self._asking: AtOnce[_Wish, bytes] = AtOnce(self._answers_to)
+        self._as_of: datetime | None = None
         self._told_last: tuple[tuple[datetime, float] | None, bytes] = (None, b"")
 
     def ranked(
@@ -121,12 +84,42 @@ class HallLists:
         as_of = shown(now)
         if answer := self._answered(query, as_of):
             return answer
+        wish = self._wish(query, as_of, travel_s or {})
+        [answer] = self._made([wish])
+        self._keep(query, answer)
+        return answer
+
+    async def ranked_together(self, query: NearQuery, now: datetime) -> bytes:
+        """The same, made at one go for all who ask before the event loop comes round again.
+
+        In a rush that is many, and a list for each of them costs a part of what one alone does.
+        Raises InvalidRequest or NotFound.
+        """
+        as_of = shown(now)
+        if answer := self._answered(query, as_of):
+            return answer
+        return await self._asking.ask(self._wish(query, as_of, {}))
+
+    def _answers_to(self, wishes: Sequence["_Wish"]) -> list[bytes]:
+        """A list for each, those made together that are asked for alike."""
+        alike: dict[object, list[int]] = defaultdict(list)
+        for nth, wish in enumerate(wishes):
+            alike[wish.search.by, wish.as_of, wish.search.here is None].append(nth)
+        answers = [b""] * len(wishes)
+        for group in alike.values():
+            for start in range(0, len(group), _LISTS_AT_ONCE):
+                some = group[start : start + _LISTS_AT_ONCE]
+                for nth, answer in zip(some, self._made([wishes[at] for at in some]), strict=True):
+                    answers[nth] = answer
+                    if wishes[nth].as_of == self._as_of:
+                        self._keep(wishes[nth].query, answer)
+        return answers
+
+    def _keep(self, query: NearQuery, answer: bytes) -> None:
         answers = self._answers
-        answer = self._make(query, as_of, travel_s or {})
         if len(answers) >= _MOST_ANSWERS:
             answers.clear()
         answers[query] = answer if query in answers else None
-        return answer
 
     def answered(self, query: NearQuery, now: datetime) -> bytes | None:
         """What the same question got of late, while nothing that it tells of has changed."""
@@ -135,6 +128,7 @@ class HallLists:
     def _answered(self, query: NearQuery, as_of: datetime) -> bytes | None:
         if self.standing.catch_up(self._feed.memory, as_of):
             self._answers.clear()
+            self._as_of = as_of
         return self._answers.get(query)
 
     def first_served(self, query: NearQuery, now: datetime, many: int) -> dict[str, Place]:
@@ -142,7 +136,7 @@ class HallLists:
 
         Raises InvalidRequest or NotFound.
         """
-        found, _ = self._found(query, shown(now), least=many)
+        found = self._found(query, shown(now), least=many)
         halls = [self.standing.halls[at] for at in found.halls[found.served][:many].tolist()]
         return {hall.code: hall.place for hall in halls if hall.place is not None}
 
@@ -152,31 +146,59 @@ class HallLists:
         Raises InvalidRequest or NotFound.
         """
         self.standing.catch_up(self._feed.memory, shown(now))
-        return self._found(query, shown(now))[0]
+        return self._found(query, shown(now))
 
-    def _make(self, query: NearQuery, as_of: datetime, travel_s: Mapping[str, int]) -> bytes:
+    def _wish(self, query: NearQuery, as_of: datetime, travel_s: Mapping[str, int]) -> "_Wish":
         number = self.standing.number
         known = {number[code]: float(s) for code, s in travel_s.items() if code in number}
-        found, asked = self._found(query, as_of, known=known, least=len(known))
-        halls = found.halls[: query.limit]
-        if query.lat is None:
-            parts = self._unplaced(halls, asked)
+        return _Wish(query, as_of, self._search(query, as_of, least=len(known)), known)
+
+    def _made(self, wishes: Sequence["_Wish"]) -> list[bytes]:
+        """The lists for some who ask of the same moment, by the same rank, all or none placed."""
+        table = self.standing.table
+        found = rank_all(table, [wish.search for wish in wishes])
+        for nth, wish in enumerate(wishes):
+            if wish.known:
+                found[nth] = refine(table, wish.search, found[nth], wish.known)
+        halls = [each.halls[: wish.query.limit] for each, wish in zip(found, wishes, strict=True)]
+        bounds = [0, *accumulate(map(len, halls))]
+        every = np.concatenate(halls)
+        rows = [wish.search.asked.rows.take(some) for wish, some in zip(wishes, halls, strict=True)]
+        fronts = self.standing.fronts(every, np.concatenate(rows))
+        if wishes[0].search.here is None:
+            parts = [front + NO_WAY for front in fronts]
         else:
-            fronts = self.standing.fronts(halls, asked.rows.take(halls))
-            others = self._others(query, found, known, as_of)
-            figures = found.figures[:, : query.limit]
-            if not found.is_foretold:
-                figures = np.nan_to_num(figures)
-            parts = self._figures.parts(fronts, figures, others)
-            if len(halls) < query.limit and len(asked.placed) < len(asked.halls):
-                rest = self._placeless(query, asked, query.limit - len(halls))
-                parts += self._unplaced(rest, asked)
-                halls = np.concatenate((halls, rest))
-        if parts:
-            parts[0] = parts[0][1:]  # no comma before the first
-        oldest_s = min(self.standing.as_of_s.take(halls).tolist(), default=math.inf)
-        told = self._told(as_of, oldest_s)
-        return b"".join((b'{"as_of":', told, b',"data":[', *parts, b"]}"))
+            parts = self._laid(wishes, found, fronts, bounds)
+        oldest_s = self.standing.as_of_s.take(every).tolist()
+        each_has = len(parts) // max(1, len(every))
+        lists = []
+        for wish, (start, end) in zip(wishes, pairwise(bounds), strict=True):
+            text = parts[each_has * start : each_has * end]
+            text += self._placeless(wish, end - start)
+            if text:
+                text[0] = text[0][1:]  # no comma before the first
+            told = self._told(wish.as_of, min(oldest_s[start:end], default=math.inf))
+            lists.append(b"".join((b'{"as_of":', told, b',"data":[', *text, b"]}")))
+        return lists
+
+    def _laid(
+        self,
+        wishes: Sequence["_Wish"],
+        found: Sequence[Ranked],
+        fronts: Sequence[bytes],
+        bounds: Sequence[int],
+    ) -> list[bytes]:
+        """The halls' JSON in two parts each, where they have figures; each list's from a bound."""
+        shown_of = [slice(wish.query.limit) for wish in wishes]
+        figures = [each.figures[:, some] for each, some in zip(found, shown_of, strict=True)]
+        foretold = [each.foretold[some] for each, some in zip(found, shown_of, strict=True)]
+        others = {}
+        for wish, each, start in zip(wishes, found, bounds, strict=False):
+            for nth, text in self._others(wish, each).items():
+                others[start + nth] = text
+        return self._figures.parts(
+            fronts, np.concatenate(figures, axis=1), np.concatenate(foretold), others
+        )
 
     def _told(self, as_of: datetime, oldest_s: float) -> bytes:
         """The moment of which a list tells, as JSON: the oldest of its halls', if that is past."""
@@ -186,109 +208,76 @@ class HallLists:
             self._told_last = wanted, encode(min(as_of, old))
         return self._told_last[1]
 
-    def _found(
-        self,
-        query: NearQuery,
-        as_of: datetime,
-        *,
-        known: Mapping[int, float] | None = None,
-        least: int = 0,
-    ) -> tuple[Ranked, Asked]:
-        """Rank the halls that a question asks for, `least` at least, by the ways known best."""
-        asked = self._choosing.chosen(query)
+    def _found(self, query: NearQuery, as_of: datetime, *, least: int = 0) -> Ranked:
+        """Rank the halls that a question asks for, `least` at least."""
+        return rank(self.standing.table, self._search(query, as_of, least=least))
+
+    def _search(self, query: NearQuery, as_of: datetime, *, least: int) -> Search:
         where = place_of(query)
         here = (where.lat, where.lng) if where else None
         now_s = as_of.timestamp()
-        search = Search(
+        return Search(
             by=query.rank,
             now_s=now_s,
             here=here,
             pace=pace_of(query.travel, self._paces),
-            asked=asked,
+            asked=self._choosing.chosen(query),
             limit=max(query.limit, least),
             open=self.standing.open if query.open_now else None,
             seed=seed_of(*(here or (0.0, 0.0)), now_s),
             within_m=query.within_m,
         )
-        found = rank(self.standing.table, search)
-        if known:
-            found = refine(self.standing.table, search, found, known)
-        return found, asked
 
-    def _others(
-        self,
-        query: NearQuery,
-        found: Ranked,
-        known: Mapping[int, float],
-        as_of: datetime,
-    ) -> dict[int, bytes]:
+    def _others(self, wish: "_Wish", found: Ranked) -> dict[int, bytes]:
         """The figures that are not told as usual, by their place in the list.
 
-        Without a wait, with a way by road, or with an appointment that is better.
+        With a way by road, or with an appointment that is better.
         """
-        better = self._better_by_booking(query, found, as_of)
-        if found.is_foretold and not known and not better:
+        query, known, better = wish.query, wish.known, self._better(wish, found)
+        if not known and not better:
             return {}
         others = {}
-        foretold = ~np.isnan(found.wait_s[:, 0])
         figures = np.rint(np.nan_to_num(found.figures)).astype(np.int64).T.tolist()
-        halls = found.halls.tolist()
-        for nth, (at, is_foretold) in enumerate(
-            zip(halls[: query.limit], foretold[: query.limit].tolist(), strict=True)
-        ):
-            appointment = better.get(nth, NULL)
-            if not is_foretold or at in known or appointment is not NULL:
+        foretold = found.foretold.tolist()
+        for nth, at in enumerate(found.halls[: query.limit].tolist()):
+            if at in known or nth in better:
                 others[nth] = written_out(
                     figures[nth],
-                    is_foretold=is_foretold,
+                    is_foretold=foretold[nth],
                     travel_basis=b"map" if at in known else b"estimate",
-                    appointment=appointment,
+                    appointment=better.get(nth, NULL),
                 )
         return others
 
-    def _better_by_booking(
-        self, query: NearQuery, found: Ranked, as_of: datetime
-    ) -> Mapping[int, bytes]:
-        """The appointments with which she is done earlier than by waiting, by place in the list."""
+    def _better(self, wish: "_Wish", found: Ranked) -> Mapping[int, bytes]:
+        query = wish.query
         if self.bookable is None or query.item is None:
             return {}
         item = self._directory.item(query.item)
-        soonest = self.bookable.soonest(item, as_of)
-        if soonest is None:
-            return {}
-        halls, now_s = found.halls[: query.limit], as_of.timestamp()
-        done_s = found.figures[_TOTAL_P50, : query.limit] + now_s
-        ends_s = soonest.ends_s.take(halls)
-        waits = ends_s >= done_s  # what is not known compares as false
-        if waits.all():
-            return {}
-        arrives_s = found.travel_s[: query.limit] + now_s
-        reached = soonest.starts_s.take(halls) >= arrives_s
-        better = {}
-        for nth in np.flatnonzero(~waits & (ends_s < math.inf)).tolist():
-            at = int(halls[nth])
-            if reached[nth]:
-                better[nth] = soonest.text(at)
-                continue
-            arrives = datetime.fromtimestamp(math.ceil(arrives_s[nth]), SHANGHAI)
-            slot = self.bookable.slot(at, item, arrives, as_of)
-            if slot is not None and not slot.done_by.timestamp() >= done_s[nth]:
-                better[nth] = encode(slot)
-        return better
+        return better_by_booking(self.bookable, item, found, query.limit, wish.as_of)
 
-    def _unplaced(self, halls: Indices, asked: Asked) -> list[bytes]:
-        """Halls of which nobody knows how far they are, as JSON."""
-        fronts = self.standing.fronts(halls, asked.rows.take(halls))
-        return [front + NO_WAY for front in fronts]
-
-    def _placeless(self, query: NearQuery, asked: Asked, most: int) -> Indices:
-        """Halls without a place, after all others, where any distance will do."""
+    def _placeless(self, wish: "_Wish", listed: int) -> list[bytes]:
+        """Halls without a place, as JSON, after those listed, where any distance will do."""
+        asked, query = wish.search.asked, wish.query
+        is_all = len(asked.placed) == len(asked.halls)
+        if is_all or listed == query.limit or query.lat is None or query.within_m is not None:
+            return []
         rest = asked.halls[len(asked.placed) :]
-        if query.within_m is not None:
-            return rest[:0]
         if query.open_now:
             rest = rest[self.standing.open[rest]]
-        return rest[:most]
+        rest = rest[: query.limit - listed]
+        return [front + NO_WAY for front in self.standing.fronts(rest, asked.rows.take(rest))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """Who asks for a list: of which moment, by what search, with the ways known best, in seconds
+    by the halls' numbers."""
+
+    query: NearQuery
+    as_of: datetime
+    search: Search
+    known: Mapping[int, float]
 
 
 def place_of(query: NearQuery) -> Place | None:

@@ -7,8 +7,9 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
 
 from scheduler.calendar import business_day, closes_at, hours_between, next_open
+from scheduler.places import Place
 from server.errors import NotFound, Unavailable
-from server.halls.listing import HallLists, place_of
+from server.halls.listing import HallLists
 from server.halls.navigating import links, place_view
 from server.halls.views import (
     DayView,
@@ -59,15 +60,24 @@ async def list_halls(request: Request, query: NearQuery) -> HTTPResponse:
     travel_s = None
     if room.ways is not None and query.rank == "fastest" and lists.answered(query, now) is None:
         travel_s = await _ways(room.ways, lists, query, now)
-    return Answer(lists.ranked(query, now, travel_s), content_type="application/json")
+    if travel_s:
+        answer = lists.ranked(query, now, travel_s)
+    else:
+        answer = await lists.ranked_together(query, now)
+    return Answer(answer, content_type="application/json")
 
 
 async def _ways(
     ways: Ways, lists: HallLists, query: NearQuery, now: datetime
 ) -> Mapping[str, int] | None:
     """The ways to the first few halls by road, which decide."""
-    where = place_of(query)
-    if where is None or not ways.may_know(where, query.travel):
+    if query.lat is None or query.lng is None:
+        return None
+    try:
+        where = Place(query.lat, query.lng, query.datum)
+    except ValueError:
+        return None  # which the list refuses, in words
+    if not ways.may_know(where, query.travel):
         return None
     return await ways.known(where, lists.first_served(query, now, FIRST_FEW), query.travel)
 

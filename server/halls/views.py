@@ -5,8 +5,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from scheduler.places import Datum
 from scheduler.ordering import Rank
+from scheduler.places import Datum
 from scheduler.residence import ResidentsOf
 from scheduler.travel import Travel
 from server.live.state import LiveLine, Wait

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from scheduler.places import geodesic_m, to_wgs84
 from server.halls.directory import Directory, ItemEntry
-from server.halls.listing import HallLists, Soonest
+from server.halls.instead import Soonest
+from server.halls.listing import HallLists
 from server.halls.views import AppointmentInstead, NearQuery
 from server.live.feed import Feed
 from server.live.state import Board, LiveHall, LiveLine, Wait, encode_hall
