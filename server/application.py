@@ -94,6 +94,7 @@ LARGEST_SOCKET_MESSAGE = 8 * 1024
 GRACEFUL_STOP_S = 10.0
 # A start waits so long for Valkey's words, and goes on without.
 HEARING_WITHIN_S = 1.0
+LISTS_KEPT_UP_EVERY_S = 0.2
 LOOK_FOR_KEYS_EVERY_S = 2.0
 # How often PostgreSQL is asked which sign-ins are over: while words are heard, and while none is.
 ENDED_EVERY_S, ENDED_UNHEARD_S = 30.0, 0.1
@@ -240,6 +241,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
         _never_ending("sockets", app.ctx.sockets.look_after_forever(tokens, feed)),
         _never_ending("catalogue", _follow_catalogue(app)),
         _never_ending("alerts", app.ctx.services.alerts.show_forever()),
+        _never_ending("hall_lists", _keep_lists_up(app)),
         _never_ending("slots", app.ctx.slot_book.follow_forever()),
         _never_ending("metrics", carry_over_forever(feed.live_age_s)),
     ]
@@ -272,6 +274,13 @@ def use_directory(app: Sanic[Any, Any], directory: Directory) -> None:
         bookable=partial(SoonestSlots, app.ctx.slot_book),
     )
     app.ctx.accuracies = Accuracies()
+
+
+async def _keep_lists_up(app: Sanic[Any, Any]) -> None:
+    """Let no list wait for all that halls did since the last one was asked for."""
+    while True:
+        await asyncio.sleep(LISTS_KEPT_UP_EVERY_S)
+        app.ctx.hall_lists.keep_up(app.ctx.services.clock.now())
 
 
 async def _follow_catalogue(app: Sanic[Any, Any]) -> None:

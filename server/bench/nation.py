@@ -148,11 +148,12 @@ def _line(code: str, rng: random.Random) -> LiveLine:
     )
 
 
-async def _change(memory: Memory, states: Iterator[bytes]) -> None:
+async def _change(memory: Memory, states: Iterator[bytes], lists: HallLists, clock: Clock) -> None:
     while True:
         await asyncio.sleep(1 / TICKS_A_SECOND)
         for _ in range(CHANGES_A_SECOND // TICKS_A_SECOND):
             memory.keep(next(states))
+        lists.keep_up(clock.now())
 
 
 def serve(fd: int) -> None:
@@ -180,7 +181,7 @@ def serve(fd: int) -> None:
     standing = app.ctx.hall_lists.standing
     every = np.arange(HALLS)
     standing.fronts(every, np.array([standing.table.row_of[at, "A"] for at in every.tolist()]))
-    app.add_task(_change(memory, states))
+    app.add_task(_change(memory, states, app.ctx.hall_lists, clock))
     app.after_server_start(lambda _: collect_seldom())
     app.run(sock=socket.socket(fileno=fd), single_process=True, motd=False, access_log=False)
 

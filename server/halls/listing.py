@@ -121,15 +121,22 @@ class HallLists:
             answers.clear()
         answers[query] = answer if query in answers else None
 
+    def keep_up(self, now: datetime) -> None:
+        """Take over what changed, so that whoever asks next need not wait for it."""
+        self._catch_up(shown(now))
+
     def answered(self, query: NearQuery, now: datetime) -> bytes | None:
         """What the same question got of late, while nothing that it tells of has changed."""
         return self._answered(query, shown(now))
 
     def _answered(self, query: NearQuery, as_of: datetime) -> bytes | None:
+        self._catch_up(as_of)
+        return self._answers.get(query)
+
+    def _catch_up(self, as_of: datetime) -> None:
         if self.standing.catch_up(self._feed.memory, as_of):
             self._answers.clear()
             self._as_of = as_of
-        return self._answers.get(query)
 
     def first_served(self, query: NearQuery, now: datetime, many: int) -> dict[str, Place]:
         """The places of the first halls of a list where she is served today, by their codes.
@@ -145,7 +152,7 @@ class HallLists:
 
         Raises InvalidRequest or NotFound.
         """
-        self.standing.catch_up(self._feed.memory, shown(now))
+        self._catch_up(shown(now))
         return self._found(query, shown(now))
 
     def _wish(self, query: NearQuery, as_of: datetime, travel_s: Mapping[str, int]) -> "_Wish":

@@ -17,7 +17,7 @@ from scheduler.travel import Travel
 UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
 
-class Wait(msgspec.Struct, frozen=True):
+class Wait(msgspec.Struct, frozen=True, gc=False):
     """A predicted wait in seconds, as an honest range: 10 %, 50 % and 90 % are shorter.
 
     `basis` is what it rests on: what happens in this line (`live`), or what is usual here or
@@ -30,7 +30,7 @@ class Wait(msgspec.Struct, frozen=True):
     basis: Literal["live", "usual"] = "live"
 
 
-class Leave(msgspec.Struct, frozen=True):
+class Leave(msgspec.Struct, frozen=True, gc=False):
     """When to set off so as to be at the hall just before her turn.
 
     `at` is the latest moment for it; once it has come, she should be on her way. `certainty` is how
@@ -48,7 +48,7 @@ class Leave(msgspec.Struct, frozen=True):
     told_at: datetime | None = None
 
 
-class Gain(msgspec.Struct, frozen=True):
+class Gain(msgspec.Struct, frozen=True, gc=False):
     """How much earlier, in seconds: with 90 %, 50 % and 10 % certainty at least so much."""
 
     p10_s: int
@@ -56,7 +56,7 @@ class Gain(msgspec.Struct, frozen=True):
     p90_s: int
 
 
-class BetterHall(msgspec.Struct, frozen=True):
+class BetterHall(msgspec.Struct, frozen=True, gc=False):
     """Another hall that does what she wants, where it would be her turn clearly earlier.
 
     Her way there, as she comes, takes `travel_s`. `POST /tickets/{id}/move` takes her there, with
@@ -71,7 +71,7 @@ class BetterHall(msgspec.Struct, frozen=True):
     gain: Gain
 
 
-class TakenFor(msgspec.Struct, frozen=True):
+class TakenFor(msgspec.Struct, frozen=True, gc=False):
     """Somebody for whom a ticket was taken: by whom is told by the proxy with this id.
 
     `name` is masked, a company's whole; null once she is erased.
@@ -82,14 +82,14 @@ class TakenFor(msgspec.Struct, frozen=True):
     relation: ProxyKind
 
 
-class OfAppointment(msgspec.Struct, frozen=True):
+class OfAppointment(msgspec.Struct, frozen=True, gc=False):
     """The appointment that a ticket came of, and when its slot begins."""
 
     id: UUID
     slot_start: datetime
 
 
-class SentFrom(msgspec.Struct, frozen=True):
+class SentFrom(msgspec.Struct, frozen=True, gc=False):
     """The hall, line and number with which she waited before staff sent her on."""
 
     hall: str
@@ -97,7 +97,7 @@ class SentFrom(msgspec.Struct, frozen=True):
     number: str
 
 
-class PriorityView(msgspec.Struct, frozen=True):
+class PriorityView(msgspec.Struct, frozen=True, gc=False):
     """A priority that she claimed; it counts once it is confirmed."""
 
     kind: Priority
@@ -192,7 +192,7 @@ class LiveTicket(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
         return encode(self.view.without_person())
 
 
-class LiveLine(msgspec.Struct, frozen=True, kw_only=True):
+class LiveLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A line: how many wait in it; `wait` is for somebody joining now (null: not known).
 
     `left_today` is how many numbers it can still give today (null: no end in sight, or not known);
@@ -222,7 +222,7 @@ class LiveLine(msgspec.Struct, frozen=True, kw_only=True):
     on_arrival: tuple[Wait, ...] = ()
 
 
-class BoardCounter(msgspec.Struct, frozen=True):
+class BoardCounter(msgspec.Struct, frozen=True, gc=False):
     """A counter on the board; `number` is who is at it, `reason` why it is paused.
 
     It means to go on at `paused_until`, where that was said. `lines` are those that it calls from
@@ -238,7 +238,7 @@ class BoardCounter(msgspec.Struct, frozen=True):
     paused_until: datetime | None = None
 
 
-class BoardAnnouncement(msgspec.Struct, frozen=True):
+class BoardAnnouncement(msgspec.Struct, frozen=True, gc=False):
     """What the hall tells everybody, or those in one of its parts, until a moment."""
 
     id: UUID
@@ -248,7 +248,7 @@ class BoardAnnouncement(msgspec.Struct, frozen=True):
     until: datetime
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """A number at a counter, and when she was called there, or called again.
 
     `serving` once she has come: nobody need be told any more.
@@ -260,7 +260,7 @@ class Call(msgspec.Struct, frozen=True):
     state: Literal["called", "serving"] = "called"
 
 
-class Board(msgspec.Struct, frozen=True):
+class Board(msgspec.Struct, frozen=True, gc=False):
     """What the wall shows. `called` is who is at a counter: newest first, after them those
     who are being served, nobody else.
 
@@ -280,7 +280,7 @@ class Board(msgspec.Struct, frozen=True):
     announcements: tuple[BoardAnnouncement, ...] = ()
 
 
-class LiveHall(msgspec.Struct, frozen=True):
+class LiveHall(msgspec.Struct, frozen=True, gc=False):
     """Everything the API answers about a hall without asking PostgreSQL."""
 
     board: Board
