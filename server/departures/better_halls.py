@@ -11,8 +11,8 @@ import redis.asyncio as aioredis
 
 from models.departures import Coming
 from scheduler.leaving import better_hall, there_in, travel_range
-from scheduler.places import Place
 from scheduler.ordering import Ranked
+from scheduler.places import Place
 from scheduler.remembering import Remembered
 from scheduler.residence import ANYWHERE
 from scheduler.travel import Paces

@@ -11,7 +11,7 @@ from msgspec.structs import replace as replaced
 
 from models import departures
 from models.departures import TravelBasis, Way
-from scheduler.ranking import Ranked
+from scheduler.ordering import Ranked
 from server.departures.watching import _again
 from server.halls.listing import HallLists
 from server.live.feed import Feed, live_key

@@ -1,5 +1,6 @@
 """The ranked list: waits as the halls' live state has them, and null where it has none."""
 
+import asyncio
 import dataclasses
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from scheduler.places import geodesic_m, to_wgs84
+from server.errors import InvalidRequest
 from server.halls.directory import Directory, ItemEntry
 from server.halls.instead import Soonest
 from server.halls.listing import HallLists
@@ -18,6 +20,7 @@ from server.live.state import Board, LiveHall, LiveLine, Wait, encode_hall
 from tests.conftest import MONDAY_MORNING, Api
 from tests.halls.test_finding_a_hall import HUMEN, at, found, halls
 
+RANKS = ("nearest", "shortest_wait", "fastest")
 ITEM = "social-card-renewal"
 
 
@@ -291,3 +294,36 @@ async def test_the_way_is_measured_to_the_metre(api: Api) -> None:
         place = directory.hall(hall["code"]).place
         assert place is not None
         assert abs(hall["distance_m"] - geodesic_m(HUMEN, place)) <= 1
+
+
+async def test_who_asks_at_the_same_moment_gets_what_she_would_get_alone(told: Told) -> None:
+    told.tell("dg-03", 12)
+    told.tell("dg-07", 3, left_today=0)
+    lists, now = told.lists, MONDAY_MORNING
+    wishes = [
+        *(near(lat, rank=rank) for lat in (22.7, 22.9, 23.1) for rank in RANKS),
+        near(22.9, rank="fastest", limit=3, travel="walk"),
+        near(22.9, rank="nearest", within_m=9_000),
+        near(22.9, rank="fastest", item=ITEM),
+        NearQuery(rank="shortest_wait"),
+    ]
+    alone = [lists.ranked(wish, now) for wish in wishes]
+    lists._answers.clear()
+    asked = [asyncio.ensure_future(lists.ranked_together(wish, now)) for wish in wishes]
+    gone = asyncio.ensure_future(lists.ranked_together(near(23.0), now))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await asyncio.gather(*asked) == alone
+    assert gone.cancelled()
+
+
+async def test_who_asks_what_cannot_be_spoils_it_for_nobody_else(told: Told) -> None:
+    good = asyncio.ensure_future(told.lists.ranked_together(near(22.9), MONDAY_MORNING))
+    await asyncio.sleep(0)
+    with pytest.raises(InvalidRequest):
+        await told.lists.ranked_together(near(91.0), MONDAY_MORNING)
+    assert await good == told.lists.ranked(near(22.9), MONDAY_MORNING)
+
+
+def near(lat: float, **query: Any) -> NearQuery:
+    return NearQuery(lat=lat, lng=113.8, **query)
