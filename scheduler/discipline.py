@@ -222,6 +222,13 @@ def why_ahead(her: Place, me: Place) -> Reason:
     return _why_before_earlier(her, me)
 
 
+def lies_with_me(reason: Reason, her: Place) -> bool:
+    """Whether she is ahead of me for what I did: let her pass, returned, or booked a later slot."""
+    if reason == "returned":
+        return her.returned_at is None
+    return reason == "let_pass" or (reason == "appointment" and not her.booked)
+
+
 def _why_before_earlier(her: Place, me: Place) -> Reason:
     """Why she is ahead though her number was issued after mine."""
     if her.priority_at is not None:

@@ -8,7 +8,7 @@ from scheduler.visits import NoOrder, Stop, in_order
 from server.admin.city_items import SLUG
 from server.admin.city_tables import Row, Shape, Table
 
-FIELD_KINDS = ("text", "date", "choice", "id_number", "phone")
+FIELD_KINDS = ("text", "date", "past_date", "choice", "id_number", "phone")
 LEAST_ITEMS, MOST_ITEMS, MOST_FIELDS, LONGEST_TEXT = 2, 8, 30, 500
 _FIELD = Shape(SLUG.pattern, "小写字母、数字和短横，如 child-name", "like child-name")
 

@@ -106,7 +106,7 @@ class FormField(msgspec.Struct, frozen=True):
     code: str
     name: str
     name_en: str
-    kind: Literal["text", "date", "choice", "id_number", "phone"]
+    kind: Literal["text", "date", "past_date", "choice", "id_number", "phone"]
     required: bool
     most: int
     choices: tuple[Choice, ...] = ()

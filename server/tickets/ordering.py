@@ -10,7 +10,7 @@ import msgspec
 from models.database import rows
 from models.joined import HER_ID
 from models.tickets import Move, TicketState, WrongState
-from scheduler.discipline import Came, Place, Reason, Rules, why_ahead
+from scheduler.discipline import Came, Place, Reason, Rules, lies_with_me, why_ahead
 from server.auth import Principal
 from server.errors import NotFound
 from server.halls.directory import Directory
@@ -85,12 +85,14 @@ class Ahead(msgspec.Struct, frozen=True):
     `returned`, or I was and did; I let her pass (`let_pass`); or she waits for one of several items
     of a `visit` that began before I came. Nothing tells who she is, nor what her priority is for.
     `away`: she has not checked in where that is required, and is passed over until she does.
+    `mine`: the reason lies with me: it was I who returned, let her pass, or booked a later slot.
     """
 
     number: str
     reason: Reason
     since: datetime
     away: bool
+    mine: bool
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -123,16 +125,20 @@ async def order_of(
         raise WrongState("it has no place in a line", state)
     me = _place(mine)
     return Order(
-        [
-            Ahead(row["number"], why_ahead(_place(row), me), shown(row["rank_time"]), row["away"])
-            for row in ahead
-        ],
+        [_ahead(row, me) for row in ahead],
         mine["total"],
         mine["total_away"],
         shown(me.rank_time),
         mine["away"],
         rule_in_words(directory.hall(mine["hall"]).rules, mine["help_after_min"], english=english),
     )
+
+
+def _ahead(row: Any, me: Place) -> Ahead:
+    her = _place(row)
+    reason = why_ahead(her, me)
+    since = shown(row["rank_time"])
+    return Ahead(row["number"], reason, since, row["away"], lies_with_me(reason, her))
 
 
 def rule_in_words(rules: Rules, help_after_min: int | None, *, english: bool) -> str:

@@ -12,6 +12,7 @@ _MISSING: Sentence = ("请填写此项。", "must be filled in")
 _UNKNOWN: Sentence = ("表单中没有此项。", "is no field of this form")
 _UNPRINTABLE: Sentence = ("含看不见的字符。", "has invisible characters")
 _NO_DATE: Sentence = ("应为日期，如 2026-11-01。", "must be a date like 2026-11-01")
+_TO_COME: Sentence = ("不能晚于今天。", "must not be later than today")
 _NO_ID: Sentence = ("不是有效的身份证号。", "is no valid id number")
 _NO_PHONE: Sentence = ("不是有效的手机号。", "is no valid mobile number")
 
@@ -60,6 +61,12 @@ def _date(field: FormField, text: str, today: date) -> str | Sentence:
         return _NO_DATE
 
 
+def _past_date(field: FormField, text: str, today: date) -> str | Sentence:
+    value = _date(field, text, today)
+    is_to_come = isinstance(value, str) and date.fromisoformat(value) > today
+    return _TO_COME if is_to_come else value
+
+
 def _choice(field: FormField, text: str, today: date) -> str | Sentence:
     allowed = [choice.value for choice in field.choices]
     return text if text in allowed else one_of(allowed)
@@ -82,6 +89,7 @@ def _phone(field: FormField, text: str, today: date) -> str | Sentence:
 _READERS: Mapping[str, Callable[[FormField, str, date], str | Sentence]] = {
     "text": _text,
     "date": _date,
+    "past_date": _past_date,
     "choice": _choice,
     "id_number": _id_number,
     "phone": _phone,

@@ -16,6 +16,7 @@ from models.issuing import NewTicket
 from models.tickets import Actor, TicketState
 from models.visiting import HeldStop, HeldVisit, StopFacts
 from models.visits import Left, VisitState
+from scheduler.calendar import business_day
 from scheduler.discipline import CREDIT_OF_WALK_IN
 from scheduler.visits import LineNow, Stop, in_order, releases
 from server.again import Overtaken
@@ -61,13 +62,18 @@ async def go_on(
     """Give her the number of the stop that is best done next; end the visit where none is left.
 
     Nothing happens while another of its numbers is open, or while all its lines are paused: then it
-    goes on when one is opened (`tending`). A stop that this hall does not offer, or for which she
+    goes on when one is opened (`tending`). Nor does it once the visit's day is over, which ends it
+    (`tending`). A stop that this hall does not offer, or for which she
     has another number, is left out. `ended` is the ticket whose end this is, if not the last.
     `first` is the item that a clerk wants next: raises NotOffered, AlreadyInLine, PlannedInVisit or
     LineClosed when that cannot be, and Overtaken when she took a number of her own just now.
     Answers the tickets that changed.
     """
     if visit.state is not VisitState.OPEN or visit.is_under_way:
+        return []
+    if visit.day < business_day(doing.now):
+        if first is not None:
+            raise LineClosed
         return []
     lines = await visiting.lines_now(
         tx, doing.hall.id, [stop.item_id for stop in visit.pending], visit, now=doing.now

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from integrations.stores import StoreUrls
 from models.tickets import Move
-from scheduler.calendar import is_open
+from scheduler.calendar import is_open, last_close
 from server.counters import attending, calling, opening, undoing
 from server.counters.at import At
 from server.counters.views import PauseCounter
@@ -156,9 +156,10 @@ class Days(RuleBasedStateMachine):
 
     @rule(every=st.integers(0, 6), minutes=st.sampled_from([1, 61]))
     def the_halls_close(self, every: int, minutes: int) -> None:
-        if every:
+        # Both keep the same hours: to 17:00, on Wednesdays to 19:30, on Sundays none.
+        closing = last_close(self.real.directory.hall(HALLS[0]).timetable, self.city.today)
+        if every or closing is None:
             return
-        closing = datetime.combine(self.city.today, time(17), SHANGHAI)
         self.city.now = max(self.city.now, closing + timedelta(minutes=minutes))
         self._look_at_the_clock()
         real = self.real

@@ -15,6 +15,7 @@ from scheduler.discipline import (
     Rules,
     after_return,
     behind,
+    lies_with_me,
     may_recall,
     may_return,
     next_up,
@@ -147,7 +148,10 @@ def test_whoever_is_ahead_is_so_for_a_reason_that_holds(people: list[Visit], rul
         for her in places:
             if place_of(her) >= place_of(me):
                 continue
-            match why_ahead(her, me):
+            reason = why_ahead(her, me)
+            if lies_with_me(reason, her):
+                assert me.returned_at is not None
+            match reason:
                 case "returned":
                     assert her.returned_at is not None or me.returned_at is not None
                 case "priority":

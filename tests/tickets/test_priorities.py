@@ -231,7 +231,10 @@ async def test_the_order_says_who_is_ahead_and_why_and_not_who_she_is(api: Api, 
         (earlier["number"], "earlier"),
         (back["number"], "returned"),
     ]
-    assert [set(one) for one in reply["ahead"]] == [{"number", "reason", "since", "away"}] * 3
+    assert [set(one) for one in reply["ahead"]] == [
+        {"number", "reason", "since", "away", "mine"}
+    ] * 3
+    assert not any(one["mine"] for one in reply["ahead"])
     assert (reply["total"], reply["since"][:16]) == (3, "2026-11-23T09:36")
     moments = [one["since"] for one in reply["ahead"]]
     assert moments == sorted(moments)
@@ -288,6 +291,8 @@ async def test_who_came_while_she_was_away_is_ahead_as_she_returned(api: Api, ha
     back = await clerk.post(f"/halls/{hall}/tickets/{mine['id']}/return")
     assert back.status_code == 200, back.text
     assert await order(lin, mine) == [(later_on["number"], "returned")]
+    [ahead] = (await lin.get(f"/tickets/{mine['id']}/order")).json()["ahead"]
+    assert ahead["mine"], "it was I who returned"
 
 
 async def test_the_order_is_for_her_and_who_acts_for_her_alone(api: Api, hall: str) -> None:

@@ -26,6 +26,18 @@ def halls_without_b(api: Api) -> list[str]:
 # --- given up
 
 
+async def test_after_midnight_no_number_is_given_for_the_day_that_is_over(
+    api: Api, hall: str
+) -> None:
+    lin, visit, [one, two] = await a_visit(api, hall, "A", "B")
+    api.turn_clock("2026-11-24T00:00:20+08:00")
+    now = await change(lin, visit, "skip", {"item": one})
+    assert states(now) == {one: "left_out", two: "pending"}
+    await tend(api, hall)
+    over = await seen(lin, visit)
+    assert (over["state"], states(over)[two]) == ("day_ended", "left_out")
+
+
 async def test_a_visit_given_up_leaves_the_line_and_forgets_the_rest(api: Api, hall: str) -> None:
     lin, visit, [one, two] = await a_visit(api, hall, "A", "B")
     over = await change(lin, visit, "cancel")

@@ -156,6 +156,10 @@ async def test_a_form_is_told_all_that_is_wrong_and_repeats_nothing_of_it(
         "/form/household-with",
     }
     assert CHILD not in reply.text
+    # Nobody was born tomorrow.
+    tomorrow = FORM | {"born-on": "2026-11-24"}
+    reply = await mother.post("/visits", {"hall": hall, "bundle": "newborn", "form": tomorrow})
+    assert [fault["pointer"] for fault in reply.json()["errors"]] == ["/form/born-on"]
     assert "441900199003070017" not in reply.text
     assert (await mother.get("/visits")).json()["data"] == []
 

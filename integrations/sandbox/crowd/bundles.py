@@ -41,6 +41,7 @@ _FILLED: Mapping[str, _Fill] = {
     "text": lambda field, person, about, today: "模拟"[: field["most"]],
     "choice": lambda field, person, about, today: str(field["choices"][0]["value"]),
     "date": lambda field, person, about, today: (today - _LONG_AGO).isoformat(),
+    "past_date": lambda field, person, about, today: (today - _LONG_AGO).isoformat(),
     "id_number": lambda field, person, about, today: about.id_number,
     "phone": lambda field, person, about, today: person.phone,
 }

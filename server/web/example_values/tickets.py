@@ -27,12 +27,15 @@ VALUES: Final[dict[str, Any]] = {
     "checked_in_at": None,
     "away": 1,
     "Ahead.away": False,
+    "mine": False,
     "total_away": 0,
     "residents_of": "anywhere",
     "resident_of": "dg-24",
     "residence": "dg-24",
     "priority_claim": None,
-    "Order.ahead": [{"number": "A019", "reason": "earlier", "since": AT, "away": False}],
+    "Order.ahead": [
+        {"number": "A019", "reason": "earlier", "since": AT, "away": False, "mine": False}
+    ],
     "Ahead.number": "A019",
     "Ahead.reason": "earlier",
     "since": AT,
