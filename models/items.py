@@ -46,6 +46,9 @@ class Item(Model):
     # Whose residents a hall takes for it: `scheduler.residence`.
     residents_of = fields.CharField(max_length=16, db_default="anywhere")
 
+    # The codes of the items that must be done before.
+    requires = ArrayField(element_type="text", db_default=[])
+
     class Meta:
         table = "item"
 

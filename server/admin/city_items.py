@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from models.identifiers import USCC_ALPHABET, uscc_check
@@ -101,6 +101,7 @@ class ItemFile:
     guide_en: str
     aliases: tuple[str, ...]
     residents_of: str
+    requires: tuple[str, ...]
     materials: tuple[MaterialFile, ...]
 
 
@@ -161,6 +162,7 @@ def read_items(tables: Mapping[str, Table], lines: Lines | None) -> tuple[ItemFi
     """The items with their materials; `lines` is None when lines.csv could not be read."""
     table, departments = tables["items.csv"], tables["departments.csv"]
     materials = _read_materials(tables["materials.csv"], table.values("code"))
+    before = _read_prerequisites(tables["prerequisites.csv"], table.values("code"))
     usccs = {row.cells["code"]: row.cells["uscc"] for row in departments.rows}
     levels = {row.cells["code"]: row.cells["level"] for row in tables["halls.csv"].rows}
     codes: dict[str, int] = {}
@@ -192,10 +194,36 @@ def read_items(tables: Mapping[str, Table], lines: Lines | None) -> tuple[ItemFi
                 guide_en=row.text("guide_en", 4000),
                 aliases=_aliases(row),
                 residents_of=_residents_of(row),
+                requires=tuple(before.get(code, ())),
                 materials=tuple(materials.get(code, ())),
             )
         )
     return tuple(found)
+
+
+def _read_prerequisites(table: Table, items: Collection[str] | None) -> Mapping[str, Sequence[str]]:
+    """For each item those that must be done before it; never in a circle."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in table.rows:
+        item = row.refer("item", items, "items.csv")
+        before = row.refer("before", items, "items.csv")
+        if before in found[item]:
+            row.wrong("before", f"“{before}”写了两次", f"{before!r} stands twice")
+        elif item in _all_before(before, found):
+            row.wrong("before", f"“{before}”与该事项互相等待", f"{before!r} waits for this item")
+        else:
+            found[item].append(before)
+    return found
+
+
+def _all_before(item: str, known: Mapping[str, Sequence[str]]) -> set[str]:
+    """The item, those before it, those before these, and so on."""
+    found, left = set[str](), [item]
+    while left:
+        if (one := left.pop()) not in found:
+            found.add(one)
+            left += known.get(one, ())
+    return found
 
 
 def _check_owner(row: Row, official_code: str, uscc: str | None) -> None:

@@ -201,6 +201,7 @@ async def _item(tx: Transaction, item: ItemFile, department_id: UUID, theme_name
             "level_required": item.level_required,
             "bookable": item.bookable,
             "residents_of": item.residents_of,
+            "requires": list(item.requires),
             "minutes": item.minutes,
         },
     )

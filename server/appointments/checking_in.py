@@ -279,8 +279,10 @@ async def _visit(tx: Transaction, row: Any, coming: Coming, rank: datetime) -> U
         rank_time=rank,
     )
     await visit_steps.begin(tx, new)
-    for place, item in enumerate(row["items"], start=1):
-        await visit_steps.add_stop(tx, visit_id, item, place)
+    items = [coming.directory.item_by_id(item) for item in row["items"]]
+    for place, item in enumerate(items, start=1):
+        after = [other.id for other in items if other.code in item.requires]
+        await visit_steps.add_stop(tx, visit_id, item.id, place, after=after)
     return UUID(str(visit_id))
 
 

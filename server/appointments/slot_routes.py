@@ -9,6 +9,7 @@ from sanic import Blueprint, HTTPResponse, Request
 from scheduler.calendar import business_day
 from scheduler.places import Datum, Place
 from server.appointments.changing import Doing
+from server.appointments.prerequisites import in_order
 from server.appointments.slot_book import SlotBook
 from server.appointments.slot_views import BestSlots, SlotList, best_slots, slots_between
 from server.auth import Principal
@@ -167,7 +168,7 @@ def _items(request: Request, query: SlotQuery | BestQuery) -> list[ItemEntry]:
     if len(also) > _MOST_ALSO or len({query.item, *also}) <= len(also):
         raise InvalidRequest(errors=[FieldFault("/also", _TOO_MANY)])
     directory = services(request).directory
-    return [directory.item(code) for code in (query.item, *also)]
+    return list(in_order([directory.item(code) for code in (query.item, *also)]))
 
 
 def _place(query: BestQuery) -> Place | None:

@@ -14,6 +14,7 @@ from models.no_shows import MISSED_BEFORE
 from models.proxies import TAKEN_FOR
 from scheduler.booking import missed_at, until_blocked
 from scheduler.calendar import SHANGHAI
+from server.appointments.prerequisites import Unfinished, unfinished
 from server.halls.directory import Directory, HallEntry, ItemEntry
 from server.live.state import TakenFor
 from server.visits.bundles import Needed, needed_for
@@ -40,6 +41,7 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     `must_move`: the hall's hours changed, and this slot is no more, or takes fewer people: it is to
     be moved (`reschedule`), whatever time it is, best to one of `move_to`,
     the free slots closest to it. `materials` is all to bring.
+    `unfinished` is what is to be done before, as far as is known: nobody should come in vain.
     `stops` are where and when its places are, line by line, while it holds them.
     `ticket` is the number's, once checked in. Whoever misses `until_blocked` more, this one among
     them, may not book for `block_days` (null: it is over, or this hall does not block).
@@ -65,6 +67,7 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     ticket: UUID | None
     fee_fen: int
     materials: list[Needed]
+    unfinished: list[Unfinished]
     stops: list[StopAt]
     until_blocked: int | None
     block_days: int
@@ -108,7 +111,7 @@ async def appointment(
 ) -> AppointmentView | None:
     """One appointment, whosever it is."""
     found = await rows(f"{_ONE} WHERE t.id = $1", appointment_id, tx=tx)
-    return view(found[0], directory) if found else None
+    return await _whole(found[0], directory, tx) if found else None
 
 
 async def own_appointment(
@@ -121,7 +124,7 @@ async def own_appointment(
         citizen_id,
         appointment_id,
     )
-    return view(found[0], directory) if found else None
+    return await _whole(found[0], directory) if found else None
 
 
 async def appointments_of(
@@ -129,8 +132,17 @@ async def appointments_of(
 ) -> AppointmentPage:
     """Hers, and those she made for others, newest first."""
     found = await rows(_MINE, citizen_id, cursor, limit + 1)
-    page = [view(row, directory) for row in found[:limit]]
+    page = [await _whole(row, directory) for row in found[:limit]]
     return AppointmentPage(page, str(page[-1].id) if len(found) > limit else None)
+
+
+async def _whole(row: Any, directory: Directory, tx: Transaction | None = None) -> AppointmentView:
+    """A row's view, with what is to be done before she comes, while she is to."""
+    seen = view(row, directory)
+    if seen.state not in _OPEN:
+        return seen
+    items = [directory.item(item) for item in seen.items]
+    return msgspec.structs.replace(seen, unfinished=await unfinished(tx, row, items, directory))
 
 
 def view(row: Any, directory: Directory) -> AppointmentView:
@@ -160,6 +172,7 @@ def view(row: Any, directory: Directory) -> AppointmentView:
         ticket=row["ticket_id"],
         fee_fen=sum(item.fee_fen for item in items),
         materials=needed_for(items),
+        unfinished=[],
         stops=_stops(row, hall, items),
         until_blocked=until_blocked(row["missed_before"], start, rules) if state in _OPEN else None,
         block_days=rules.block_days,

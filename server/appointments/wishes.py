@@ -13,6 +13,7 @@ from models.tickets import Actor
 from scheduler.booking import closes_at
 from scheduler.calendar import business_day
 from server.appointments.planning import last_day
+from server.appointments.prerequisites import in_order
 from server.appointments.refusals import (
     NotBookable,
     SlotClosed,
@@ -128,11 +129,11 @@ def read_wish(wish: Wish, who: Principal, now: datetime, directory: Directory) -
 def read_items(
     hall: HallEntry, codes: Sequence[str], directory: Directory
 ) -> tuple[tuple[ItemEntry, ...], tuple[LineEntry, ...]]:
-    """Items, and the lines that serve them at a hall, one for each.
+    """Items in the order in which they can be done, and the lines that serve them at a hall.
 
     Raises NotFound, NotOffered or NotBookable.
     """
-    items = tuple(directory.item(each) for each in codes)
+    items = in_order([directory.item(each) for each in codes])
     lines = tuple(line_for(hall, item) for item in items)
     if not all(item.bookable for item in items):
         raise NotBookable

@@ -90,6 +90,8 @@ class ItemEntry:
     materials: tuple[MaterialEntry, ...]
     # What people call it: found by, never shown.
     aliases: tuple[str, ...] = ()
+    # The codes of the items that must be done before.
+    requires: tuple[str, ...] = ()
 
 
 class Choice(msgspec.Struct, frozen=True):

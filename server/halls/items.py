@@ -63,6 +63,7 @@ async def show_item(request: Request, item: str) -> ItemDetail:
         **_summary_fields(entry),
         guide=entry.guide,
         guide_en=entry.guide_en,
+        requires=list(entry.requires),
         materials=[
             MaterialView(
                 needed.name,

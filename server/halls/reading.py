@@ -109,12 +109,13 @@ async def _items(tx: Transaction) -> dict[str, ItemEntry]:
         FROM item i JOIN department d ON d.id = i.department_id ORDER BY i.code
         """
     )
-    skip = {"department_id", "audience", "aliases"}
+    skip = {"department_id", "audience", "aliases", "requires"}
     return {
         row["code"]: ItemEntry(
             **{key: value for key, value in row.items() if key not in skip},
             audience=tuple(row["audience"]),
             aliases=tuple(row["aliases"] or ()),
+            requires=tuple(row["requires"]),
             materials=tuple(_material(needed) for needed in materials[row["id"]]),
         )
         for row in found

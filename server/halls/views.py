@@ -206,10 +206,14 @@ class ItemSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ItemDetail(ItemSummary, frozen=True, kw_only=True):
-    """An item with its guide, all its materials, and the halls that offer it."""
+    """An item with its guide, all its materials, and the halls that offer it.
+
+    `requires` are items that must be done before.
+    """
 
     guide: str
     guide_en: str
+    requires: list[str]
     materials: list[MaterialView]
     halls: list[str]
 

@@ -161,6 +161,18 @@ BROKEN: dict[str, tuple[str, str, str, Edit]] = {
         "code",
         add("single,单件,Single,说明,Guide"),
     ),
+    "a prerequisite that is no item": (
+        "prerequisites.csv",
+        "elder-card,luck",
+        "before",
+        add("elder-card,luck"),
+    ),
+    "items that need each other": (
+        "prerequisites.csv",
+        "id-card-first,elder-card",
+        "before",
+        add("id-card-first,elder-card"),
+    ),
     "an item of no bundle": ("bundle_items.csv", "none,", "bundle", add("none,1,passport,")),
     "a bundle's item of no catalogue": (
         "bundle_items.csv",

@@ -99,7 +99,7 @@ def at(hour: str, day: str = TUESDAY) -> str:
 
 
 def an_item(api: Api, hall: str, *, nth: int = 0, level: int = 0, line: str | None = "E") -> str:
-    """An item that may be booked in this line of the hall (None: any) by anybody of this level."""
+    """An item to be booked in this line of the hall (None: any) by anybody of this level."""
     directory = api.services.directory
     return [
         code
@@ -107,6 +107,7 @@ def an_item(api: Api, hall: str, *, nth: int = 0, level: int = 0, line: str | No
         if line in {None, served_by}
         and (item := directory.item(code)).bookable
         and (item.level_required, item.residents_of) == (level, "anywhere")
+        and not item.requires
     ][nth]
 
 

@@ -30,6 +30,7 @@ VALUES: Final[dict[str, Any]] = {
     "mine": False,
     "total_away": 0,
     "residents_of": "anywhere",
+    "requires": [],
     "resident_of": "dg-24",
     "residence": "dg-24",
     "priority_claim": None,
