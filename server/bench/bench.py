@@ -13,7 +13,7 @@ Address = tuple[str, int]
 
 
 class BenchFailed(RuntimeError):
-    """Nothing could be measured; the message says why."""
+    """Something could not be measured; the message says what and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,14 @@ class Pairs:
             limit_rate=statistics.median(bare.rate for bare in self.limits),
             note="; ".join(part for part in (note, refused and f"{refused} refused") if part),
         )
+
+
+@dataclass(slots=True)
+class Measured:
+    """What was measured, and by name why other measurements could not be made."""
+
+    figures: list[Figure] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 Measurement = Callable[[Bench], Awaitable[list[Figure]]]

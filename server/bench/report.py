@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from server.bench.bench import Bench, Figure
+from server.bench.bench import Bench, Figure, Measured
 
 
 def print_table(console: Console, figures: Sequence[Figure], bench: Bench) -> None:
@@ -49,14 +49,15 @@ def print_table(console: Console, figures: Sequence[Figure], bench: Bench) -> No
             console.print(f"  {figure.what}: {figure.note}", highlight=False, style="dim")
 
 
-def write_json(file: Path, figures: Sequence[Figure], bench: Bench) -> None:
-    """Write all figures with their surroundings."""
+def write_json(file: Path, measured: Measured, bench: Bench) -> None:
+    """Write all figures with their surroundings, and what could not be measured."""
     report = {
         "plan": asdict(bench.plan),
         "reads_driven_by": _driver(bench),
         "python": platform.python_version(),
         "cpus": os.cpu_count(),
-        "figures": [asdict(figure) | {"met": figure.met} for figure in figures],
+        "figures": [asdict(figure) | {"met": figure.met} for figure in measured.figures],
+        "failed": measured.failed,
     }
     file.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n")
 

@@ -5,6 +5,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -21,7 +22,7 @@ from server.bench import (
     sockets,
     writes,
 )
-from server.bench.bench import MEASUREMENTS, Address, Bench, BenchFailed, Figure, Plan
+from server.bench.bench import MEASUREMENTS, Address, Bench, BenchFailed, Measured, Plan
 from server.bench.city import city_without_caps, until_ready
 from server.bench.report import print_table, write_json
 
@@ -52,7 +53,7 @@ async def measure(
     """Measure everything in the plan and print it; answers whether every bar is met.
 
     `folder` becomes the city's data directory, with its database at `database_url`. Raises
-    BenchFailed when something cannot be measured.
+    BenchFailed when something cannot be measured, once the rest is measured and printed.
     """
     unknown = sorted(set(plan.only) - set(MEASUREMENTS))
     if unknown:
@@ -67,12 +68,15 @@ async def measure(
         bench = await _start(plan, folder, database_url, start)
         bench.say = lambda text: progress.update(task, description=text)
         # On a thread with the fast event loop; programs are looked after on this one.
-        figures = await asyncio.to_thread(_measure_all, bench)
+        measured = await asyncio.to_thread(_measure_all, bench)
         progress.update(task, description="done")
-    print_table(console, figures, bench)
+    print_table(console, measured.figures, bench)
     if json_file is not None:
-        write_json(json_file, figures, bench)
-    return all(figure.met for figure in figures)
+        write_json(json_file, measured, bench)
+    if measured.failed:
+        reasons = "; ".join(f"{name}: {why}" for name, why in measured.failed.items())
+        raise BenchFailed(f"Not measured: {reasons}")
+    return all(figure.met for figure in measured.figures)
 
 
 async def _start(plan: Plan, folder: Path, database_url: str, start: Start) -> Bench:
@@ -133,19 +137,27 @@ async def _start_several(
         return address
 
 
-def _measure_all(bench: Bench) -> list[Figure]:
+def _measure_all(bench: Bench) -> Measured:
     chosen = [name for name in _names() if not bench.plan.only or name in bench.plan.only]
-    say, figures = bench.say, []
-
-    async def main() -> None:
-        for name in chosen:
-            bench.say = lambda text, name=name: say(f"{name}: {text}")  # type: ignore[misc]
-            bench.say("begins")
-            figures.extend(await MEASUREMENTS[name](bench))
-
     with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-        runner.run(main())
-    return figures
+        return runner.run(measure_each(bench, chosen))
+
+
+async def measure_each(bench: Bench, names: Sequence[str]) -> Measured:
+    """Make these measurements in turn; one that fails takes none of the others along."""
+    say, measured = bench.say, Measured()
+    for name in names:
+        bench.say = partial(_say_of, say, name)
+        bench.say("begins")
+        try:
+            measured.figures += await MEASUREMENTS[name](bench)
+        except Exception as fault:
+            measured.failed[name] = str(fault) or type(fault).__name__
+    return measured
+
+
+def _say_of(say: Callable[[str], None], name: str, text: str) -> None:
+    say(f"{name}: {text}")
 
 
 def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
