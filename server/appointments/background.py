@@ -1,7 +1,8 @@
 """What a worker does about appointments: plans slots ahead, and looks after what is due."""
 
 import asyncio
-from collections.abc import Callable
+import math
+from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Final
 from uuid import UUID
@@ -28,6 +29,8 @@ log = structlog.get_logger()
 
 # After so long slots are planned again without anything having changed: the day has gone on.
 PLAN_EVERY_S: Final = 120.0
+# Of a worker's time, so much goes into planning at most: boards do not wait for slots.
+SHARE: Final = 0.25
 
 
 class AppointmentWork:
@@ -41,6 +44,8 @@ class AppointmentWork:
         self._slots = SlotBook(valkey, directory, lambda: clock)
         self._walk_ins: dict[UUID, tuple[date, WalkIns]] = {}
         self._no_shows = NoShows({})
+        # When (the loop's seconds) all was planned last, and by which catalogue.
+        self._planned_at, self._planned_mark = -math.inf, ""
 
     def no_show(self, cell: Cell) -> float:
         """The rate at which people do not come, as it was learned when slots were last planned."""
@@ -50,23 +55,38 @@ class AppointmentWork:
         """Plan every hall's slots from now to its horizon."""
         now, directory = self._clock.now(), self._directory()
         warn_of_years(directory, now)
-        no_shows = self._no_shows = await learn_no_shows(now)
-        for hall in directory.halls.values():
-            try:
-                walk_ins = await self._walk_ins_of(hall.code)
-                found = await plan_hall(
-                    hall, now=now, directory=directory, no_shows=no_shows, walk_ins=walk_ins
-                )
-            except Exception as fault:
-                if is_store_fault(fault):
-                    raise
-                # One that cannot be planned keeps no other from it, nor boards from being shown.
-                log.error("hall_not_planned", hall=hall.code, fault=repr(fault)[:200])
-                continue
-            if found.slots:
-                await self._slots.changed(halls=[hall.id])
-            if found.must_move:
-                log.warning("bookings_fit_no_more", hall=hall.code, many=len(found.must_move))
+        self._no_shows = await learn_no_shows(now)
+        loop = asyncio.get_running_loop()
+        for code in directory.codes:
+            began = loop.time()
+            await self._plan(code)
+            await asyncio.sleep((loop.time() - began) * (1 / SHARE - 1))
+
+    async def _plan(self, code: str) -> None:
+        # As the catalogue is by now: planning all halls of a country takes minutes.
+        now, directory = self._clock.now(), self._directory()
+        hall = directory.halls.get(code)
+        if hall is None:
+            return
+        try:
+            walk_ins = await self._walk_ins_of(hall.code)
+            found = await plan_hall(
+                hall,
+                now=now,
+                directory=directory,
+                no_shows=self._no_shows,
+                walk_ins=walk_ins,
+            )
+        except Exception as fault:
+            if is_store_fault(fault):
+                raise
+            # One that cannot be planned keeps no other from it, nor boards from being shown.
+            log.error("hall_not_planned", hall=hall.code, fault=repr(fault)[:200])
+            return
+        if found.slots:
+            await self._slots.changed(halls=[hall.id])
+        if found.must_move:
+            log.warning("bookings_fit_no_more", hall=hall.code, many=len(found.must_move))
 
     async def _walk_ins_of(self, code: str) -> WalkIns:
         """What is usual here, learned once a day: it is a look at many tickets."""
@@ -77,17 +97,27 @@ class AppointmentWork:
         return kept[1]
 
     async def run_forever(self) -> None:
-        """Plan, then tend every second and plan now and then, or when the catalogue changed."""
-        planned_at, mark = -PLAN_EVERY_S, None
-        while True:
-            try:
-                directory, at = self._directory(), asyncio.get_running_loop().time()
-                if at - planned_at >= PLAN_EVERY_S or directory.mark != mark:
-                    planned_at, mark = at, directory.mark
-                    await self.plan()
-                await tend_appointments(self._clock.now(), directory, self._slots)
-            except Exception as fault:
-                if not is_store_fault(fault):
-                    raise
-                log.warning("appointments_not_tended", fault=type(fault).__name__)
-            await asyncio.sleep(TEND_EVERY_S)
+        """Tend every second; plan now and then, or when the catalogue changed."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_again(TEND_EVERY_S, self._tend))
+            group.create_task(_again(TEND_EVERY_S, self._plan_when_due))
+
+    async def _tend(self) -> None:
+        await tend_appointments(self._clock.now(), self._directory(), self._slots)
+
+    async def _plan_when_due(self) -> None:
+        mark, at = self._directory().mark, asyncio.get_running_loop().time()
+        if at - self._planned_at >= PLAN_EVERY_S or mark != self._planned_mark:
+            self._planned_at, self._planned_mark = at, mark
+            await self.plan()
+
+
+async def _again(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception as fault:
+            if not is_store_fault(fault):
+                raise
+            log.warning("appointments_not_tended", fault=type(fault).__name__)
+        await asyncio.sleep(seconds)

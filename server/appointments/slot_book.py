@@ -32,6 +32,8 @@ log = structlog.get_logger()
 SLOTS: Final = "yiting:slots"
 # All halls of a city are read once in so long, one after the other, and words gather so long.
 READ_ALL_IN_S: Final = 20.0
+# Of more halls than these a second it takes longer.
+READ_A_SECOND: Final = 20.0
 GATHER_S: Final = 0.02
 # Slots that have begun are of no interest to who looks for one, but for a little while.
 KEEP_BEGUN: Final = timedelta(hours=4)
@@ -205,7 +207,7 @@ class SlotBook:
     async def _read_all_in_turn(self) -> None:
         for nth in itertools.count():
             halls = list(self._directory().halls.values())
-            await asyncio.sleep(READ_ALL_IN_S / max(len(halls), 1))
+            await asyncio.sleep(max(READ_ALL_IN_S / max(len(halls), 1), 1 / READ_A_SECOND))
             if halls:
                 self._mark(Word(halls=[halls[nth % len(halls)].id]))
 

@@ -32,6 +32,8 @@ ENDED = "yiting:ended"
 JOINED = "yiting:joined"
 ALERTED = "yiting:alerted"
 REREAD_EVERY_S = 15.0
+# Those of a whole country at once would keep this process from everything else.
+REREAD_TOGETHER = 50
 RECONNECT_AFTER_S = 0.5
 # Nobody waits longer than this for word to be sent: what changed is committed.
 PUBLISH_WITHIN_S = 1.0
@@ -42,6 +44,11 @@ PING_AFTER_S = 2.0
 # A busy process sends word so often at most: a message costs more than it holds, here and wherever
 # it is heard.
 GATHER_S = 0.004
+
+
+def batched(codes: Sequence[str], size: int) -> list[Sequence[str]]:
+    """The codes in order, so many at a time."""
+    return [codes[start : start + size] for start in range(0, len(codes), size)]
 
 
 def live_key(hall: str) -> str:
@@ -111,8 +118,9 @@ class Feed:
         self._publishing: asyncio.Future[None] | None = None
         # When (monotonic) word was sent last.
         self._published_at = -math.inf
-        # Halls that word came of and that are to be fetched, or all of them.
+        # Halls that word came of and that are to be fetched; others that are, too; or all of them.
         self._news: set[str] = set()
+        self._due: set[str] = set()
         self._all_due = False
         self._unreadable: set[str] = set()
         self._woken = asyncio.Event()
@@ -260,10 +268,13 @@ class Feed:
         await self._valkey.publish(CHANGED, encode_changes(changes))
 
     async def _look_after_memory(self) -> None:
-        """Now and then fetch everything, as a word may get lost, and forget what is over."""
+        """Fetch everything in turn, as a word may get lost, and forget what is over."""
         while True:
-            await asyncio.sleep(REREAD_EVERY_S)
-            self._ask_for_all()
+            parts = batched(self.codes, REREAD_TOGETHER) or [()]
+            for part in parts:
+                await asyncio.sleep(REREAD_EVERY_S / len(parts))
+                self._due.update(part)
+                self._woken.set()
             self.memory.forget_old_changes()
 
     async def _read_news(self) -> None:
@@ -273,17 +284,21 @@ class Feed:
             await asyncio.sleep(GATHER_S)
             self._woken.clear()
             spoken_of, self._news = self._news, set()
+            due, self._due = self._due, set()
             all_due, self._all_due = self._all_due, False
-            codes = sorted(spoken_of.union(self.codes) if all_due else spoken_of)
-            keys = [live_key(code) for code in codes]
-            found = await self._valkey.mget(keys) if keys else []
-            for code, stored in zip(codes, found, strict=True):
-                if isinstance(stored, bytes) and self._take(code, stored) and code in spoken_of:
-                    self.memory.heard(code)
+            codes = spoken_of.union(due, self.codes if all_due else ())
+            for part in batched(sorted(codes), REREAD_TOGETHER):
+                found = await self._valkey.mget([live_key(code) for code in part])
+                for code, stored in zip(part, found, strict=True):
+                    if isinstance(stored, bytes) and self._take(code, stored) and code in spoken_of:
+                        self.memory.heard(code)
             self.has_read = self.has_read or all_due
 
     def _take(self, code: str, stored: bytes) -> bool:
         """Keep a stored state and show what is news in it; False when it cannot be read."""
+        before = self.memory.halls.get(code)
+        if before is not None and before.stands_in(stored):
+            return True
         try:
             kept = self.memory.keep(stored)
         except UNREADABLE as fault:

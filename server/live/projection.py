@@ -1,7 +1,7 @@
 """The worker's part: reads halls once per burst of changes and writes their live state to Valkey.
 
 What happened in them is read, and each hall as a whole now and then; those due at one moment
-together, because a round trip costs more than a hall.
+together, because a round trip costs more than a hall. Where something happened comes first.
 
 Workers share the halls by lease, and only the holder's state is accepted.
 """
@@ -9,7 +9,7 @@ Workers share the halls by lease, and only the holder's state is accepted.
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from random import uniform
@@ -26,6 +26,7 @@ from server.live.feed import (
     CHANGED,
     LIVE,
     RECONNECT_AFTER_S,
+    batched,
     decode_changes,
     is_cancelled,
     live_key,
@@ -46,18 +47,16 @@ from server.live.state import (
     decode_hall,
     encode_hall,
 )
+from server.live.turns import AT_LEAST_EVERY_S, Turns
 
 log = structlog.get_logger()
 
 TEND_LEASES_EVERY_S = 1.0
-AT_MOST_EVERY_S = 0.5
-AT_LEAST_EVERY_S = 15.0
-LOOK_AHEAD_EVERY_S = 15.0
-LOOK_AT_CHANGES_EVERY_S = 0.3
 # So that a city of a thousand halls does not keep its leases waiting.
 AT_MOST_TOGETHER = 40
-# Nobody's news waits for more whole halls than this.
-WHOLE_AT_ONCE = 4
+# Nobody's news waits for more whole halls than this, or for more in which nothing happened.
+WHOLE_AT_ONCE = 8
+UNCHANGED_AT_ONCE = 10
 # A worker of a few hundred halls reads each whole every AT_LEAST_EVERY_S; one of more takes longer.
 WHOLE_A_SECOND = 40
 
@@ -99,15 +98,11 @@ class Projector:
         self._whole_again_at: dict[str, float] = {}
         # Halls to be read whole the next time.
         self._unsure_of: set[str] = set()
-        # Halls of which the lines' days are to be looked at again.
-        self._looks_other: set[str] = set()
         # Tickets said to have changed, by hall: they are read whether their events tell or not.
         self._named: dict[str, set[UUID]] = {}
         # The highest version we know of each hall, should what is stored be lost.
         self._highest: dict[str, int] = {}
-        # Monotonic seconds: when a hall is to be projected next, and when it last was.
-        self._due: dict[str, float] = {}
-        self._finished: dict[str, float] = {}
+        self._turns = Turns()
         # What is known of how many numbers the halls' lines can still give today.
         self._outlook: dict[str, Mapping[str, Outlook]] = {}
         # The halls where tickets of a hall would have their turn earlier.
@@ -126,7 +121,6 @@ class Projector:
             group.create_task(self._again_on_loss(self._tend_leases))
             group.create_task(self._again_on_loss(self._hear_changes))
             group.create_task(self._again_on_loss(self._project_due))
-            group.create_task(self._again_on_loss(self._look_ahead))
             group.create_task(self._follow_catalogue())
 
     async def _again_on_loss(self, part: Callable[[], Awaitable[None]]) -> None:
@@ -154,11 +148,11 @@ class Projector:
             self._last,
             self._rows,
             self._named,
-            self._due,
             self._outlook,
             self._better,
         ):
             kept.pop(code, None)
+        self._turns.forget(code)
         if self._foresight is not None:
             self._foresight.forget(code)
 
@@ -178,60 +172,60 @@ class Projector:
         if change.ticket is None:
             # Something of the hall itself, or somebody has left it: no event here tells that.
             self._unsure_of.add(change.hall)
-            self._looks_other.add(change.hall)
         else:
             self._named.setdefault(change.hall, set()).add(change.ticket)
         self._ask_for(change.hall)
 
     def _ask_for(self, code: str, *, at_once: bool = False) -> None:
         """Make a hall due: now when it has been quiet, else when its shortest interval is over."""
-        now = time.monotonic()
-        soonest = now if at_once else self._finished.get(code, -math.inf) + AT_MOST_EVERY_S
-        self._due[code] = min(max(now, soonest), self._due.get(code, math.inf))
+        self._turns.ask(code, time.monotonic(), at_once=at_once)
         self._wake.set()
 
     async def _project_due(self) -> None:
         while not is_cancelled():
-            now = time.monotonic()
-            due = [
-                code for code, when in self._due.items() if when <= now and code in self.leases.held
-            ]
-            # Who waits longest comes first, so one that fails keeps no other from its turn.
-            due.sort(key=self._due.__getitem__)
-            whole = [code for code in due if self._must_be_read_whole(code)]
+            changed = self._held(self._turns.changed(time.monotonic()))
+            whole = [code for code in changed if self._must_be_read_whole(code, AT_LEAST_EVERY_S)]
             # Reading a whole hall takes its time: nobody else's news waits for many.
-            known = set(due).difference(whole)
-            news = batched([code for code in due if code in known], AT_MOST_TOGETHER)
-            for codes in (*news, *batched(whole[:WHOLE_AT_ONCE], 1)):
-                if codes := [code for code in codes if code in self.leases.held]:
-                    await self._project_when_due(codes)
+            news = set(changed).difference(whole)
+            for codes in (
+                *batched([code for code in changed if code in news], AT_MOST_TOGETHER),
+                whole[:WHOLE_AT_ONCE],
+            ):
+                await self._project_in_turn(self._held(codes))
+            unchanged = self._turns.unchanged(time.monotonic(), UNCHANGED_AT_ONCE)
+            await self._project_in_turn(self._held(unchanged))
             await self._sleep_until_due()
 
-    async def _project_when_due(self, codes: Sequence[str]) -> None:
-        # The next time before reading: a change during the read brings it nearer.
+    def _held(self, codes: Sequence[str]) -> list[str]:
+        """Those of these halls that are still ours; of the others nothing is due here."""
         for code in codes:
-            self._due[code] = time.monotonic() + AT_LEAST_EVERY_S
+            if code not in self.leases.held:
+                self._turns.forget(code)
+        return [code for code in codes if code in self.leases.held]
+
+    async def _project_in_turn(self, codes: Sequence[str]) -> None:
+        if not codes:
+            return
+        self._turns.begin(codes, time.monotonic())
         try:
             await self._project(codes)
         except Exception:
             for code in codes:
                 self._unsure_of.add(code)
-                self._due[code] = time.monotonic()
+                self._ask_for(code, at_once=True)
             raise
         for code in codes:
-            self._finished[code] = time.monotonic()
             self._come_back_at_edge(code)
 
     def _come_back_at_edge(self, code: str) -> None:
         now, hall = self._clock.now(), self._last.get(code)
         if hall and (edge := next_edge(hall.board, now)):
             at = time.monotonic() + (edge - now).total_seconds() / self._clock.speed
-            self._due[code] = min(at, self._due.get(code, math.inf))
+            self._turns.again(code, at)
 
     async def _sleep_until_due(self) -> None:
         self._wake.clear()
-        waits = [when for code, when in self._due.items() if code in self.leases.held]
-        rest = max(0.0, min(waits, default=math.inf) - time.monotonic())
+        rest = max(0.0, self._turns.next_at() - time.monotonic())
         # Not `wait_for`: woken and cancelled at once, it would forget that it was cancelled.
         with suppress(TimeoutError):
             async with asyncio.timeout(min(rest, TEND_LEASES_EVERY_S)):
@@ -270,8 +264,7 @@ class Projector:
         hall, last = self._directory.hall(code), self._last.get(code)
         waits = self._foresight.look(hall, found, now) if self._foresight else NOTHING_FORESEEN
         if waits.again_in_s is not None:
-            again = time.monotonic() + waits.again_in_s
-            self._due[code] = min(again, self._due.get(code, math.inf))
+            self._turns.again(code, time.monotonic() + waits.again_in_s)
         return above_rows(
             live_hall(
                 hall,
@@ -292,22 +285,31 @@ class Projector:
         # Before reading: what is said meanwhile counts for the next time.
         self._unsure_of.difference_update(codes)
         named = {code: self._named.pop(code, set()) for code in codes}
-        found: dict[str, HallRows] = {}
+        found: dict[UUID, HallRows] = {}
         if known := {ids[code]: self._rows[code] for code in codes if code not in whole}:
-            tickets = set().union(*named.values())
-            caught_up = await catch_up(known, tickets, now=now)
-            found.update((code, caught_up[ids[code]]) for code in codes if ids[code] in known)
-        for code in whole:
-            # Not all at once, though they were first read together.
-            every = max(AT_LEAST_EVERY_S, len(self.leases.held) / WHOLE_A_SECOND)
-            rest = every * uniform(0.6, 1)  # noqa: S311 nothing to guess
-            self._whole_again_at[code] = time.monotonic() + rest
-            found[code] = await read_whole(ids[code], now=now)
-        return found
+            found |= await catch_up(known, set().union(*named.values()), now=now)
+        if whole:
+            await self._take_outlook(whole, now)
+            found |= await read_whole([ids[code] for code in whole], now=now)
+            self._read_whole_at(time.monotonic(), whole)
+        return {code: found[ids[code]] for code in codes}
 
-    def _must_be_read_whole(self, code: str) -> bool:
-        is_old = self._whole_again_at.get(code, -math.inf) <= time.monotonic()
+    def _must_be_read_whole(self, code: str, later_s: float = 0.0) -> bool:
+        is_old = self._whole_again_at.get(code, -math.inf) + later_s <= time.monotonic()
         return is_old or code in self._unsure_of or code not in self._rows
+
+    def _read_whole_at(self, now: float, codes: Sequence[str]) -> None:
+        every = max(AT_LEAST_EVERY_S, len(self.leases.held) / WHOLE_A_SECOND)
+        for code in codes:
+            # Not all at once the next time, though they were first read together.
+            self._whole_again_at[code] = now + every * uniform(0.6, 1)  # noqa: S311 nothing to guess
+
+    async def _take_outlook(self, codes: Sequence[str], now: datetime) -> None:
+        """Work out how many more numbers the lines of halls can give: now and then, and at once
+        where something of the hall itself changed, such as a counter that opens.
+        """
+        halls = [self._directory.hall(code) for code in codes]
+        self._outlook.update(await look_ahead(halls, now=now))
 
     async def _stored(self, code: str) -> LiveHall | None:
         """What was written of a hall before we held it; None when it is not readable, too."""
@@ -321,33 +323,16 @@ class Projector:
             log.warning("live_state_unreadable", hall=code, fault=type(fault).__name__)
             return None
 
-    async def _look_ahead(self) -> None:
-        """Work out how many more numbers each line can give: now and then, not at each change.
-
-        At once where something of the hall itself changed, such as a counter that opens.
-        """
-        all_at = -math.inf
-        while not is_cancelled():
-            changed, self._looks_other = self._looks_other, set()
-            if time.monotonic() >= all_at:
-                changed = set(self.leases.held)
-                all_at = time.monotonic() + LOOK_AHEAD_EVERY_S
-            for code in sorted(changed & self.leases.held):
-                await self.look_ahead(code)
-            await asyncio.sleep(LOOK_AT_CHANGES_EVERY_S)
-
-    async def look_ahead(self, code: str) -> None:
-        """Work out how many more numbers the lines of a hall can give, and have it shown."""
-        outlook = await look_ahead(self._directory.hall(code), now=self._clock.now())
-        if code in self.leases.held and outlook != self._outlook.get(code, {}):
-            self._outlook[code] = outlook
-            self._ask_for(code)
-
     def offer(self, code: str, better: Mapping[UUID, BetterHall]) -> None:
         """From now on show these tickets of a hall where their turn would come earlier."""
         if code in self.leases.held and better != self._better.get(code, NOBODY):
             self._better[code] = better
             self._ask_for(code)
+
+    async def look_ahead(self, code: str) -> None:
+        """Work out how many more numbers the lines of a hall can give, and have it shown."""
+        await self._take_outlook([code], self._clock.now())
+        self._ask_for(code)
 
     # --- of which halls --------------------------------------------------------------------
 
@@ -358,7 +343,8 @@ class Projector:
                 self._directory = newer
                 log.info("catalogue_read_anew", halls=len(newer.halls))
                 for code in self.leases.held:
-                    self._ask_for(code)
+                    self._turns.again(code, time.monotonic())
+                self._wake.set()
 
 
 def _changes_in(data: bytes) -> Sequence[Change]:
@@ -367,9 +353,3 @@ def _changes_in(data: bytes) -> Sequence[Change]:
     except UNREADABLE as fault:
         log.warning("word_not_understood", channel=CHANGED, fault=type(fault).__name__)
         return ()
-
-
-def batched(codes: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    """The codes in order, so many at a time."""
-    for start in range(0, len(codes), size):
-        yield codes[start : start + size]

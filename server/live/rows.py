@@ -8,7 +8,7 @@ one seen tell which tickets to read again: a hall costs what happened in it, not
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -181,9 +181,9 @@ def _statement(sql: str, *, tickets: str, now: str) -> str:
 # Each is one statement, so one snapshot and one round trip; its parts come as JSON of typed rows.
 WHOLE = _statement(
     """
-    SELECT {lines}, {counters}, {announcements}, {tickets}, {booked},
+    SELECT hall.id, {lines}, {counters}, {announcements}, {tickets}, {booked},
            coalesce((SELECT max(id) FROM ticket_event WHERE hall_id = hall.id), 0) AS seen
-    FROM (SELECT $1::uuid AS id) hall
+    FROM unnest($1::uuid[]) AS hall (id)
     """,
     tickets=_OPEN_OR_JUST_OVER,
     now="$4",
@@ -211,17 +211,27 @@ _decode_booked = msgspec.json.Decoder(tuple[BookedRow, ...]).decode
 _decode_tickets = msgspec.json.Decoder(list[TicketRow]).decode
 
 
-async def read_whole(hall_id: UUID, *, now: datetime) -> HallRows:
-    """All rows of a hall that can be seen."""
-    [row] = await rows(WHOLE, hall_id, now - ENDED_SHOWN_FOR, ENDED_SHOWN, now, business_day(now))
+async def read_whole(hall_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, HallRows]:
+    """All rows of halls that can be seen, in one statement."""
+    found = await rows(
+        WHOLE, list(hall_ids), now - ENDED_SHOWN_FOR, ENDED_SHOWN, now, business_day(now)
+    )
+    whole = {}
+    for row in found:
+        tickets = {ticket.id: ticket for ticket in _decode_tickets(row["tickets"])}
+        whole[row["id"]] = _rows_of(row, tickets, _decode_booked(row["booked"]))
+    return whole
+
+
+def _rows_of(row: Any, tickets: Mapping[UUID, TicketRow], booked: tuple[BookedRow, ...]) -> HallRows:
     return HallRows(
         lines=_decode_lines(row["lines"]),
         counters=_decode_counters(row["counters"]),
         announcements=_decode_announcements(row["announcements"]),
-        tickets={ticket.id: ticket for ticket in _decode_tickets(row["tickets"])},
+        tickets=tickets,
         seen=row["seen"],
         helps=_helps(row["counters"]),
-        booked=_decode_booked(row["booked"]),
+        booked=booked,
     )
 
 
@@ -246,15 +256,7 @@ async def catch_up(
         for ticket_id in row["changed"]:
             tickets.pop(ticket_id, None)  # it may have gone to another hall
         tickets.update((ticket.id, ticket) for ticket in _decode_tickets(row["tickets"]))
-        caught_up[row["id"]] = HallRows(
-            lines=_decode_lines(row["lines"]),
-            counters=_decode_counters(row["counters"]),
-            announcements=_decode_announcements(row["announcements"]),
-            tickets=_shown_at(now, tickets),
-            seen=row["seen"],
-            helps=_helps(row["counters"]),
-            booked=before.booked,
-        )
+        caught_up[row["id"]] = _rows_of(row, _shown_at(now, tickets), before.booked)
     return caught_up
 
 

@@ -358,6 +358,10 @@ class Kept:
         """The board as a message on the socket, encoded once for all who watch it."""
         return frame(f"hall:{self.board.hall}", self.board.version, self.board_body)
 
+    def stands_in(self, stored: bytes) -> bool:
+        """Whether this is what is stored; told without reading it."""
+        return stored.startswith(self.board_body)
+
     def is_news_after(self, before: "Kept") -> bool:
         """Whether this is later than what we had; the slow re-read mostly finds the same."""
         return (self.board.version, self.board.as_of) > (

@@ -57,6 +57,7 @@ class Foresight:
         self._ranges: dict[str, _Ranges] = {}
         # How long the last look at each hall took, and when (monotonic) the next may begin.
         self._took: dict[str, float] = {}
+        self._all_took = 0.0
         self._next: dict[str, float] = {}
         self._told: dict[str, set[tuple[UUID, Told]]] = {}
 
@@ -73,8 +74,10 @@ class Foresight:
             self._said[hall.code] = said
             return replace(said, again_in_s=rest)
         said = self._look(hall, found, now)
+        self._all_took -= self._took.get(hall.code, 0.0)
         self._took[hall.code] = time.monotonic() - began
-        self._next[hall.code] = began + sum(self._took.values()) / self._share
+        self._all_took += self._took[hall.code]
+        self._next[hall.code] = began + self._all_took / self._share
         return said
 
     def _look(self, hall: HallEntry, found: HallRows, now: datetime) -> HallWaits:
@@ -111,6 +114,7 @@ class Foresight:
     def forget(self, code: str) -> None:
         """Forget a hall that another worker has now."""
         self.waits.halls.pop(code, None)
+        self._all_took -= self._took.get(code, 0.0)
         for kept in (self._said, self._ranges, self._told, self._took, self._next):
             kept.pop(code, None)
 
