@@ -24,16 +24,14 @@ from server.halls.directory import Directory
 from server.halls.reading import LOOK_EVERY_S, newer_directory
 from server.live.feed import (
     CHANGED,
-    LIVE,
     RECONNECT_AFTER_S,
     batched,
     decode_changes,
     is_cancelled,
-    live_key,
     subscribed,
 )
 from server.live.foreseen import NOTHING_FORESEEN, Foreseeing
-from server.live.leases import Leases, lease_key
+from server.live.leases import Leases
 from server.live.lines import Outlook
 from server.live.memory import Change
 from server.live.outlook import look_ahead
@@ -44,9 +42,8 @@ from server.live.state import (
     BetterHall,
     LiveHall,
     above_rows,
-    decode_hall,
-    encode_hall,
 )
+from server.live.storing import Writing, stored_hall
 from server.live.turns import AT_LEAST_EVERY_S, Turns
 
 log = structlog.get_logger()
@@ -59,21 +56,6 @@ WHOLE_AT_ONCE = 8
 UNCHANGED_AT_ONCE = 10
 # A worker of a few hundred halls reads each whole every AT_LEAST_EVERY_S; one of more takes longer.
 WHOLE_A_SECOND = 40
-
-# Only the holder of a lease may write. KEYS: a lease and a state for each hall; ARGV: name,
-# channel, then what to store and the code for each. Answers the places of those written.
-_WRITE = """
-local written, codes = {}, {}
-for i = 1, #KEYS / 2 do
-    if redis.call('GET', KEYS[2 * i - 1]) == ARGV[1] then
-        redis.call('SET', KEYS[2 * i], ARGV[2 * i + 1])
-        written[#written + 1] = i
-        codes[#codes + 1] = ARGV[2 * i + 2]
-    end
-end
-if #codes > 0 then redis.call('PUBLISH', ARGV[2], table.concat(codes, ',')) end
-return written
-"""
 
 
 class Projector:
@@ -108,7 +90,7 @@ class Projector:
         # The halls where tickets of a hall would have their turn earlier.
         self._better: dict[str, Mapping[UUID, BetterHall]] = {}
         self._wake = asyncio.Event()
-        self._write = valkey.register_script(_WRITE)
+        self._write = Writing(valkey, self.leases.name)
 
     @property
     def directory(self) -> Directory:
@@ -235,24 +217,16 @@ class Projector:
 
     async def _project(self, codes: Sequence[str]) -> None:
         for code in codes:
-            if code not in self._last and (stored := await self._stored(code)):
+            if code not in self._last and (stored := await stored_hall(self._valkey, code)):
                 self._last[code] = stored
         if self._foresight is not None:
             await self._foresight.recall(codes)
         now = self._clock.now()
         found = await self._read(codes, now)
         halls = [self._live(code, hall_rows, now) for code, hall_rows in found.items()]
-        written = await self._write(
-            keys=[key for hall in halls for key in (lease_key(hall.code), live_key(hall.code))],
-            args=[
-                self.leases.name,
-                LIVE,
-                *(part for hall in halls for part in (encode_hall(hall), hall.code)),
-            ],
-        )
-        places = set(written)
-        for place, hall in enumerate(halls, start=1):
-            if place in places:
+        written = await self._write(halls)
+        for hall in halls:
+            if hall.code in written:
                 self._last[hall.code], self._rows[hall.code] = hall, found[hall.code]
                 self._highest[hall.code] = hall.version
             else:
@@ -310,18 +284,6 @@ class Projector:
         """
         halls = [self._directory.hall(code) for code in codes]
         self._outlook.update(await look_ahead(halls, now=now))
-
-    async def _stored(self, code: str) -> LiveHall | None:
-        """What was written of a hall before we held it; None when it is not readable, too."""
-        raw = await self._valkey.get(live_key(code))
-        if not isinstance(raw, bytes):
-            return None
-        try:
-            return decode_hall(raw)
-        except UNREADABLE as fault:
-            # Another version's, or rubbish: it is written anew right away, so this is said once.
-            log.warning("live_state_unreadable", hall=code, fault=type(fault).__name__)
-            return None
 
     def offer(self, code: str, better: Mapping[UUID, BetterHall]) -> None:
         """From now on show these tickets of a hall where their turn would come earlier."""

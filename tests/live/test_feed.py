@@ -124,6 +124,7 @@ async def test_memory_is_looked_after_however_much_is_said(
     api: Api, store_urls: StoreUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed_module, "REREAD_EVERY_S", 0.3)
+    monkeypatch.setattr(feed_module, "REREAD_TOGETHER", 10)
     async with another_process(api, store_urls.redis) as elsewhere, talking(api):
         await until(lambda: elsewhere.live_age_s() < 3)
         long_ago = microseconds() - FORGET_AFTER_US - 1

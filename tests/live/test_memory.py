@@ -1,6 +1,6 @@
 """What an API process remembers of tickets, and when it knows that it may be behind."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,7 +10,15 @@ from models.tickets import TicketState
 from server.clock import microseconds
 from server.live import memory as memory_module
 from server.live.memory import FORGET_AFTER_US, SETTLE_S, Change, Memory
-from server.live.state import Board, LiveHall, LiveTicket, TicketView, above_rows, encode_hall
+from server.live.state import (
+    Board,
+    Kept,
+    LiveHall,
+    LiveTicket,
+    TicketView,
+    above_rows,
+    encode_hall,
+)
 
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 
@@ -190,6 +198,15 @@ def test_what_is_stored_and_found_again_is_no_word_of_a_projection(clock: Monoto
     clock.now += 100
     memory.keep(encode_hall(a_hall(10)))
     assert memory.oldest_age_s(["dg-01"]) == 100
+
+
+def test_what_stands_in_what_is_stored_is_told_without_reading_it() -> None:
+    kept = Kept(encode_hall(a_hall(1, a_ticket(1))))
+    later = replace(a_hall(1).board, as_of=NOW + timedelta(seconds=15))
+    assert kept.stands_in(encode_hall(a_hall(1, a_ticket(1))))
+    assert not kept.stands_in(encode_hall(a_hall(10, a_ticket(1))))
+    assert not kept.stands_in(encode_hall(LiveHall(later, ())))
+    assert not kept.stands_in(b"")
 
 
 def test_a_hall_is_never_below_the_rows_it_was_read_from() -> None:
