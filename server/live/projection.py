@@ -36,7 +36,7 @@ from server.live.lines import Outlook
 from server.live.memory import Change
 from server.live.outlook import look_ahead
 from server.live.reading import NOBODY, live_hall, next_edge
-from server.live.rows import HallRows, catch_up, read_whole
+from server.live.rows import HallRows, catch_up, read_all_whole
 from server.live.state import (
     UNREADABLE,
     BetterHall,
@@ -264,7 +264,7 @@ class Projector:
             found |= await catch_up(known, set().union(*named.values()), now=now)
         if whole:
             await self._take_outlook(whole, now)
-            found |= await read_whole([ids[code] for code in whole], now=now)
+            found |= await read_all_whole([ids[code] for code in whole], now=now)
             self._read_whole_at(time.monotonic(), whole)
         return {code: found[ids[code]] for code in codes}
 

@@ -211,8 +211,13 @@ _decode_booked = msgspec.json.Decoder(tuple[BookedRow, ...]).decode
 _decode_tickets = msgspec.json.Decoder(list[TicketRow]).decode
 
 
-async def read_whole(hall_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, HallRows]:
-    """All rows of halls that can be seen, in one statement."""
+async def read_whole(hall_id: UUID, *, now: datetime) -> HallRows:
+    """All rows of a hall that can be seen."""
+    return (await read_all_whole([hall_id], now=now))[hall_id]
+
+
+async def read_all_whole(hall_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, HallRows]:
+    """The same of several, in one statement."""
     found = await rows(
         WHOLE, list(hall_ids), now - ENDED_SHOWN_FOR, ENDED_SHOWN, now, business_day(now)
     )
@@ -223,7 +228,9 @@ async def read_whole(hall_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, H
     return whole
 
 
-def _rows_of(row: Any, tickets: Mapping[UUID, TicketRow], booked: tuple[BookedRow, ...]) -> HallRows:
+def _rows_of(
+    row: Any, tickets: Mapping[UUID, TicketRow], booked: tuple[BookedRow, ...]
+) -> HallRows:
     return HallRows(
         lines=_decode_lines(row["lines"]),
         counters=_decode_counters(row["counters"]),

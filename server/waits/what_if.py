@@ -78,7 +78,7 @@ async def _as_known(hall: HallEntry, now: datetime) -> Waits:
     await take_trees(waits.city)
     await recall_city(waits.city)
     await recall_halls(waits, [hall.code])
-    hear(waits, hall, (await read_whole([hall.id], now=now))[hall.id], now)
+    hear(waits, hall, await read_whole(hall.id, now=now), now)
     return waits
 
 

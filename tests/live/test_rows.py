@@ -20,7 +20,7 @@ class Follower:
 
     async def look(self, *named: str) -> HallRows:
         now = self.api.services.clock.now()
-        anew = (await read_whole([self.hall_id], now=now))[self.hall_id]
+        anew = await read_whole(self.hall_id, now=now)
         tickets = [UUID(one) for one in named]
         caught_up = await catch_up({self.hall_id: self.known}, tickets, now=now)
         self.known = caught_up[self.hall_id]

@@ -104,7 +104,7 @@ async def test_phones_and_boards_are_told_at_once(api: Api, hall: str) -> None:
     await until(lambda: feed.memory.halls[hall].waiting == 0)
     assert await state_of(lin, ticket) == ("cancelled", "day_ended")
     entry, now = api.services.directory.hall(hall), datetime.fromisoformat(JUST_CLOSED)
-    found = (await read_whole([entry.id], now=now))[entry.id]
+    found = await read_whole(entry.id, now=now)
     live = live_hall(entry, found, None, now=now, version=1)
     [view] = [one.view for one in live.tickets if str(one.view.id) == ticket["id"]]
     assert (view.state, view.reason) == ("cancelled", "day_ended")

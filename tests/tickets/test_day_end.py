@@ -47,7 +47,7 @@ async def test_a_ticket_says_that_its_day_ended_wherever_it_is_read(api: Api) ->
     [listed] = (await lin.get("/tickets")).json()["data"]
     assert (listed["state"], listed["reason"]) == ("cancelled", "day_ended")
     entry = api.services.directory.hall(hall)
-    found = (await read_whole([entry.id], now=NEXT_DAY))[entry.id]
+    found = await read_whole(entry.id, now=NEXT_DAY)
     hall_now = live_hall(entry, found, None, now=NEXT_DAY, version=1)
     [projected] = [live.view for live in hall_now.tickets if str(live.view.id) == lapsed["id"]]
     assert (projected.state, projected.reason) == ("cancelled", "day_ended")

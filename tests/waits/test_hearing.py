@@ -26,7 +26,7 @@ class Listener:
     async def look(self) -> list[str]:
         """The kinds of what was heard; the predictor then knows the hall as it is."""
         now = self.api.services.clock.now()
-        found = (await read_whole([self.entry.id], now=now))[self.entry.id]
+        found = await read_whole(self.entry.id, now=now)
         events = news(self.hall, found, now)
         for event in events:
             self.waits.hear(event)
