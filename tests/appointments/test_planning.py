@@ -39,7 +39,8 @@ async def test_a_manager_plans_a_line_and_it_is_in_the_log(api: Api, hall: str) 
     listed = (await manager.get(f"/halls/{hall}/slot-plans")).json()["data"]
     assert [(one["line"], one["slot_min"], one["hours"]) for one in listed] == [("E", 20, hours)]
     line = api.services.directory.hall(hall).lines["E"].id
-    [row] = await rows("SELECT action FROM audit_entry WHERE subject_id = $1", str(line))
+    said = "SELECT action FROM audit_entry WHERE subject_id = $1 AND action LIKE 'slot_plan.%'"
+    [row] = await rows(said, str(line))
     assert row["action"] == "slot_plan.set"
     assert (await manager.delete(f"/halls/{hall}/slot-plans/E")).status_code == 200
     await seen(api, hall)
