@@ -104,6 +104,11 @@ class Playing:
         assert reply.status_code == 200, reply.text
         return dict(reply.json())
 
+    async def number_of(self, order_no: str) -> str:
+        """The channel's own number of an order."""
+        facts = await self.sandbox.http.get("/_sandbox/orders", params={"order_no": order_no})
+        return str(facts.json()["data"][0]["channel_no"])
+
     async def paid(self, **other: Any) -> NewOrder:
         """An order that is paid already, and of which nobody is told."""
         order = await self.place(**other)

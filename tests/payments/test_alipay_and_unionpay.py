@@ -4,14 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 import pytest_asyncio
 
-from integrations.ports_bill import BillDamaged
 from integrations.ports_payment import (
     ChannelNews,
     ChannelRefused,
@@ -238,7 +236,9 @@ async def test_no_usable_answer_leaves_it_unknown_and_asking_again_settles_it(
     with pytest.raises(ChannelUnavailable):
         await at.channel.query(order.ref)
     asked = at.a_refund(replace(order), 300)
-    ref = replace(asked.ref, order=replace(order.ref, channel_no=await _number(at, order.order_no)))
+    ref = replace(
+        asked.ref, order=replace(order.ref, channel_no=await at.number_of(order.order_no))
+    )
     asked = replace(asked, ref=ref)
     await at.refunds_end("success")
     await at.sandbox.break_down(refund, kind, times=1)
@@ -248,11 +248,6 @@ async def test_no_usable_answer_leaves_it_unknown_and_asking_again_settles_it(
     assert (await at.channel.query_refund(asked.ref)).state == "done"
     facts = await at.sandbox.http.get("/_sandbox/orders", params={"order_no": order.order_no})
     assert [one["refund_fen"] for one in facts.json()["data"][0]["refunds"]] == [300]
-
-
-async def _number(at: Playing, order_no: str) -> str:
-    facts = await at.sandbox.http.get("/_sandbox/orders", params={"order_no": order_no})
-    return str(facts.json()["data"][0]["channel_no"])
 
 
 @pytest.mark.parametrize(
@@ -342,7 +337,7 @@ async def test_a_refund_that_failed_at_unionpay_is_told(unionpay: Playing) -> No
 
 async def test_nobody_there_means_nothing_happened(at: Playing) -> None:
     order = await at.paid()
-    number = await _number(at, order.order_no)
+    number = await at.number_of(order.order_no)
     async with playing("alipay") as other:
         gone = other.sandbox.url
     channel: Any = at.channel
@@ -354,71 +349,3 @@ async def test_nobody_there_means_nothing_happened(at: Playing) -> None:
     ref = replace(at.a_refund(order, 1).ref, order=replace(order.ref, channel_no=number))
     with pytest.raises(ChannelUnavailable):
         await at.channel.refund(replace(at.a_refund(order, 1), ref=ref))
-
-
-def names_in(folder: Path) -> list[str]:
-    return [file.name for file in folder.iterdir()]
-
-
-async def a_day_of_business(at: Playing) -> tuple[Any, Any, Any]:
-    await at.it_is(datetime(2026, 11, 23, 2, 0, tzinfo=UTC))
-    await at.refunds_end("success")
-    first, second = await at.paid(), await at.paid(amount_fen=50_000)
-    refund = at.a_refund(second, 20_000)
-    await at.channel.refund(refund)
-    await at.place()
-    await at.it_is(datetime(2026, 11, 24, 3, 0, tzinfo=UTC))
-    return first, second, refund
-
-
-async def test_a_days_bill_has_every_payment_and_refund(at: Playing, tmp_path: Path) -> None:
-    first, second, refund = await a_day_of_business(at)
-    bill = await at.channel.fetch_bill(datetime(2026, 11, 23).date(), tmp_path)
-    assert bill is not None
-    assert bill.file.stat().st_size == bill.size
-    lines = {line.refund_no or line.order_no: line for line in at.channel.read_bill(bill)}
-    assert len(lines) == 3
-    paid = lines[first.order_no]
-    assert (paid.order_no, paid.refund_no, paid.amount_fen) == (first.order_no, None, 1234)
-    assert (paid.fee_fen, paid.refund_state) == (7, None)
-    assert paid.channel_no == await _number(at, first.order_no)
-    assert paid.at.astimezone(UTC) == datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-    back = lines[refund.ref.refund_no]
-    assert (back.order_no, back.amount_fen, back.fee_fen) == (second.order_no, 20_000, -120)
-    assert back.refund_state == "done"
-    assert back.channel_no == await _number(at, second.order_no)
-    assert names_in(tmp_path) == [bill.file.name]
-
-
-async def test_a_bill_with_planted_differences_says_them(at: Playing, tmp_path: Path) -> None:
-    first, second, _ = await a_day_of_business(at)
-    await at.plant(
-        "2026-11-23",
-        {"kind": "missing", "number": first.order_no},
-        {"kind": "amount", "number": second.order_no, "fen": 1},
-        {"kind": "extra", "number": "P20261123STRANGER", "fen": 77},
-    )
-    bill = await at.channel.fetch_bill(datetime(2026, 11, 23).date(), tmp_path)
-    assert bill is not None
-    paid = {x.order_no: x.amount_fen for x in at.channel.read_bill(bill) if x.refund_no is None}
-    assert paid == {second.order_no: 50_001, "P20261123STRANGER": 77}
-
-
-async def test_a_day_without_business_has_no_bill_and_one_not_over_none_yet(
-    at: Playing, tmp_path: Path
-) -> None:
-    await a_day_of_business(at)
-    assert await at.channel.fetch_bill(datetime(2026, 11, 21).date(), tmp_path) is None
-    with pytest.raises(ChannelUnavailable):
-        await at.channel.fetch_bill(datetime(2026, 11, 24).date(), tmp_path)
-    assert not names_in(tmp_path)
-
-
-async def test_a_damaged_bill_is_told(at: Playing, tmp_path: Path) -> None:
-    await a_day_of_business(at)
-    bill = await at.channel.fetch_bill(datetime(2026, 11, 23).date(), tmp_path)
-    assert bill is not None
-    whole = bill.file.read_bytes()
-    bill.file.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(BillDamaged):
-        list(at.channel.read_bill(bill))

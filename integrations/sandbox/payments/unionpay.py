@@ -1,6 +1,5 @@
 """UnionPay's gateway as the sandbox plays it: a page to pay at, questions, notices, files."""
 
-import html as escaping
 import secrets
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -19,6 +18,7 @@ from integrations.sandbox.payments.strangers import stranger_key
 from integrations.sandbox.payments.till import Tamper, Till
 from integrations.sandbox.payments.unionpay_bill import file_content
 from integrations.sandbox.payments.unionpay_keys import UnionPayKeyRing, certify_stranger
+from integrations.sandbox.payments.unionpay_page import page
 from integrations.sandbox.payments.unionpay_wire import (
     Answered,
     answer_to,
@@ -37,21 +37,6 @@ _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _CODES: Final = {"unpaid": "05", "paid": "00", "closed": "01"}
 _REFUND_CODES: Final = {"pending": "05", "done": "00", "failed": "01", "stuck": "05"}
 _MOST_FEN: Final = 10**12
-_PAGE: Final = """<!doctype html><html lang="zh-CN"><meta charset="utf-8">
-<title>沙箱：银联在线支付</title><h1>沙箱：银联在线支付</h1>
-<p>模拟银联支付页面，仅供演示和测试。 UnionPay's page, played; for tests only.</p>
-<p>{subject}</p><p><strong>{yuan} 元</strong></p>
-<button data-outcome="success">支付 Pay</button>
-<button data-outcome="cancel">取消 Cancel</button><p id="told" role="status"></p>
-<script>
-for (const button of document.querySelectorAll("button")) button.onclick = async () => {{
-  const outcome = button.dataset.outcome;
-  const body = JSON.stringify({{order_no: "{order_no}", outcome, channel: "unionpay"}});
-  const reply = await fetch("/_sandbox/pay", {{method: "POST", body}});
-  document.getElementById("told").textContent = reply.ok ? "已完成 Done" : await reply.text();
-  if (reply.ok) location.href = "{front}";
-}};
-</script></html>"""
 
 
 class UnionPay:
@@ -133,14 +118,7 @@ class UnionPay:
             return answer_to(asked, "12")
         if order.state != "unpaid":
             return answer_to(asked, "12" if order.state == "paid" else "35")
-        return html(
-            _PAGE.format(
-                subject=escaping.escape(order.subject),
-                yuan=f"{order.fen // 100}.{order.fen % 100:02}",
-                order_no=escaping.escape(number),
-                front=escaping.escape(asked.get("frontUrl", "/")),
-            )
-        )
+        return html(page(order, asked.get("frontUrl", "/")))
 
     def _placed(self, asked: Mapping[str, str], fen: int, expiry: float | None) -> Order:
         now = self._till.clock.now()
