@@ -61,7 +61,7 @@ def predicted(
         )
     x = np.array(rows, np.float32)
     return [
-        city.promise(line, "arrival", row, ref, _bin_of(horizon), said, more=minutes)
+        city.promise(line, "arrival", row, ref, which=_bin_of(horizon), said=said, more=minutes)
         for row, ref, minutes, horizon, said in zip(
             x, refs, more, horizons, city.trees["arrival"].predict(x), strict=True
         )

@@ -28,11 +28,12 @@ class Growing:
 PLAIN: Final = Growing()
 
 
-def grow(  # noqa: PLR0917
+def grow(
     x: Floats,
     y: npt.NDArray[np.float64],
     weight: npt.NDArray[np.float64],
     seed: int,
+    *,
     how: Growing = PLAIN,
     progress: Progress = lambda _, __: None,
 ) -> Trees:
@@ -56,7 +57,9 @@ def grow(  # noqa: PLR0917
         base.append(start)
         stack = []
         for _ in range(count):
-            tree, gain = _tree(codes, edges, y - guess, weight, quantile, dice, how)
+            tree, gain = _tree(
+                codes, edges, y - guess, weight, quantile=quantile, dice=dice, how=how
+            )
             guess += gain
             stack.append(tree)
             done += 1
@@ -93,11 +96,12 @@ def _edges(x: Floats, bins: int) -> list[Floats]:
 Tree = tuple[list[int], list[float], npt.NDArray[np.float64]]
 
 
-def _tree(  # noqa: PLR0917
+def _tree(
     codes: npt.NDArray[np.int16],
     edges: Sequence[Floats],
     residual: npt.NDArray[np.float64],
     weight: npt.NDArray[np.float64],
+    *,
     quantile: float,
     dice: np.random.Generator,
     how: Growing,

@@ -113,15 +113,15 @@ class City:
             return "live"
         return "usual" if self.known >= ENOUGH_LABELS else "none"
 
-    def promise(  # noqa: PLR0917
+    def promise(
         self,
         line: Line,
         kind: Kind,
         x: Floats,
         ref: float,
+        *,
         which: int,
         said: Sequence[float],
-        *,
         more: float = 0.0,
     ) -> "Promise":
         """A range from what trees say (p50, p10, p90 of y), calibrated, widened where unsure.

@@ -156,7 +156,9 @@ class Waits:
                     # It is how soon it will be that matters: "in ten minutes" is told by it.
                     minutes = each * math.exp(min(said[0], FARTHEST)) - city.offset
                     which = bin_of(int(minutes / (_SOON * city.scale)))
-                found[at] = city.promise(place.line, kind, row, each, which, said, more=place.gap)
+                found[at] = city.promise(
+                    place.line, kind, row, each, which=which, said=said, more=place.gap
+                )
         return [found[at] for at in range(len(places))]
 
     def _on_clock(self, hall: Hall, shown: Range | None, later: float = 0.0) -> Range | None:

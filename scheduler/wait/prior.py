@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -42,10 +42,10 @@ def provenance_of(path: Path) -> str:
 
 def write_trees(path: Path, trees: Mapping[str, Trees], provenance: str) -> None:
     """Keep trees as a file, and with them where they come from."""
-    arrays = {
+    arrays: dict[str, Any] = {
         f"{kind}.{name}": array
         for kind, each in trees.items()
         for name, array in each.as_arrays().items()
     }
     with path.open("wb") as file:
-        np.savez_compressed(file, provenance=np.array(provenance), **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(file, provenance=np.array(provenance), **arrays)

@@ -45,7 +45,7 @@ def refit(
         x = np.stack([row.x for row in ours])
         y = np.array([row.y for row in ours])
         weight = np.sqrt(np.array([row.ref for row in ours]))
-        grown[kind] = grow(x, y, weight, seed, how, progress), len(ours)
+        grown[kind] = grow(x, y, weight, seed, how=how, progress=progress), len(ours)
     return grown
 
 

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -154,10 +155,7 @@ async def _watch(bench: Bench, codes: list[str], boards: _Boards) -> list[Socket
     loop, sockets = asyncio.get_running_loop(), []
     for start in range(0, len(codes), _TOPICS_A_SOCKET):
         topics = [f"hall:{code}" for code in codes[start : start + _TOPICS_A_SOCKET]]
-        _, socket = await loop.create_connection(
-            lambda topics=topics: Socket(topics, boards.hear),  # type: ignore[misc]
-            *bench.api,
-        )
+        _, socket = await loop.create_connection(partial(Socket, topics, boards.hear), *bench.api)
         sockets.append(socket)
     return sockets
 

@@ -6,6 +6,7 @@ import secrets
 import struct
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from server.bench.bench import Bench, BenchFailed, Figure, measurement, percentile
@@ -171,8 +172,7 @@ async def _connect(bench: Bench, topic: str, hear: Callable[[int, bytes], None])
         for _ in range(min(_CONNECTING_AT_ONCE, SOCKETS - len(sockets))):
             number = len(sockets) + len(batch)
             _, socket = await loop.create_connection(
-                lambda number=number: Socket([topic], lambda message: hear(number, message)),  # type: ignore[misc]
-                *bench.api,
+                partial(Socket, [topic], partial(hear, number)), *bench.api
             )
             batch.append(socket)
         await asyncio.wait_for(asyncio.gather(*(socket.watching for socket in batch)), 30)

@@ -30,7 +30,7 @@ def a_sample(rows: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarray, n
 
 def test_trees_learn_the_middle_and_the_ends() -> None:
     x, y, weight = a_sample()
-    trees = grow(x, y, weight, 1, QUICK)
+    trees = grow(x, y, weight, 1, how=QUICK)
     x, y, _ = a_sample(seed=1)
     p50, p10, p90 = trees.predict(x).T
     assert np.abs(y - p50).mean() < 0.75 * np.abs(y - np.median(y)).mean()
@@ -42,18 +42,18 @@ def test_trees_learn_the_middle_and_the_ends() -> None:
 
 def test_the_same_rows_and_seed_give_the_same_trees() -> None:
     x, y, weight = a_sample(800)
-    same = [grow(x, y, weight, 5, QUICK).predict(x) for _ in range(2)]
+    same = [grow(x, y, weight, 5, how=QUICK).predict(x) for _ in range(2)]
     assert (same[0] == same[1]).all()
-    assert (grow(x, y, weight, 6, QUICK).predict(x) != same[0]).any()
+    assert (grow(x, y, weight, 6, how=QUICK).predict(x) != same[0]).any()
 
 
 def test_trees_do_not_grow_from_nothing_or_from_what_is_no_number() -> None:
     x, y, weight = a_sample(50)
     with pytest.raises(ValueError, match="finite"):
-        grow(x[:0], y[:0], weight[:0], 1, QUICK)
+        grow(x[:0], y[:0], weight[:0], 1, how=QUICK)
     y[3] = np.nan
     with pytest.raises(ValueError, match="finite"):
-        grow(x, y, weight, 1, QUICK)
+        grow(x, y, weight, 1, how=QUICK)
 
 
 @settings(max_examples=20, deadline=None)
@@ -61,13 +61,13 @@ def test_trees_do_not_grow_from_nothing_or_from_what_is_no_number() -> None:
 def test_few_rows_or_all_alike_are_no_trouble(rows: int, spread: int) -> None:
     x = np.zeros((rows, 3), np.float32)
     x[:, 0] = np.arange(rows) % (spread + 1)
-    trees = grow(x, np.ones(rows), np.ones(rows), 1, Growing(trees=(3, 3, 3)))
+    trees = grow(x, np.ones(rows), np.ones(rows), 1, how=Growing(trees=(3, 3, 3)))
     assert trees.predict(x) == pytest.approx(np.ones((rows, 3)))
 
 
 def test_joined_trees_say_what_each_says() -> None:
     x, y, weight = a_sample(500)
-    one, other = grow(x, y, weight, 1, QUICK), grow(x, -y, weight, 2, QUICK)
+    one, other = grow(x, y, weight, 1, how=QUICK), grow(x, -y, weight, 2, how=QUICK)
     both = one.joined(other).predict(x)
     assert both == pytest.approx(np.hstack([one.predict(x), other.predict(x)]))
     many = np.repeat(x, 3, axis=0)
@@ -76,7 +76,7 @@ def test_joined_trees_say_what_each_says() -> None:
 
 def test_own_trees_count_half_once_they_have_seen_enough() -> None:
     x, y, weight = a_sample(500)
-    one, other = grow(x, y, weight, 1, QUICK), grow(x, y + 1, weight, 2, QUICK)
+    one, other = grow(x, y, weight, 1, how=QUICK), grow(x, y + 1, weight, 2, how=QUICK)
     blend = Blend(one)
     assert np.array(blend.predict(x))[:, :3] == pytest.approx(one.predict(x))
     blend.learn(other, HALFWAY)
@@ -97,7 +97,7 @@ def test_trees_that_err_more_count_less() -> None:
 
 def test_trees_are_kept_in_a_file(tmp_path: Path) -> None:
     x, y, weight = a_sample(500)
-    trees = grow(x, y, weight, 1, QUICK)
+    trees = grow(x, y, weight, 1, how=QUICK)
     write_trees(tmp_path / "trees.npz", {"line": trees}, "of a test")
     again = read_trees(tmp_path / "trees.npz")["line"]
     assert (again.predict(x) == trees.predict(x)).all()
