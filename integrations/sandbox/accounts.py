@@ -1,14 +1,12 @@
 """The demo's accounts with the sandbox: both sides' halves of them."""
 
-import base64
-import json
 import os
-import secrets
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from integrations.sandbox.alipay_keys import make_private_key, public_key_of
+from integrations.sandbox.payments.bank_counter import KEYS_FILE, make_bank_keys
 from integrations.sandbox.payments.unionpay_keys import (
     MERCHANT_PFX,
     MIDDLE,
@@ -19,13 +17,11 @@ from integrations.sandbox.payments.unionpay_keys import (
 from integrations.sandbox.settings import SandboxSettings
 
 _DEFAULTS: Final = SandboxSettings()
-DEMO_BANK: Final = "YITING-DEMO"
 _APP_KEY: Final = "alipay-app.pem"
 _OWN_KEY: Final = "alipay-platform.pem"
 _MERCHANT_KEY: Final = "wechat-merchant.pem"
 _WECHAT_PAY_KEY: Final = "wechat-pay-platform.pem"
 _WECHAT_PAY_PUBLIC_KEY: Final = "wechat-pay-public.pem"
-_BANK_KEYS: Final = "bank-keys.json"
 _OWN_PUBLIC_KEY: Final = "alipay-platform-public.pem"
 
 # Printed in this repository for everybody to read: a real city must not use them.
@@ -60,10 +56,7 @@ def make_keys(folder: Path) -> None:
     for name in (_APP_KEY, _OWN_KEY, _MERCHANT_KEY, _WECHAT_PAY_KEY):
         if not (folder / name).exists():
             _write(folder / name, make_private_key())
-    if not (folder / _BANK_KEYS).exists():
-        secret = base64.b64encode(secrets.token_bytes(32)).decode()
-        entry = {"bank": DEMO_BANK, "key_id": "demo", "secret": secret}
-        _write(folder / _BANK_KEYS, json.dumps([entry]))
+    make_bank_keys(folder)
     for public, own in ((_OWN_PUBLIC_KEY, _OWN_KEY), (_WECHAT_PAY_PUBLIC_KEY, _WECHAT_PAY_KEY)):
         _write(folder / public, public_key_of((folder / own).read_text()))
 
@@ -77,6 +70,7 @@ def sandbox_settings(folder: Path) -> SandboxSettings:
         alipay_app_public_key=public_key_of((folder / _APP_KEY).read_text()),
         alipay_private_key=(folder / _OWN_KEY).read_text(),
         unionpay_keys=folder,
+        bank_keys=folder,
     )
 
 
@@ -108,7 +102,7 @@ def our_accounts(sandbox_url: str, api_url: str, folder: Path) -> dict[str, obje
         "unionpay_root_cert_file": folder / ROOT,
         "unionpay_middle_cert_file": folder / MIDDLE,
         "unionpay_front_url": f"{api_url}/",
-        "bank_keys_file": folder / _BANK_KEYS,
+        "bank_keys_file": folder / KEYS_FILE,
         "province_host": sandbox_url,
         "province_client_id": _DEFAULTS.province_client_id,
         "province_secret": _DEFAULTS.province_secret,

@@ -16,6 +16,7 @@ from integrations.sandbox.inspection import Inspection
 from integrations.sandbox.maps import Maps
 from integrations.sandbox.payments import Till, WeChatPay
 from integrations.sandbox.payments.alipay import AlipayTrades
+from integrations.sandbox.payments.bank_counter import BankCounter
 from integrations.sandbox.payments.unionpay import UnionPay
 from integrations.sandbox.personas import Personas
 from integrations.sandbox.province_page import Province
@@ -46,6 +47,8 @@ _OWN_DOORS = [
     "GET /_sandbox/deliveries?about=&limit=",
     "GET /_sandbox/wechatpay/keys",
     "POST /_sandbox/wechatpay/rotate {to: key|certificate, anew?}",
+    "POST /_sandbox/bank/batch {payments: [{bill_no, fen, serial?}], number?, "
+    "tamper?: signature|body|key|total}",
     "PUT /_sandbox/bills/differences {channel, day, differences: [{kind, number, fen?, state?}]}",
     "PUT /_sandbox/clock {start, anchor?, speed?}",
     "PUT /_sandbox/faults {endpoint, kind: delay|error|http_500|rubbish|hang|wrong_signature, "
@@ -98,6 +101,7 @@ def create_sandbox(
             app.ctx.unionpay,
         ],
     )
+    BankCounter(settings.bank_keys, app.ctx.till.clock).open(app)
     Inspection(
         personas=app.ctx.personas,
         platforms=[app.ctx.wechat, app.ctx.alipay, app.ctx.province],

@@ -43,6 +43,8 @@ class SandboxSettings:
     # What UnionPay and the merchant sign with, and the chain of certificates between: a folder that
     # unionpay_keys.py fills. Without one the sandbox makes its own and tells our half of it.
     unionpay_keys: Path | None = None
+    # A folder with the secret of the bank whose counter the sandbox plays; see bank_counter.py.
+    bank_keys: Path | None = None
 
     province_client_id: str = "yiting-demo"
     province_secret: str = field(default="yiting-demo-province-secret", repr=False)

@@ -3,6 +3,7 @@
 import base64
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,8 +14,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from integrations.bank import BankCounters, HmacKey, RsaKey, read_batch, read_keys, signed_batch
 from integrations.bank.batch import MOST_BYTES
 from integrations.ports_bank import BankBatch, BatchLine, BatchRefused
+from integrations.sandbox import SandboxSettings
 from integrations.sandbox.alipay_keys import public_key_of
+from integrations.sandbox.payments.bank_counter import KEYS_FILE, make_bank_keys
 from tests.integrations.alipay_running import a_key, private_key
+from tests.integrations.sandbox_running import running
 
 BEIJING = timezone(timedelta(hours=8))
 KEY = HmacKey(b"k" * 32)
@@ -177,3 +181,28 @@ def test_a_file_of_keys_that_cannot_serve_is_told(text: str) -> None:
     with pytest.raises(ValueError, match="bank") as told:
         read_keys(text)
     assert SECRET not in str(told.value)
+
+
+async def test_the_sandboxs_counter_writes_files_that_count_and_files_that_do_not(
+    tmp_path: Path,
+) -> None:
+    make_bank_keys(tmp_path)
+    keys = read_keys((tmp_path / KEYS_FILE).read_text())
+    async with running(SandboxSettings(bank_keys=tmp_path)) as sandbox:
+
+        async def file(**how: str) -> bytes:
+            asked = {"payments": [{"bill_no": "B1", "fen": 29}], "number": "N1"} | how
+            reply = await sandbox.http.post("/_sandbox/bank/batch", json=asked)
+            assert reply.status_code == 200, reply.text
+            return reply.content
+
+        batch = read_batch(await file(), keys)
+        assert (batch.number, batch.fen, batch.lines[0].bill_no) == ("N1", 29, "B1")
+        for tamper, fault in (
+            ("signature", "signature_wrong"),
+            ("body", "signature_wrong"),
+            ("key", "signature_wrong"),
+            ("total", "total_wrong"),
+        ):
+            with pytest.raises(BatchRefused, match=fault):
+                read_batch(await file(tamper=tamper), keys)
