@@ -8,7 +8,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any
@@ -29,7 +29,7 @@ from integrations.sandbox.payments.till import Tamper
 from integrations.wechat.pay import WeChatPay, WeChatPayCredentials
 from tests.integrations.sandbox_running import Json, RunningSandbox, running
 from tests.payments.ears import Ears, listening
-from tests.payments.playing import PAYER, playing
+from tests.payments.playing import PAYER, CityTime, playing
 
 
 async def _nothing(_: Prepared) -> None:
@@ -59,9 +59,11 @@ class PlayedChannel:
     checks_terms: bool = True
     ends_badly: tuple[str, ...] = ("fail", "stuck")
     open_cashier: Callable[[Prepared], Awaitable[None]] = _nothing
+    # The clock that our side dates payments with, where it needs one.
+    city: CityTime = field(default_factory=CityTime)
 
     def new_order(self, fen: int = 1250, **other: Any) -> NewOrder:
-        now = datetime.now(UTC).replace(microsecond=0)
+        now = self.city.now
         order = NewOrder(
             order_no=f"P{now:%Y%m%d}{secrets.token_hex(8)}",
             placed_at=now,
@@ -95,7 +97,7 @@ class PlayedChannel:
         return OrderRef(order.order_no, order.placed_at, told.channel_no)
 
     async def new_refund(self, order: NewOrder, fen: int) -> NewRefund:
-        now = datetime.now(UTC).replace(microsecond=0)
+        now = self.city.now
         return NewRefund(
             ref=RefundRef(f"R{secrets.token_hex(12)}", now, await self.known(order)),
             order_fen=order.amount_fen,
@@ -141,9 +143,16 @@ class PlayedChannel:
     async def start_afresh(self) -> None:
         """Leave nothing of one test to the next."""
         await self.sandbox.mend()
+        await self.it_is(datetime.now(UTC).replace(microsecond=0))
         await self.refunds_end("success")
         await self.all_delivered()
         self.ears.forget()
+
+    async def it_is(self, moment: datetime) -> None:
+        """Turn the city's clock, ours and the sandbox's; it runs on from there."""
+        self.city.now = moment
+        reply = await self.sandbox.http.put("/_sandbox/clock", json={"start": moment.isoformat()})
+        assert reply.status_code == 204, reply.text
 
     async def break_down(self, part: str, kind: str, **how: Any) -> None:
         await self.sandbox.break_down(self.endpoints[part], kind, **how)
@@ -253,6 +262,7 @@ async def alipay(which: str = "alipay") -> AsyncIterator[PlayedChannel]:
             ALIPAY_TAMPERS,
             payer=PAYER,
             ends_badly=(),
+            city=at.city,
         )
 
 
@@ -277,6 +287,7 @@ async def unionpay() -> AsyncIterator[PlayedChannel]:
             checks_terms=False,
             ends_badly=("fail",),
             open_cashier=post_the_form,
+            city=at.city,
         )
 
 
