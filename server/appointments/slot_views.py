@@ -180,7 +180,7 @@ class _Able(NamedTuple):
 _FAR: Final = 1 << 30
 _ORDERS: Final[Mapping[Why, Callable[[_Able], tuple[Any, ...]]]] = {
     "sooner": lambda one: (one.slot.starts_at, one.far, one.slot.load),
-    "emptier": lambda one: (one.slot.load, one.slot.starts_at, one.far),
+    "emptier": lambda one: (one.slot.load, one.far, one.slot.starts_at),
     "nearer": lambda one: (one.far, one.slot.starts_at, one.slot.load),
 }
 
