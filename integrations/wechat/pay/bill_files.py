@@ -29,7 +29,7 @@ _NOT_MADE_YET_S: Final = 900
 _PIECE: Final = 1 << 20
 # Against a file that never ends, packed or not: some thirty million lines.
 _MOST_BYTES: Final = 10 << 30
-_GZIP: Final = b"\x1f\x8b"
+_GZIP: Final = b"\x1f"  # no text begins so
 _PATIENCE: Final = httpx.Timeout(60.0, connect=5.0)
 
 
@@ -144,9 +144,13 @@ class Unpacking:
         if self._gzip is None:
             self._write(piece)
             return
-        while piece and not self._gzip.eof:
-            self._write(self._gzip.decompress(piece, _PIECE))
+        while not self._gzip.eof:
+            content = self._gzip.decompress(piece, _PIECE)
+            self._write(content)
             piece = self._gzip.unconsumed_tail
+            # All taken in may still not be all given out.
+            if not piece and len(content) < _PIECE:
+                return
 
     def close(self) -> None:
         """Close the file."""
