@@ -21,7 +21,14 @@ from integrations.asking import LATER_S
 from integrations.ports import PlatformUnavailable
 from integrations.ports_bill import BillDamaged, BillLine, DayBill
 from integrations.ports_payment import ChannelUnavailable
-from integrations.unionpay.client import SUCCESS, UnionPayGateway, beijing, from_beijing, harmless
+from integrations.unionpay.client import (
+    BEIJING,
+    SUCCESS,
+    UnionPayGateway,
+    beijing,
+    from_beijing,
+    harmless,
+)
 from integrations.unionpay.wire import CONSUME, REFUND, VOID, fen_in
 
 log = structlog.get_logger()
@@ -37,8 +44,9 @@ WIDTHS: Final = (
     *(6, 2, 4, 32, 1, 21, 15, 1, 15, 32, 13, 13, 8, 32, 13, 13, 12, 2, 1, 32, 98),
 )
 _STARTS: Final = (0, *accumulate(width + 1 for width in WIDTHS))
-TIME, AMOUNT, QUERY_ID, ORDER_ID, FEE, KIND, FIRST_QUERY_ID, FIRST_ORDER_ID = (
-    *(4, 6, 9, 11, 15, 19, 26, 40),
+_TIME, _AMOUNT, _QUERY_ID, _ORDER_ID, _FEE, _KIND, _FIRST_QUERY_ID, _FIRST_ORDER_ID = (
+    slice(_STARTS[column], _STARTS[column] + WIDTHS[column])
+    for column in (4, 6, 9, 11, 15, 19, 26, 40)
 )
 
 
@@ -132,34 +140,33 @@ def _lines(table: IO[bytes], day: date) -> Iterator[BillLine]:
             yield _line(bare, day, at)
 
 
-def _line(line: bytes, day: date, at: int) -> BillLine:
-    kind = _cell(line, KIND)
+def _line(content: bytes, day: date, at: int) -> BillLine:
+    # Columns are counted in bytes, and all that we read of them is ASCII.
+    line = content.decode("latin-1")
+    kind, fee = line[_KIND].strip(), line[_FEE].strip()
     try:
-        fee = _cell(line, FEE)
         fee_fen = fen_in(fee[1:]) if fee[1:] else 0
-        amount_fen = fen_in(_cell(line, AMOUNT))
-        moment = _moment(_cell(line, TIME), day)
+        amount_fen = fen_in(line[_AMOUNT].strip())
+        moment = _moment(line[_TIME].strip(), day)
     except ValueError:
         raise BillDamaged("a line without sense", at) from None
-    if kind not in (CONSUME, REFUND, VOID) or len(line) < _STARTS[FIRST_QUERY_ID + 1]:
+    if kind not in (CONSUME, REFUND, VOID) or len(line) < _FIRST_QUERY_ID.stop:
         raise BillDamaged("a line without sense", at)
-    number, query_id = _cell(line, ORDER_ID), _cell(line, QUERY_ID)
+    number, query_id = line[_ORDER_ID].strip(), line[_QUERY_ID].strip()
     # C: credited to us, as where a refund gives its fee back.
     signed_fee = -fee_fen if fee.startswith("C") else fee_fen
     if kind == CONSUME:
         return BillLine(number, None, query_id, None, amount_fen, signed_fee, None, moment)
-    first = _cell(line, FIRST_ORDER_ID), _cell(line, FIRST_QUERY_ID)
-    return BillLine(first[0], number, first[1], query_id, amount_fen, signed_fee, "done", moment)
-
-
-def _cell(line: bytes, column: int) -> str:
-    start = _STARTS[column]
-    return line[start : start + WIDTHS[column]].decode("gb18030", errors="replace").strip()
+    first_order, first_query = line[_FIRST_ORDER_ID].strip(), line[_FIRST_QUERY_ID].strip()
+    return BillLine(
+        first_order, number, first_query, query_id, amount_fen, signed_fee, "done", moment
+    )
 
 
 def _moment(text: str, day: date) -> datetime:
     """Read `MMddHHmmss`; a file of New Year's Day may begin in the old year."""
-    moment = from_beijing(f"{day.year}{text}")
-    if moment.date() - day > timedelta(days=180):
-        return moment.replace(year=day.year - 1)
-    return moment
+    if not (len(text) == 10 and text.isascii() and text.isdecimal()):
+        raise ValueError("not a moment of UnionPay's")
+    month, its_day, hour, minute, second = (int(text[at : at + 2]) for at in range(0, 10, 2))
+    year = day.year - 1 if month == 12 and day.month == 1 else day.year
+    return datetime(year, month, its_day, hour, minute, second, tzinfo=BEIJING)

@@ -29,7 +29,7 @@ NO_SUCH: Final = "34"
 # Our message, signature, merchant or permission: nothing gets through until we mend it.
 OUR_FAULT: Final = frozenset({"10", "11", "13", "31", "32"})
 
-_BEIJING: Final = timezone(timedelta(hours=8))
+BEIJING: Final = timezone(timedelta(hours=8))
 _CODE: Final = re.compile(r"[0-9A-Z]{2}", re.ASCII)
 # An ampersand within brackets belongs to the value, as UnionPay's own programs read it.
 _FIELD: Final = re.compile(rb"([^=&]+)=((?:\{[^}]*\}|\[[^\]]*\]|[^&\[{]+)*+)(?:&|\Z)")
@@ -39,12 +39,12 @@ _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8
 
 def beijing(moment: datetime) -> str:
     """Return a moment as UnionPay writes it: `yyyyMMddHHmmss` in Beijing."""
-    return moment.astimezone(_BEIJING).strftime("%Y%m%d%H%M%S")
+    return moment.astimezone(BEIJING).strftime("%Y%m%d%H%M%S")
 
 
 def from_beijing(text: str) -> datetime:
     """Read what `beijing` writes; ValueError for anything else."""
-    return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=_BEIJING)
+    return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=BEIJING)
 
 
 def read_answer(content: bytes) -> dict[str, str]:

@@ -59,5 +59,5 @@ def _row(merchant: str, line: Booked) -> bytes:
         "first_query": line.channel_no if is_refund else "",
         "first_order": line.order_no if is_refund else "",
     }
-    padded = (cells.get(name, "").encode("gb18030").ljust(width) for name, width in _COLUMNS)
-    return b" ".join(padded) + b"\r\n"
+    filled = ((cells.get(name, "").encode("gb18030"), width) for name, width in _COLUMNS)
+    return b" ".join(cell.ljust(width)[:width] for cell, width in filled) + b"\r\n"
