@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from models import booking
+from models import booking, waiting
 from models.appointments import AppointmentState, Step
 from models.database import Transaction
+from models.slots import WaitlistState
 from models.tickets import SYSTEM, Actor
 
 _OPEN = "state IN ('held', 'offered', 'booked')"
@@ -163,3 +164,5 @@ async def _give_up(
         tx, row, Step.CANCEL, state, now=now, actor=actor, version=version, detail=detail
     )
     await booking.release(tx, row["id"])
+    if row["state"] == AppointmentState.OFFERED and row["waitlist_id"] is not None:
+        await waiting.settle(tx, row["waitlist_id"], WaitlistState.LEFT)

@@ -1,4 +1,4 @@
-"""What can be wrong with tickets and their events, and how one sees it. Pure."""
+"""What can be wrong with tickets, appointments and their events, and how one sees it. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +32,15 @@ Kind = Literal[
     "two_stops_at_once",
     "visit_end",
     "stop_turns",
+    "slot_count",
+    "slot_overfull",
+    "place_of_nobody",
+    "appointment_without_place",
+    "appointment_once",
+    "appointment_untold",
+    "impossible_appointment",
+    "offer_of_nobody",
+    "booking_overdue",
     "answer_without_effect",
 ]
 WORDS: Final[Mapping[Kind, tuple[str, str]]] = {
@@ -55,6 +64,15 @@ WORDS: Final[Mapping[Kind, tuple[str, str]]] = {
     "two_stops_at_once": ("一次联办同时有多个号", "a visit has several numbers at once"),
     "visit_end": ("联办的结束与其事项不符", "a visit's end does not fit its stops"),
     "stop_turns": ("联办事项的次序不连续", "the turns of a visit's stops are not 1, 2, 3"),
+    "slot_count": ("时段计数与名额不符", "a slot's counters are not those of its places"),
+    "slot_overfull": ("时段超出容量", "a slot has more places taken than it has"),
+    "place_of_nobody": ("名额没有对应的预约", "a place is held by no appointment that may hold it"),
+    "appointment_without_place": ("预约没有名额", "an appointment has no place in its slot"),
+    "appointment_once": ("预约的唯一性记录不符", "one a person, item and day is not kept"),
+    "appointment_untold": ("预约与其事件不符", "an appointment is not what its events tell"),
+    "impossible_appointment": ("预约不可能的变化", "a step that no appointment can take"),
+    "offer_of_nobody": ("候补与其名额不符", "an offer and who waits for it do not fit"),
+    "booking_overdue": ("逾期未处理", "what the worker should have ended goes on"),
     "answer_without_effect": ("已答复的请求没有结果", "a kept answer tells of what does not exist"),
 }
 # Requests of one moment are decided in any order, and machines' clocks differ a little.

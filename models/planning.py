@@ -31,8 +31,14 @@ class PlannedSlot:
     walk_ins: float
 
 
-async def take_turn(tx: Transaction, hall_id: UUID) -> bool:
-    """Whether nobody else plans this hall's slots just now; then nobody does until `tx` ends."""
+async def take_turn(tx: Transaction, hall_id: UUID, *, wait: bool = False) -> bool:
+    """Whether nobody else plans this hall's slots just now; then nobody does until `tx` ends.
+
+    With `wait` it is our turn when this returns.
+    """
+    if wait:
+        await tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 6))", str(hall_id))
+        return True
     row = await tx.row("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 6))", str(hall_id))
     return bool(row and row[0])
 
@@ -70,9 +76,12 @@ async def came_since(tx: Transaction, since: datetime) -> list[Any]:
         SELECT hall.code AS hall, item.code AS item,
                extract(isodow FROM slot_start AT TIME ZONE 'Asia/Shanghai')::int - 1 AS weekday,
                extract(hour FROM slot_start AT TIME ZONE 'Asia/Shanghai')::int AS hour,
-               count(*) AS expected, count(*) FILTER (WHERE a.state = 'missed') AS missed
-        FROM appointment a JOIN hall ON hall.id = a.hall_id JOIN item ON item.id = a.item_id
-        WHERE a.state IN ('missed', 'checked_in') AND a.slot_start >= $1
+               sum(expected)::int AS expected, sum(missed)::int AS missed
+        FROM (SELECT hall_id, item_id, slot_start, count(*) AS expected,
+                     count(*) FILTER (WHERE state = 'missed') AS missed
+              FROM appointment WHERE state IN ('missed', 'checked_in') AND slot_start >= $1
+              GROUP BY 1, 2, 3) a
+        JOIN hall ON hall.id = a.hall_id JOIN item ON item.id = a.item_id
         GROUP BY 1, 2, 3, 4
         """,
         since,
@@ -177,7 +186,7 @@ async def close_others(
                 SELECT 1 FROM kept WHERE kept.line_id = slot.line_id
                 AND kept.item_id IS NOT DISTINCT FROM slot.item_id
                 AND kept.starts_at = slot.starts_at)
-            ORDER BY line_id, starts_at FOR UPDATE
+            ORDER BY line_id, item_id NULLS FIRST, starts_at FOR UPDATE
         ), gone AS (
             DELETE FROM slot USING others
             WHERE slot.id = others.id

@@ -15,6 +15,7 @@ from uuid import UUID
 import asyncpg
 
 from models.agreeing import BROKEN
+from models.agreeing_bookings import BROKEN_BOOKINGS
 from models.database import Transaction, transaction
 from models.faults import Fault, Found, Kind, fault_of_place, faults_of_ticket
 from models.turns import Turns
@@ -48,6 +49,7 @@ class Verdict:
 
     tickets: int
     events: int
+    appointments: int
     answers: int
     found: Found
 
@@ -73,9 +75,10 @@ async def verify_in(
     await _check_tickets(walk)
     await _check_turns(walk)
     await _check_sets(walk)
+    [booked] = await tx.rows(_APPOINTMENTS, scope.hall_id, scope.day)
     answers = await _check_answers(walk)
     progress(walk.done, walk.done)
-    return Verdict(walk.tickets, walk.events, answers, walk.found)
+    return Verdict(walk.tickets, walk.events, booked["many"], answers, walk.found)
 
 
 async def with_events(
@@ -168,7 +171,7 @@ async def _check_turns(walk: _Walk) -> None:
 
 async def _check_sets(walk: _Walk) -> None:
     """What holds between rows: one statement for each kind, which finds those that break it."""
-    for kind, sql in BROKEN:
+    for kind, sql in (*BROKEN, *BROKEN_BOOKINGS):
         for row in await walk.tx.rows(sql, walk.scope.hall_id, walk.scope.day):
             hall = walk.halls.get(row["hall_id"])
             fault = Fault(kind, hall, row["day"], row["what"], row["ticket"], row["detail"])
@@ -232,6 +235,10 @@ _EVENTS = """
     FROM ticket_event e JOIN ticket t ON t.id = e.ticket_id
     WHERE e.id > $3 AND ($1::uuid IS NULL OR e.hall_id = $1) AND ($2::date IS NULL OR t.day = $2)
     ORDER BY e.id LIMIT $4
+"""
+_APPOINTMENTS = """
+    SELECT count(*) AS many FROM appointment
+    WHERE ($1::uuid IS NULL OR hall_id = $1) AND ($2::date IS NULL OR day = $2)
 """
 _ANSWERS = "SELECT id, status, body FROM answer WHERE id > $1 ORDER BY id LIMIT $2"
 # Whatever can be created with a key has an id of its own; tickets are most of it.

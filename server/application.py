@@ -31,6 +31,7 @@ from server.appointments import share_routes as bookable
 from server.appointments import slot_routes as slots
 from server.appointments import standing_routes as booking_standing
 from server.appointments import waiting_routes as waitlist
+from server.appointments.habits import Habits
 from server.appointments.slot_book import SlotBook
 from server.appointments.soonest import SoonestSlots
 from server.auth import Tokens
@@ -228,6 +229,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
     app.ctx.slot_book = SlotBook(valkey, lambda: room.directory, lambda: room.clock)
     use_directory(app, directory)
     app.ctx.slot_answers = slots.Kept()
+    app.ctx.habits = Habits()
     app.ctx.sockets = Sockets()
     app.ctx.find_ticket = current_ticket
     feed.on_ended = partial(_end_sign_in, app)

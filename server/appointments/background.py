@@ -3,22 +3,14 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from datetime import date
 from typing import Final
-from uuid import UUID
 
 import redis.asyncio as aioredis
 import structlog
 
-from scheduler.calendar import business_day
 from scheduler.capacity import Cell, NoShows
-from server.appointments.planning import (
-    WalkIns,
-    learn_no_shows,
-    learn_walk_ins,
-    plan_hall,
-    warn_of_years,
-)
+from server.appointments.habits import Habits
+from server.appointments.planning import plan_hall, warn_of_years
 from server.appointments.slot_book import SlotBook
 from server.appointments.tending import TEND_EVERY_S, tend_appointments
 from server.clock import Clock
@@ -42,7 +34,7 @@ class AppointmentWork:
         self._directory = directory
         self._clock = clock
         self._slots = SlotBook(valkey, directory, lambda: clock)
-        self._walk_ins: dict[UUID, tuple[date, WalkIns]] = {}
+        self._habits = Habits()
         self._no_shows = NoShows({})
         # When (the loop's seconds) all was planned last, and by which catalogue.
         self._planned_at, self._planned_mark = -math.inf, ""
@@ -55,7 +47,7 @@ class AppointmentWork:
         """Plan every hall's slots from now to its horizon."""
         now, directory = self._clock.now(), self._directory()
         warn_of_years(directory, now)
-        self._no_shows = await learn_no_shows(now)
+        self._no_shows = await self._habits.no_shows(now)
         loop = asyncio.get_running_loop()
         for code in directory.codes:
             began = loop.time()
@@ -69,7 +61,7 @@ class AppointmentWork:
         if hall is None:
             return
         try:
-            walk_ins = await self._walk_ins_of(hall.code)
+            walk_ins = await self._habits.walk_ins(hall, now)
             found = await plan_hall(
                 hall,
                 now=now,
@@ -87,14 +79,6 @@ class AppointmentWork:
             await self._slots.changed(halls=[hall.id])
         if found.must_move:
             log.warning("bookings_fit_no_more", hall=hall.code, many=len(found.must_move))
-
-    async def _walk_ins_of(self, code: str) -> WalkIns:
-        """What is usual here, learned once a day: it is a look at many tickets."""
-        hall, today = self._directory().hall(code), business_day(self._clock.now())
-        kept = self._walk_ins.get(hall.id)
-        if kept is None or kept[0] != today:
-            kept = self._walk_ins[hall.id] = (today, await learn_walk_ins(hall, today))
-        return kept[1]
 
     async def run_forever(self) -> None:
         """Tend every second; plan now and then, or when the catalogue changed."""

@@ -12,7 +12,8 @@ from models.database import transaction
 from scheduler.calendar import SHANGHAI, business_day, last_close, open_spans
 from scheduler.capacity import Came, Cell, NoShows
 from scheduler.extending import DayWanted, Proposal, propose
-from server.appointments.planning import LEARN_FROM, last_day
+from server.appointments.habits import LEARN_FROM
+from server.appointments.planning import last_day
 from server.auth import WATCHES_HALL, Principal
 from server.errors import NotFound
 from server.halls.directory import Directory, HallEntry

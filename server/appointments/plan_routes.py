@@ -12,7 +12,7 @@ from models.audit import Entry, record
 from models.database import transaction
 from models.tickets import Actor
 from scheduler.calendar import BadTimetable, Opening
-from server.appointments.planning import Replanned, learn_no_shows, plan_hall
+from server.appointments.planning import Replanned, plan_hall
 from server.appointments.refusals import SlotClosed
 from server.appointments.routes import with_offset
 from server.appointments.slot_routes import slot_book
@@ -207,9 +207,14 @@ async def set_slot(request: Request, who: Principal, hall: str, body: OneSlot) -
 
 async def _replanned(request: Request, hall: HallEntry) -> Planned:
     room = services(request)
-    now = room.clock.now()
+    now, habits = room.clock.now(), request.app.ctx.habits
     found: Replanned = await plan_hall(
-        hall, now=now, directory=room.directory, no_shows=await learn_no_shows(now)
+        hall,
+        now=now,
+        directory=room.directory,
+        no_shows=await habits.no_shows(now),
+        walk_ins=await habits.walk_ins(hall, now),
+        wait=True,
     )
     await slot_book(request).changed(halls=[hall.id])
     return Planned(found.slots, len(found.must_move))

@@ -26,16 +26,14 @@ from scheduler.calendar import (
     spans_within,
     uncovered_years,
 )
-from scheduler.capacity import Came, Cell, NoShows, Places, overbooking, parts, places
+from scheduler.capacity import Cell, NoShows, Places, overbooking, parts, places
 from server.clock import microseconds
 from server.halls.directory import Directory, HallEntry, ItemEntry
 
 log = structlog.get_logger()
 
-# How far back it is looked who came and who stayed away, and how many came without booking.
-LEARN_FROM: Final = timedelta(days=180)
-WALK_INS_OF: Final = timedelta(days=56)
 QUARTER_MIN: Final = 15
+_NO_ITEM: Final = UUID(int=0)
 WalkIns = Mapping[tuple[UUID, int, int], float]
 NO_WALK_INS: Final[WalkIns] = {}
 
@@ -75,30 +73,6 @@ class Replanned:
     must_move: tuple[UUID, ...] = ()
 
 
-async def learn_no_shows(now: datetime) -> NoShows:
-    """The rates at which people did not come, where and when."""
-    async with transaction() as tx:
-        found = await planning.came_since(tx, now - LEARN_FROM)
-    return NoShows(
-        {
-            Cell(row["hall"], row["item"], row["weekday"], row["hour"]): Came(
-                row["expected"], row["missed"]
-            )
-            for row in found
-        }
-    )
-
-
-async def learn_walk_ins(hall: HallEntry, today: date) -> WalkIns:
-    """How many come without booking in a quarter of an hour, by line, weekday and quarter."""
-    async with transaction() as tx:
-        found = await planning.walk_ins_since(tx, hall.id, today - WALK_INS_OF, today)
-    return {
-        (row["line_id"], row["weekday"], row["quarter"]): row["people"] / max(row["days"], 1)
-        for row in found
-    }
-
-
 async def plan_hall(
     hall: HallEntry,
     *,
@@ -106,11 +80,16 @@ async def plan_hall(
     directory: Directory,
     no_shows: NoShows,
     walk_ins: WalkIns = NO_WALK_INS,
+    wait: bool = False,
 ) -> Replanned:
-    """Plan the hall's slots from now to its horizon; nothing where somebody else does just now."""
+    """Plan the hall's slots from now to its horizon.
+
+    Nothing where somebody else does just now, unless it is to `wait`: what that one has read may be
+    older than what a manager has just said.
+    """
     changed, keep = 0, []
     async with transaction() as tx:
-        if not await planning.take_turn(tx, hall.id):
+        if not await planning.take_turn(tx, hall.id, wait=wait):
             return Replanned()
         for plan in await _plans(tx, hall, directory):
             slots = list(_slots(plan, now, Learned(no_shows, walk_ins)))
@@ -149,7 +128,8 @@ async def _plans(tx: Transaction, hall: HallEntry, directory: Directory) -> list
         if rest := [item for item in bookable if (line.id, item.id) not in said]:
             usual = said.get((line.id, None), {})
             plans.append(_plan(usual, hall, line.id, None, items=rest, counters=serving[code]))
-    return plans
+    # As everybody locks slots who locks several.
+    return sorted(plans, key=lambda plan: (plan.line_id, plan.item_id or _NO_ITEM))
 
 
 def _plan(

@@ -71,6 +71,14 @@ def city_without_caps(folder: Path) -> Path:
     return folder
 
 
+def city_for_measuring(folder: Path) -> Path:
+    """The same, and halls where a person may book as often as she likes, two weeks ahead."""
+    city_without_caps(folder)
+    with (folder / "rules.csv").open("a", encoding="utf-8") as rules:
+        rules.write("*,book_per_week,0\n*,book_per_month,0\n*,book_working_days,10\n")
+    return folder
+
+
 async def hall_codes(bench: Bench) -> list[str]:
     """All halls."""
     found = await send(bench.api, request("GET", "/api/v1/halls?limit=100"))

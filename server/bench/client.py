@@ -44,6 +44,13 @@ class Answer:
             raise BenchFailed(f"the server answered {self.status}: {self.body.decode()[:300]}")
         return json.loads(self.body)
 
+    def problem(self) -> str:
+        """The code of a refusal; nothing where the body tells none."""
+        try:
+            return str(json.loads(self.body)["code"])
+        except (ValueError, KeyError, TypeError):
+            return ""
+
 
 @dataclass(frozen=True, slots=True)
 class Answers:

@@ -12,18 +12,20 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from server.bench import (
+    bookings,
     budgets,
     decisions,
     long_lines,
     many_halls,
     predictions,
+    races,
     rankings,
     reads,
     sockets,
     writes,
 )
 from server.bench.bench import MEASUREMENTS, Address, Bench, BenchFailed, Measured, Plan
-from server.bench.city import city_without_caps, until_ready
+from server.bench.city import city_for_measuring, until_ready
 from server.bench.report import print_table, write_json
 
 # They are measured in this order: reads first, while the halls are as full as they usually are.
@@ -37,6 +39,8 @@ MODULES = (
     long_lines,
     many_halls,
     predictions,
+    bookings,
+    races,
 )
 HOST = "127.0.0.1"
 _WIDTH_IN_A_FILE = 120
@@ -88,7 +92,7 @@ async def _start(plan: Plan, folder: Path, database_url: str, start: Start) -> B
             *("--no-crowd", "--no-rate-limits", "--clock", CLOCK),
             *("--port", str(api), "--sandbox-port", str(sandbox)),
             *("--data-dir", str(folder), "--workers", str(plan.workers)),
-            *("--city", str(city_without_caps(folder / "city-files"))),
+            *("--city", str(city_for_measuring(folder / "city-files"))),
         ],
         (),
     )

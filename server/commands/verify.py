@@ -1,4 +1,4 @@
-"""`verify`: whether all that a database tells of tickets fits together."""
+"""`verify`: whether all that a database tells of tickets and appointments fits together."""
 
 import json
 from datetime import datetime
@@ -35,11 +35,12 @@ def verify_database(
         Path | None, typer.Option("--data-dir", help="Where the embedded stores keep data.")
     ] = None,
 ) -> None:
-    """核对数据库：号票、事件、号码、窗口、次序。 Check that all that is kept of tickets fits.
+    """核对数据库：号票、预约、事件、号码、次序。 Check that tickets and appointments fit.
 
     Each ticket is rebuilt from its events; numbers must be dense, counters and persons hold one
-    ticket, everybody was called in her turn, and what was answered exists. It changes nothing and
-    reads one snapshot, so the halls may be at work. Exit code 1, and what is wrong, if anything is.
+    ticket, everybody was called in her turn, and what was answered exists. Slots count places that
+    appointments hold, offers are somebody's, and nothing is overdue. It changes nothing and reads
+    one snapshot, so the halls may be at work. Exit code 1, and what is wrong, if anything is.
     """
     ground = ground_of(context)
     settings = ground.settings(**({"data_dir": data_dir} if data_dir else {}))
@@ -73,6 +74,7 @@ async def _scope(hall: str | None, day: datetime | None) -> Scope:
 def _seen(verdict: Verdict) -> str:
     return (
         f"{verdict.tickets} 个号票 tickets, {verdict.events} 个事件 events,"
+        f" {verdict.appointments} 个预约 appointments,"
         f" {verdict.answers} 个已存答复 kept answers"
     )
 
@@ -95,6 +97,7 @@ def _as_json(verdict: Verdict) -> dict[str, Any]:
         "ok": verdict.is_well,
         "tickets": verdict.tickets,
         "events": verdict.events,
+        "appointments": verdict.appointments,
         "answers": verdict.answers,
         "faults": [
             {

@@ -4,20 +4,31 @@ import asyncio
 import os
 import signal
 from asyncio import gather
-from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 
+from integrations.stores import EmbeddedStores
+from server.bench.bench import Bench, Plan
+from server.bench.bookings import bookable_items, plenty
+from server.bench.city import citizens
+from server.bench.races import CROWD, PLACES, race, starts_of
 from tests.appointments.days import code_of
 from tests.city.driving import asked
 from tests.conftest import City
 from tests.people import Person, a_citizen, a_member_of_staff
 
 HALL = "dg-21"
-CROWD, ROUNDS, PLACES = 60, 8, 10
+# All twenty rounds are the bench's (`bench --only booking_race`).
+ROUNDS = 4
+A_FEW = 60
 
 
 async def an_item(http: httpx.AsyncClient) -> str:
@@ -52,6 +63,23 @@ async def with_places(http: httpx.AsyncClient, item: str, places: int) -> list[d
     return found
 
 
+def as_bench(city: City) -> Bench:
+    """The city of these tests, as the bench asks of one."""
+    api, sandbox = (httpx.URL(url) for url in (city.url, city.sandbox_url))
+    return Bench(
+        plan=Plan(),
+        api=(api.host, api.port or 80),
+        sandbox=(sandbox.host, sandbox.port or 80),
+        empty=("", 0),
+        guarded=("", 0),
+        nation=None,
+        database_url=EmbeddedStores(city.data_dir).urls.database,
+        folder=city.data_dir,
+        wrk=None,
+        say=lambda _: None,
+    )
+
+
 @pytest.fixture
 async def http(city: City) -> Any:
     limits = httpx.Limits(max_connections=80, max_keepalive_connections=80)
@@ -65,23 +93,16 @@ async def people_of(http: httpx.AsyncClient, city: City, many: int) -> list[Pers
     return list(await gather(*(a_citizen(http, city.sandbox_url) for _ in range(many))))
 
 
-async def test_ten_places_go_to_ten_of_sixty_each_time(http: httpx.AsyncClient, city: City) -> None:
+async def test_ten_places_go_to_ten_of_five_hundred_each_time(city: City) -> None:
     assert len(city.pids("api")) == 2
-    item = await an_item(http)
-    slots = await with_places(http, item, PLACES)
-    people = await people_of(http, city, CROWD)
-    for slot in slots[-ROUNDS:]:
-        body = {"hall": HALL, "item": item, "slot_start": slot["start"], "hold": True}
-        replies = await gather(*(one.post("/appointments", body) for one in people))
-        told = Counter(code_of(reply) for reply in replies)
-        assert told == {(201, ""): PLACES, (409, "slot_full"): CROWD - PLACES}
-        await gather(
-            *(
-                one.post(f"/appointments/{reply.json()['id']}/cancel")
-                for one, reply in zip(people, replies, strict=True)
-                if reply.is_success
-            )
-        )
+    bench = as_bench(city)
+    await plenty(bench, [HALL], PLACES)
+    [item, *_] = await bookable_items(bench)
+    starts = await starts_of(bench, HALL, item)
+    people = await citizens(bench, CROWD)
+    for start in starts[-ROUNDS:]:
+        found = await race(bench, people, HALL, item, start)
+        assert found.is_right, (found.told, found.taken, found.rows)
 
 
 async def test_what_was_promised_stands_though_a_process_dies(
@@ -89,7 +110,7 @@ async def test_what_was_promised_stands_though_a_process_dies(
 ) -> None:
     item = await an_item(http)
     slot = (await with_places(http, item, PLACES))[5]
-    people = await people_of(http, city, CROWD)
+    people = await people_of(http, city, A_FEW)
     body = {"hall": HALL, "item": item, "slot_start": slot["start"]}
 
     async def kill_one() -> None:
@@ -118,6 +139,107 @@ async def test_what_was_promised_stands_though_a_process_dies(
     left = [s["left"] for s in await slots_of(http, item) if s["start"] == slot["start"]]
     assert left in ([PLACES - holding], [])
     await _until_two(city)
+
+
+async def test_every_hold_ends_and_every_place_is_offered_though_processes_die(
+    http: httpx.AsyncClient, city: City
+) -> None:
+    item = await an_item(http)
+    slot = (await with_places(http, item, PLACES))[9]
+    people = await people_of(http, city, A_FEW)
+    wish = {"hall": HALL, "item": item, "slot_start": slot["start"], "hold": True}
+
+    async def kill(*commands: str) -> None:
+        await asyncio.sleep(0.05)
+        for command in commands:
+            os.kill(city.pids(command)[0], signal.SIGKILL)
+
+    replies, _ = await gather(
+        gather(*(asked(partial(one.post, "/appointments", wish)) for one in people)),
+        kill("api", "work"),
+    )
+    refused = [p for p, r in zip(people, replies, strict=True) if r is None or r.is_error]
+    promised = {UUID(r.json()["id"]) for r in replies if r is not None and r.is_success}
+    async with rows_of(city) as connection:
+        held = await connection.fetch(_IN_SLOT, HALL, slot["start"], "held")
+        # What was promised is there, whoever else holds a place without knowing.
+        assert promised <= {row["id"] for row in held}
+        assert len(held) <= PLACES
+        await until_full(refused, wish, PLACES - len(held))
+        at = datetime.fromisoformat(slot["start"])
+        end = datetime.fromisoformat(slot["end"])
+        waits = {"hall": HALL, "item": item, "date": f"{at:%Y-%m-%d}"}
+        waits |= {"from": f"{at:%H:%M}", "to": f"{end:%H:%M}"}
+        in_order: list[UUID] = []
+        for one in refused[-2 * PLACES :]:
+            waiting = await answered(partial(one.post, "/waitlist", waits))
+            in_order.append(UUID(waiting["id"]))
+        for first in (0, PLACES):
+            # Five minutes, or ten, pass for these rows; who is to see to it dies once more.
+            await connection.execute(_TIME_PASSES, HALL, slot["start"])
+            await kill("work")
+            turn = in_order[first : first + PLACES]
+            offered = await until_offered(connection, slot["start"], set(turn))
+            assert sorted(row["waitlist_id"] for row in offered) == sorted(turn)
+        assert not await connection.fetch(_IN_SLOT, HALL, slot["start"], "held")
+        [counted] = await connection.fetch(_COUNTED, HALL, slot["start"])
+        assert tuple(counted) == (PLACES, PLACES)
+    await _until_two(city)
+
+
+_SLOT = "hall_id = (SELECT id FROM hall WHERE code = $1) AND {at} = $2::text::timestamptz"
+_IN_SLOT = f"""
+    SELECT id, waitlist_id FROM appointment WHERE {_SLOT.format(at="slot_start")} AND state = $3
+"""
+_TIME_PASSES = f"""
+    UPDATE appointment SET held_until = made_at
+    WHERE {_SLOT.format(at="slot_start")} AND state IN ('held', 'offered')
+"""
+_COUNTED = f"""
+    SELECT sum(taken)::int, sum((SELECT count(*) FROM appointment_place p
+                                 WHERE p.slot_id = slot.id))::int
+    FROM slot WHERE {_SLOT.format(at="starts_at")}
+"""
+
+
+@asynccontextmanager
+async def rows_of(city: City) -> AsyncIterator[asyncpg.Connection]:
+    """A look into the city's database."""
+    connection = await asyncpg.connect(EmbeddedStores(city.data_dir).urls.database)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def answered(request: Callable[[], Any]) -> dict[str, Any]:
+    """What is answered once somebody answers."""
+    for _ in range(300):
+        reply = await asked(request)
+        if reply is not None and reply.status_code < 500:
+            assert reply.is_success, reply.text
+            found: dict[str, Any] = reply.json()
+            return found
+        await asyncio.sleep(0.1)
+    raise AssertionError("nobody answers")
+
+
+async def until_full(people: list[Person], wish: dict[str, Any], left: int) -> None:
+    """Let as many hold what is left."""
+    for one in people[:left]:
+        await answered(partial(one.post, "/appointments", wish))
+
+
+async def until_offered(
+    connection: asyncpg.Connection, start: str, to: set[UUID]
+) -> list[asyncpg.Record]:
+    """The offers of a slot, once all of these have one."""
+    for _ in range(600):
+        offered: list[asyncpg.Record] = await connection.fetch(_IN_SLOT, HALL, start, "offered")
+        if to <= {row["waitlist_id"] for row in offered}:
+            return offered
+        await asyncio.sleep(0.05)
+    raise AssertionError("not all that is free is offered")
 
 
 async def _until_two(city: City) -> None:
