@@ -96,9 +96,6 @@ async def test_of_another_hall_or_item_no_slot_is_booked(api: Api, hall: str) ->
     offers = api.services.directory.hall(hall).offers
     foreign = next(code for code in api.services.directory.items if code not in offers)
     assert code_of(await book(lin, hall, foreign, at("10:00"))) == (422, "item_not_offered")
-    by_another_line = an_item(api, hall, line="A")
-    apart_from = await book(lin, hall, other, at("10:00"), also=[by_another_line])
-    assert code_of(apart_from) == (422, "items_apart")
     assert await kept(api, hall) == before
 
 
