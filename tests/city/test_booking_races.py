@@ -27,7 +27,7 @@ from tests.people import Person, a_citizen, a_member_of_staff
 
 HALL = "dg-21"
 # All twenty rounds are the bench's (`bench --only booking_race`).
-ROUNDS = 4
+ROUNDS = 3
 A_FEW = 60
 
 
