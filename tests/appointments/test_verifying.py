@@ -49,6 +49,8 @@ async def found_after(hall_id: UUID, damages: Sequence[str]) -> set[str]:
         async with transaction() as tx:
             # As a hand that goes past the triggers would.
             await tx.run("SET LOCAL session_replication_role = replica")
+            # Other tests' days were later, and what is overdue is told by the last event.
+            await tx.run("DELETE FROM appointment_event WHERE at > '2026-11-23T12:00:00+08:00'")
             for damage in damages:
                 await tx.run(damage)
             verdict = await verify_in(tx, Scope(hall_id, date.fromisoformat(TUESDAY)))
