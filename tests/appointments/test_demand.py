@@ -64,7 +64,7 @@ async def test_rates_lean_on_wider_ones_where_little_is_known(api: Api, hall: st
     assert 0.15 < by_item[often]["rate"] < 0.26
     # One of one stayed away: that says nearly nothing.
     assert by_item[once]["missed"] == 1
-    assert by_item[once]["rate"] < 0.3
+    assert by_item[once]["rate"] < 0.4
     cells = (await manager.get(f"/halls/{hall}/no-shows?item={often}")).json()["data"]
     assert [(c["weekday"], c["hour"], c["expected"], c["missed"]) for c in cells] == [
         (1, 10, 80, 20)
