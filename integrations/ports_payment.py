@@ -44,6 +44,10 @@ NotGenuineReason = Literal[
     "foreign_merchant",
     "foreign_app",
     "foreign_currency",
+    # What the core finds beyond what a client can know:
+    "replayed",  # this very delivery was here before
+    "unknown_number",  # genuine, about an order or refund that is none of ours
+    "amount_differs",  # and about one of ours, over another amount
 ]
 
 

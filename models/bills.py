@@ -17,6 +17,7 @@ from tortoise.models import Model
 from uuid_utils.compat import uuid7
 
 from models.database import Transaction
+from models.joined import HER_ID
 from models.people import Citizen
 from models.tickets import WrongState
 
@@ -162,4 +163,16 @@ async def close_soon(tx: Transaction, bill_ids: list[UUID], *, now: datetime) ->
         """,
         bill_ids,
         now,
+    )
+
+
+async def ticket_of(tx: Transaction, ticket_id: UUID, citizen_id: UUID) -> Any | None:
+    """A ticket for her or taken by her; her id may be one that was joined into another."""
+    return await tx.row(
+        f"""
+        SELECT t.* FROM ticket t, (SELECT {HER_ID} AS id) her
+        WHERE t.id = $2 AND her.id IN (t.citizen_id, t.acting_id)
+        """,
+        citizen_id,
+        ticket_id,
     )

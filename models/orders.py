@@ -13,7 +13,8 @@ from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 from uuid_utils.compat import uuid7
 
-from models.database import Transaction
+from models.database import Transaction, rows
+from models.joined import HER_ID
 from scheduler.calendar import SHANGHAI
 
 
@@ -192,3 +193,16 @@ async def close(tx: Transaction, order_id: UUID, *, now: datetime) -> bool:
         now,
     )
     return row is not None
+
+
+async def own(order_no: str, citizen_id: UUID) -> Any | None:
+    """An order for a bill of hers, or one she took upon her; None where there is none."""
+    found = await rows(
+        f"""
+        SELECT o.* FROM pay_order o JOIN bill b ON b.id = o.bill_id, (SELECT {HER_ID} AS id) her
+        WHERE o.order_no = $2 AND her.id IN (b.citizen_id, b.acting_id)
+        """,
+        citizen_id,
+        order_no,
+    )
+    return found[0] if found else None

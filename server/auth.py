@@ -93,6 +93,7 @@ class Guard:
 
     `kind` None takes both kinds. `roles` are the roles of staff that may, and where the route's
     path names a `hall`, they must belong to it; `everywhere`: only those of every hall may.
+    `counted`: that so many requests come from one address in a while is refused.
     `before_duty`: also who has a duty to do first. `kiosks`: kiosks of the path's `hall` may, too;
     no other route takes them.
     """
@@ -103,6 +104,7 @@ class Guard:
     everywhere: bool = False
     before_duty: bool = False
     kiosks: bool = False
+    counted: bool = True
 
     def admit(self, who: Principal, hall: str | None, halls: Mapping[str, Standing]) -> None:
         """Raise NotAllowed unless this person may, or the refusal that names her duty."""
@@ -136,6 +138,8 @@ def staff(
 
 
 PUBLIC = Guard(signed_in=False)
+# Payment channels: the signature is the key, and all their news come from a few addresses.
+CHANNEL = Guard(signed_in=False, counted=False)
 SIGNED_IN = Guard()
 # Signing out needs nothing done first.
 SIGNED_IN_AT_ALL = Guard(before_duty=True)

@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     most_companies: Annotated[int, Field(ge=0, le=100)] = 5
     # Whether a name and number are too little to come to an account that another channel proved.
     joining_needs_face: bool | None = None
+    # Up to so much a refund needs no manager's approval.
+    refund_approval_fen: Annotated[int, Field(ge=0)] = 20_000
     # Metres of road for one of straight line, driving: where rivers or hills bend them more, more.
     road_factor: Annotated[float, Field(ge=1, le=4)] = PACES["drive"].road_factor
     # The city that addresses are looked for in, as the map service knows it.

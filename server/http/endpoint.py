@@ -168,7 +168,7 @@ def endpoint(
 
 def _wrap(declared: Endpoint, handler: Handler) -> Handler:
     tally = metrics.RouteTally(declared.method, declared.path)
-    guarded = declared.guard.signed_in
+    guarded, counted = declared.guard.signed_in, declared.guard.counted
     harmless = declared.method == "GET"
     decoder: msgspec.json.Decoder[Any] | None = (
         msgspec.json.Decoder(declared.body) if declared.body else None
@@ -181,7 +181,7 @@ def _wrap(declared: Endpoint, handler: Handler) -> Handler:
         if guarded:
             await learn_kiosk(request)
             path["who"] = admit(request, declared.guard, path.get("hall"))
-        else:
+        elif counted:
             services(request).limits.check(ADDRESS, address_of(request))
         if decoder is not None:
             path["body"] = read_body(request, decoder)

@@ -9,7 +9,7 @@ import msgspec
 from sanic import Request
 from uuid_utils.compat import uuid7
 
-from models.database import Transaction
+from models.database import Transaction, rows
 from server.errors import IdempotencyKeyReused, InvalidRequest
 from server.services import services
 
@@ -76,6 +76,24 @@ class Once:
         if first is None or first["fingerprint"] != self._fingerprint:
             raise IdempotencyKeyReused
         raise AlreadyAnswered(first["status"], first["body"])
+
+    async def recall(self) -> None:
+        """Look whether this was answered, where the effect is a platform's and not a transaction's.
+
+        Raises AlreadyAnswered with the first answer, or IdempotencyKeyReused.
+        """
+        if self._key is None:
+            return
+        first = await rows(
+            "SELECT fingerprint, status, body FROM answer WHERE person_id = $1 AND key = $2",
+            self._person_id,
+            self._key,
+        )
+        if not first:
+            return
+        if first[0]["fingerprint"] != self._fingerprint:
+            raise IdempotencyKeyReused
+        raise AlreadyAnswered(first[0]["status"], first[0]["body"])
 
     async def keep(self, tx: Transaction, answer: Any, *, status: int) -> None:
         """Remember the answer: anything msgspec can encode."""

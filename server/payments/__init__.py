@@ -1,0 +1,1 @@
+"""Payments 缴费: bills, orders through channels, their callbacks, refunds."""
