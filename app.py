@@ -132,7 +132,8 @@ def work() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
         async with stores(settings) as urls:
             await require_valkey(urls.redis)
-            await do_work(settings.at(urls.database, urls.redis), stop)
+            platforms = open_platforms(platforms_or_exit(), urls.redis, clock_of(settings).now)
+            await do_work(settings.at(urls.database, urls.redis), platforms, stop)
 
     # Stores of its own are processes, which the faster loop cannot start as other users.
     GROUND.run(main(), faster=settings.database_url is not None)

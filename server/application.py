@@ -62,6 +62,11 @@ from server.live import socket
 from server.live.current import current_ticket
 from server.live.feed import Feed
 from server.live.sockets import Sockets, admit
+from server.payments import callbacks
+from server.payments import hall_routes as hall_payments
+from server.payments import routes as payments
+from server.payments.refused_callbacks import RefusedCallbacks
+from server.payments.settling import Settler
 from server.printing import routes as printing
 from server.privacy import routes as privacy
 from server.privacy.key_file import FollowedKeys
@@ -133,6 +138,9 @@ BLUEPRINTS = (
     bundles.bp,
     visits.bp,
     following.bp,
+    payments.bp,
+    hall_payments.bp,
+    callbacks.bp,
     printing.bp,
     counters.bp,
     attending.bp,
@@ -230,6 +238,8 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
     use_directory(app, directory)
     app.ctx.slot_answers = slots.Kept()
     app.ctx.habits = Habits()
+    app.ctx.settler = Settler(lambda: room.clock)
+    app.ctx.refused_callbacks = RefusedCallbacks()
     app.ctx.sockets = Sockets()
     app.ctx.find_ticket = current_ticket
     feed.on_ended = partial(_end_sign_in, app)
@@ -245,6 +255,8 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
         _never_ending("alerts", app.ctx.services.alerts.show_forever()),
         _never_ending("hall_lists", _keep_lists_up(app)),
         _never_ending("slots", app.ctx.slot_book.follow_forever()),
+        _never_ending("settling", app.ctx.settler.run_forever()),
+        _never_ending("refused_callbacks", app.ctx.refused_callbacks.write_forever()),
         _never_ending("metrics", carry_over_forever(feed.live_age_s)),
     ]
     await _until_hearing(feed)

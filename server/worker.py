@@ -7,6 +7,7 @@ import asyncpg
 import redis.asyncio as aioredis
 import structlog
 
+from integrations.ports import Platforms
 from models import CONNECT_TIMEOUT_S
 from models.opening import open_database
 from models.sealing import Sealer
@@ -20,6 +21,7 @@ from server.faults import is_store_fault
 from server.halls.reading import read_directory
 from server.live.feed import Feed
 from server.live.projection import Projector
+from server.payments.background import tend_payments_forever
 from server.privacy.chain import Notary
 from server.privacy.key_file import FollowedKeys
 from server.running.health import require_migrated
@@ -36,7 +38,7 @@ log = structlog.get_logger()
 RESTART_JOBS_AFTER_S = 2.0
 
 
-async def work(settings: Settings, stop: asyncio.Event) -> None:
+async def work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -> None:
     """Work until told to stop, then give the halls away so that others take them at once.
 
     Raises DatabaseUnusable when the database cannot be reached or lacks migrations.
@@ -46,10 +48,10 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     timeout_s = settings.database_timeout_s
     async with open_database(database_url, pool_size=10, timeout_s=timeout_s):
         await require_migrated()
-        await _work(settings, stop)
+        await _work(settings, platforms, stop)
 
 
-async def _work(settings: Settings, stop: asyncio.Event) -> None:
+async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -> None:
     assert settings.redis_url
     directory = await read_directory()
     valkey = aioredis.from_url(settings.redis_url.get_secret_value())
@@ -106,11 +108,12 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
     appointments = AppointmentWork(valkey, lambda: projector.directory, clock)
     foresight.no_show = appointments.no_show
     booking = asyncio.create_task(appointments.run_forever())
+    paying = asyncio.create_task(tend_payments_forever(platforms.payments, settings.issuer, clock))
     storing = asyncio.create_task(remembering.run_forever())
     telling = asyncio.create_task(departures.run_forever())
     stopped = asyncio.ensure_future(stop.wait())
     try:
-        running = (projecting, jobs, tending, storing, telling, booking)
+        running = (projecting, jobs, tending, storing, telling, booking, paying)
         await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
         for task in running:
             if task.done():
@@ -122,10 +125,8 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         await _end(telling)
         await remembering.say_farewell()
         await projector.leases.release()
-        await _end(tending)
-        await _end(booking)
-        await _end(jobs)
-        await _end(stopped)
+        for each in (tending, booking, paying, jobs, stopped):
+            await _end(each)
         await valkey.aclose()
 
 

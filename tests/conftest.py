@@ -227,7 +227,14 @@ async def api(
             rate_limits=False,
         )
         accounts = our_accounts(sandbox_url, "http://127.0.0.1", keys.parent)
-        platforms = open_platforms(read_as(PlatformSettings, **accounts), store_urls.redis)
+
+        def city_now() -> datetime:
+            now: datetime = application.ctx.services.clock.now()
+            return now
+
+        platforms = open_platforms(
+            read_as(PlatformSettings, **accounts), store_urls.redis, city_now
+        )
         application = create_app(settings, platforms, name="api-under-test")
         async with (
             serving(application) as url,
@@ -235,6 +242,8 @@ async def api(
         ):
             LEAKS.listen_to(http)
             room: Services = application.ctx.services
+            # Where payment channels bring their callbacks, known only now.
+            room.settings = settings.model_copy(update={"public_url": url})
             projector = Projector(room.valkey, room.directory, room.clock, Foresight())
             worker = asyncio.create_task(_beside(projector.run_forever()))
             await until(lambda: len(room.feed.memory.halls) == len(room.directory.halls))

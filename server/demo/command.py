@@ -5,10 +5,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 
 from integrations.processes import Supervisor, listen, until_answers, until_signalled, url_of
 from server.admin.city_files import CITY_FILES
+from server.clock import Clock
 from server.commands.ground import Outside, console, ground_of
 from server.commands.options import Crowd, Port, Workers
 from server.commands.serving import child, start_api
@@ -106,11 +108,12 @@ async def run_demo(
                 "public_url": settings.public_url or url,
             }
         )
-        await supervisor.start(child("worker", "work", settings=settings))
         accounts = outside.accounts(sandbox_url, url, keys_dir)
+        await supervisor.start(child("worker", "work", settings=settings, env=accounts))
         await start_api(supervisor, settings, listening, env=accounts)
         await until_answers(f"{url}/readyz")
         await until_answers(f"{sandbox_url}/healthz")
+        await tell_time(sandbox_url, clock)
         if crowd:
             simulated = ("simulate", url, sandbox_url, "--crowd", str(crowd))
             await supervisor.start(child("crowd", *simulated, settings=settings))
@@ -120,6 +123,19 @@ async def run_demo(
     finally:
         await supervisor.stop_all()
         alone.close()
+
+
+async def tell_time(sandbox_url: str, clock: Clock) -> None:
+    """Let the payment channels of the sandbox live by the city's clock: orders expire by it."""
+    assert clock.start is not None
+    told = {
+        "start": clock.start.isoformat(),
+        "anchor": clock.anchor,
+        "speed": clock.speed,
+    }
+    async with httpx.AsyncClient(trust_env=False) as http:
+        reply = await http.put(f"{sandbox_url}/_sandbox/clock", json=told)
+        reply.raise_for_status()
 
 
 async def until_signalled_touching(kept: Path) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from models import bills
-from models.audit import Entry, record
+from models.audit import Detail, Entry, record
 from models.bills import BillSource
 from models.database import Transaction, transaction
 from models.tickets import Actor
@@ -76,7 +76,7 @@ async def bill_at_counter(
             made, _ = await bills.make(tx, facts, now=now)
         view = await bill(made, tx)
         await once.keep(tx, view, status=201)
-        detail = {"amount_fen": view.amount_fen, "hall": hall.code}
+        detail: Detail = {"amount_fen": view.amount_fen, "hall": hall.code}
         await record(tx, Entry(actor, "bill.made", "bill", made, detail=detail))
         return view
 

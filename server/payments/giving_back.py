@@ -94,7 +94,7 @@ async def _all(tx: Transaction, order: Any, request_no: str) -> int:
     )
     if before is not None:
         return int(before["amount_fen"])
-    left = order["amount_fen"] - order["refunding_fen"] - order["refunded_fen"]
+    left: int = order["amount_fen"] - order["refunding_fen"] - order["refunded_fen"]
     if left <= 0:
         raise RefundTooMuch
     return left

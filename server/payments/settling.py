@@ -17,6 +17,7 @@ from models.database import Transaction, rows, transaction
 from models.inbox import NewsState
 from models.orders import OrderState
 from models.settling import Receipt
+from server.clock import Clock
 from server.faults import is_store_fault
 from server.payments import refunding
 
@@ -30,8 +31,8 @@ LEFT_AFTER_S: Final = 2.0
 class Settler:
     """Settles what this process has stored, one batch after the other."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self._now = now
+    def __init__(self, clock: Callable[[], Clock]) -> None:
+        self._clock = clock
         self._waiting: list[int] = []
         self._come = asyncio.Event()
 
@@ -48,7 +49,7 @@ class Settler:
             while self._waiting:
                 ids, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
                 try:
-                    await settle_news(self._now(), ids=ids)
+                    await settle_news(self._clock().now(), ids=ids)
                 except Exception as fault:
                     if not is_store_fault(fault):
                         log.error("news_not_settled", fault=type(fault).__name__)

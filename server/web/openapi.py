@@ -70,6 +70,8 @@ TAGS = {
     "visits": "联办 · one sign-in for several items",
     "tickets": "号票 · numbers, from the citizen's side",
     "counters": "窗口 · counters, from the clerk's side",
+    "payments": "缴费 · bills, payments, refunds",
+    "callbacks": "支付通知 · what payment channels tell us",
     "kiosks": "自助机 · machines of a hall that give out numbers",
     "managing": "大厅管理 · what a hall's manager arranges, and what calls for her",
     "lines": "队列 · lines, from the manager's side",
