@@ -10,19 +10,20 @@ import structlog
 
 from server.clock import Clock
 from server.faults import is_store_fault
-from server.payments.looking import Channels, look_after_orders
+from server.payments.looking import Channels, ask_about_doubts, look_after_orders
 from server.payments.refunding import look_after_refunds
 from server.payments.settling import settle_news
 
 log = structlog.get_logger()
 
 TEND_EVERY_S: Final = 1.0
+DOUBTS_EVERY_S: Final = 15.0
 REFRESH_KEYS_EVERY_S: Final = 12 * 3600.0
 
 
 async def tend_payments_forever(channels: Channels, public_url: str, clock: Clock) -> None:
     """Do what is due about once a second, until cancelled."""
-    refreshed_at = -REFRESH_KEYS_EVERY_S
+    refreshed_at, doubted_at = -REFRESH_KEYS_EVERY_S, 0.0
     while True:
         now = asyncio.get_running_loop().time()
         if now - refreshed_at >= REFRESH_KEYS_EVERY_S:
@@ -31,6 +32,9 @@ async def tend_payments_forever(channels: Channels, public_url: str, clock: Cloc
         try:
             await settle_news(clock.now())
             await look_after_orders(channels, clock.now())
+            if now - doubted_at >= DOUBTS_EVERY_S:
+                doubted_at = now
+                await ask_about_doubts(channels, clock.now())
             await look_after_refunds(channels, public_url, clock.now())
         except Exception as fault:
             if not is_store_fault(fault):

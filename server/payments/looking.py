@@ -24,6 +24,7 @@ from models.inbox import NewsState
 from models.orders import OrderState
 from models.settling import Receipt
 from models.tickets import SYSTEM
+from server.faults import is_store_fault
 from server.payments.channels import order_ref
 
 log = structlog.get_logger()
@@ -36,7 +37,7 @@ NOT_ANSWERED: Final = (ChannelUnavailable, OutcomeUnknown, ChannelRefused)
 
 
 async def look_after_orders(channels: Channels, now: datetime) -> int:
-    """Ask about each order whose time has come, and about what callbacks left open; how many."""
+    """Ask about each order whose time has come; how many."""
     due = await rows(
         """
         UPDATE pay_order SET look_at = $1::timestamptz + $2::interval WHERE id IN (
@@ -50,6 +51,11 @@ async def look_after_orders(channels: Channels, now: datetime) -> int:
     )
     for order in due:
         await look(order, channels, now)
+    return len(due)
+
+
+async def ask_about_doubts(channels: Channels, now: datetime) -> int:
+    """Ask about orders of which callbacks said what does not fit; how many."""
     doubted = await rows(
         """
         SELECT o.* FROM pay_order o
@@ -62,7 +68,7 @@ async def look_after_orders(channels: Channels, now: datetime) -> int:
         if await look(order, channels, now):
             async with transaction() as tx:
                 await inbox.answered(tx, NewsState.SETTLED, order_id=order["id"])
-    return len(due) + len(doubted)
+    return len(doubted)
 
 
 async def look(order: Any, channels: Channels, now: datetime) -> bool:
@@ -77,6 +83,12 @@ async def look(order: Any, channels: Channels, now: datetime) -> bool:
         await learn(order, told, now)
     except NOT_ANSWERED as fault:
         log.warning("order_not_looked_up", order=order["order_no"], fault=type(fault).__name__)
+        return False
+    except Exception as fault:
+        if is_store_fault(fault):
+            raise
+        # One that cannot be settled keeps no other from it: a person has to see.
+        log.error("order_not_looked_up", order=order["order_no"], fault=type(fault).__name__)
         return False
     finally:
         await _look_again(order, now)

@@ -17,6 +17,7 @@ from models.audit import Entry, record
 from models.database import rows, transaction
 from models.refunds import LADDER, RefundState
 from models.tickets import SYSTEM, WrongState
+from server.faults import is_store_fault
 from server.payments.channels import new_refund, refund_ref
 from server.payments.looking import Channels
 
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 _LEASE: Final = timedelta(seconds=60)
 _AT_ONCE: Final = 20
 # The channel would, but for something that people mend: it is asked again.
+_NOTHING: Final[ChannelRefund | None] = None
 _WORKS_LATER: Final = frozenset({"balance_short"})
 STEPS: Final = {"done": "finish", "failed": "fail", "stuck": "stick"}
 
@@ -45,24 +47,30 @@ async def look_after_refunds(channels: Channels, public_url: str, now: datetime)
         _AT_ONCE,
     )
     for refund in due:
-        (order,) = await rows("SELECT * FROM pay_order WHERE id = $1", refund["order_id"])
-        channel = channels.get(order["channel"])
-        if channel is None:
-            continue
         try:
-            told = await _asked(channel, refund, order, public_url)
-        except ChannelRefused as no:
-            if no.reason not in _WORKS_LATER:
-                await conclude(refund, "fail", now, fault=no.reason)
-                continue
-            log.error("refund_waits", refund=refund["refund_no"], reason=no.reason)
-            told = None
-        except (ChannelUnavailable, OutcomeUnknown) as fault:
-            kind = type(fault).__name__
-            log.warning("refund_not_told", refund=refund["refund_no"], fault=kind)
-            told = None
-        await _learn(refund, told, now)
+            await _look_after(refund, channels, public_url, now)
+        except Exception as fault:
+            if is_store_fault(fault):
+                raise
+            # One that cannot be done keeps no other from it: a person has to see.
+            log.error("refund_not_done", refund=refund["refund_no"], fault=type(fault).__name__)
     return len(due)
+
+
+async def _look_after(refund: Any, channels: Channels, public_url: str, now: datetime) -> None:
+    (order,) = await rows("SELECT * FROM pay_order WHERE id = $1", refund["order_id"])
+    channel, told = channels.get(order["channel"]), _NOTHING
+    try:
+        if channel is not None:
+            told = await _asked(channel, refund, order, public_url)
+    except ChannelRefused as no:
+        if no.reason not in _WORKS_LATER:
+            await conclude(refund, "fail", now, fault=no.reason)
+            return
+        log.error("refund_waits", refund=refund["refund_no"], reason=no.reason)
+    except (ChannelUnavailable, OutcomeUnknown) as fault:
+        log.warning("refund_not_told", refund=refund["refund_no"], fault=type(fault).__name__)
+    await _learn(refund, told, now)
 
 
 async def _asked(

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from models.database import rows
-from server.payments.looking import look_after_orders
+from server.payments.looking import ask_about_doubts, look_after_orders
 from server.payments.refunding import look_after_refunds
 from server.payments.settling import settle_news
 from tests.conftest import Api
@@ -75,6 +75,7 @@ class Counter:
         now = room.clock.now()
         await settle_news(now)
         await look_after_orders(room.platforms.payments, now)
+        await ask_about_doubts(room.platforms.payments, now)
         await look_after_refunds(room.platforms.payments, room.settings.issuer, now)
 
     async def tell_time(self) -> None:
