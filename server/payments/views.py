@@ -1,7 +1,7 @@
 """Bills, payments and refunds as they are shown."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -14,9 +14,6 @@ from models.refunds import RefundReason, RefundState
 from scheduler.calendar import SHANGHAI
 from server.halls.directory import Directory
 
-OrderNo = Annotated[str, msgspec.Meta(examples=["YT202611239B2K7QH4M0XC5T"])]
-RefundNo = Annotated[str, msgspec.Meta(examples=["RF20261123A7D2MX81KQ04ZB"])]
-
 
 class BillView(msgspec.Struct, frozen=True, kw_only=True):
     """What is owed for one thing. `payment` says how its money stands, once it is paid.
@@ -25,18 +22,18 @@ class BillView(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: UUID
-    bill_no: Annotated[str, msgspec.Meta(examples=["2026112300000042"])]
+    bill_no: str
     state: BillState
-    title: Annotated[str, msgspec.Meta(examples=["居民身份证换领"])]
-    amount_fen: Annotated[int, msgspec.Meta(examples=[2000])]
+    title: str
+    amount_fen: int
     hall: str | None
     item: str | None
     ticket: UUID | None
     made_at: datetime
-    paid_at: Annotated[datetime | None, msgspec.Meta(examples=["2026-11-23T09:41:07+08:00"])]
+    paid_at: datetime | None
     payment: OrderState | None
-    order_no: OrderNo | None
-    refunded_fen: Annotated[int, msgspec.Meta(examples=[0])]
+    order_no: str | None
+    refunded_fen: int
 
 
 class BillPage(msgspec.Struct, frozen=True):
@@ -52,36 +49,34 @@ class PaymentView(msgspec.Struct, frozen=True, kw_only=True):
     `pending` may be paid until `expires_at`; `closed` was not, and cannot be any more.
     """
 
-    order_no: OrderNo
+    order_no: str
     state: OrderState
     bill_id: UUID
-    channel: Annotated[str, msgspec.Meta(examples=["wechat"])]
-    amount_fen: Annotated[int, msgspec.Meta(examples=[2000])]
-    refunded_fen: Annotated[int, msgspec.Meta(examples=[0])]
-    placed_at: Annotated[datetime, msgspec.Meta(examples=["2026-11-23T09:40:51+08:00"])]
-    expires_at: Annotated[datetime, msgspec.Meta(examples=["2026-11-23T10:10:51+08:00"])]
-    paid_at: Annotated[datetime | None, msgspec.Meta(examples=["2026-11-23T09:41:07+08:00"])]
+    channel: str
+    amount_fen: int
+    refunded_fen: int
+    placed_at: datetime
+    expires_at: datetime
+    paid_at: datetime | None
 
 
 class PreparedPayment(PaymentView, frozen=True, kw_only=True):
     """A payment to be made: `client_params` is what the mini-program hands to its platform."""
 
-    client_params: Annotated[
-        dict[str, Any], msgspec.Meta(examples=[{"package": "prepay_id=wx2611…", "signType": "RSA"}])
-    ]
+    client_params: dict[str, Any]
 
 
 class RefundView(msgspec.Struct, frozen=True, kw_only=True):
     """So much of a payment that goes back. `asked`: a manager is to approve it."""
 
-    refund_no: RefundNo
-    request_no: Annotated[str, msgspec.Meta(examples=["desk-0042"])]
-    order_no: OrderNo
+    refund_no: str
+    request_no: str
+    order_no: str
     state: RefundState
-    amount_fen: Annotated[int, msgspec.Meta(examples=[2000])]
+    amount_fen: int
     reason: RefundReason
-    asked_at: Annotated[datetime, msgspec.Meta(examples=["2026-11-23T10:02:00+08:00"])]
-    ended_at: Annotated[datetime | None, msgspec.Meta(examples=["2026-11-23T10:02:03+08:00"])]
+    asked_at: datetime
+    ended_at: datetime | None
 
 
 class RefundPage(msgspec.Struct, frozen=True):
