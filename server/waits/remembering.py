@@ -34,6 +34,8 @@ STORE_EVERY_S: Final = 2.0
 SETTLE_EVERY_S: Final = 15.0
 # Each hall once in so long: packing one takes milliseconds.
 REMEMBER_EVERY_S: Final = 300.0
+# So many that were not stored before in one go.
+NEW_AT_ONCE: Final = 40
 # Others wait for the halls: what is not stored by then is learned anew.
 FAREWELL_WITHIN_S: Final = 2.0
 LOOK_FOR_TREES_EVERY_S: Final = 60.0
@@ -55,6 +57,8 @@ class Remembering:
         self._now = now
         self._trees_until = 0
         self._has_city = False
+        # The halls of which something is stored since this process began to know them.
+        self._stored: set[str] = set()
         foresight.recall = self.recall
 
     async def recall(self, codes: Collection[str]) -> None:
@@ -69,6 +73,7 @@ class Remembering:
         """Store, settle, remember and look for new trees, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._again(STORE_EVERY_S, self.store))
+            group.create_task(self._again(STORE_EVERY_S, self.remember_new))
             group.create_task(self._again(SETTLE_EVERY_S, self._settle))
             group.create_task(self._again(LOOK_FOR_TREES_EVERY_S, self._take_trees))
             group.create_task(self._remember_forever())
@@ -91,9 +96,26 @@ class Remembering:
                     await _unless_store_is_away(partial(self._remember, code))
                 await _unless_store_is_away(self._remember_city)
 
+    async def remember_new(self) -> None:
+        """Store a few of the halls of whose waits something is said, and nothing is stored yet.
+
+        What is stored others ask of too, and should not have to wait for its turn.
+        """
+        held = self._held()
+        self._stored.intersection_update(held)
+        new = [each for each in held if each not in self._stored and self._says(each)]
+        for code in new[:NEW_AT_ONCE]:
+            await self._remember(code)
+        if new:
+            await self._remember_city()
+
+    def _says(self, code: str) -> bool:
+        return bool(self._foresight.said(code).arrivals)
+
     async def _remember(self, code: str) -> None:
         if hall := self._foresight.waits.halls.get(code):
             await save_states({code: pack_hall(hall)}, at=self._now())
+            self._stored.add(code)
 
     async def _remember_city(self) -> None:
         now, waits = self._now(), self._foresight.waits

@@ -76,6 +76,36 @@ async def test_one_counter_more_shortens_the_waits_of_its_line(
         assert (moment["as_is"], moment["then"]) == (before["as_is"], before["then"])
 
 
+async def test_it_answers_as_soon_as_the_worker_says_something_of_the_hall(
+    api: Api, hall: str, manager: Person
+) -> None:
+    """And not only once its turn to be stored has come."""
+    await rows("DELETE FROM wait_state")
+    foresight, day = unhurried(), Day(api.services.directory.hall(hall))
+    memory = Remembering(
+        foresight,
+        held=lambda: [hall],
+        directory=lambda: api.services.directory,
+        now=lambda: day.now,
+    )
+    await memory.remember_new()
+    assert await rows("SELECT 1 FROM wait_state") == []  # nothing is known of it yet
+    for _ in lived(foresight, day, 40):
+        pass
+    foresight.drain_promises()
+    await memory.remember_new()
+    [line] = [
+        line
+        for line in (await manager.get(f"/halls/{hall}/what-if?line=E")).json()["data"]
+        if line["line"] == "E"
+    ]
+    assert line["data"][0]["as_is"] is not None
+    written = "SELECT code, xmin::text FROM wait_state ORDER BY code"
+    stored = await rows(written)
+    await memory.remember_new()
+    assert await rows(written) == stored
+
+
 async def test_no_more_can_be_closed_than_serve_the_line(
     api: Api, hall: str, manager: Person
 ) -> None:
