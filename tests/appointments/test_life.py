@@ -5,6 +5,7 @@ what they do, too. After each step both refuse with the same code or stand alike
 than its places, no place is lost, and no offer is made to two.
 """
 
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
@@ -19,6 +20,7 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -34,13 +36,26 @@ from server.appointments.tending import tend_appointments
 from server.http.idempotency import Once
 from tests.lifecycle.real import HALLS, NO_KEY, PEOPLE, Real
 
-EXAMPLES, STEPS = 60, 40
+EXAMPLES, STEPS = 70, 30
+# So many are booked before the day comes on which they are.
+MANY = 5
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 HALL, DAY = HALLS[0], date(2026, 11, 24)
 HALF = timedelta(minutes=30)
 MONDAY = datetime(2026, 11, 23, 9, 30, tzinfo=SHANGHAI)
 STARTS = tuple(datetime.combine(DAY, time(10), SHANGHAI) + nth * HALF for nth in range(3))
 HOLDING = {"held", "offered", "booked"}
+
+# What has to happen in some example, or the test tells nothing of it.
+REACHED = {
+    *((what, why) for what in ("hold", "book") for why in (None, "slot_full", "already_booked")),
+    *(("confirm", why) for why in (None, "hold_expired", "wrong_state")),
+    *(("move", why) for why in (None, "slot_full", "same_slot", "wrong_state")),
+    *(("cancel", why) for why in (None, "wrong_state")),
+    *(("offer", after) for after in ("cancelled", "expired")),
+    *((f"{was} cancelled", None) for was in sorted(HOLDING)),
+    *((ended, None) for ended in ("held expired", "offered expired", "booked missed")),
+}
 
 names = st.sampled_from(PEOPLE)
 items = st.sampled_from([0, 0, 1])
@@ -125,9 +140,20 @@ class Bookings(RuleBasedStateMachine):
     """A day's bookings."""
 
     real: ClassVar[Real]
+    # What was tried and how it ended, over all examples: what never happens proves nothing.
+    reached: ClassVar[Counter[tuple[str, str | None]]] = Counter()
 
-    @initialize(places=st.sampled_from([(1, 1, 1), (1, 2, 1), (2, 2, 2)]))
-    def the_day_is_planned(self, places: tuple[int, int, int]) -> None:
+    @initialize(
+        places=st.sampled_from([(1, 1, 1), (1, 2, 1), (2, 2, 2)]),
+        begun=st.lists(st.tuples(names, items, slots, st.booleans()), min_size=4, max_size=8),
+        waiting=st.lists(st.tuples(names, items, slots), min_size=2, max_size=5),
+    )
+    def the_day_is_planned_and_mostly_booked(
+        self,
+        places: tuple[int, int, int],
+        begun: list[tuple[str, int, int, bool]],
+        waiting: list[tuple[str, int, int]],
+    ) -> None:
         self.model = Model(places)
         real = self.real
         hall = real.directory.hall(HALL)
@@ -136,6 +162,10 @@ class Bookings(RuleBasedStateMachine):
         self.directory = replace(real.directory, halls=halls)
         self.slots = Quiet()
         real.run(self._plan(places))
+        for name, item, slot, hold in begun:
+            self.somebody_books(name, item, slot, hold)
+        for name, item, first in waiting:
+            self.somebody_waits(name, item, first)
 
     async def _plan(self, places: tuple[int, int, int]) -> None:
         hall = self.directory.hall(HALL)
@@ -180,9 +210,14 @@ class Bookings(RuleBasedStateMachine):
         return Doing(self.real.who(name), self.model.now, self.directory)
 
     def _agree(
-        self, work: Coroutine[Any, Any, Any], expected: str | None, then: Callable[[Any], None]
+        self,
+        what: str,
+        work: Coroutine[Any, Any, Any],
+        expected: str | None,
+        then: Callable[[Any], None],
     ) -> None:
         """Both do it: they refuse alike, or both have done it."""
+        self.reached[what, expected] += 1
         refused, answer = self.real.refusal(work)
         assert refused == expected
         if refused is None:
@@ -203,18 +238,20 @@ class Bookings(RuleBasedStateMachine):
             self.model.booked[known.pop(wait_id)] = self.model.booked.pop(temporary)
         assert known == {}, "PostgreSQL made an offer that the model did not"
 
-    def _pass_on(self, *freed: int) -> None:
+    def _pass_on(self, *freed: int, after: str = "") -> None:
         for slot in freed:
             while wait := self.model.next_for(slot):
                 wait.state = "offered"
+                self.reached["offer", after] += 1
                 until = min(self.model.now + timedelta(minutes=10), STARTS[slot])
                 offer = Booked(wait.name, wait.item, slot, "offered", until, wait=wait)
                 self.model.booked[UUID(int=len(self.model.booked) + 1)] = offer
 
-    def _one(self, at: int) -> tuple[UUID, Booked] | None:
+    def _one(self, at: int, *states: str) -> tuple[UUID, Booked] | None:
+        """One of all there are, mostly one in such a state."""
         every = list(self.model.booked.items())
-        live = [each for each in every if each[1].state in HOLDING]
-        chosen = live if live and at % 4 else every
+        likely = [each for each in every if each[1].state in states]
+        chosen = likely if likely and at % 8 else every
         return chosen[at % len(chosen)] if chosen else None
 
     # --- what people do --------------------------------------------------------------------
@@ -244,13 +281,22 @@ class Bookings(RuleBasedStateMachine):
             state, at = ("held", None) if hold else ("booked", model.now)
             model.booked[view.id] = Booked(name, item, slot, state, until, at)
 
-        self._agree(work, expected, made)
+        self._agree("hold" if hold else "book", work, expected, made)
 
     @rule(at=nth)
     def somebody_confirms(self, at: int) -> None:
-        if (found := self._one(at)) is None:
+        if (found := self._one(at, "held", "offered")) is not None:
+            self._confirm(*found)
+
+    @rule(at=nth, late=st.sampled_from([0, 0, 1]))
+    def somebody_confirms_too_late(self, at: int, late: int) -> None:
+        found = self._one(at, "held", "offered")
+        if found is None or found[1].until is None:
             return
-        id_, one = found
+        self.model.now = max(self.model.now, found[1].until + timedelta(minutes=late))
+        self._confirm(*found)
+
+    def _confirm(self, id_: UUID, one: Booked) -> None:
         expected = None
         if one.state not in {"held", "offered"}:
             expected = "wrong_state"
@@ -262,11 +308,12 @@ class Bookings(RuleBasedStateMachine):
             if one.wait is not None:
                 one.wait.state = "booked"
 
-        self._agree(changing.confirm(id_, self._doing(one.name), self.slots), expected, done)
+        work = changing.confirm(id_, self._doing(one.name), self.slots)
+        self._agree("confirm", work, expected, done)
 
     @rule(at=nth)
     def somebody_gives_up(self, at: int) -> None:
-        if (found := self._one(at)) is None:
+        if (found := self._one(at, *HOLDING)) is None:
             return
         id_, one = found
         expected = None
@@ -275,6 +322,7 @@ class Bookings(RuleBasedStateMachine):
         elif one.state == "booked" and self.model.too_late(one):
             expected = "too_late_to_cancel"
         self._agree(
+            "cancel",
             changing.cancel(id_, self._doing(one.name), self.slots),
             expected,
             lambda _: self._end(one, "cancelled"),
@@ -282,7 +330,7 @@ class Bookings(RuleBasedStateMachine):
 
     @rule(at=nth, slot=slots)
     def somebody_moves(self, at: int, slot: int) -> None:
-        if (found := self._one(at)) is None:
+        if (found := self._one(at, "booked")) is None:
             return
         id_, one = found
         model, expected = self.model, None
@@ -302,9 +350,9 @@ class Bookings(RuleBasedStateMachine):
 
         def moved(_: Any) -> None:
             was, one.slot = one.slot, slot
-            self._pass_on(was)
+            self._pass_on(was, after="moved")
 
-        self._agree(work, expected, moved)
+        self._agree("move", work, expected, moved)
 
     @rule(name=names, item=items, first=slots)
     def somebody_waits(self, name: str, item: int, first: int) -> None:
@@ -335,7 +383,7 @@ class Bookings(RuleBasedStateMachine):
             model.waits[view.id] = Wait(name, item, wanted, end)
             self._pass_on(*sorted(wanted))
 
-        self._agree(work, expected, joined)
+        self._agree("wait", work, expected, joined)
 
     @rule(at=nth)
     def somebody_waits_no_more(self, at: int) -> None:
@@ -347,16 +395,23 @@ class Bookings(RuleBasedStateMachine):
             if wait.state == "waiting":
                 wait.state = "left"
 
-        self._agree(waitlist.leave(id_, self.real.who(wait.name)), None, left)
+        self._agree("leave", waitlist.leave(id_, self.real.who(wait.name)), None, left)
 
     @rule(minutes=st.sampled_from([1, 4, 6, 11]))
     def time_passes(self, minutes: int) -> None:
         self.model.now += timedelta(minutes=minutes)
 
+    @precondition(lambda self: len(self.model.booked) > MANY)
     @rule(slot=slots, before=st.sampled_from([150, 60, 20, -31]))
     def the_day_comes(self, slot: int, before: int) -> None:
         to = STARTS[slot] - timedelta(minutes=before)
         self.model.now = max(self.model.now, to)
+
+    @precondition(lambda self: len(self.model.booked) > MANY)
+    @rule(slot=slots)
+    def nobody_comes_to_a_slot(self, slot: int) -> None:
+        self.model.now = max(self.model.now, STARTS[slot] + HALF + timedelta(minutes=1))
+        self.the_worker_looks()
 
     @rule()
     def the_worker_looks(self) -> None:
@@ -377,9 +432,10 @@ class Bookings(RuleBasedStateMachine):
 
     def _end(self, one: Booked, state: str) -> None:
         was, one.state = one.state, state
+        self.reached[f"{was} {state}", None] += 1
         if was == "offered" and one.wait is not None:
             one.wait.state = "passed"
-        self._pass_on(one.slot)
+        self._pass_on(one.slot, after=state)
 
     # --- what always holds -----------------------------------------------------------------
 
@@ -424,6 +480,7 @@ def real(store_urls: StoreUrls, tmp_path: Any) -> Iterator[Real]:
 
 def test_the_model_and_postgresql_agree_on_bookings(real: Real) -> None:
     Bookings.real = real
+    Bookings.reached.clear()
     run_state_machine_as_test(
         Bookings,
         settings=settings(
@@ -436,3 +493,4 @@ def test_the_model_and_postgresql_agree_on_bookings(real: Real) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+    assert Bookings.reached.keys() >= REACHED
