@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from models.database import Transaction, rows, transaction
 from server import application
-from server.admin.city_files import CITY_FILES, City, read_city
+from server.admin.city_files import City, read_city
 from server.admin.seeding import seed_city
+from server.bench.city import city_without_caps
 from server.halls import reading as reading_module
 from server.halls.reading import newer_directory, read_directory
 from server.live import projection
@@ -18,9 +20,9 @@ from tests.conftest import Api, until
 
 
 @pytest.fixture
-async def files() -> AsyncIterator[City]:
-    """The demo city's files; they are the catalogue again afterwards."""
-    city = read_city(CITY_FILES)
+async def files(tmp_path: Path) -> AsyncIterator[City]:
+    """The files of the tests' city; they are the catalogue again afterwards."""
+    city = read_city(city_without_caps(tmp_path / "city"))
     yield city
     await seed_city(city)
 

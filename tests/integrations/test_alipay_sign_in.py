@@ -111,13 +111,16 @@ async def test_too_many_calls_are_refused_as_that(either_alipay: RunningAlipay) 
     assert await refused(alipay, "any") == ("too_often", "isv.app-call-limited")
 
 
-async def test_a_busy_alipay_is_unavailable_and_not_asked_again(alipay: RunningAlipay) -> None:
-    await alipay.misbehave(TOKEN, "error", errcode=20000)
+@pytest.mark.parametrize("errcode", [20000, "ACQ.SYSTEM_ERROR"])
+async def test_a_busy_alipay_is_unavailable_and_not_asked_again(
+    alipay: RunningAlipay, errcode: int | str
+) -> None:
+    await alipay.misbehave(TOKEN, "error", errcode=errcode)
     assert await why_unavailable(alipay.door) == ("busy", 1)
     assert await alipay.asked(TOKEN) == 1
 
 
-@pytest.mark.parametrize("errcode", [40004, "ACQ.SYSTEM_ERROR", "²", "张三", ""])
+@pytest.mark.parametrize("errcode", [40004, "ACQ.TRADE_HAS_CLOSE", "²", "张三", ""])
 async def test_a_refusal_we_do_not_know_is_unavailable(
     alipay: RunningAlipay, errcode: int | str
 ) -> None:
