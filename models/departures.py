@@ -31,9 +31,10 @@ class TravelBasis(StrEnum):
 
 
 class Departure(Model):
-    """How the holder of the ticket with this id comes to `hall_id`, as she said it.
+    """How the holder of the ticket or appointment with this id comes to `hall_id`, as she said it.
 
-    `told_at` is when the moment to set off had come, told once a ticket.
+    `told_at` is when the moment to set off had come, told once a ticket. To an appointment's slot
+    she leaves `lead_s` seconds before it.
     """
 
     id = fields.UUIDField(primary_key=True)
@@ -44,6 +45,7 @@ class Departure(Model):
     travel_s = fields.IntField(null=True)
     travel_basis = fields.CharEnumField(TravelBasis, max_length=8, null=True)
     told_at = fields.DatetimeField(null=True)
+    lead_s = fields.IntField(null=True)
     # Real time.
     kept_at = fields.DatetimeField(db_index=True)
 
@@ -143,24 +145,30 @@ async def forget_arrived() -> int:
 
 
 async def forget_of(tx: Transaction, citizen_id: UUID) -> None:
-    """Forget all departures of a citizen's tickets, and of those that she took for others."""
+    """Forget all departures of a citizen's tickets and appointments, and of those for others."""
     await tx.run(
         """
         DELETE FROM departure WHERE id IN (
             SELECT id FROM ticket WHERE citizen_id = $1
-            UNION ALL SELECT id FROM ticket WHERE acting_id = $1)
+            UNION ALL SELECT id FROM ticket WHERE acting_id = $1
+            UNION ALL SELECT id FROM appointment WHERE citizen_id = $1
+            UNION ALL SELECT id FROM appointment WHERE acting_id = $1)
         """,
         citizen_id,
     )
 
 
 async def kept_of(tx: Transaction, citizen_id: UUID) -> list[asyncpg.Record]:
-    """The departures of the tickets that a citizen may see, sealed as they are."""
+    """The departures of the tickets and appointments that a citizen may see, sealed as they are."""
     return list(
         await tx.rows(
             """
-            SELECT d.id, d.place, d.travel, d.told_at FROM departure d JOIN ticket t USING (id)
-            WHERE $1 IN (t.citizen_id, t.acting_id) ORDER BY d.id
+            SELECT d.id, d.place, d.travel, d.told_at, true AS of_ticket
+            FROM departure d JOIN ticket t USING (id) WHERE $1 IN (t.citizen_id, t.acting_id)
+            UNION ALL
+            SELECT d.id, d.place, d.travel, d.told_at, false
+            FROM departure d JOIN appointment a USING (id) WHERE $1 IN (a.citizen_id, a.acting_id)
+            ORDER BY 1
             """,
             citizen_id,
         )

@@ -25,6 +25,7 @@ from server.announcements import routes as announcements
 from server.appointments import demand_routes as booking_demand
 from server.appointments import desk_routes as booking_desk
 from server.appointments import hall_routes as expected
+from server.appointments import leaving_routes as leaving_for_slots
 from server.appointments import plan_routes as slot_plans
 from server.appointments import routes as appointments
 from server.appointments import share_routes as bookable
@@ -128,6 +129,7 @@ BLUEPRINTS = (
     kiosks.bp,
     slots.bp,
     appointments.bp,
+    leaving_for_slots.bp,
     waitlist.bp,
     slot_plans.bp,
     bookable.bp,

@@ -11,6 +11,7 @@ from sanic import Blueprint, HTTPResponse, Request
 from scheduler.calendar import SHANGHAI
 from server.appointments import booking, calendar_files, changing, checking_in
 from server.appointments.calendar_files import CalendarEntry
+from server.appointments.leaving import as_of
 from server.appointments.refusals import (
     AlreadyBooked,
     BookingBlocked,
@@ -151,8 +152,10 @@ async def book(request: Request, who: Principal, body: Book) -> AppointmentView:
 )
 async def list_appointments(request: Request, who: Principal, query: PageQuery) -> AppointmentPage:
     """My appointments, and those I made for others, newest first."""
-    page = await appointments_of(who.id, query.cursor, query.limit, services(request).directory)
-    return AppointmentPage([with_moves(request, one) for one in page.data], page.next_cursor)
+    room = services(request)
+    page = await appointments_of(who.id, query.cursor, query.limit, room.directory)
+    seen = (as_of(one, room.clock.now()) for one in page.data)
+    return AppointmentPage([with_moves(request, one) for one in seen], page.next_cursor)
 
 
 @endpoint(
@@ -167,7 +170,8 @@ async def list_appointments(request: Request, who: Principal, query: PageQuery) 
 )
 async def show_appointment(request: Request, who: Principal, appointment: str) -> AppointmentView:
     """An appointment of mine, or one that I made for somebody."""
-    return with_moves(request, await _own(request, who, appointment))
+    found = await _own(request, who, appointment)
+    return with_moves(request, as_of(found, services(request).clock.now()))
 
 
 @endpoint(

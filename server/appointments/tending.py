@@ -10,8 +10,8 @@ from uuid import UUID
 
 import structlog
 
-from models import booking, waiting
-from models.database import Transaction, rows
+from models import booking, slot_departures, waiting
+from models.database import Transaction, rows, transaction
 from scheduler.booking import missed_at
 from server.again import until_done
 from server.appointments.changing import expire
@@ -44,6 +44,10 @@ async def tend_appointments(now: datetime, directory: Directory, slots: SlotBook
     rules = {hall.id: hall.booking for hall in directory.halls.values()}
     gone = [r["id"] for r in late if now > missed_at(r["slot_start"], rules[r["hall_id"]])]
     done += await _each(gone[:_AT_ONCE], lambda id: miss(id, now, directory), slots)
+    await slot_departures.forget_over()
+    async with transaction() as tx:
+        # Whatever sends her a notice belongs in here.
+        await slot_departures.tell(tx, now, _AT_ONCE)
     await waiting.end_what_is_over(now)
     free = await waiting.slots_to_offer(now)
     return done + await _each(free, lambda slot: _offer(slot, now, directory), slots)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -12,13 +12,26 @@ from models.database import Transaction, rows
 from models.joined import HER_ID
 from models.no_shows import MISSED_BEFORE
 from models.proxies import TAKEN_FOR
+from models.slot_departures import SLOT_WAY
 from scheduler.booking import missed_at, until_blocked
 from scheduler.calendar import SHANGHAI
+from scheduler.leaving import CERTAINTY
+from scheduler.travel import Travel
 from server.appointments.prerequisites import Unfinished, unfinished
 from server.halls.directory import Directory, HallEntry, ItemEntry
-from server.live.state import TakenFor
+from server.live.state import Leave, TakenFor
 from server.visits.bundles import Needed, needed_for
 
+
+class _Way(msgspec.Struct, frozen=True):
+    travel: Travel
+    travel_s: int
+    basis: Literal["estimate", "map"]
+    lead_s: int
+    told_at: datetime | None
+
+
+_decode_way = msgspec.json.Decoder(_Way).decode
 _decode_taken_for = msgspec.json.Decoder(TakenFor).decode
 _OPEN: Final = frozenset({AppointmentState.HELD, AppointmentState.OFFERED, AppointmentState.BOOKED})
 
@@ -45,6 +58,7 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     `stops` are where and when its places are, line by line, while it holds them.
     `ticket` is the number's, once checked in. Whoever misses `until_blocked` more, this one among
     them, may not book for `block_days` (null: it is over, or this hall does not block).
+    Who said where she is (`PUT /appointments/{id}/place`) reads here when to `leave`.
     """
 
     id: UUID
@@ -73,6 +87,7 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     block_days: int
     taken_for: TakenFor | None = msgspec.field(name="for")
     version: int
+    leave: Leave | None = None
 
 
 class AppointmentPage(msgspec.Struct, frozen=True):
@@ -89,10 +104,16 @@ PLACES: Final = """CASE WHEN cardinality(t.items) > 1 THEN (
                FROM appointment_place p JOIN slot s ON s.id = p.slot_id
                WHERE p.appointment_id = t.id) END AS places"""
 _VIEW = """
-    SELECT t.*, hall.code AS hall, line.code AS line, {taken_for}, {missed}, {places}
+    SELECT t.*, hall.code AS hall, line.code AS line, {taken_for}, {missed}, {places}, {way}
     FROM {which} t JOIN hall ON hall.id = t.hall_id JOIN line ON line.id = t.line_id
 """
-_ONE = _VIEW.format(which="appointment", taken_for=TAKEN_FOR, missed=MISSED_BEFORE, places=PLACES)
+_MORE: Final = {
+    "taken_for": TAKEN_FOR,
+    "missed": MISSED_BEFORE,
+    "places": PLACES,
+    "way": SLOT_WAY,
+}
+_ONE = _VIEW.format(which="appointment", **_MORE)
 _OF_CITIZEN = """(
         (SELECT * FROM (SELECT * FROM appointment WHERE citizen_id = $1 OFFSET 0) hers
          WHERE $2::uuid IS NULL OR id < $2 ORDER BY id DESC LIMIT $3)
@@ -100,10 +121,7 @@ _OF_CITIZEN = """(
         (SELECT * FROM appointment WHERE acting_id = $1 AND citizen_id IS DISTINCT FROM $1
          AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3)
     )"""
-_MINE = (
-    _VIEW.format(which=_OF_CITIZEN, taken_for=TAKEN_FOR, missed=MISSED_BEFORE, places=PLACES)
-    + " ORDER BY t.id DESC LIMIT $3"
-)
+_MINE = _VIEW.format(which=_OF_CITIZEN, **_MORE) + " ORDER BY t.id DESC LIMIT $3"
 
 
 async def appointment(
@@ -124,7 +142,7 @@ async def own_appointment(
         citizen_id,
         appointment_id,
     )
-    return await _whole(found[0], directory) if found else None
+    return await _hers(found[0], directory) if found else None
 
 
 async def appointments_of(
@@ -132,8 +150,25 @@ async def appointments_of(
 ) -> AppointmentPage:
     """Hers, and those she made for others, newest first."""
     found = await rows(_MINE, citizen_id, cursor, limit + 1)
-    page = [await _whole(row, directory) for row in found[:limit]]
+    page = [await _hers(row, directory) for row in found[:limit]]
     return AppointmentPage(page, str(page[-1].id) if len(found) > limit else None)
+
+
+async def _hers(row: Any, directory: Directory) -> AppointmentView:
+    """A row's view, with when to leave: that is for nobody but her."""
+    seen = await _whole(row, directory)
+    if row["way"] is None:
+        return seen
+    way = _decode_way(row["way"])
+    leave = Leave(
+        at=seen.slot_start - timedelta(seconds=way.lead_s),
+        certainty=CERTAINTY,
+        travel=way.travel,
+        travel_s=way.travel_s,
+        travel_basis=way.basis,
+        told_at=_local(way.told_at),
+    )
+    return msgspec.structs.replace(seen, leave=leave)
 
 
 async def _whole(row: Any, directory: Directory, tx: Transaction | None = None) -> AppointmentView:

@@ -42,7 +42,7 @@ async def keep(
     if mine is None:
         raise NotFound
     hall = room.directory.hall_by_id(mine.hall_id)
-    way = await _way(hall, place, travel, room)
+    way = await way_to(hall, place, travel, room)
     version = await _keep(ticket_id, way, place, who, room)
     if version is not None:
         await room.feed.changed(Change(hall.code, ticket_id, version))
@@ -66,7 +66,7 @@ async def with_departure(
     hall = room.directory.hall(hall_code)
     if hall.place is None:
         return None
-    way = await _way(hall, place, travel, room)
+    way = await way_to(hall, place, travel, room)
 
     async def keep_it(tx: Transaction | None, view: TicketView) -> TicketView:
         if view.checked_in_at is not None:
@@ -112,8 +112,11 @@ def in_minutes(seconds: float) -> int:
     return max(1, round(seconds / 60)) * 60
 
 
-async def _way(hall: HallEntry, place: Place, travel: Travel, room: Services) -> Way:
-    """The way as a map service knows it, where there is one that does in time."""
+async def way_to(hall: HallEntry, place: Place, travel: Travel, room: Services) -> Way:
+    """The way as a map service knows it, where there is one that does in time.
+
+    Raises HallWithoutPlace.
+    """
     way = estimated(hall, place, travel, paces_with_roads(room.settings.road_factor))
     ways: Ways | None = room.ways
     if ways is None or hall.place is None:

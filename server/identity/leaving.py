@@ -84,6 +84,7 @@ async def _erase(tx: Transaction, me: UUID, halls: Collection[UUID], now: dateti
     await her_halls.check(tx, halls, me)
     changes = await _give_tickets_up(tx, me, now)
     await visit_people.forget(tx, me, now)
+    await departures.forget_of(tx, me)
     await booking_people.forget(tx, me, now=now, version=microseconds())
     await bill_people.forget(tx, me)
     await tx.run("DELETE FROM channel_link WHERE citizen_id = $1", me)
@@ -91,7 +92,6 @@ async def _erase(tx: Transaction, me: UUID, halls: Collection[UUID], now: dateti
     await sso_people.forget(tx, me)
     await proxies.forget(tx, me)
     await following.forget(tx, me)
-    await departures.forget_of(tx, me)
     await tx.run(
         """
         UPDATE citizen SET name = NULL, id_type = NULL, id_number = NULL, id_index = NULL,

@@ -88,7 +88,7 @@ def _visit(row: Any, sealer: Sealer) -> dict[str, Any]:
 def _departure(row: Any, sealer: Sealer) -> dict[str, Any]:
     place = departures.place_of(sealer, row["id"], row["place"]) if row["place"] else None
     return {
-        "ticket": row["id"],
+        "ticket" if row["of_ticket"] else "appointment": row["id"],
         "place": {"lat": place[0], "lng": place[1], "datum": "wgs84"} if place else None,
         "travel": row["travel"],
         "told_at": _told(row["told_at"]),

@@ -57,7 +57,14 @@ async def purge() -> None:
             now - HOLDERS_KEPT,
         )
         # Where anybody was is long forgotten; when she was told to set off goes with the rest.
-        await tx.run("DELETE FROM departure WHERE kept_at < $1", now - HOLDERS_KEPT)
+        await tx.run(
+            """
+            DELETE FROM departure WHERE kept_at < $1 AND NOT EXISTS (
+                SELECT 1 FROM appointment a
+                WHERE a.id = departure.id AND a.state IN ('held', 'offered', 'booked'))
+            """,
+            now - HOLDERS_KEPT,
+        )
         await tx.run(
             "UPDATE visit SET form = NULL WHERE ended_at < $1 AND form IS NOT NULL",
             now - FORMS_KEPT,

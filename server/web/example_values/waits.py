@@ -50,6 +50,7 @@ VALUES: Final[dict[str, Any]] = {
     "told_issue": _TRUENESS,
     "told_near": _TRUENESS | {"error_s": 140, "bias_s": 12},
     "TicketView.leave": None,
+    "AppointmentView.leave": None,
     "better_hall": None,
     "Leave.at": "2026-11-23T09:36:30+08:00",
     "certainty": 0.9,
