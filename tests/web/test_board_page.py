@@ -57,8 +57,8 @@ async def test_a_board_that_gets_no_socket_polls(
         await socket.close()
 
     await page.route_web_socket("**/api/v1/live", refuse)
-    counter = await somebody_waits(http, city, "dg-03")
-    await page.goto(f"{city.url}/board/dg-03")
+    counter = await somebody_waits(http, city, "dg-05")
+    await page.goto(f"{city.url}/board/dg-05")
     await expect(page.locator("body")).to_have_attribute("data-link", "polling")
 
     called = await counter.does("call-next")
