@@ -9,7 +9,10 @@ Business time is Asia/Shanghai. A day is decided in this order:
    where there are as many of one as of the other, else it is Friday's openings;
 4. any other day: the openings of its weekday.
 
-In years the calendar does not cover only 1 and 4 apply, and `DayHours.calendar_known` is False.
+In years the calendar does not cover, the holidays that the law ties to a date are holidays all the
+same: New Year (1 January), Labour Day (1 and 2 May) and National Day (1 to 3 October). Holidays by
+the moon and make-up days are not known then, so only 1, these and 4 apply, and
+`DayHours.calendar_known` is False.
 A moment without a time zone raises `ValueError` everywhere.
 """
 
@@ -114,6 +117,12 @@ _HOLIDAYS: Final[Mapping[date, str]] = chinese_calendar.holidays  # names in Eng
 _MADE_UP: Final[Mapping[date, str]] = chinese_calendar.workdays
 _YEARS: Final = frozenset(day.year for day in _HOLIDAYS)
 _CHINESE: Final[Mapping[str, str]] = {h.value: h.chinese for h in chinese_calendar.Holiday}
+# What the law ties to a day of the year (State Council order 795): known before it is published.
+_BY_LAW: Final[Mapping[tuple[int, int], str]] = {
+    (1, 1): chinese_calendar.Holiday.new_years_day.value,
+    **{(5, day): chinese_calendar.Holiday.labour_day.value for day in (1, 2)},
+    **{(10, day): chinese_calendar.Holiday.national_day.value for day in (1, 2, 3)},
+}
 
 
 def _stand_ins(lieu: Mapping[date, str]) -> Iterator[tuple[date, int]]:
@@ -131,6 +140,13 @@ _STANDS_IN_FOR: Final = dict(_stand_ins(chinese_calendar.in_lieu_days))
 def year_is_covered(year: int) -> bool:
     """Tell whether the year's holidays and make-up days are known (published the autumn before)."""
     return year in _YEARS
+
+
+def _holiday(day: date) -> str | None:
+    """The holiday that it is, in English; of a year not covered those tied to a date alone."""
+    if year_is_covered(day.year):
+        return _HOLIDAYS.get(day)
+    return _BY_LAW.get((day.month, day.day))
 
 
 def business_day(at: datetime) -> date:
@@ -154,7 +170,7 @@ def _local(at: datetime) -> datetime:
 def _kind(timetable: Timetable, day: date) -> DayKind:
     if day in timetable.special:
         return "special"
-    if day in _HOLIDAYS:
+    if _holiday(day) is not None:
         return "holiday"
     if day in _MADE_UP:
         return "makeup"
@@ -164,7 +180,7 @@ def _kind(timetable: Timetable, day: date) -> DayKind:
 def _hours(timetable: Timetable, day: date) -> Iterable[tuple[time, time]]:
     if day in timetable.special:
         return timetable.special[day].openings
-    if day in _HOLIDAYS:
+    if _holiday(day) is not None:
         return ()
     weekday = _STANDS_IN_FOR.get(day, day.weekday())
     return [(o.start, o.end) for o in timetable.weekly if o.weekday == weekday]
@@ -238,7 +254,7 @@ def next_open(timetable: Timetable, at: datetime) -> datetime | None:
 
 
 def _day_hours(timetable: Timetable, day: date) -> DayHours:
-    en = _HOLIDAYS.get(day) or _MADE_UP.get(day)
+    en = _holiday(day) or _MADE_UP.get(day)
     zh = _CHINESE.get(en) if en else None
     special = timetable.special.get(day)
     if special is not None and special.reason:
@@ -256,7 +272,8 @@ def hours_between(timetable: Timetable, first: date, last: date) -> list[DayHour
 def uncovered_years(first: date, last: date) -> list[int]:
     """The years of these days, first and last included, whose holidays are not known yet.
 
-    Days of theirs are taken as their weekday has it: whoever plans on them is to be told.
+    Their days are taken as the weekday has it but for holidays tied to a date: whoever plans on
+    them is to be told.
     """
     return [year for year in range(first.year, last.year + 1) if not year_is_covered(year)]
 

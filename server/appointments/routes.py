@@ -290,19 +290,18 @@ async def check_in_booked(
     refuses=[NotFound],
 )
 async def propose(request: Request, who: Principal, appointment: str) -> BestSlots:
-    """Other slots for it at the same hall: the soonest from it on, and the least full."""
+    """Other slots for it at the same hall: the soonest, and a clearly emptier one where one is."""
     room = services(request)
     found = await _own(request, who, appointment)
     hall, items = room.directory.hall(found.hall), [room.directory.item(i) for i in found.items]
-    return BestSlots(
-        best_slots(
-            slot_book(request),
-            items,
-            halls=[hall],
-            where=None,
-            now=room.clock.now(),
-            without=found.slot_start,
-        )
+    return best_slots(
+        slot_book(request),
+        items,
+        halls=[hall],
+        where=None,
+        now=room.clock.now(),
+        without=found.slot_start,
+        english=wants_english(request.headers.get("accept-language")),
     )
 
 

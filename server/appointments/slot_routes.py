@@ -10,6 +10,7 @@ from scheduler.calendar import business_day
 from scheduler.places import Datum, Place
 from server.appointments.changing import Doing
 from server.appointments.prerequisites import in_order
+from server.appointments.refusals import NotBookable
 from server.appointments.slot_book import SlotBook
 from server.appointments.slot_views import BestSlots, SlotList, best_slots, slots_between
 from server.auth import Principal
@@ -90,7 +91,7 @@ class Kept:
     query=SlotQuery,
     returns=SlotList,
     from_memory=True,
-    refuses=[NotFound, NotOffered],
+    refuses=[NotFound, NotOffered, NotBookable],
 )
 async def list_slots(request: Request, hall: str, query: SlotQuery) -> HTTPResponse:
     """Slots for an item at a hall, in the order of time, with how many places are left in each."""
@@ -124,12 +125,13 @@ async def list_slots(request: Request, hall: str, query: SlotQuery) -> HTTPRespo
     query=BestQuery,
     returns=BestSlots,
     from_memory=True,
-    refuses=[NotFound, NotOffered],
+    refuses=[NotFound, NotOffered, NotBookable],
 )
 async def list_best(request: Request, query: BestQuery) -> BestSlots:
-    """Up to three slots for what I need: the soonest, the least full, and the soonest nearby.
+    """Up to three slots for what I need: the soonest, a clearly emptier one, one at a nearer hall.
 
-    `hall` keeps to one hall; without a place nothing is near. `after` leaves out what is earlier.
+    Fewer where none is: at one hall nothing is nearer, nor without a place. `hall` keeps to one
+    hall; `after` leaves out what is earlier.
     """
     room = services(request)
     items, where = _items(request, query), _place(query)
@@ -138,15 +140,14 @@ async def list_best(request: Request, query: BestQuery) -> BestSlots:
         halls = [room.directory.hall(query.hall)]
         for item in items:
             line_for(halls[0], item)
-    return BestSlots(
-        best_slots(
-            slot_book(request),
-            items,
-            halls=halls,
-            where=where,
-            now=room.clock.now(),
-            after=query.after,
-        )
+    return best_slots(
+        slot_book(request),
+        items,
+        halls=halls,
+        where=where,
+        now=room.clock.now(),
+        after=query.after,
+        english=wants_english(request.headers.get("accept-language")),
     )
 
 
@@ -163,12 +164,15 @@ def doing(request: Request, who: Principal) -> Doing:
 
 
 def _items(request: Request, query: SlotQuery | BestQuery) -> list[ItemEntry]:
-    """The items asked for, in order. Raises NotFound or InvalidRequest."""
+    """The items asked for, in order. Raises NotFound, NotBookable or InvalidRequest."""
     also = query.also.split(",") if query.also else []
     if len(also) > _MOST_ALSO or len({query.item, *also}) <= len(also):
         raise InvalidRequest(errors=[FieldFault("/also", _TOO_MANY)])
     directory = services(request).directory
-    return list(in_order([directory.item(code) for code in (query.item, *also)]))
+    items = in_order([directory.item(code) for code in (query.item, *also)])
+    if not all(item.bookable for item in items):
+        raise NotBookable
+    return list(items)
 
 
 def _place(query: BestQuery) -> Place | None:

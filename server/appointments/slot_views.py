@@ -7,11 +7,11 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from scheduler.booking import closes_at
-from scheduler.calendar import business_day, uncovered_years
+from scheduler.calendar import business_day
 from scheduler.places import Place, geodesic_m
+from server.appointments.holidays import warning_of
 from server.appointments.planning import last_day
 from server.appointments.slot_book import Seen, SlotBook
-from server.errors import Sentence
 from server.halls.directory import HallEntry, ItemEntry
 
 Load = Literal["low", "medium", "high"]
@@ -19,11 +19,9 @@ Why = Literal["sooner", "emptier", "nearer"]
 # From which part on of what can be served a slot counts as medium, or high.
 MEDIUM: Final = 0.5
 HIGH: Final = 0.85
+# A slot is proposed as emptier from so much less of what can be served on: who looks sees it.
+EMPTIER_BY: Final = 0.1
 _MOST_CLOSE: Final = 3
-_UNKNOWN_YEAR: Final[Sentence] = (
-    "{years} 年节假日安排尚未公布，所列时段可能调整。",
-    "The holidays of {years} are not published yet: these slots may change.",
-)
 
 
 class SlotView(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +54,10 @@ class SlotList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BestSlot(msgspec.Struct, frozen=True, kw_only=True):
-    """A slot worth proposing, and why: the soonest, the one least full, or at the nearest hall."""
+    """A slot worth proposing, and why: the soonest there is; a clearly emptier one; a nearer hall.
+
+    The second and third are said of the first: where none is emptier or nearer there is none.
+    """
 
     why: Why
     hall: str
@@ -65,10 +66,11 @@ class BestSlot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BestSlots(msgspec.Struct, frozen=True):
-    """Up to three proposals, each another slot."""
+    """Up to three proposals, each another slot and truly what it says. `warning` as in a list."""
 
     data: list[BestSlot]
     next_cursor: str | None = None
+    warning: str | None = None
 
 
 def load_of(slot: Seen) -> Load:
@@ -108,8 +110,7 @@ def slots_between(
 ) -> SlotList:
     """The slots of items at a hall from one day to another, those that have begun left out."""
     furthest = last_day(hall, business_day(now))
-    years = uncovered_years(first, max(first, min(last, furthest)))
-    named = ", ".join(map(str, years)) if english else "、".join(map(str, years))
+    warning = warning_of(first, max(first, min(last, furthest)))
     return SlotList(
         data=[
             slot_view(slot, hall, now)
@@ -117,7 +118,7 @@ def slots_between(
             if slot.starts_at > now and first <= slot.starts_at.date() <= min(last, furthest)
         ],
         last_day=furthest,
-        warning=_UNKNOWN_YEAR[english].format(years=named) if years else None,
+        warning=warning[english] if warning else None,
     )
 
 
@@ -130,11 +131,12 @@ def best_slots(
     now: datetime,
     after: datetime | None = None,
     without: datetime | None = None,
-) -> list[BestSlot]:
-    """The soonest slot there is, the one least full, and the soonest at the nearest hall.
+    english: bool,
+) -> BestSlots:
+    """The soonest slot there is, the least full one, and the soonest at the nearest hall.
 
-    Where one is two of them the next best stands for the second; fewer when there are fewer.
-    `items` are booked together; `without` is a slot that is none.
+    The last two only where they are clearly emptier, or nearer, than the soonest. `items` are
+    booked together; `without` is a slot that is none.
     """
     able = [
         _Able(slot, hall, _metres(where, hall))
@@ -145,14 +147,30 @@ def best_slots(
         and slot.starts_at != without
         and is_bookable(slot, hall, now)
     ]
-    found: list[BestSlot] = []
-    for why, order in _ORDERS.items():
-        if able and (why != "nearer" or where is not None):
-            best = min(able, key=order)
-            able.remove(best)
-            view = slot_view(best.slot, best.hall, now)
-            found.append(BestSlot(why=why, hall=best.hall.code, distance_m=best.metres, slot=view))
-    return found
+    if not able:
+        return BestSlots([])
+    soonest = min(able, key=_ORDERS["sooner"])
+    found: list[tuple[Why, _Able]] = [("sooner", soonest)]
+    emptier = min(able, key=_ORDERS["emptier"])
+    if emptier.slot.load <= soonest.slot.load - EMPTIER_BY:
+        found.append(("emptier", emptier))
+    nearer = min(able, key=_ORDERS["nearer"])
+    if nearer.far < soonest.far and nearer is not emptier:
+        found.append(("nearer", nearer))
+    days = [one.slot.starts_at.date() for _, one in found]
+    warning = warning_of(min(days), max(days))
+    return BestSlots(
+        [
+            BestSlot(
+                why=why,
+                hall=one.hall.code,
+                distance_m=one.metres,
+                slot=slot_view(one.slot, one.hall, now),
+            )
+            for why, one in found
+        ],
+        warning=warning[english] if warning else None,
+    )
 
 
 def closest_slots(

@@ -17,6 +17,7 @@ from scheduler.booking import missed_at, until_blocked
 from scheduler.calendar import SHANGHAI
 from scheduler.leaving import CERTAINTY
 from scheduler.travel import Travel
+from server.appointments.holidays import warning_of
 from server.appointments.prerequisites import Unfinished, unfinished
 from server.halls.directory import Directory, HallEntry, ItemEntry
 from server.live.state import Leave, TakenFor
@@ -58,6 +59,7 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     `stops` are where and when its places are, line by line, while it holds them.
     `ticket` is the number's, once checked in. Whoever misses `until_blocked` more, this one among
     them, may not book for `block_days` (null: it is over, or this hall does not block).
+    `warning` (Chinese) and `warning_en`: why its day may yet turn out to be a day off, if it may.
     Who said where she is (`PUT /appointments/{id}/place`) reads here when to `leave`.
     """
 
@@ -87,6 +89,8 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     block_days: int
     taken_for: TakenFor | None = msgspec.field(name="for")
     version: int
+    warning: str | None = None
+    warning_en: str | None = None
     leave: Leave | None = None
 
 
@@ -186,6 +190,7 @@ def view(row: Any, directory: Directory) -> AppointmentView:
     items = [directory.item_by_id(item) for item in row["items"]]
     start, rules = row["slot_start"].astimezone(SHANGHAI), hall.booking
     state = AppointmentState(row["state"])
+    warning = warning_of(row["day"], row["day"]) if state in _OPEN else None
     return AppointmentView(
         id=row["id"],
         state=state,
@@ -213,6 +218,8 @@ def view(row: Any, directory: Directory) -> AppointmentView:
         block_days=rules.block_days,
         taken_for=_decode_taken_for(row["taken_for"]) if row["taken_for"] else None,
         version=row["version"],
+        warning=warning[0] if warning else None,
+        warning_en=warning[1] if warning else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from models import booking, waiting
 from models.audit import Entry, record
+from models.booking import SlotAt
 from models.database import Transaction, rows, transaction
 from models.joined import HER_ID, held
 from models.proxies import TAKEN_FOR
@@ -19,7 +20,7 @@ from models.slots import Part, WaitlistState
 from models.tickets import Actor
 from models.waiting import NewWait
 from scheduler.calendar import MIDNIGHT, SHANGHAI, business_day, end_of_day
-from scheduler.legs import Leg
+from scheduler.legs import Leg, run_at
 from server.again import until_done
 from server.appointments.booking import (
     check_facts,
@@ -34,12 +35,16 @@ from server.appointments.refusals import AlreadyWaiting, SlotClosed
 from server.appointments.slot_book import SlotBook
 from server.appointments.wishes import Booking, read_items
 from server.auth import Principal
-from server.errors import NotFound
+from server.errors import NotFound, Sentence
 from server.halls.directory import Directory
 from server.http.idempotency import Once
 from server.live.state import TakenFor
 
 _decode_taken_for = msgspec.json.Decoder(TakenFor).decode
+NONE_THEN: Final[Sentence] = (
+    "这段时间内没有可约的时段：大厅或该队列此时不办理，或时间太短。",
+    "There is no slot in this time: the hall or the line is closed then, or it is too short.",
+)
 WAITING_ONCE = frozenset({"waitlist_once", "waitlist_once_for"})
 
 
@@ -133,9 +138,9 @@ async def join(
             check_facts(found, wanted)
             await check_lives_here(tx, wanted, sealer)
             [slots_of_day] = found.slots
-            if not slots_of_day:
-                raise SlotClosed
             leg = Leg(slots_of_day, items[0].minutes)
+            if not _within(leg, until):
+                raise SlotClosed(NONE_THEN)
             part = Part.COMPANIES if wanted.is_company else Part.EVERYBODY
             if await is_elderly(tx, sealer, wanted.whose.citizen_id, now):
                 part = Part.ELDERS
@@ -174,6 +179,12 @@ async def join(
         raise
     await slots.changed(changed)
     return view
+
+
+def _within(leg: Leg[SlotAt], until: datetime) -> bool:
+    """Whether what she wants could be done until then at all, were nothing booked."""
+    runs = (run_at(leg, nth) for nth in range(len(leg.slots)))
+    return any(run is not None and run[-1].ends_at <= until for run in runs)
 
 
 def _window(wish: Wish, wanted: Booking) -> tuple[datetime, datetime]:

@@ -1,6 +1,7 @@
 """Booking a place: at once or first held, by the rules, and never one too many."""
 
 from asyncio import gather
+from typing import Any
 
 import pytest
 
@@ -222,18 +223,51 @@ async def test_for_a_child_and_a_company_whoever_books(api: Api, hall: str) -> N
     assert cancelled.json()["state"] == "cancelled"
 
 
-async def test_the_best_slots_are_sooner_emptier_and_nearer(api: Api, hall: str) -> None:
+async def best(api: Api, **query: Any) -> list[dict[str, Any]]:
+    reply = await api.http.get("/api/v1/slots/best", params=query)
+    assert reply.status_code == 200, reply.text
+    found: list[dict[str, Any]] = reply.json()["data"]
+    return found
+
+
+async def test_a_slot_is_proposed_as_emptier_where_it_clearly_is(api: Api, hall: str) -> None:
+    item = an_item(api, hall)
+    query = {"item": item, "hall": hall, "after": at("00:00")}
+    [alone] = await best(api, **query)
+    assert (alone["why"], alone["slot"]["start"]) == ("sooner", at("09:00"))
+    for _ in range(3):
+        await booked(await api.citizen(), hall, item, at("09:00"))
+    await seen(api, hall)
+    first, second = await best(api, **query)
+    assert (first["why"], first["slot"]["start"]) == ("sooner", at("09:00"))
+    assert (second["why"], second["slot"]["start"]) == ("emptier", at("09:30"))
+
+
+async def test_a_hall_is_proposed_as_nearer_where_it_is(api: Api, hall: str) -> None:
     item, place = an_item(api, hall), api.services.directory.hall(hall).place
     assert place is not None
-    where = {"item": item, "lat": str(place.lat), "lng": str(place.lng), "datum": "wgs84"}
-    reply = await api.http.get("/api/v1/slots/best", params=where)
-    found = {one["why"]: one for one in reply.json()["data"]}
-    assert set(found) == {"sooner", "emptier", "nearer"}
-    assert found["nearer"]["hall"] == hall
-    here = await api.http.get("/api/v1/slots/best", params={"item": item, "hall": hall})
-    assert [one["why"] for one in here.json()["data"]] == ["sooner", "emptier"]
+    where = {"item": item, "lat": place.lat, "lng": place.lng, "datum": "wgs84"}
+    at_hers = await best(api, **where, hall=hall)
+    assert [one["why"] for one in at_hers] == ["sooner"]
+    everywhere = await best(api, **where)
+    assert len({(one["hall"], one["slot"]["start"]) for one in everywhere}) == len(everywhere)
+    soonest, *others = everywhere
+    nearer = [one for one in others if one["why"] == "nearer"]
+    assert all(one["distance_m"] < soonest["distance_m"] for one in nearer)
+    assert (soonest["hall"] == hall) is not bool(nearer)
+    assert {soonest["distance_m"], *(one["distance_m"] for one in nearer)} & {0}
     half = await api.http.get("/api/v1/slots/best", params={"item": item, "lat": 22.8})
     assert half.status_code == 422
+
+
+async def test_no_slots_are_shown_of_what_is_not_booked(api: Api, hall: str) -> None:
+    directory = api.services.directory
+    offers = directory.hall(hall).offers
+    walk_in = next(code for code in offers if not directory.item(code).bookable)
+    item, refused = an_item(api, hall), (422, "item_not_bookable")
+    for path in (f"/api/v1/halls/{hall}/slots", "/api/v1/slots/best"):
+        for query in ({"item": walk_in}, {"item": item, "also": walk_in}):
+            assert code_of(await api.http.get(path, params=query)) == refused
 
 
 async def test_what_one_process_books_the_others_hear(api: Api, hall: str) -> None:

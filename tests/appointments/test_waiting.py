@@ -185,10 +185,17 @@ async def test_who_may_not_book_may_not_wait(api: Api, hall: str) -> None:
         ("12:00", "09:00", (422, "invalid_request")),
         ("09:00Z", "12:00", (422, "invalid_request")),
         ("soon", "12:00", (422, "invalid_request")),
-        ("12:00", "13:00", (201, "")),
+        # The hall is closed at noon and at night, and no slot is as short as this.
+        ("12:00", "14:00", (409, "slot_closed")),
+        ("18:00", "00:00", (409, "slot_closed")),
+        ("00:00", "09:00", (409, "slot_closed")),
+        ("10:05", "10:25", (409, "slot_closed")),
     ):
         reply = await wait(lin, hall, item, start, end)
-        assert code_of(reply) == code or reply.status_code in {201, 409}, reply.text
+        assert code_of(reply) == code, reply.text
+    # None of it bars a real one.
+    assert (await wait(lin, hall, item, "11:30", "14:30")).status_code == 201
+    lin = await api.citizen()
     past = {"hall": hall, "item": item, "date": "2026-11-20", "from": "09:00", "to": "10:00"}
     assert code_of(await lin.post("/waitlist", past)) == (409, "slot_closed")
     far = past | {"date": "2027-11-23"}

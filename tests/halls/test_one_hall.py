@@ -101,6 +101,7 @@ async def test_a_halls_own_days_come_before_the_week(api: Api) -> None:
 async def test_a_year_nobody_has_published_is_marked(api: Api) -> None:
     far = (await days(api, "dg-01", "2040-10-01", "2040-10-01"))["2040-10-01"]
     assert far["calendar_known"] is False
+    assert (far["kind"], far["name"], far["open"]) == ("holiday", "国庆节", [])
 
 
 async def test_ninety_two_days_at_most(api: Api) -> None:

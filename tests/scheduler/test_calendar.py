@@ -174,7 +174,9 @@ def test_days_told_backwards_are_none() -> None:
     assert hours_between(a_week(), MONDAY, MONDAY - timedelta(1)) == []
 
 
-@pytest.mark.parametrize("day", [date(2099, 10, 1), date(1850, 10, 1), date.min, date.max])
+@pytest.mark.parametrize(
+    "day", [date(2099, 10, 5), date(2027, 2, 8), date(1850, 10, 4), date(1, 1, 2), date.max]
+)
 def test_beyond_the_calendar_a_plain_week_holds_and_says_so(day: date) -> None:
     always = Timetable(tuple(Opening(weekday, NINE, MIDNIGHT) for weekday in range(7)))
     (told,) = hours_between(always, day, day)
@@ -182,6 +184,28 @@ def test_beyond_the_calendar_a_plain_week_holds_and_says_so(day: date) -> None:
     assert len(told.spans) == 1
     assert not told.calendar_known
     assert next_open(always, told.spans[0].start) == told.spans[0].start
+
+
+@pytest.mark.parametrize(
+    ("month", "first", "last", "name"),
+    [(1, 1, 1, "New Year's Day"), (5, 1, 2, "Labour Day"), (10, 1, 3, "National Day")],
+)
+def test_what_the_law_ties_to_a_date_is_a_holiday_before_it_is_published(
+    month: int, first: int, last: int, name: str
+) -> None:
+    assert not year_is_covered(2099)
+    for day in hours_between(a_week(), date(2099, month, first), date(2099, month, last)):
+        assert (day.kind, day.name_en, day.spans) == ("holiday", name, ())
+        assert day.name_zh
+        assert not day.calendar_known
+    duty = SpecialDay(date(2099, month, first), ((NINE, NOON),))
+    assert open_spans(a_week(duty), duty.date)
+
+
+def test_in_a_year_that_is_covered_what_was_published_holds() -> None:
+    for day in (date(2021, 1, 4), date(2026, 10, 8)):
+        (told,) = hours_between(a_week(), day, day)
+        assert told.kind == "working"
 
 
 def test_the_calendar_covers_this_year_and_not_the_far_future() -> None:

@@ -15,6 +15,7 @@ VALUES: Final[dict[str, Any]] = {
     "left_desk": 1,
     "last_day": "2026-11-30",
     "warning": None,
+    "warning_en": None,
     "also": [],
     "HallAppointment.items": ["social-card-renewal"],
     "AppointmentView.stops": [
