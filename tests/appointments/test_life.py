@@ -364,6 +364,8 @@ class Bookings(RuleBasedStateMachine):
             expected = "slot_closed"
         elif model.has_one(name, item):
             expected = "already_booked"
+        elif not wanted:
+            expected = "slot_closed"
         elif any(
             (w.name, w.item) == (name, item) and w.state in {"waiting", "offered"}
             for w in model.waits.values()
