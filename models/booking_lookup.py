@@ -7,12 +7,10 @@ from models.booking import Whose
 from models.database import Transaction
 
 
-async def find_by_code(tx: Transaction, hall_id: UUID, code: str) -> UUID | None:
-    """A hall's appointment by what its QR code says."""
-    row = await tx.row(
-        "SELECT id FROM appointment WHERE check_in_code = $1 AND hall_id = $2", code, hall_id
-    )
-    return row["id"] if row else None
+async def find_by_code(tx: Transaction, code: str) -> tuple[UUID, UUID] | None:
+    """An appointment by what its QR code says, and the hall that it is at."""
+    row = await tx.row("SELECT id, hall_id FROM appointment WHERE check_in_code = $1", code)
+    return (row["id"], row["hall_id"]) if row else None
 
 
 async def all_of_person(tx: Transaction, hall_id: UUID, whose: Whose, first: date) -> list[UUID]:

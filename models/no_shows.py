@@ -28,6 +28,14 @@ MISSED_BEFORE = """CASE WHEN t.state IN ('held', 'offered', 'booked') THEN ARRAY
                      SELECT max(b.since) FROM booking_block b
                      WHERE b.person = coalesce(t.citizen_id, t.person_key)), '-infinity')
                ORDER BY a.slot_start DESC LIMIT 20) END AS missed_before"""
+# What a block `b` came of: missed before it, and since the one before; {days} as its hall counted.
+# Who was pardoned since is among them.
+_CAME_OF = """
+    (a.citizen_id = b.person OR a.person_key = b.person) AND a.state = 'missed'
+    AND a.slot_start <= b.since AND a.slot_start > greatest(
+        b.since - make_interval(days => {days}),
+        (SELECT max(e.since) FROM booking_block e WHERE e.person = b.person AND e.since < b.since))
+"""
 
 
 async def counted(tx: Transaction, person: UUID, since: datetime, *, citizen: bool) -> int:
@@ -51,16 +59,20 @@ async def block(
     )
 
 
-async def blocks_of(citizen_id: UUID, now: datetime) -> list[Any]:
-    """The block that holds for a citizen now, if one does."""
+async def blocks_of(citizen_id: UUID, now: datetime, *, within_days: int = 0) -> list[Any]:
+    """The block that holds for a citizen now, if one does; `missed` in so many days it came of."""
     return await rows(
         f"""
-        SELECT b.*, hall.code AS hall FROM booking_block b JOIN hall ON hall.id = b.hall_id
+        SELECT b.*, hall.code AS hall, ARRAY(
+            SELECT a.slot_start FROM appointment a WHERE {_CAME_OF.format(days="$3")}
+            AND a.pardoned_at IS NULL ORDER BY a.slot_start DESC LIMIT 20) AS missed
+        FROM booking_block b JOIN hall ON hall.id = b.hall_id
         WHERE b.person = {HER_ID} AND b.until > $2 AND b.granted IS NOT TRUE
         ORDER BY b.until DESC LIMIT 1
         """,
         citizen_id,
         now,
+        within_days,
     )
 
 
@@ -80,7 +92,7 @@ async def missed_since(citizen_id: UUID, since: datetime) -> list[Any]:
 
 
 async def appeal(tx: Transaction, block_id: UUID, sealed: bytes, now: datetime) -> None:
-    """What she says against being blocked; said anew it stands in place of what was said."""
+    """What she says against being blocked."""
     await tx.run(
         "UPDATE booking_block SET appeal = $2, appealed_at = $3 WHERE id = $1",
         block_id,
@@ -107,11 +119,21 @@ async def decide(
     )
 
 
-async def appeals_of(hall_id: UUID, cursor: UUID | None, limit: int) -> list[Any]:
-    """A hall's appeals, those that nobody decided first, then the newest."""
+async def appeals_of(
+    hall_id: UUID, cursor: UUID | None, limit: int, *, within_days: int
+) -> list[Any]:
+    """A hall's appeals that nobody decided, the oldest first.
+
+    With whose they are, and as JSON what she `missed` in so many days, which each block came of.
+    """
     return await rows(
-        """
-        SELECT b.* FROM booking_block b
+        f"""
+        SELECT b.*, c.name AS known_as, coalesce((
+            SELECT json_agg(json_build_array(a.id, hall.code, a.items, a.slot_start, a.pardon)
+                            ORDER BY a.slot_start DESC)
+            FROM appointment a JOIN hall ON hall.id = a.hall_id
+            WHERE {_CAME_OF.format(days="$4")}), '[]') AS missed
+        FROM booking_block b LEFT JOIN citizen c ON c.id = b.person
         WHERE b.hall_id = $1 AND b.appealed_at IS NOT NULL AND b.decided_at IS NULL
           AND ($2::uuid IS NULL OR b.id > $2)
         ORDER BY b.id LIMIT $3
@@ -119,6 +141,7 @@ async def appeals_of(hall_id: UUID, cursor: UUID | None, limit: int) -> list[Any
         hall_id,
         cursor,
         limit,
+        within_days,
     )
 
 

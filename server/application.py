@@ -22,6 +22,7 @@ from scheduler.travel import paces_with_roads
 from server.admin import routes as admin
 from server.alerts import routes as alerts
 from server.announcements import routes as announcements
+from server.appointments import appeal_routes as booking_appeals
 from server.appointments import demand_routes as booking_demand
 from server.appointments import desk_routes as booking_desk
 from server.appointments import hall_routes as expected
@@ -134,6 +135,7 @@ BLUEPRINTS = (
     slot_plans.bp,
     bookable.bp,
     booking_standing.bp,
+    booking_appeals.bp,
     booking_demand.bp,
     booking_desk.bp,
     expected.bp,

@@ -58,11 +58,16 @@ class Doing:
         return self.who.kind is not PersonKind.CITIZEN
 
 
-Work = Callable[[Transaction, Any, Doing], Awaitable[set[UUID]]]
+# What changes an appointment whose row is locked: the slots that it changed, None where it was so
+# already, and nothing is to be written.
+Work = Callable[[Transaction, Any, Doing], Awaitable[set[UUID] | None]]
 
 
 async def confirm(appointment_id: UUID, doing: Doing, slots: SlotBook) -> AppointmentView:
-    """Book what was held or offered. Raises NotFound, WrongState or HoldExpired."""
+    """Book what was held or offered; what is booked already stays as it is, for phones ask twice.
+
+    Raises NotFound, WrongState or HoldExpired.
+    """
     return await _change(appointment_id, doing, slots, _confirm, "appointment.confirmed")
 
 
@@ -111,7 +116,7 @@ async def _change(
         whose = booking.whose(row)
         for_another = row["acting_id"] == mine.who.id and whose.on_behalf_of
         behalf = whose.citizen_id or whose.proxy_id if doing.by_hall else for_another
-        if doing.by_hall or behalf:
+        if changed is not None and (doing.by_hall or behalf):
             detail = {"hall": doing.hall.code} if doing.hall else {}
             entry = Entry(
                 mine.actor,
@@ -122,7 +127,7 @@ async def _change(
                 detail=detail,
             )
             await record(tx, entry)
-        return view, changed
+        return view, changed or set()
 
     try:
         view, changed = await until_done(change)
@@ -143,7 +148,9 @@ async def _held(tx: Transaction, appointment_id: UUID, doing: Doing) -> tuple[An
     return (row if row and row["hall_id"] == doing.hall.id else None), doing
 
 
-async def _confirm(tx: Transaction, row: Any, doing: Doing) -> set[UUID]:
+async def _confirm(tx: Transaction, row: Any, doing: Doing) -> set[UUID] | None:
+    if row["state"] == AppointmentState.BOOKED:
+        return None
     state = after(AppointmentState(row["state"]), Step.CONFIRM)
     if doing.now >= row["held_until"]:
         raise HoldExpired

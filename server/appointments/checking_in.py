@@ -7,7 +7,7 @@ without an appointment since before the slot is called before her, and who came 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -30,10 +30,10 @@ from models.visiting import NewVisit
 from scheduler.booking import BookingRules, arrival, missed_at, rank_time
 from scheduler.calendar import SHANGHAI, business_day
 from server.again import until_done
-from server.appointments.refusals import TooEarly, TooLate
+from server.appointments.refusals import NoAppointment, OtherHall, TooEarly, TooLate
 from server.auth import Principal
 from server.clock import microseconds
-from server.errors import NotFound
+from server.errors import NotFound, Sentence
 from server.halls.directory import Directory, HallEntry
 from server.live.feed import Feed
 from server.live.memory import Change
@@ -43,6 +43,15 @@ from server.numbers import by_phone
 from server.numbers.by_phone import Fix
 from server.numbers.giving import decide
 from server.numbers.refusals import AlreadyInLine, PlaceRequired
+
+NO_SUCH_CODE: Final[Sentence] = (
+    "没有这个签到码的预约，请核对，或用身份证签到。",
+    "No appointment has this code: check it, or check in by id card.",
+)
+NONE_TODAY: Final[Sentence] = (
+    "此人今天在本大厅没有预约，可现场取号。",
+    "This person has no appointment today at this hall: take a number instead.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +115,39 @@ async def check_in_at_hall(
 ) -> TicketView:
     """Check in whoever shows her code or her card at the help desk or a kiosk: she is here.
 
-    Raises what checking in by phone does, but for the place.
+    Raises what checking in by phone does, but for the place; NoAppointment where there is none, and
+    OtherHall for a code of another hall.
     """
     coming = Coming(hall, Actor(who.kind.value, who.id), here=True, now=now, directory=directory)
 
     async def shown(tx: Transaction) -> Any:
         if code is not None:
-            found = await booking_lookup.find_by_code(tx, hall.id, code)
-        else:
-            assert document is not None
-            index = sealer.blind_index(document.id_type, document.number)
-            whose = Whose(await held_with_index(tx, index), person_key=person_key(index))
-            found = await booking_lookup.find_by_person(tx, hall.id, whose, business_day(now), now)
-        return await booking.hold(tx, found) if found else None
+            return await booking.hold(tx, await _with_code(tx, hall, code, directory))
+        assert document is not None
+        index = sealer.blind_index(document.id_type, document.number)
+        whose = Whose(await held_with_index(tx, index), person_key=person_key(index))
+        found = await booking_lookup.find_by_person(tx, hall.id, whose, business_day(now), now)
+        if found is None:
+            raise NoAppointment(NONE_TODAY)
+        return await booking.hold(tx, found)
 
     return await _check_in(coming, shown, feed, by_card=document is not None)
+
+
+async def _with_code(tx: Transaction, hall: HallEntry, code: str, directory: Directory) -> UUID:
+    found = await booking_lookup.find_by_code(tx, code)
+    if found is None:
+        raise NoAppointment(NO_SUCH_CODE)
+    appointment_id, hall_id = found
+    if hall_id != hall.id:
+        there = directory.hall_by_id(hall_id)
+        raise OtherHall(
+            (
+                f"该预约在{there.name}，请到该大厅签到。",
+                f"This appointment is at {there.name_en}: check in there.",
+            )
+        )
+    return appointment_id
 
 
 async def _hall_of(appointment_id: UUID, who: Principal) -> UUID:

@@ -1,5 +1,6 @@
 """Check-in codes: what a phone shows as a QR code, and what may be typed at a kiosk."""
 
+import re
 import secrets
 from typing import Final
 
@@ -14,6 +15,15 @@ def new_code() -> str:
     return PREFIX + "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
 
 
-def read_code(said: str) -> str:
-    """A code as it is kept, however it was typed: spaces, hyphens, small letters do not count."""
-    return said.replace(" ", "").replace("-", "").upper()
+# How people read, and type, what is not among the letters.
+_MEANT: Final = str.maketrans({"O": "0", "I": "1", "L": "1"})
+_CODE: Final = re.compile(rf"{PREFIX}[{_LETTERS}]{{{_LENGTH}}}")
+
+
+def read_code(said: str) -> str | None:
+    """A code as it is kept, however it was typed: spaces, hyphens, small letters do not count.
+
+    None for what is no code at all.
+    """
+    code = said.replace(" ", "").replace("-", "").upper().translate(_MEANT)
+    return code if _CODE.fullmatch(code) else None

@@ -15,7 +15,7 @@ from models.sealing import NotOpened, Sealer
 from scheduler.calendar import SHANGHAI, business_day
 from server.appointments import checking_in, missing
 from server.appointments.codes import read_code
-from server.appointments.refusals import TooEarly, TooLate
+from server.appointments.refusals import NoAppointment, OtherHall, TooEarly, TooLate
 from server.appointments.views import AppointmentView
 from server.auth import AT_THE_HALL, CLERK, HALL_ADMIN, Principal, own_id
 from server.errors import FieldFault, InvalidRequest, NotFound, WrongStateRefusal
@@ -27,6 +27,10 @@ from server.numbers.refusals import AlreadyInLine, LineClosed, MissedNumberKept,
 from server.services import services
 
 bp = Blueprint("hall-appointments", url_prefix="/api/v1")
+_NO_CODE = (
+    "不是签到码：签到码是 YT 开头的 14 位字母和数字。",
+    "is no check-in code: these are YT and twelve letters and digits",
+)
 _ONE_OF = ("请在 code 和 id_number 中只填一个。", "Give exactly one of code and id_number.")
 
 
@@ -92,6 +96,8 @@ class PardonFor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     status=201,
     refuses=[
         NotFound,
+        NoAppointment,
+        OtherHall,
         WrongStateRefusal,
         TooEarly,
         TooLate,
@@ -109,8 +115,10 @@ async def check_in_at_hall(request: Request, who: Principal, hall: str, body: Co
     room = services(request)
     if (body.code is None) == (body.id_number is None):
         raise InvalidRequest(_ONE_OF)
-    document = None
+    document, code = None, None
     now = room.clock.now()
+    if body.code is not None and (code := read_code(body.code)) is None:
+        raise InvalidRequest(errors=[FieldFault("/code", _NO_CODE)])
     if body.id_number is not None:
         try:
             kind = body.id_type or "resident_id"
@@ -120,7 +128,7 @@ async def check_in_at_hall(request: Request, who: Principal, hall: str, body: Co
             raise InvalidRequest(errors=faults) from None
     return await checking_in.check_in_at_hall(
         room.directory.hall(hall),
-        read_code(body.code) if body.code is not None else None,
+        code,
         document,
         who,
         sealer=room.sealer,

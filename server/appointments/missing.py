@@ -1,6 +1,5 @@
 """Who does not come: marked by rule, counted, blocked after some, pardoned by a manager."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,7 +8,6 @@ from models.appointments import AppointmentState, Pardon, Step, after
 from models.audit import Entry, record
 from models.booking import Whose
 from models.database import Transaction
-from models.joined import held
 from models.tickets import SYSTEM, Actor
 from scheduler.booking import missed_at
 from server.again import until_done
@@ -113,45 +111,3 @@ async def pardon(
         return view
 
     return await until_done(work)
-
-
-async def appeal(who: Principal, sealed_for: Callable[[UUID], bytes], *, now: datetime) -> UUID:
-    """Say something against being blocked. Raises NotFound for who is not."""
-    found = await no_shows.blocks_of(who.id, now)
-    if not found:
-        raise NotFound
-
-    async def work(tx: Transaction) -> UUID:
-        await held(tx, who.id)
-        row = await no_shows.hold_block(tx, found[0]["id"])
-        if row is None or row["decided_at"] is not None:
-            raise NotFound
-        await no_shows.appeal(tx, row["id"], sealed_for(row["id"]), now)
-        block_id: UUID = row["id"]
-        return block_id
-
-    return await until_done(work)
-
-
-async def decide(
-    hall: HallEntry, block_id: UUID, who: Principal, *, granted: bool, now: datetime
-) -> None:
-    """Decide about an appeal to this hall, once. Raises NotFound."""
-
-    async def work(tx: Transaction) -> None:
-        row = await no_shows.hold_block(tx, block_id)
-        if row is None or row["hall_id"] != hall.id or row["appealed_at"] is None:
-            raise NotFound
-        if row["decided_at"] is not None:
-            raise NotFound
-        await no_shows.decide(tx, block_id, granted=granted, by=who.id, now=now)
-        entry = Entry(
-            Actor("staff", who.id),
-            "booking_block.decided",
-            "booking_block",
-            block_id,
-            detail={"hall": hall.code, "granted": granted},
-        )
-        await record(tx, entry)
-
-    await until_done(work)

@@ -22,6 +22,11 @@ from server.appointments.wishes import Booking, Places
 from server.errors import Sentence
 from server.halls.directory import ItemEntry
 
+KEPT_FOR_ELDERS: Final[Sentence] = (
+    "其他名额已约满，另有为 70 岁以上老人保留的名额；如您已满 70 岁，请先完成实名认证再预约。",
+    "Everybody's places in this slot are taken, but some are kept for people over 70: if you are,"
+    " verify your name first and book again.",
+)
 NOTHING_AFTER: Final[Sentence] = (
     "其后各队列没有能接上的时段，请换个时段，或分别预约。",
     "After it the other lines have no place in time: choose another slot, or book each apart.",
@@ -52,6 +57,7 @@ async def places_in(
             )
         )
     line = wanted.lines[wanted.items.index(items[0])]
+    await _hint_for_elders(tx, wanted, run, sealer)
     for part in await _parts(tx, wanted, legs, sealer):
         # Whether everybody's places are full the database alone says, for the first line.
         if part is not Part.EVERYBODY and not all(_left(slot, part) > 0 for slot in run):
@@ -60,6 +66,20 @@ async def places_in(
         if whole is not None:
             return Places(tuple(whole), part, items, line)
     raise SlotFull(NOTHING_AFTER)
+
+
+async def _hint_for_elders(
+    tx: Transaction, wanted: Booking, run: Sequence[SlotAt], sealer: Sealer
+) -> None:
+    """Raise SlotFull with a word to who is not verified, where only elders' places are left."""
+    left = all(slot.room > 0 or slot.for_elders > 0 for slot in run)
+    if not left or all(slot.room > 0 for slot in run):
+        return
+    citizen_id = wanted.whose.citizen_id
+    if wanted.is_company or wanted.by_hall or citizen_id is None:
+        return
+    if (await known(tx, sealer, citizen_id)).id_type is None:
+        raise SlotFull(KEPT_FOR_ELDERS)
 
 
 def _legs(wanted: Booking, found: BookingFacts) -> tuple[list[Leg[SlotAt]], tuple[ItemEntry, ...]]:

@@ -20,6 +20,7 @@ from server.auth import HALL_ADMIN, Principal
 from server.errors import FieldFault, InvalidRequest, NotFound
 from server.halls.directory import HallEntry
 from server.http.endpoint import endpoint
+from server.http.formats import ClockTime
 from server.lines.looking import line_of
 from server.numbers.refusals import NotOffered
 from server.services import services
@@ -27,7 +28,6 @@ from server.services import services
 bp = Blueprint("slot-plans", url_prefix="/api/v1")
 LineCode = Annotated[str, msgspec.Meta(min_length=1, max_length=4)]
 ItemCode = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-ClockTime = Annotated[str, msgspec.Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 _NEVER_ENDS = ("结束时间应晚于开始时间。", "must end after it starts")
 _OVER = ("各比例之和不能超过 100。", "all together are at most 100")
@@ -47,7 +47,8 @@ class SlotPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     `counters` are how many serve it, `share_percent` which part of what they can serve is booked;
     `places` says instead how many places each slot has. `elders_percent` and `companies_percent`
     are kept for these, `desk_percent` for whom the hall books at its desk or by telephone. `hours`
-    are when it may be booked, while the hall is open.
+    are when it may be booked, while the hall is open: null, or left out, whenever the hall is open;
+    an empty list never, so that it is not booked any more until planned otherwise.
     """
 
     slot_min: Annotated[int, msgspec.Meta(ge=5, le=240)] | None = None
@@ -87,12 +88,14 @@ class PlanQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Planned(msgspec.Struct, frozen=True):
-    """What has changed: so many slots, and so many bookings that fit no more.
+    """What this has changed.
 
-    These keep their places and are asked to move: `GET …/appointments?must_move=true` lists them.
+    `slots_changed`: so many slots were made, changed or closed; none where all were so already.
+    `must_move`: so many bookings of the hall now fit no more and did before. They keep their places
+    and are asked to move; `GET …/appointments?must_move=true` lists all there are.
     """
 
-    slots: int
+    slots_changed: int
     must_move: int
 
 
@@ -253,7 +256,7 @@ def _hours(body: SlotPlan) -> str | None:
 
 
 def _minute(said: str) -> int:
-    return int(said[:2]) * 60 + int(said[3:])
+    return int(said[:2]) * 60 + int(said[3:5])
 
 
 def _plan(row: Any) -> LinePlan:

@@ -41,6 +41,44 @@ class BookingBlocked(Refusal):
     sentence = ("因多次爽约，暂停预约。", "Booking is blocked after missed appointments.")
 
 
+class NotBlocked(Refusal):
+    """Her booking is not blocked, or not any more: there is nothing to appeal against."""
+
+    status, code = 409, "not_blocked"
+    sentence = ("您的预约没有被暂停，无需申诉。", "Your booking is not blocked: nothing to appeal.")
+
+
+class AlreadyAppealed(Refusal):
+    """She has appealed, and nobody has decided yet: what she said stands."""
+
+    status, code = 409, "already_appealed"
+    sentence = ("您已提出申诉，请等待处理。", "You have appealed: the hall has yet to decide.")
+
+
+class AppealDecided(Refusal):
+    """This appeal was decided; a block is appealed against, and decided about, once."""
+
+    status, code = 409, "appeal_decided"
+    sentence = (
+        "对本次暂停的申诉已处理，不能再次申诉。",
+        "The appeal against this block was decided: there is no second one.",
+    )
+
+
+class NoAppointment(Refusal):
+    """No appointment has this check-in code, or this card none today at this hall."""
+
+    status, code = 404, "no_appointment"
+    sentence = ("没有找到对应的预约。", "There is no such appointment.")
+
+
+class OtherHall(Refusal):
+    """The appointment is at another hall, which is named: there she checks in."""
+
+    status, code = 409, "other_hall"
+    sentence = ("该预约不在本大厅。", "This appointment is at another hall.")
+
+
 class NotBookable(Refusal):
     """This item is not to be booked: take a number instead."""
 

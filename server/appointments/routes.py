@@ -185,7 +185,7 @@ async def show_appointment(request: Request, who: Principal, appointment: str) -
     refuses=[NotFound, WrongStateRefusal, HoldExpired],
 )
 async def confirm(request: Request, who: Principal, appointment: str) -> AppointmentView:
-    """Book the place that is held for me, while it is."""
+    """Book the place that is held for me, while it is. Asked again it answers the same."""
     return await changing.confirm(own_id(appointment), doing(request, who), slot_book(request))
 
 

@@ -30,6 +30,7 @@ from server.errors import (
     WrongStateRefusal,
 )
 from server.http.endpoint import endpoint
+from server.http.formats import ClockTime
 from server.http.idempotency import once
 from server.http.paging import PageQuery
 from server.numbers.refusals import NotOffered, NotResident, ProxyNotActive, ResidenceNeeded
@@ -37,8 +38,6 @@ from server.services import services
 
 bp = Blueprint("waitlist", url_prefix="/api/v1")
 _BACKWARDS = ("应晚于 from。", "must be later than `from`")
-# A local time of the day, with or without whole seconds.
-ClockTime = Annotated[str, msgspec.Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9](:00)?$")]
 
 
 class JoinWaitlist(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

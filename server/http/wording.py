@@ -8,6 +8,7 @@ import msgspec
 from msgspec import inspect
 
 from server.errors import FieldFault, Sentence
+from server.http.formats import IN_WORDS
 
 _TYPES = {
     "str": ("文字", "text"),
@@ -53,6 +54,11 @@ def _length(found: re.Match[str]) -> Sentence:
     return f"{chinese} {count} {unit}。", f"must have {english} {count} {units}"
 
 
+def _format(found: re.Match[str]) -> Sentence:
+    pattern = found[1]
+    return IN_WORDS.get(pattern, (f"格式应符合 {pattern}", f"must match {pattern}"))
+
+
 def _always(chinese: str, english: str) -> Callable[[re.Match[str]], Sentence]:
     return lambda found: (chinese, english)
 
@@ -63,10 +69,7 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Sentence]], ..
     for pattern, told in (
         (r"Expected `(\w+)` of length (?:(>=|<=) )?(\d+)(?:, got \d+)?$", _length),
         (r"Expected `(?:int|float)` (>=|<=|>|<) (\S+)$", _bound),
-        (
-            r"Expected `str` matching regex '(.+)'$",
-            lambda found: (f"格式应符合 {found[1]}", f"must match {found[1]}"),
-        ),
+        (r"Expected `str` matching regex '(.+)'$", _format),
         (r"Expected `([^`]+)`", _types),
         (
             r"Invalid RFC3339 encoded date$",

@@ -49,6 +49,7 @@ HOLDING = {"held", "offered", "booked"}
 # What has to happen in some example, or the test tells nothing of it.
 REACHED = {
     *((what, why) for what in ("hold", "book") for why in (None, "slot_full", "already_booked")),
+    ("confirm again", None),
     *(("confirm", why) for why in (None, "hold_expired", "wrong_state")),
     *(("move", why) for why in (None, "slot_full", "same_slot", "wrong_state")),
     *(("cancel", why) for why in (None, "wrong_state")),
@@ -298,6 +299,10 @@ class Bookings(RuleBasedStateMachine):
 
     def _confirm(self, id_: UUID, one: Booked) -> None:
         expected = None
+        if one.state == "booked":
+            work = changing.confirm(id_, self._doing(one.name), self.slots)
+            self._agree("confirm again", work, None, lambda _: None)
+            return
         if one.state not in {"held", "offered"}:
             expected = "wrong_state"
         elif one.until is not None and self.model.now >= one.until:

@@ -39,7 +39,7 @@ async def test_a_manager_plans_a_line_and_it_is_in_the_log(api: Api, hall: str) 
     listed = (await manager.get(f"/halls/{hall}/slot-plans")).json()["data"]
     assert [(one["line"], one["slot_min"], one["hours"]) for one in listed] == [("E", 20, hours)]
     line = api.services.directory.hall(hall).lines["E"].id
-    said = "SELECT action FROM audit_entry WHERE subject_id = $1 AND action LIKE 'slot_plan.%'"
+    said = "SELECT action FROM audit_entry WHERE subject_id = $1 ORDER BY seq DESC LIMIT 1"
     [row] = await rows(said, str(line))
     assert row["action"] == "slot_plan.set"
     assert (await manager.delete(f"/halls/{hall}/slot-plans/E")).status_code == 200
@@ -70,6 +70,7 @@ async def test_nonsense_is_refused_and_only_managers_plan(api: Api, hall: str) -
         {"elders_percent": 60, "companies_percent": 60},
         {"hours": [{"weekday": 7, "from": "09:00", "to": "10:00"}]},
         {"hours": [{"weekday": 1, "from": "10:00", "to": "09:00"}]},
+        {"hours": [{"weekday": 1, "from": "10:00\n", "to": "11:00"}]},
         {"luck": 1},
     ):
         assert code_of(await manager.put(path, wrong)) == (422, "invalid_request"), wrong
@@ -79,6 +80,35 @@ async def test_nonsense_is_refused_and_only_managers_plan(api: Api, hall: str) -
     for who in (clerk, lin):
         assert (await who.put(path, {"places": 1})).status_code == 403
         assert (await who.get(f"/halls/{hall}/slot-plans")).status_code == 403
+
+
+async def test_no_hours_at_all_is_never_and_null_is_whenever_the_hall_is_open(
+    api: Api, hall: str
+) -> None:
+    manager, lin, item = await api.manager(hall), await api.citizen(), an_item(api, hall)
+    mine = await booked(lin, hall, item, at("10:00"))
+    path, plan = f"/halls/{hall}/slot-plans/E", {"places": 4}
+    reply = await manager.put(path, plan | {"hours": []})
+    closed = reply.json()
+    assert closed["slots_changed"] > 10
+    assert closed["must_move"] == 1
+    await seen(api, hall)
+    assert await slots(api, hall, item) == {}
+    assert code_of(await book(lin, hall, an_item(api, hall, nth=1), at("10:00"))) == (
+        409,
+        "slot_closed",
+    )
+    assert (await lin.get(f"/appointments/{mine['id']}")).json()["must_move"] is True
+    listed = (await manager.get(f"/halls/{hall}/slot-plans")).json()["data"]
+    assert [one["hours"] for one in listed] == [[]]
+    # Said once more nothing changes, nor does anybody have to move who did before.
+    again = (await manager.put(path, plan | {"hours": []})).json()
+    assert again == {"slots_changed": 0, "must_move": 0}
+    opened = (await manager.put(path, plan | {"hours": None})).json()
+    assert (opened["slots_changed"], opened["must_move"]) == (closed["slots_changed"], 0)
+    await seen(api, hall)
+    assert at("10:00") in await slots(api, hall, item)
+    assert (await lin.get(f"/appointments/{mine['id']}")).json()["must_move"] is False
 
 
 async def test_an_item_with_slots_of_its_own_is_booked_in_these_alone(api: Api, hall: str) -> None:
@@ -130,9 +160,17 @@ async def test_places_kept_for_groups_are_theirs_until_a_day_before(api: Api, ha
     assert (shown["left"], shown["left_elders"], shown["left_companies"]) == (1, 1, 1)
     await booked(await api.citizen(), hall, item, at("10:00", day))
     young = await api.citizen()
-    assert code_of(await book(young, hall, item, at("10:00", day))) == (409, "slot_full")
+    # Who she is nobody knows: verified she might find a place.
+    full = await book(young, hall, item, at("10:00", day))
+    assert code_of(full) == (409, "slot_full")
+    assert "70" in full.json()["detail"]
+    known = await book(await a_named_citizen(api, "陈明"), hall, item, at("10:00", day))
+    assert code_of(known) == (409, "slot_full")
+    assert "70" not in known.json()["detail"]
     old = await a_named_citizen(api, "王芳", born=ELDER_BORN)
     await booked(old, hall, item, at("10:00", day))
+    gone = await book(young, hall, item, at("10:00", day))
+    assert "70" not in gone.json()["detail"]
     chen = await a_named_citizen(api, "陈明")
     # The company's place is still kept; a day before it is everybody's.
     api.turn_clock(at("10:30", "2026-11-25"))

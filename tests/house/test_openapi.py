@@ -14,6 +14,7 @@ from schemathesis.core.result import Err
 import server.application  # noqa: F401 declares every route
 from server.errors import Refusal
 from server.http.endpoint import DECLARED, Endpoint
+from server.http.formats import IN_WORDS
 from server.web import example_values
 from server.web.examples import example_of
 from server.web.openapi import document
@@ -149,6 +150,19 @@ def test_every_field_of_every_shape_has_an_example() -> None:
     forms = {declared.form.__name__ for declared in DECLARED if declared.form is not None}
     for name in schemas.keys() - forms:
         example_of(schemas[name], schemas, at=name)  # raises NoExample with the field's name
+
+
+def test_every_format_is_told_in_words() -> None:
+    def patterns(schema: Any) -> Iterator[str]:
+        if isinstance(schema, dict):
+            if isinstance(schema.get("pattern"), str):
+                yield schema["pattern"]
+            schema = list(schema.values())
+        if isinstance(schema, list):
+            for below in schema:
+                yield from patterns(below)
+
+    assert set(patterns(DOCUMENT)) <= set(IN_WORDS)
 
 
 def test_every_parameter_has_an_example_that_is_what_its_schema_says() -> None:

@@ -128,7 +128,7 @@ VALUES: Final[dict[str, Any]] = {
     "PlanToSet.item": None,
     "PlanToSet.hours": [{"weekday": 0, "from": "09:00", "to": "12:00"}],
     "OneSlot.item": None,
-    "Planned.slots": 24,
+    "Planned.slots_changed": 24,
     "Planned.must_move": 1,
     "starts_from": "2026-11-24T09:00:00+08:00",
     "WaitView.state": "offered",
@@ -153,6 +153,19 @@ VALUES: Final[dict[str, Any]] = {
     "blocked_by": None,
     "appealed_at": None,
     "granted": None,
+    "AppealView.name": "林**",
+    "MissedOne.items": ["social-card-renewal"],
+    "MissedOne.slot_start": "2026-11-20T10:00:00+08:00",
+    "MissedOne.pardon": None,
+    "AppealView.missed": [
+        {
+            "id": ID,
+            "hall": "dg-24",
+            "items": ["social-card-renewal"],
+            "slot_start": "2026-11-20T10:00:00+08:00",
+            "pardon": None,
+        }
+    ],
     "AppealView.since": "2026-11-23T10:31:00+08:00",
     "AppealView.until": "2026-12-23T10:31:00+08:00",
     "AppealView.appealed_at": "2026-11-23T12:00:00+08:00",
