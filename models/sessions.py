@@ -47,3 +47,18 @@ class RefreshToken(Model):
     class Meta:
         table = "refresh_token"
         indexes = (("sign_in_id",),)
+
+
+class PageSession(Model):
+    """A browser's session on our pages, stored as its SHA-256."""
+
+    digest = fields.CharField(max_length=64, primary_key=True)
+    sign_in: fields.ForeignKeyRelation[SignIn] = fields.ForeignKeyField(
+        "models.SignIn", "page_sessions"
+    )
+    issued_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField(db_index=True)
+
+    class Meta:
+        table = "page_session"
+        indexes = (("sign_in_id",),)

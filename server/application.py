@@ -77,6 +77,7 @@ from server.running import health
 from server.running.metrics import carry_over_forever
 from server.services import Services
 from server.sessions import device_routes as devices
+from server.sessions import page_routes as page_sessions
 from server.sessions import routes as sessions
 from server.sessions import staff_routes as staff
 from server.sessions.tokens import ended_recently, joined_recently
@@ -110,6 +111,7 @@ STORE_AWAY_S = 2.0
 ISSUER = "yiting"
 BLUEPRINTS = (
     sessions.bp,
+    page_sessions.bp,
     identity.bp,
     residence.bp,
     proxies.bp,

@@ -23,6 +23,7 @@ async def purge() -> None:
     now = datetime.now(UTC)
     async with transaction() as tx:
         await tx.run("DELETE FROM refresh_token WHERE expires_at < $1", now)
+        await tx.run("DELETE FROM page_session WHERE expires_at < $1", now)
         await tx.run("DELETE FROM password_tries WHERE changed_at < $1", now - TRIES_KEPT)
         # Those never ended are over too, once no token of theirs can be spent.
         await tx.run(

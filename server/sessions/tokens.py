@@ -84,7 +84,7 @@ async def refresh(refresh_token: str, tokens: Tokens, feed: Feed) -> Pair:
             reused = row["id"]
             await _end(tx, row["id"], "refresh_token_reused")
         else:
-            who = _principal(row)
+            who = principal_of(row)
             await tx.run(
                 "UPDATE refresh_token SET used_at = $2 WHERE digest = $1", row["digest"], now
             )
@@ -141,7 +141,11 @@ async def joined_recently() -> dict[UUID, UUID]:
     return await joined_since(datetime.now(UTC) - timedelta(seconds=ACCESS_TOKEN_S + 60))
 
 
-def _principal(row: asyncpg.Record) -> Principal:
+def principal_of(row: asyncpg.Record) -> Principal:
+    """Whose sign-in this is: its `id`, `person_kind` and `person_id`, and a member of staff's row.
+
+    Raises RefreshTokenInvalid: she works here no more.
+    """
     kind = PersonKind(row["person_kind"])
     if kind is PersonKind.CITIZEN:
         return Principal(kind, row["person_id"], row["id"])

@@ -13,9 +13,8 @@ from sanic.response import HTTPResponse, html
 from server.errors import Refusal
 from server.http.addresses import check_address
 from server.http.answers import Answer
-from server.web.files import POLICY, page, serve_file
+from server.web.files import POLICY, STATIC, page, serve_file
 from server.web.openapi import document
-from server.web.pages import STATIC
 
 bp = Blueprint("docs", url_prefix="/docs")
 # Swagger UI sets styles on elements by itself.

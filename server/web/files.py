@@ -1,8 +1,10 @@
-"""Files served from memory: read once, typed, with the headers a browser needs."""
+"""Files served from memory: read once, typed, small, with the headers a browser needs."""
 
+import gzip
 import hashlib
 import mimetypes
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from server.http.answers import Answer
 from server.http.conditional import is_known
 from server.http.endpoint import READS, Handler
 
+STATIC = Path(__file__).resolve().parent / "static"
+# Pages name their assets by a version, so browsers need not ask again for a year.
+CACHED = "public, max-age=31536000, immutable"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; "
@@ -32,11 +37,43 @@ def page(bp: Blueprint, path: str, *, name: str) -> Callable[[Handler], Handler]
     return declare
 
 
-@lru_cache(maxsize=128)
-def _read(path: Path) -> tuple[bytes, str]:
-    """A file's bytes and its ETag."""
-    content = path.read_bytes()
-    return content, f'"{hashlib.sha256(content).hexdigest()[:20]}"'
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A file as it goes out, whole and, where that is worth it, compressed."""
+
+    content: bytes
+    zipped: bytes | None
+    tag: str
+    kind: str
+
+
+@lru_cache
+def version() -> str:
+    """The version of all assets together: another one as soon as any of them differs."""
+    found = hashlib.sha256()
+    for path in sorted(STATIC.rglob("*")):
+        if path.is_file():
+            found.update(path.relative_to(STATIC).as_posix().encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()[:12]
+
+
+@lru_cache
+def _names(folder: Path) -> frozenset[str]:
+    """Every file of the folder and of those below, as it is asked for."""
+    return frozenset(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+@lru_cache(maxsize=512)
+def _read(folder: Path, name: str) -> _Kept:
+    content = (folder / name).read_bytes()
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    is_text = kind.startswith("text/") or kind.endswith(("javascript", "json", "xml"))
+    if is_text:
+        kind += "; charset=utf-8"
+    if name.endswith(".html"):
+        content = content.replace(b'"/assets/', f'"/assets/{version()}/'.encode())
+    zipped = gzip.compress(content, 9, mtime=0) if is_text and len(content) > 1000 else None
+    return _Kept(content, zipped, hashlib.sha256(content).hexdigest()[:20], kind)
 
 
 def serve_file(
@@ -48,7 +85,7 @@ def serve_file(
     status: int = 200,
     more: Mapping[str, str] | None = None,
 ) -> HTTPResponse:
-    """A file of the folder itself, never of another one; 304 when the browser has it.
+    """A file of the folder or one below, never of another; 304 when the browser has it.
 
     `more` are headers. Raises NotFound, and TooManyRequests: it counts against the address.
     """
@@ -66,13 +103,11 @@ def file_answer(
     more: Mapping[str, str] | None = None,
 ) -> HTTPResponse:
     """The same for a request that has been counted."""
-    path = folder / name
-    if path.parent != folder or not path.is_file():
+    if name not in _names(folder):
         raise NotFound
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    if kind.startswith("text/") or kind.endswith(("javascript", "json")):
-        kind += "; charset=utf-8"
-    content, etag = _read(path)
+    kept = _read(folder, name)
+    zipped = kept.zipped if "gzip" in request.headers.get("accept-encoding", "") else None
+    etag = f'"{kept.tag}{"" if zipped is None else "-gz"}"'
     headers = {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
@@ -81,6 +116,10 @@ def file_answer(
         "ETag": etag,
         **(more or {}),
     }
+    if kept.zipped is not None:
+        headers["Vary"] = ", ".join(filter(None, (headers.get("Vary"), "Accept-Encoding")))
     if status == 200 and is_known(request, etag):
         return Answer(status=304, headers=headers)
-    return Answer(content, status=status, content_type=kind, headers=headers)
+    if zipped is not None:
+        headers["Content-Encoding"] = "gzip"
+    return Answer(zipped or kept.content, status=status, content_type=kept.kind, headers=headers)

@@ -1,7 +1,6 @@
 """Pages: static HTML and modules that use the public API and the one socket, nothing else."""
 
 from datetime import datetime
-from pathlib import Path
 
 import msgspec
 from sanic import Blueprint, Request
@@ -11,10 +10,9 @@ from scheduler.calendar import SHANGHAI
 from server.errors import NotFound
 from server.http.endpoint import endpoint
 from server.services import services
-from server.web.files import file_answer, page, serve_file
+from server.web.files import CACHED, STATIC, file_answer, page, serve_file, version
 
 bp = Blueprint("pages")
-STATIC = Path(__file__).resolve().parent / "static"
 # Where only programs ask: the API and what stands at the root beside it.
 NO_PAGES = ("/api/", "/oauth2/", "/.well-known/", "/open/", "/callbacks/")
 # For programs that come to the index (RFC 8631).
@@ -40,8 +38,26 @@ class About(msgspec.Struct, frozen=True):
 
 @page(bp, "/", name="index")
 async def index(request: Request) -> HTTPResponse:
-    """Where everything is."""
+    """The citizen's pages: one document, whose views are named after the `#`."""
+    return serve_file(request, STATIC, "citizen.html", more={"Link": LINKS})
+
+
+@page(bp, "/about", name="about_page")
+async def about_page(request: Request) -> HTTPResponse:
+    """The city at a glance, and where everything is that is not for citizens."""
     return serve_file(request, STATIC, "index.html", more={"Link": LINKS})
+
+
+@page(bp, "/province/back", name="signed_in_page")
+async def signed_in(request: Request) -> HTTPResponse:
+    """Where the province sends a citizen's browser back to, with a code that her page spends."""
+    return serve_file(request, STATIC, "signed-in.html")
+
+
+@page(bp, "/sw.js", name="service_worker")
+async def service_worker(request: Request) -> HTTPResponse:
+    """The worker that lets pages open without a network; its scope is the whole server."""
+    return serve_file(request, STATIC, "sw.js")
 
 
 def page_for(request: Request, fault: Exception) -> HTTPResponse | None:
@@ -97,3 +113,10 @@ async def about(request: Request) -> About:
 async def assets(request: Request, name: str) -> HTTPResponse:
     """Styles and modules of the pages."""
     return serve_file(request, STATIC, name)
+
+
+@page(bp, "/assets/<of:str>/<name:path>", name="assets_of_a_version")
+async def assets_of_a_version(request: Request, of: str, name: str) -> HTTPResponse:
+    """The same as the pages of that version name them, to be kept; of another one as they are."""
+    more = {"Cache-Control": CACHED} if of == version() else None
+    return serve_file(request, STATIC, name, more=more)

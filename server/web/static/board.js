@@ -1,9 +1,9 @@
 // The wall board: shows each state of the hall as it comes, and never shows old news as new.
 
-import { BusinessClock, dateOf, momentOf, shortTimeOf, timeOf } from "/assets/clock.js";
-import { both, make, say, showList } from "/assets/dom.js";
-import { BoardFeed } from "/assets/live.js";
-import { ago, counterNames, lineNote } from "/assets/words.js";
+import { BusinessClock, dateOf, momentOf, shortTimeOf, timeOf } from "./clock.js";
+import { both, make, say, showList } from "./dom.js";
+import { BoardFeed } from "./live.js";
+import { ago, counterNames, lineNote } from "./words.js";
 
 const FRESH_MS = 12_000;
 // One large, the others beside each other; those being served as far as there is room.

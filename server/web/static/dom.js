@@ -5,8 +5,13 @@ export function make(tag, { className, ...attributes } = {}, ...children) {
   const element = document.createElement(tag);
   if (className) element.className = className;
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children.filter((child) => child !== null));
+  element.append(...children.filter((child) => child != null));
   return element;
+}
+
+/** Show these children and nothing else; those that are null are left out. */
+export function put(element, ...children) {
+  element.replaceChildren(...children.filter((child) => child != null));
 }
 
 /** Set an element's text, and touch the page only when it differs. */

@@ -1,8 +1,8 @@
 // The index: all halls as they are now, each a link to its board.
 
-import { timeOf } from "/assets/clock.js";
-import { both, make, say, showList } from "/assets/dom.js";
-import { distance, waitRange } from "/assets/words.js";
+import { timeOf } from "./clock.js";
+import { both, make, say, showList } from "./dom.js";
+import { distance, waitRange } from "./words.js";
 
 const REFRESH_EVERY_MS = 15_000;
 const byId = (id) => document.getElementById(id);

@@ -1,9 +1,9 @@
 // A ticket that somebody follows, by the code after the `#`, which is sent in bodies and nowhere else.
 // It is live over the socket, and asked for every few seconds while there is no socket.
 
-import { both, say } from "/assets/dom.js";
-import { shortTimeOf } from "/assets/clock.js";
-import { counterNames, waitRange } from "/assets/words.js";
+import { both, say } from "./dom.js";
+import { shortTimeOf } from "./clock.js";
+import { counterNames, waitRange } from "./words.js";
 
 const PING_EVERY_MS = 15_000;
 const SILENT_AFTER_MS = 35_000;

@@ -1,6 +1,6 @@
 // How values are said, in Chinese and English.
 
-import { shortTimeOf } from "/assets/clock.js";
+import { shortTimeOf } from "./clock.js";
 
 /** A predicted wait as a range of whole minutes; nothing when it is not known. */
 export function waitRange(wait) {
