@@ -48,7 +48,8 @@ def announce(url: str, settings: Settings, *, hall: str, crowd: int) -> None:
         f"""
 [bold]一厅通 Yiting[/bold] 正在运行 is running · 按 Ctrl-C 停止 Ctrl-C stops it
 
-  首页 Index            {url}/
+  市民 Citizen          {url}/
+  总览 Overview         {url}/about
   叫号屏 Board          {url}/board/{hall}
   接口文档 API docs     {url}/docs
   平台沙箱 Sandbox      {settings.sandbox_url}/

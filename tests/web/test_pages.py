@@ -22,7 +22,7 @@ async def test_a_hall_that_does_not_exist_gets_a_page_that_says_so(city: City, p
 
 
 async def test_the_index_lists_every_hall_with_a_link_to_its_board(city: City, page: Page) -> None:
-    await page.goto(city.url)
+    await page.goto(f"{city.url}/about")
 
     halls = page.locator("#halls a")
     await expect(halls).to_have_count(34)
@@ -43,7 +43,7 @@ async def test_with_a_position_the_nearest_hall_comes_first(
         viewport=PHONE, geolocation=here, permissions=["geolocation"]
     ) as context:
         page = await context.new_page()
-        await page.goto(city.url)
+        await page.goto(f"{city.url}/about")
         await expect(page.locator("#halls li")).to_have_count(34)
 
         await page.get_by_role("button", name="按距离排序").click()
@@ -78,7 +78,7 @@ async def test_the_documentation_shows_the_operations(city: City, page: Page) ->
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("path", ["/", "/board/dg-00", "/docs", "/docs/problems"])
+@pytest.mark.parametrize("path", ["/", "/about", "/board/dg-00", "/docs", "/docs/problems"])
 async def test_a_page_complains_of_nothing_and_asks_nobody_outside(
     city: City, watched: Watched, path: str
 ) -> None:
@@ -89,7 +89,9 @@ async def test_a_page_complains_of_nothing_and_asks_nobody_outside(
     assert watched.strayed == []
 
 
-@pytest.mark.parametrize("path", ["/", "/board/dg-00", "/docs/problems", "/board/nowhere"])
+@pytest.mark.parametrize(
+    "path", ["/", "/about", "/board/dg-00", "/docs/problems", "/board/nowhere"]
+)
 async def test_a_page_fits_a_phone_without_scrolling_sideways(
     city: City, page: Page, path: str
 ) -> None:

@@ -57,6 +57,8 @@ async function best(item, signal) {
 async function book(hall, item, start, moving) {
   const when = `${day(start)} ${time(start)}`;
   if (!(await sure(moving ? t(`改到 ${when}？`, `Move to ${when}?`) : t(`预约 ${when}？`, `Book ${when}?`), moving ? t("改期", "Move") : t("预约", "Book"), t("再看看", "Not yet")))) return;
+  const signIn = () => (location.hash = `#/sign-in?then=${encodeURIComponent(location.hash.slice(1))}`);
+  if (!(await api.token())) return signIn();
   try {
     const made = moving
       ? await api.ask("POST", `/appointments/${moving}/reschedule`, { body: { slot_start: start } })
@@ -64,7 +66,7 @@ async function book(hall, item, start, moving) {
     toast(moving ? t("已改期。", "Moved.") : t("已预约。", "Booked."));
     location.hash = `#/appointments/${made.id}`;
   } catch (problem) {
-    if (problem.status === 401) location.hash = `#/sign-in?then=${encodeURIComponent(location.hash.slice(1))}`;
+    if (problem.status === 401) signIn();
     else if (problem.code === "level_too_low") {
       toast(problem.detail, "note");
       location.hash = "#/me";

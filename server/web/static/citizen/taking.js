@@ -6,14 +6,13 @@ import { api, here } from "./rooms.js";
 
 /** Take a number and go to it; `once` is the key of this one intention. */
 export async function takeNumber(hall, item, once) {
+  const signIn = () => (location.hash = `#/sign-in?then=${encodeURIComponent(location.hash.slice(1))}`);
   try {
+    if (!(await api.token())) return signIn();
     const ticket = await api.ask("POST", "/tickets", { body: { hall, item, ...(here.place ? { place: here.place } : {}) }, once });
     location.hash = `#/tickets/${ticket.id}`;
   } catch (problem) {
-    if (problem.status === 401) {
-      location.hash = `#/sign-in?then=${encodeURIComponent(location.hash.slice(1))}`;
-      return;
-    }
+    if (problem.status === 401) return signIn();
     if (problem.code === "level_too_low") {
       toast(problem.detail, "note");
       location.hash = "#/me";
