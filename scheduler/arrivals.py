@@ -26,6 +26,9 @@ _P50: Final = 1
 
 _LATER: Final = ARRIVAL_AT_S[1:]
 _BENDS = np.array(_LATER, dtype=float)
+# No wait is foretold to last longer than until everybody is let go, in steps of five minutes. Whose
+# turn is foretold for the last of them may as well come after it.
+_CUT_OFF_S: Final = 300.0
 # Nothing that happens is as late.
 _NEVER: Final = 1e18
 
@@ -34,7 +37,7 @@ _NEVER: Final = 1e18
 class Hours:
     """One day's openings of several timetables: a column each, filled up with infinities.
 
-    `let_go_s` is when whoever still waits is let go, `latest_s` the last closing of all.
+    Whose turn comes after `let_go_s` is let go unserved; `latest_s` is the last closing of all.
     """
 
     starts_s: Floats
@@ -53,16 +56,16 @@ def hours_of(day: date, timetables: Sequence[tuple[Timetable, int]]) -> Hours:
         ends[: len(each), at] = [span.end.timestamp() for span in each]
     after_s = np.array([60.0 * minutes for _, minutes in timetables])
     closing = ends.max(axis=0)
-    return Hours(starts, ends, closing + after_s, float(closing.max(initial=-np.inf)))
+    return Hours(starts, ends, closing + after_s - _CUT_OFF_S, float(closing.max(initial=-np.inf)))
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of the halls that somebody may go to, a column each.
 
-    `starts_s` and `ends_s` are the day's openings, a row each; `let_go_s` when whoever still waits
-    is let go; `last_s` about when the last number will be given (inf: no end in sight, -inf: none
-    any more); `known` whether anything is foretold. `stretches` holds the waits by when she
+    `starts_s` and `ends_s` are the day's openings, a row each; after `let_go_s` nobody is called;
+    `last_s` is about when the last number will be given (inf: no end in sight, -inf: none any
+    more); `known` whether anything is foretold. `stretches` holds the waits by when she
     arrives, as `stretches_of` makes them, and `rows` says which of them are these halls'.
     """
 

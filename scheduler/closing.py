@@ -3,7 +3,7 @@
 All moments are aware; a day is one in Asia/Shanghai.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from scheduler.calendar import (
@@ -54,6 +54,14 @@ def open_left(timetable: Timetable, at: datetime) -> timedelta:
     return sum((span.end - max(span.start, at) for span in spans if span.end > at), timedelta())
 
 
+def let_go_at(timetable: Timetable, day: date, rules: Rules) -> datetime | None:
+    """When whoever still waits is let go: so long after the last opening as the rule gives the
+    clerks to empty the room. None on a day without any opening.
+    """
+    closed = last_close(timetable, day)
+    return None if closed is None else closed + timedelta(minutes=rules.after_close_min)
+
+
 def is_over(timetable: Timetable, at: datetime, *, staffed: bool, rules: Rules) -> bool:
     """Whether nobody who still waits will be served on this day any more.
 
@@ -61,9 +69,8 @@ def is_over(timetable: Timetable, at: datetime, *, staffed: bool, rules: Rules) 
     so many minutes later as the rule gives the clerks to empty the room. On a day without any
     opening only the counters tell.
     """
-    closed = last_close(timetable, business_day(at))
-    if closed is None:
+    day = business_day(at)
+    closed, let_go = last_close(timetable, day), let_go_at(timetable, day, rules)
+    if closed is None or let_go is None:
         return not staffed
-    if at < closed:
-        return False
-    return not staffed or at >= closed + timedelta(minutes=rules.after_close_min)
+    return at >= closed and (not staffed or at >= let_go)

@@ -20,6 +20,8 @@ KINDS: Final[tuple[Kind, ...]] = ("line", "rolled", "booked", "midway", "arrival
 TAILS: Final[Mapping[Kind, int]] = {"line": 0, "rolled": 0, "booked": 0, "midway": 1, "arrival": 2}
 USUAL_TAU: Final = 4.0  # minutes for each position where nothing is known yet
 ENOUGH_LABELS: Final = 20
+_HOURS: Final = 120.0
+_TENFOLD: Final = 10.0
 FARTHEST: Final = 4.0  # no wait is foretold beyond e^4 times its backbone
 
 
@@ -31,6 +33,15 @@ class Range:
     p50: float
     p90: float
     basis: Basis = "live"
+
+    def says_something(self, left: float) -> bool:
+        """Whether it tells one what to do, with so many minutes left in which anybody is called.
+
+        What is borrowed may reach from minutes to hours: that is any time today, and no number.
+        """
+        if self.basis == "live" or left == math.inf:
+            return True
+        return min(self.p90, left) <= max(_HOURS, _TENFOLD * self.p10)
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ All of it is minutes of the day, on the clock. Waits are learned in minutes of w
 is closed at noon, nobody's wait goes on that anybody could shorten.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,7 +24,7 @@ class Known:
     later stands behind them.
     `coming` are the minutes at which people arrive who are on their way, by line. `pauses` are when
     a counter will not serve, by counter. After `help_after` minutes of wait, by line, counters that
-    only help a line call from it as from their own.
+    only help a line call from it as from their own. At `let_go` whoever still waits is let go.
     """
 
     open: tuple[Span, ...] = ()
@@ -33,6 +34,7 @@ class Known:
     no_show: Mapping[str, float] = field(default_factory=dict)
     booked_first: bool = False
     help_after: Mapping[str, float] = field(default_factory=dict)
+    let_go: float | None = None
 
     def comes(self, line: str) -> float:
         """The share of those who have booked for a line that come."""
@@ -65,6 +67,15 @@ class Known:
                 return end
         return None
 
+    def left(self, clock: float, later: float = 0.0) -> float:
+        """In how many minutes whoever is there is let go, now or so much later; inf: not known.
+
+        Who comes after closing is told what she would be at closing: nobody is let in any more.
+        """
+        if self.let_go is None or self.closes is None:
+            return math.inf
+        return self.let_go - max(clock, min(clock + later, self.closes))
+
     @property
     def closes(self) -> float | None:
         """When the hall closes for the day."""
@@ -89,4 +100,5 @@ def known_in_work(known: Known) -> Known:
         known.no_show,
         known.booked_first,
         known.help_after,
+        known.let_go,
     )

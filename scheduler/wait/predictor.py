@@ -89,7 +89,7 @@ class Waits:
         places = [place for _, place in waiting_now(hall, self.city)]
         promises = self._promised(hall, places)
         return {
-            (place.line.code, place.ticket): self._on_clock(hall, promise.shown)
+            (place.line.code, place.ticket): self._told(hall, promise.shown)
             for place, promise in zip(places, promises, strict=True)
         }
 
@@ -112,11 +112,12 @@ class Waits:
         curves = {}
         for place, promise in zip(places, at_once, strict=True):
             later = arrival.predicted(hall, place, promise, horizons[1:], self.city)
-            ranges = [promise.shown, *(each.shown for each in later)]
-            curves[place.line.code] = [
-                self._on_clock(hall, shown, in_minutes)
-                for shown, in_minutes in zip(ranges, horizons, strict=True)
+            told = [self._told(hall, promise.shown)]
+            told += [
+                self._on_clock(hall, each.shown, in_minutes) if each.shown and told[0] else None
+                for each, in_minutes in zip(later, horizons[1:], strict=True)
             ]
+            curves[place.line.code] = told
         return curves
 
     def close_day(self) -> None:
@@ -133,7 +134,7 @@ class Waits:
         if counters is not None:
             waiting.line.counters_by_slot.add(slot_of(hall.t), float(counters))
         promise = self._promised(hall, [placed(hall, waiting, self.city)])[0]
-        promise.shown = self._on_clock(hall, promise.shown)
+        promise.shown = self._told(hall, promise.shown)
         return promise
 
     def _promised(self, hall: Hall, places: Sequence[Place]) -> list[Promise]:
@@ -161,15 +162,25 @@ class Waits:
                 )
         return [found[at] for at in range(len(places))]
 
-    def _on_clock(self, hall: Hall, shown: Range | None, later: float = 0.0) -> Range | None:
-        """A range in minutes of the clock, where the hall's hours are known."""
+    def _told(self, hall: Hall, shown: Range | None) -> Range | None:
+        """What is told of somebody who is here; None where that would say nothing."""
+        left = hall.known.left(hall.clock)
+        if shown is None or left <= 0.0 or not shown.says_something(left):
+            return None
+        return self._on_clock(hall, shown)
+
+    def _on_clock(self, hall: Hall, shown: Range, later: float = 0.0) -> Range:
+        """A range in minutes of the clock, where the hall's hours are known.
+
+        It does not reach beyond the moment at which whoever still waits is let go.
+        """
         known = hall.known
-        if shown is None or not known.open:
+        if not known.open:
             return shown
         start = hall.clock + later
-        worked = known.worked(start)
+        worked, left = known.worked(start), known.left(hall.clock, later)
         ends = (known.clock(worked + p) - start for p in (shown.p10, shown.p50, shown.p90))
-        p10, p50, p90 = (max(each, 0.0) for each in ends)
+        p10, p50, p90 = (max(min(each, left), 0.0) for each in ends)
         return Range(p10, p50, p90, shown.basis)
 
     def _ask_now_and_then(self, hall: Hall, *, joined: bool) -> None:

@@ -1,5 +1,6 @@
 """Foresight: what the worker says of the waits in the halls that it holds, and how it learns."""
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
@@ -86,15 +87,20 @@ class Foresight:
         minute = minute_of_day(now)
         before = self._said.get(hall.code, NOTHING_FORESEEN)
         foreseen = self._foreseen(hall.code, found, minute)
+        most_s = [60 * self.waits.hall(hall.code).known.left(minute, later) for later in HORIZONS]
         tickets = {
-            each: steady(range_, before.tickets.get(each)) for each, range_ in foreseen.items()
+            each: steady(range_, before.tickets.get(each), most_s[0])
+            for each, range_ in foreseen.items()
         }
         curves = self._curves(hall, minute)
         joining = {line: curve[0] for line, curve in curves.items()}
         self._ranges[hall.code] = foreseen, joining, now
         said = self._said[hall.code] = HallWaits(
             tickets,
-            {line: _steadily(curve, before.arrivals.get(line)) for line, curve in curves.items()},
+            {
+                line: _steadily(curve, before.arrivals.get(line), most_s)
+                for line, curve in curves.items()
+            },
             self._leaves(hall.code, found),
         )
         self._promise(hall, found, said, now)
@@ -220,16 +226,21 @@ def _new(
     return replace(new, p10_s=p10, p50_s=p50, p90_s=p90, basis=Basis(wait.basis))
 
 
-def _steadily(curve: Sequence[Range], before: tuple[Wait, ...] | None) -> tuple[Wait, ...]:
+def _steadily(
+    curve: Sequence[Range], before: tuple[Wait, ...] | None, most_s: Sequence[float]
+) -> tuple[Wait, ...]:
     last: Sequence[Wait | None] = before or [None] * len(curve)
-    return tuple(map(steady, curve, last))
+    return tuple(map(steady, curve, last, most_s))
 
 
-def steady(now: Range, before: Wait | None) -> Wait:
-    """A range in whole steps of seconds, the one said before where nothing much has changed."""
-    p10, p50, p90 = (_stepped(minutes * 60) for minutes in (now.p10, now.p50, now.p90))
+def steady(now: Range, before: Wait | None, most_s: float = math.inf) -> Wait:
+    """A range in whole steps of seconds, the one said before where nothing much has changed.
+
+    Nothing in it is above `most_s`.
+    """
+    p10, p50, p90 = (_stepped(each * 60, most_s) for each in (now.p10, now.p50, now.p90))
     basis: Literal["live", "usual"] = "usual" if now.basis == "usual" else "live"
-    if before is not None and before.basis == basis:
+    if before is not None and before.basis == basis and before.p90_s <= most_s:
         exact = (now.p10 * 60, now.p50 * 60, now.p90 * 60)
         was = (before.p10_s, before.p50_s, before.p90_s)
         if all(abs(a - b) <= 0.75 * _step(b) for a, b in zip(exact, was, strict=True)):
@@ -241,6 +252,7 @@ def _step(seconds: float) -> int:
     return next((step for below, step in _STEPS if seconds < below), _STEPS[-1][1])
 
 
-def _stepped(seconds: float) -> int:
+def _stepped(seconds: float, most_s: float) -> int:
     step = _step(seconds)
-    return round(seconds / step) * step
+    stepped = round(seconds / step) * step
+    return stepped if stepped <= most_s else int(most_s / step) * step

@@ -9,6 +9,7 @@ from models.halls import CounterState
 from models.tickets import TicketState
 from scheduler.calendar import SHANGHAI, business_day, open_spans
 from scheduler.capacity import USUAL_NO_SHOW, Cell
+from scheduler.closing import let_go_at
 from scheduler.wait.known import Known
 from server.halls.directory import HallEntry
 from server.live.rows import HallRows
@@ -35,6 +36,7 @@ def as_usual(_cell: Cell) -> float:
 def known_of(hall: HallEntry, found: HallRows, now: datetime, no_show: NoShow = as_usual) -> Known:
     """What is known of the day."""
     spans = open_spans(hall.timetable, business_day(now))
+    let_go = let_go_at(hall.timetable, business_day(now), hall.rules)
     bookings, rates = _booked(hall, found, now, no_show)
     return Known(
         open=tuple((minute_of_day(span.start), _end(span.end, span.start)) for span in spans),
@@ -47,6 +49,7 @@ def known_of(hall: HallEntry, found: HallRows, now: datetime, no_show: NoShow = 
             for line in found.lines
             if line.help_after_min is not None
         },
+        let_go=_end(let_go, spans[0].start) if let_go else None,
     )
 
 

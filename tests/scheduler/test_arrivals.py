@@ -123,6 +123,14 @@ def test_whoever_would_be_called_after_everybody_is_let_go_is_not_served() -> No
     assert going("16:30", 0, two_hours, after_close_min=120).served[0]
 
 
+def test_a_wait_that_is_cut_off_where_everybody_is_let_go_serves_nobody() -> None:
+    # Let go at 18:00; the last five minutes are as good as none.
+    until_then = [[600.0, 60.0 * left, 60.0 * left] for left in (85, 70, 60, 60, 60)]
+    assert not_served(going("16:34", 0, until_then))
+    assert not_served(going("16:34", 10, until_then))
+    assert going("16:29", 0, until_then).served[0]
+
+
 def test_people_on_their_way_lengthen_the_wait() -> None:
     assert minutes(going("09:30", 10, people_coming=2)) == pytest.approx([9, 14, 24])
 

@@ -13,6 +13,7 @@ from models.database import rows
 from models.promises import Told
 from models.tickets import TicketState
 from models.waits import CITY
+from scheduler.closing import let_go_at
 from scheduler.wait.city import Range
 from server.halls.directory import HallEntry
 from server.live.foreseen import HallWaits
@@ -199,6 +200,32 @@ def test_who_looks_again_sees_what_happened_and_not_how_we_breathe() -> None:
     assert steady(Range(5.1, 11.1, 19.6), before).p50_s == 660
     assert steady(Range(5.0, 10.2, 20.0, "usual"), before).basis == "usual"
     assert steady(Range(0.0, 0.1, 0.2), None) == Wait(0, 0, 0)
+
+
+def test_nothing_is_rounded_beyond_the_moment_when_all_are_let_go() -> None:
+    before = steady(Range(50.0, 119.0, 119.0), None, 7_140)
+    assert (before.p10_s, before.p50_s, before.p90_s) == (3000, 6900, 6900)
+    assert steady(Range(50.0, 118.0, 118.0), before, 7_080) is before
+    assert steady(Range(50.0, 114.0, 114.0), before, 6_840).p90_s == 6_600
+    assert steady(Range(1.0, 1.0, 1.0), None, 60) == Wait(60, 60, 60)
+
+
+def test_in_the_evening_people_are_told_no_longer_wait_than_anybody_is_served(
+    hall: HallEntry,
+) -> None:
+    foresight, day = unhurried(), Day(hall)
+    for _ in lived(foresight, day, 40):
+        pass
+    day.now = day.now.replace(hour=16, minute=45)
+    for _ in range(60):
+        day.come()
+    let_go = let_go_at(hall.timetable, day.now.date(), hall.rules)
+    assert let_go is not None
+    day.counters.clear()
+    said = foresight.look(hall, day.rows, day.now)
+    told = [*said.tickets.values(), *said.arrivals["E"]]
+    assert max(each.p90_s for each in said.tickets.values()) > 3600
+    assert all(day.now + timedelta(seconds=each.p90_s) <= let_go for each in told)
 
 
 def test_a_hall_and_its_lessons_are_the_same_after_they_were_stored(hall: HallEntry) -> None:

@@ -138,3 +138,11 @@ def test_those_who_have_booked_are_counted_as_to_come(hall: HallEntry) -> None:
     assert 15 < crowded - alone.p50 < 60
     foresight.no_show = lambda _: 0.3
     assert alone.p50 < on_arrival(foresight, hall, day).p50 < crowded
+
+
+def test_whoever_waits_after_closing_is_let_go_as_the_hall_has_it(hall: HallEntry) -> None:
+    known = known_of(hall, rows(), NOW)
+    assert known.closes is not None
+    assert known.let_go == known.closes + hall.rules.after_close_min
+    sunday = NOW + timedelta(days=6)
+    assert known_of(hall, rows(), sunday).let_go is None
