@@ -12,9 +12,9 @@ WARM_UP_S = 1.0
 PEOPLE = 100
 TICKETS_EACH = 2
 PLACES = 10_000
-# By itself each API process asks this much for ended sign-ins and newer catalogues
-# (`server/application.py`).
-ASKS_BY_ITSELF, ASKS_WITHIN_S = 3, 30.0
+# By itself each API process asks this much: twice for newer catalogues, once for sign-ins that
+# ended and once for those that became one (`server/application.py`).
+ASKS_BY_ITSELF, ASKS_WITHIN_S = 4, 30.0
 
 Targets = list[tuple[str, str]]
 
