@@ -11,7 +11,7 @@ from msgspec import MsgspecError
 from msgspec.json import Decoder
 
 from integrations.discretion import hush_httpx
-from integrations.ports import PlatformRefused, PlatformUnavailable
+from integrations.ports import NotDone, PlatformRefused, PlatformUnavailable
 
 log = structlog.get_logger()
 
@@ -26,7 +26,7 @@ _PAUSE_S: Final = 0.2
 _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
-class NeverSent(PlatformUnavailable):
+class NeverSent(NotDone):
     """The question surely never left, so that nothing can have come of it."""
 
 

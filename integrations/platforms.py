@@ -33,10 +33,18 @@ from integrations.payments import (
     wechat_pay_credentials,
 )
 from integrations.ports import Maps, PhoneReader, Platforms, ProvinceSignIn, SignIn
+from integrations.ports_message import EventReader, Messenger
 from integrations.ports_payment import PaymentChannel
 from integrations.province import GuangdongSignIn, OidcSignIn
-from integrations.sms import SmsGateway
-from integrations.wechat import AccessToken, WeChatClient, WeChatPhone, WeChatSignIn
+from integrations.sms import SmsGateway, SmsMessages
+from integrations.wechat import (
+    AccessToken,
+    WeChatClient,
+    WeChatMessages,
+    WeChatPhone,
+    WeChatPush,
+    WeChatSignIn,
+)
 
 MOST_CONNECTIONS = 200
 # A rush of people with a way to look up must not cost more to queue than to ask.
@@ -68,6 +76,11 @@ class PlatformSettings(PaymentSettings):
     wechat_host: str = "https://api.weixin.qq.com"
     wechat_app_id: str | None = None
     wechat_secret: SecretStr | None = None
+    # Message push: the token that signs it, and the EncodingAESKey where it is sealed.
+    wechat_push_token: SecretStr | None = None
+    wechat_push_aes_key: SecretStr | None = None
+    # As what a subscription message opens our mini-program.
+    wechat_stage: Literal["developer", "trial", "formal"] = "formal"
 
     alipay_gateway: str = "https://openapi.alipay.com/gateway.do"
     alipay_app_id: str | None = None
@@ -172,6 +185,8 @@ def open_platforms(
     http = httpx.AsyncClient(limits=httpx.Limits(max_connections=MOST_CONNECTIONS))
     doors: dict[str, SignIn] = {}
     phones: dict[str, PhoneReader] = {}
+    messengers: dict[str, Messenger] = {}
+    events: dict[str, EventReader] = {}
     faces = None
     payments: list[PaymentChannel | None] = [
         open_wechat_pay(http, settings, settings.wechat_app_id),
@@ -182,7 +197,15 @@ def open_platforms(
         doors["wechat"] = WeChatSignIn(http, settings.wechat_host, settings.wechat_app_id, secret)
         valkey = aioredis.from_url(redis_url)
         token = AccessToken(http, valkey, settings.wechat_host, settings.wechat_app_id, secret)
-        phones["wechat"] = WeChatPhone(WeChatClient(http, settings.wechat_host, token))
+        client = WeChatClient(http, settings.wechat_host, token)
+        phones["wechat"] = WeChatPhone(client)
+        messengers["wechat"] = WeChatMessages(client, stage=settings.wechat_stage)
+        if settings.wechat_push_token:
+            events["wechat"] = WeChatPush(
+                settings.wechat_app_id,
+                _secret(settings.wechat_push_token),
+                _secret(settings.wechat_push_aes_key) or None,
+            )
     if settings.alipay_app_id:
         credentials = alipay_credentials(settings)
         gateway = AlipayGateway(http, settings.alipay_gateway, credentials)
@@ -191,6 +214,11 @@ def open_platforms(
         faces = AlipayFaceCheck(gateway, settings.alipay_return_url)
         if settings.alipay_aes_key:
             phones["alipay"] = AlipayPhone(credentials, _secret(settings.alipay_aes_key))
+    sms = None
+    if settings.sms_host:
+        secret = _secret(settings.sms_secret)
+        sms = SmsGateway(http, settings.sms_host, settings.sms_app_key or "", secret)
+        messengers["sms"] = SmsMessages(sms)
     return Platforms(
         doors=doors,
         phones=phones,
@@ -205,14 +233,12 @@ def open_platforms(
         )
         if settings.identity_host
         else None,
-        sms=SmsGateway(
-            http, settings.sms_host, settings.sms_app_key or "", _secret(settings.sms_secret)
-        )
-        if settings.sms_host
-        else None,
+        sms=sms,
         maps=open_maps(settings),
         payments={channel.name: channel for channel in payments if channel},
         batches=open_batches(settings),
+        messengers=messengers,
+        events=events,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from integrations.ports_bank import BatchReader
+from integrations.ports_message import EventReader, Messenger
 from integrations.ports_payment import PaymentChannel
 
 RefusalReason = Literal[
@@ -16,6 +17,8 @@ RefusalReason = Literal[
     "id_invalid",  # no document of that kind has such a number
     "phone_invalid",
     "message_invalid",  # our template or its fields: asking again cannot help
+    "not_wanted",  # she allows no message of this template, or none any more
+    "recipient_unknown",  # the platform knows no such user of our app
 ]
 
 # The same words as models.identifiers.IdType, which this room does not import.
@@ -202,7 +205,8 @@ class Platforms:
     """Everybody we may ask. What we have no account for is not in the mapping, or None.
 
     `doors` and `phones` go by the platform's name, as in the API's paths: wechat, alipay; so do
-    `payments`, by the channel's. `batches` reads what bank counters took for us.
+    `payments`, by the channel's, and `messengers`, which also have `sms`; `events` read what the
+    platforms push to us. `batches` reads what bank counters took for us.
     `province_redirect` is the address that the province sends people back to.
     """
 
@@ -216,6 +220,8 @@ class Platforms:
     maps: Maps | None = None
     payments: Mapping[str, PaymentChannel] = field(default_factory=dict)
     batches: BatchReader | None = None
+    messengers: Mapping[str, Messenger] = field(default_factory=dict)
+    events: Mapping[str, EventReader] = field(default_factory=dict)
 
 
 class PlatformRefused(Exception):
@@ -236,3 +242,7 @@ class PlatformUnavailable(Exception):
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(retry_after_s)
         self.retry_after_s = retry_after_s
+
+
+class NotDone(PlatformUnavailable):
+    """No usable answer came, and what was asked was surely not done."""

@@ -30,6 +30,9 @@ MODEL_MODULES = [
     "models.refunds",
     "models.ledger",
     "models.inbox",
+    "models.notices",
+    "models.notice_templates",
+    "models.subscriptions",
 ]
 
 

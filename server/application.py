@@ -64,6 +64,9 @@ from server.live import socket
 from server.live.current import current_ticket
 from server.live.feed import Feed
 from server.live.sockets import Sockets, admit
+from server.notices import callbacks as events
+from server.notices import routes as notices
+from server.notices.templates import Templates
 from server.payments import callbacks
 from server.payments import hall_routes as hall_payments
 from server.payments import routes as payments
@@ -147,6 +150,8 @@ BLUEPRINTS = (
     payments.bp,
     hall_payments.bp,
     callbacks.bp,
+    notices.bp,
+    events.bp,
     printing.bp,
     counters.bp,
     attending.bp,
@@ -246,6 +251,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
     app.ctx.habits = Habits()
     app.ctx.settler = Settler(lambda: room.clock)
     app.ctx.refused_callbacks = RefusedCallbacks()
+    app.ctx.notice_templates = Templates()
     app.ctx.sockets = Sockets()
     app.ctx.find_ticket = current_ticket
     feed.on_ended = partial(_end_sign_in, app)

@@ -21,6 +21,7 @@ from server.faults import is_store_fault
 from server.halls.reading import read_directory
 from server.live.feed import Feed
 from server.live.projection import Projector
+from server.notices.background import deliver_forever
 from server.payments.background import tend_payments_forever
 from server.privacy.chain import Notary
 from server.privacy.key_file import FollowedKeys
@@ -111,9 +112,17 @@ async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -
     paying = asyncio.create_task(tend_payments_forever(platforms.payments, settings.issuer, clock))
     storing = asyncio.create_task(remembering.run_forever())
     telling = asyncio.create_task(departures.run_forever())
+    notices = asyncio.create_task(
+        deliver_forever(
+            platforms.messengers,
+            directory=lambda: projector.directory,
+            sealer=sealer,
+            clock=clock,
+        )
+    )
     stopped = asyncio.ensure_future(stop.wait())
     try:
-        running = (projecting, jobs, tending, storing, telling, booking, paying)
+        running = (projecting, jobs, tending, storing, telling, booking, paying, notices)
         await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
         for task in running:
             if task.done():
@@ -125,7 +134,7 @@ async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -
         await _end(telling)
         await remembering.say_farewell()
         await projector.leases.release()
-        for each in (tending, booking, paying, jobs, stopped):
+        for each in (tending, booking, paying, notices, jobs, stopped):
             await _end(each)
         await valkey.aclose()
 

@@ -25,6 +25,8 @@ from integrations.sandbox.sent import Sent
 from integrations.sandbox.settings import SandboxSettings
 from integrations.sandbox.sms import Sms
 from integrations.sandbox.wechat import WeChat
+from integrations.sandbox.wechat_messages import WeChatMessages
+from integrations.sandbox.wechat_push import WeChatPush
 
 log = structlog.get_logger()
 
@@ -34,6 +36,9 @@ _OWN_DOORS = [
     "GET /_sandbox/sent?to=&limit=",
     "GET /_sandbox/calls",
     "POST /_sandbox/wechat/end-token {ending?: expired|void|refused}",
+    "POST /_sandbox/wechat/subscribe {openid, templates: [], answer?: accept|reject, always?, "
+    "where?: prompt|settings}",
+    "PUT /_sandbox/wechat/push {url, mode?: plain|aes, format?: json|xml}",
     "GET /_sandbox/alipay/keys",
     "POST /_sandbox/alipay/phone {id_number}",
     "POST /_sandbox/alipay/faces {certify_id, outcome: pass|fail}",
@@ -83,6 +88,10 @@ def create_sandbox(
     app.ctx.endpoints = Endpoints(app.ctx.faults, clock)
     app.ctx.wechat = WeChat(settings, clock)
     app.ctx.wechat.open(app, app.ctx.endpoints)
+    pushing = WeChatPush(settings)
+    pushing.open(app)
+    messages = WeChatMessages(settings, clock, app.ctx.wechat, app.ctx.sent, pushing.tell)
+    messages.open(app, app.ctx.endpoints)
     app.ctx.alipay = Alipay(settings, app.ctx.personas, clock)
     app.ctx.alipay.open(app, app.ctx.endpoints)
     app.ctx.province = Province(settings, clock, app.ctx.personas)

@@ -14,6 +14,17 @@ class SandboxSettings:
     # The Open Platform account that owns the mini-program; without one there is no unionid.
     wechat_union_account: str | None = "yiting-demo-open-platform"
 
+    # Templates of subscription messages; None knows every one. How many are sent in a day.
+    wechat_templates: frozenset[str] | None = None
+    wechat_messages_a_day: int = 30_000_000
+    # Whether nothing is sent but what was allowed at /_sandbox/wechat/subscribe.
+    wechat_strict_prompts: bool = False
+    # What message push is signed and sealed with.
+    wechat_push_token: str = field(default="yitingDemoPushToken", repr=False)
+    wechat_push_aes_key: str = field(
+        default="eWl0aW5nLWRlbW8tbWVzc2FnZS1wdXNoLWtleS0wMDA", repr=False
+    )
+
     wechat_mch_id: str = "1900008888"
     wechat_mch_serial: str = "3E8A1F0C5D27B4961C0A5E7788D2F94B6A1302C7"
     wechat_api_v3_key: str = field(default="yiting-demo-wechat-pay-v3-key-00", repr=False)

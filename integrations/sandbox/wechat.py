@@ -22,9 +22,11 @@ _MESSAGES: Final = {
     -1: "system error",
     40001: "invalid credential, access_token is invalid or not latest",
     40002: "invalid grant_type",
+    40003: "invalid openid",
     40013: "invalid appid",
     40014: "invalid access_token",
     40029: "invalid code",
+    40037: "invalid template_id",
     40125: "invalid appsecret",
     40163: "code been used",
     40226: "code blocked",
@@ -32,10 +34,13 @@ _MESSAGES: Final = {
     41002: "appid missing",
     41004: "appsecret missing",
     41008: "missing code",
+    41030: "invalid page",
     42001: "access_token expired",
+    43101: "user refuse to accept the msg",
     45009: "reach max api daily quota limit",
     45011: "api minute-quota reach limit, please retry next minute",
     47001: "data format error",
+    47003: "argument invalid!",
 }
 
 # "+852 91234567", "+8613800138000" or plain digits, which are Chinese.
@@ -83,6 +88,7 @@ class WeChat:
         self._clock = clock
         self._login_codes = Codes(settings.code_life_s, settings.most_codes)
         self._phone_codes = Codes(settings.code_life_s, settings.most_codes)
+        self._openids: set[str] = set()
         self._tokens = StableTokens(settings.token_life_s, settings.token_overlap_s)
         self._logins = PerWindow(100, _MINUTE_S)
         self._token_calls_this_minute = PerWindow(10_000, _MINUTE_S)
@@ -121,8 +127,20 @@ class WeChat:
         self._tokens.end(asked.ending, self._clock())
         return empty()
 
+    def token_fault(self, request: Request) -> int | None:
+        """Return the errcode that stands against a request's access token, if any."""
+        if not (token := request.args.get("access_token")):
+            return 41001
+        standing = self._tokens.standing(token, self._clock())
+        return {"good": None, "expired": 42001, "unknown": 40001}[standing]
+
+    def knows(self, openid: str) -> bool:
+        """Tell whether somebody has this openid in our mini-program."""
+        return openid in self._openids
+
     def _ids(self, persona: Persona) -> dict[str, str]:
         ids = {"openid": self._id("app", self._app_id, persona)}
+        self._openids.add(ids["openid"])
         if self._union_account is not None:
             ids["unionid"] = self._id("union", self._union_account, persona)
         return ids
@@ -182,12 +200,9 @@ class WeChat:
         return answer({"access_token": token.text, "expires_in": int(token.dies_at - now)})
 
     async def _phone_number(self, request: Request) -> HTTPResponse:
-        if not (token := request.args.get("access_token")):
-            return refuse(41001)
+        if fault := self.token_fault(request):
+            return refuse(fault)
         now = self._clock()
-        standing = self._tokens.standing(token, now)
-        if standing != "good":
-            return refuse(42001 if standing == "expired" else 40001)
         try:
             asked = _phone_request.decode(request.body)
         except _UNREADABLE:

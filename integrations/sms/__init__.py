@@ -1,5 +1,6 @@
 """A gateway to the carriers, answering our ports."""
 
 from integrations.sms.gateway import SmsGateway
+from integrations.sms.messages import SmsMessages
 
-__all__ = ["SmsGateway"]
+__all__ = ["SmsGateway", "SmsMessages"]

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from integrations.asking import AFTER_REPAIR_S, LATER_S, SOON_S, Asking
-from integrations.ports import PlatformRefused, PlatformUnavailable, RefusalReason
+from integrations.ports import NotDone, PlatformRefused, PlatformUnavailable, RefusalReason
 from integrations.wechat.access_token import AccessToken
 from integrations.wechat.stable_token import BUSY, JSON, PAUSE_S
 
@@ -64,7 +64,11 @@ class WeChatClient:
         async with self._asking.within_budget():
             errcode, answer = await self._ask_with_good_token(path, content)
         if errcode:
-            raise self._refusal(path, errcode, refusals or {})
+            refusal = self._refusal(path, errcode, refusals or {})
+            if isinstance(refusal, PlatformUnavailable):
+                # It answered, and that is no: nothing was done.
+                raise NotDone(refusal.retry_after_s)
+            raise refusal
         return self._asking.read(msgspec.json.Decoder(shape), answer)
 
     def unavailable(
@@ -74,7 +78,10 @@ class WeChatClient:
         return self._asking.unavailable(why, retry_after_s, path=path, app_id=self.app_id, **facts)
 
     async def _ask_with_good_token(self, path: str, content: bytes) -> tuple[int, httpx.Response]:
-        token = await self._token.current()
+        try:
+            token = await self._token.current()
+        except PlatformUnavailable as away:
+            raise NotDone(away.retry_after_s) from None
         errcode, answer = await self._ask_until_not_busy(path, token, content)
         if errcode not in _TOKEN_REFUSED:
             return errcode, answer

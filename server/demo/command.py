@@ -114,6 +114,7 @@ async def run_demo(
         await until_answers(f"{url}/readyz")
         await until_answers(f"{sandbox_url}/healthz")
         await tell_time(sandbox_url, clock)
+        await tell_where_to_push(sandbox_url, url)
         if crowd:
             simulated = ("simulate", url, sandbox_url, "--crowd", str(crowd))
             await supervisor.start(child("crowd", *simulated, settings=settings))
@@ -135,6 +136,14 @@ async def tell_time(sandbox_url: str, clock: Clock) -> None:
     }
     async with httpx.AsyncClient(trust_env=False) as http:
         reply = await http.put(f"{sandbox_url}/_sandbox/clock", json=told)
+        reply.raise_for_status()
+
+
+async def tell_where_to_push(sandbox_url: str, api_url: str) -> None:
+    """Let the sandbox's WeChat push what happens to subscriptions and messages, sealed."""
+    told = {"url": f"{api_url}/callbacks/wechat/events"}
+    async with httpx.AsyncClient(trust_env=False) as http:
+        reply = await http.put(f"{sandbox_url}/_sandbox/wechat/push", json=told)
         reply.raise_for_status()
 
 

@@ -19,6 +19,7 @@ from models import (
     following,
     her_halls,
     holders,
+    notices,
     proxies,
     sso_people,
     visit_people,
@@ -218,6 +219,7 @@ async def _join(tx: Transaction, sealer: Sealer, me: UUID, *, into: UUID, level:
     await proxies.move_to(tx, me, into)
     await sso_people.move_to(tx, me, into)
     await following.move_to(tx, me, into)
+    await notices.move_to(tx, me, into)
     await tx.run("UPDATE citizen_alias SET citizen_id = $2 WHERE citizen_id = $1", me, into)
     await tx.run(
         "INSERT INTO citizen_alias (id, citizen_id, joined_at) VALUES ($1, $2, now())", me, into

@@ -11,6 +11,7 @@ from models import (
     departures,
     following,
     her_halls,
+    notices,
     proxies,
     sso_people,
     visit_people,
@@ -87,6 +88,7 @@ async def _erase(tx: Transaction, me: UUID, halls: Collection[UUID], now: dateti
     await departures.forget_of(tx, me)
     await booking_people.forget(tx, me, now=now, version=microseconds())
     await bill_people.forget(tx, me)
+    await notices.forget(tx, me)
     await tx.run("DELETE FROM channel_link WHERE citizen_id = $1", me)
     await tx.run("DELETE FROM answer WHERE person_id = $1", me)
     await sso_people.forget(tx, me)

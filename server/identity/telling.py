@@ -32,6 +32,16 @@ _KEPT: Final = {
     "followed": """
         SELECT ticket_id AS ticket, day, made_at, ended_at FROM follow
         WHERE citizen_id = $1 ORDER BY made_at""",
+    "notices": """
+        SELECT kind, facts, happened_at AS at, state, channel AS sent_by, read_at FROM notice
+        WHERE citizen_id = $1 ORDER BY id""",
+    "notice_preferences": """
+        SELECT english, channels, muted, quiet_from, quiet_to, ahead, changed_at
+        FROM notice_preference WHERE citizen_id = $1""",
+    "subscriptions": """
+        SELECT s.platform, s.template_id, s.credits, s.lasting, s.changed_at
+        FROM channel_link l JOIN subscription s USING (platform, subject)
+        WHERE l.citizen_id = $1 ORDER BY s.id""",
     "tickets": """
         SELECT t.id, t.number, t.state, h.code AS hall, l.code AS line, i.code AS item,
                t.day, t.issued_at, t.called_at, t.started_at, t.ended_at, t.outcome,
@@ -61,6 +71,7 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
             for row in await booking_people.kept_of(tx, citizen_id)
         ]
         bills = [_bill(row) for row in await bill_people.kept_of(tx, citizen_id)]
+        _open_json(kept)
         entry = Entry(Actor("citizen", citizen_id), "citizen.exported", "citizen", citizen_id)
         await record(tx, entry)
     return {
@@ -78,6 +89,15 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
         "bills": bills,
         "family": family,
     }
+
+
+def _open_json(kept: dict[str, Any]) -> None:
+    """Let what is kept as JSON be read as such."""
+    for notice in kept["notices"]:
+        notice["facts"] = msgspec.json.decode(notice["facts"])
+    for wish in kept["notice_preferences"]:
+        for name in ("channels", "muted"):
+            wish[name] = msgspec.json.decode(wish[name])
 
 
 def _visit(row: Any, sealer: Sealer) -> dict[str, Any]:

@@ -68,6 +68,7 @@ TAGS = {
     "appointments": "预约 · slots, bookings, who waits for a place",
     "bundles": "一件事 · items that belong together",
     "visits": "联办 · one sign-in for several items",
+    "notices": "通知 · what people are told",
     "tickets": "号票 · numbers, from the citizen's side",
     "counters": "窗口 · counters, from the clerk's side",
     "payments": "缴费 · bills, payments, refunds",

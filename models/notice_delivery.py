@@ -1,0 +1,196 @@
+"""Delivering notices: claiming what is due, beginning an attempt, and writing how it went.
+
+Before a platform is asked, an attempt is written and what her permission allows is spent; so a
+courier that dies leaves behind that it may have been sent, and nothing is sent unallowed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+from models.database import rows
+from models.notices import AttemptResult, NoticeState
+
+# A courier that has not said for so long (seconds) how it went is taken for dead.
+LEASE_S: Final = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """An attempt about to be made. `subject` is null for phone numbers, which are not kept."""
+
+    notice_id: UUID
+    channel: str
+    subject: str | None
+    template_id: str
+    is_counted: bool
+
+
+class Credit(StrEnum):
+    """What becomes of the permission that an attempt spent."""
+
+    SPENT = "spent"
+    BACK = "back"  # nothing was sent
+    VOID = "void"  # there was none, the platform says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How it went with a notice that was claimed for the `tries`th time.
+
+    Where it goes on waiting, for `wait_s` seconds at least. Without an `attempt_id` no platform was
+    asked.
+    """
+
+    notice_id: UUID
+    tries: int
+    state: NoticeState
+    wait_s: float = 0.0
+    channel: str | None = None
+    fault: str | None = None
+    attempt_id: int | None = None
+    result: AttemptResult | None = None
+    code: str | None = None
+    message_no: str | None = None
+    credit: Credit = Credit.SPENT
+
+
+_CLAIM: Final = """
+    WITH due AS (
+        SELECT id FROM notice
+        WHERE state = 'waiting' AND urgency BETWEEN $1 AND $2 AND try_after <= now()
+        ORDER BY urgency, try_after LIMIT $3 FOR UPDATE SKIP LOCKED
+    ), held AS (
+        UPDATE notice n SET try_after = now() + make_interval(secs => $4), tries = n.tries + 1
+        FROM due WHERE n.id = due.id RETURNING n.*
+    )
+    SELECT n.id, n.citizen_id, n.kind, n.ticket_id, n.hall_id, n.facts, n.urgency, n.happened_at,
+           n.useful_until, n.tries,
+           n.while_state IS NULL OR EXISTS (
+               SELECT 1 FROM ticket t WHERE t.id = n.ticket_id AND t.state = n.while_state
+               OFFSET 0) AS holds,
+           c.phone, p.english, p.channels, p.muted, p.quiet_from, p.quiet_to,
+           (SELECT json_agg(json_build_object('platform', l.platform, 'app_id', l.app_id,
+                'subject', l.subject) ORDER BY l.created_at DESC)
+            FROM channel_link l WHERE l.citizen_id = n.citizen_id) AS links,
+           (SELECT json_agg(json_build_object('platform', s.platform, 'subject', s.subject,
+                'template_id', s.template_id))
+            FROM channel_link l JOIN subscription s USING (platform, subject)
+            WHERE l.citizen_id = n.citizen_id AND (s.lasting OR s.credits > 0)) AS allowed,
+           (SELECT json_agg(json_build_object('id', a.id, 'channel', a.channel,
+                'result', a.result, 'code', a.code, 'arrived_as', CASE
+                WHEN a.result IS NULL OR a.result = 'unsure' THEN (
+                    SELECT r.message_no FROM notice_receipt r
+                    WHERE r.channel = a.channel AND r.subject = a.subject
+                      AND r.template_id = a.template_id AND r.code IS NULL
+                      AND r.received_at >= a.begun_at
+                      AND NOT EXISTS (SELECT 1 FROM notice_attempt o
+                          WHERE o.channel = r.channel AND o.message_no = r.message_no)
+                    ORDER BY r.id LIMIT 1) END) ORDER BY a.id)
+            FROM notice_attempt a WHERE a.notice_id = n.id) AS attempts
+    FROM held n
+    LEFT JOIN citizen c ON c.id = n.citizen_id
+    LEFT JOIN notice_preference p ON p.citizen_id = n.citizen_id
+    ORDER BY n.urgency, n.id
+"""
+_BEGIN: Final = """
+    WITH plan AS MATERIALIZED (
+        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bool[])
+            AS p (notice_id, channel, subject, template_id, counted)
+    ), locked AS MATERIALIZED (
+        SELECT s.id, plan.notice_id FROM subscription s JOIN plan
+            ON plan.counted AND s.platform = plan.channel AND s.subject = plan.subject
+            AND s.template_id = plan.template_id
+        ORDER BY s.id FOR UPDATE OF s
+    ), spent AS (
+        UPDATE subscription s
+        SET credits = s.credits - CASE WHEN s.lasting THEN 0 ELSE 1 END, changed_at = now()
+        FROM locked WHERE s.id = locked.id AND (s.lasting OR s.credits > 0)
+        RETURNING locked.notice_id
+    )
+    INSERT INTO notice_attempt (notice_id, channel, subject, template_id, begun_at)
+    SELECT notice_id, channel, subject, template_id, now() FROM plan
+    WHERE NOT counted OR notice_id IN (SELECT notice_id FROM spent)
+    RETURNING id, notice_id
+"""
+_FINISH: Final = """
+    WITH o AS MATERIALIZED (
+        SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::float8[], $5::text[],
+                             $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[],
+                             $11::text[])
+            AS o (notice_id, tries, state, wait_s, channel, fault, attempt_id, result, code,
+                  message_no, credit)
+    ), ended AS (
+        UPDATE notice_attempt a SET ended_at = now(), result = o.result, code = o.code,
+            message_no = o.message_no
+        FROM o WHERE a.id = o.attempt_id
+        RETURNING a.channel, a.subject, a.template_id, o.credit
+    ), owed AS MATERIALIZED (
+        SELECT s.id, bool_or(e.credit = 'void') AS void, count(*) AS many
+        FROM ended e JOIN subscription s ON s.platform = e.channel AND s.subject = e.subject
+            AND s.template_id = e.template_id
+        WHERE e.credit <> 'spent' GROUP BY s.id
+    ), locked AS MATERIALIZED (
+        SELECT s.id FROM subscription s WHERE s.id IN (SELECT id FROM owed)
+        ORDER BY s.id FOR UPDATE
+    ), credited AS (
+        UPDATE subscription s SET changed_at = now(), lasting = s.lasting AND NOT owed.void,
+            credits = CASE WHEN owed.void THEN 0 WHEN s.lasting THEN s.credits
+                      ELSE s.credits + owed.many END,
+            by_app = CASE WHEN owed.void THEN 0 ELSE s.by_app END,
+            by_push = CASE WHEN owed.void THEN 0 ELSE s.by_push END
+        FROM owed JOIN locked USING (id) WHERE s.id = owed.id
+    )
+    UPDATE notice n SET
+        state = o.state, channel = coalesce(o.channel, n.channel), fault = o.fault,
+        settled_at = CASE WHEN o.state <> 'waiting' THEN now() END,
+        try_after = now() + make_interval(secs => o.wait_s)
+    FROM o
+    WHERE n.id = o.notice_id AND n.state = 'waiting' AND (n.tries = o.tries OR o.state = 'sent')
+"""
+
+
+async def claim(least: int, most: int, limit: int) -> list[Any]:
+    """Hold up to `limit` notices that are due, of an urgency from `least` to `most`, with all that
+    is to be known for delivering them. One statement; others leave them alone for LEASE_S.
+    """
+    return await rows(_CLAIM, least, most, limit, LEASE_S)
+
+
+async def begin(attempts: Sequence[Begin]) -> dict[UUID, int]:
+    """Write that these are about to be made and spend what they are allowed by: the id of each.
+
+    Those whose permission somebody else has spent are left out. At most one of a subject and
+    template at a time.
+    """
+    found = await rows(
+        _BEGIN,
+        [each.notice_id for each in attempts],
+        [each.channel for each in attempts],
+        [each.subject for each in attempts],
+        [each.template_id for each in attempts],
+        [each.is_counted for each in attempts],
+    )
+    return {row["notice_id"]: row["id"] for row in found}
+
+
+async def finish(outcomes: Sequence[Outcome]) -> None:
+    """Write how it went. What somebody else has claimed meanwhile stays as that one leaves it,
+    unless the platform took it from us.
+    """
+    await rows(
+        _FINISH,
+        [each.notice_id for each in outcomes],
+        [each.tries for each in outcomes],
+        [each.state.value for each in outcomes],
+        [each.wait_s for each in outcomes],
+        [each.channel for each in outcomes],
+        [each.fault for each in outcomes],
+        [each.attempt_id for each in outcomes],
+        [each.result and each.result.value for each in outcomes],
+        [each.code for each in outcomes],
+        [each.message_no for each in outcomes],
+        [each.credit.value for each in outcomes],
+    )

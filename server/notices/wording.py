@@ -1,0 +1,43 @@
+"""What a notice's facts are called in words: names of halls, lines and items in her language."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from scheduler.calendar import SHANGHAI
+from server.halls.directory import Directory, HallEntry
+
+# Facts that are shown as they are.
+_PLAIN: Final = ("number", "counter", "ahead", "minutes")
+
+
+def words_of(
+    facts: Mapping[str, Any],
+    *,
+    hall_id: UUID | None,
+    at: datetime,
+    directory: Directory,
+    english: bool,
+) -> dict[str, str]:
+    """The words that templates may name; a fact that is not known has none."""
+    hall = _hall(directory, hall_id)
+    words = {name: str(facts[name]) for name in _PLAIN if name in facts}
+    words["time"] = at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+    if "until" in facts:
+        until = datetime.fromisoformat(facts["until"])
+        words["until"] = until.astimezone(SHANGHAI).strftime("%H:%M")
+    if hall is not None:
+        words["hall"] = hall.name_en if english else hall.name
+        for line in hall.lines.values():
+            if facts.get("line") == str(line.id):
+                words["line"] = line.name_en if english else line.name
+    if "item" in facts and (item := directory.known_item(UUID(facts["item"]))):
+        words["item"] = item.name_en if english else item.name
+    if other := directory.halls.get(str(facts.get("other_hall"))):
+        words["other_hall"] = other.name_en if english else other.name
+    return words
+
+
+def _hall(directory: Directory, hall_id: UUID | None) -> HallEntry | None:
+    return next((hall for hall in directory.halls.values() if hall.id == hall_id), None)
