@@ -5,6 +5,8 @@ for a while. Moves of tickets write theirs by a trigger on the events (migration
 no statement that moves a ticket has to know of notices, and none can forget them.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -16,7 +18,7 @@ from tortoise.models import Model
 
 from models.database import Transaction, rows
 from models.joined import HER_ID
-from models.notice_kinds import NoticeKind
+from models.notice_kinds import RULES, NoticeKind
 
 
 class NoticeState(StrEnum):
@@ -136,6 +138,66 @@ _LISTED: Final = f"""
     WHERE citizen_id = {HER_ID} AND ($2::uuid IS NULL OR id < $2) AND (NOT $4 OR read_at IS NULL)
     ORDER BY id DESC LIMIT $3
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class New:
+    """A notice to be written; its kind says how urgent it is and for how long of use.
+
+    `facts` is a JSON object of what its templates may name.
+    """
+
+    event_key: str
+    citizen_id: UUID
+    kind: NoticeKind
+    facts: str
+    happened_at: datetime
+    ticket_id: UUID | None = None
+    hall_id: UUID | None = None
+
+
+async def write(new: Sequence[New], *, tx: Transaction | None = None) -> int:
+    """Write what people are to be told, each once whoever writes it; how many were new."""
+    rules = [RULES[each.kind] for each in new]
+    found = await rows(
+        _WRITE,
+        [each.event_key for each in new],
+        [each.citizen_id for each in new],
+        [each.kind.value for each in new],
+        [each.ticket_id for each in new],
+        [each.hall_id for each in new],
+        [each.facts for each in new],
+        [rule.urgency for rule in rules],
+        [rule.while_state and rule.while_state.value for rule in rules],
+        [each.happened_at for each in new],
+        [each.happened_at + rule.useful for each, rule in zip(new, rules, strict=True)],
+        tx=tx,
+    )
+    return len(found)
+
+
+async def write_leave_now(tx: Transaction, ticket_ids: Sequence[UUID], *, now: datetime) -> None:
+    """That it is time to set off, for who holds these tickets and who took them; each once."""
+    rule = RULES[NoticeKind.LEAVE_NOW]
+    await tx.run(
+        """
+        INSERT INTO notice (id, event_key, citizen_id, kind, ticket_id, hall_id, facts, urgency,
+                            while_state, happened_at, useful_until, state, try_after)
+        SELECT uuidv7(), 'leave:' || t.id, person, $3, t.id, t.hall_id,
+               jsonb_build_object('number', t.number, 'item', t.item_id, 'line', t.line_id,
+                   'minutes', greatest(1, (d.travel_s + 59) / 60)),
+               $4, 'waiting', $2, $2 + $5::interval, 'waiting', now()
+        FROM departure d JOIN ticket t USING (id) CROSS JOIN LATERAL (
+            SELECT t.citizen_id AS person UNION SELECT t.acting_id) whom
+        WHERE d.id = ANY($1) AND person IS NOT NULL
+        ON CONFLICT (event_key, citizen_id, kind) DO NOTHING
+        """,
+        list(ticket_ids),
+        now,
+        NoticeKind.LEAVE_NOW.value,
+        rule.urgency,
+        rule.useful,
+    )
 
 
 async def inbox(

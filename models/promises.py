@@ -200,3 +200,13 @@ HOW_TRUE_OF_THESE: Final = """
 def how_true(row: Mapping[str, Any]) -> dict[str, Any]:
     """HOW_TRUE of a row, by their names."""
     return {figure: row[figure] for figure in HOW_TRUE}
+
+
+async def latest_told(hall_id: UUID, day: date) -> list[Any]:
+    """What was said of the numbers of a hall's day that nobody knows the end of: the latest."""
+    return await rows(
+        "SELECT ticket_id, made_at, p90_s FROM promise"
+        " WHERE hall_id = $1 AND day = $2 AND told = 'issue' AND settled_at IS NULL",
+        hall_id,
+        day,
+    )

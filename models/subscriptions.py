@@ -173,6 +173,16 @@ async def heard(tx: Transaction, platform: str, event_key: str) -> bool:
     return bool(found)
 
 
+async def wishes() -> dict[UUID, int]:
+    """How many ahead those want to be told at who said so and wait somewhere now."""
+    found = await rows(
+        "SELECT DISTINCT p.citizen_id, p.ahead FROM notice_preference p JOIN ticket t"
+        " ON t.citizen_id = p.citizen_id OR t.acting_id = p.citizen_id"
+        " WHERE p.ahead IS NOT NULL AND t.ended_at IS NULL"
+    )
+    return {row["citizen_id"]: row["ahead"] for row in found}
+
+
 async def preference_of(citizen_id: UUID) -> Any | None:
     """How she wants to be told; None where she never said."""
     found = await rows(f"SELECT * FROM notice_preference WHERE citizen_id = {HER_ID}", citizen_id)

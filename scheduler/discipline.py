@@ -71,6 +71,9 @@ class Rules:
     # How near she must be to check in, and whether who took a number from afar must do so first.
     geofence_m: int = 200
     check_in_required: int = 0
+    # Whoever waits is told that her turn is near when so many are before her (0: only when little
+    # time is left).
+    notice_ahead: int = 3
 
     @classmethod
     def of(cls, differing: Mapping[str, int]) -> "Rules":
@@ -100,6 +103,7 @@ _NO_MINUTES: Final = {
     "daily_cap_hall": (0, 100),
     "geofence_m": (20, 5_000),
     "check_in_required": (0, 1),
+    "notice_ahead": (0, 20),
 }
 RULES: Final[Mapping[str, tuple[int, int]]] = {
     field.name: _NO_MINUTES.get(field.name, _MINUTES) for field in fields(Rules)

@@ -22,6 +22,7 @@ from server.halls.reading import read_directory
 from server.live.feed import Feed
 from server.live.projection import Projector
 from server.notices.background import deliver_forever
+from server.notices.watching import NoticeWatch
 from server.payments.background import tend_payments_forever
 from server.privacy.chain import Notary
 from server.privacy.key_file import FollowedKeys
@@ -120,9 +121,17 @@ async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -
             clock=clock,
         )
     )
+    watching = asyncio.create_task(
+        NoticeWatch(
+            held=lambda: projector.leases.held,
+            shown=projector.shown,
+            directory=lambda: projector.directory,
+            clock=clock,
+        ).run_forever()
+    )
     stopped = asyncio.ensure_future(stop.wait())
     try:
-        running = (projecting, jobs, tending, storing, telling, booking, paying, notices)
+        running = (projecting, jobs, tending, storing, telling, booking, paying, notices, watching)
         await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
         for task in running:
             if task.done():
@@ -134,7 +143,7 @@ async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -
         await _end(telling)
         await remembering.say_farewell()
         await projector.leases.release()
-        for each in (tending, booking, paying, notices, jobs, stopped):
+        for each in (tending, booking, paying, notices, watching, jobs, stopped):
             await _end(each)
         await valkey.aclose()
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import redis.asyncio as aioredis
 import structlog
 
-from models import departures
+from models import departures, notices
 from models.database import transaction
 from models.departures import Coming
 from models.sealing import NotOpened, Sealer
@@ -80,6 +80,8 @@ class DepartureWatch:
             return []
         async with transaction() as tx:
             told = await departures.tell(tx, list(due), now=now)
+            if told:
+                await notices.write_leave_now(tx, told, now=now)
         self._asked.update(dict.fromkeys(due, monotonic + LOOK_EVERY_S))
         await self._feed.changed(*(Change(due[each], each) for each in told))
         return told

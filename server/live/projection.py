@@ -97,6 +97,10 @@ class Projector:
         """The catalogue as it was read last."""
         return self._directory
 
+    def shown(self, code: str) -> LiveHall | None:
+        """A hall as we wrote it last; None where it is not ours."""
+        return self._last.get(code) if code in self.leases.held else None
+
     async def run_forever(self) -> None:
         """Hold leases, hear of changes and project, until cancelled."""
         async with asyncio.TaskGroup() as group:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from server.web.example_values.shared import AT, ID
 
 VALUES: Final[dict[str, Any]] = {
+    "notice": ID,
     "NoticeView.title": "请到03号窗口",
     "NoticeView.body": "A023号，请到虎门镇政务服务中心03号窗口办理居民身份证换领。",
     "NoticeView.at": AT,
