@@ -186,7 +186,7 @@ async def write_leave_now(tx: Transaction, ticket_ids: Sequence[UUID], *, now: d
         SELECT uuidv7(), 'leave:' || t.id, person, $3, t.id, t.hall_id,
                jsonb_build_object('number', t.number, 'item', t.item_id, 'line', t.line_id,
                    'minutes', greatest(1, (d.travel_s + 59) / 60)),
-               $4, 'waiting', $2, $2 + $5::interval, 'waiting', now()
+               $4, 'waiting', $2::timestamptz, $2::timestamptz + $5::interval, 'waiting', now()
         FROM departure d JOIN ticket t USING (id) CROSS JOIN LATERAL (
             SELECT t.citizen_id AS person UNION SELECT t.acting_id) whom
         WHERE d.id = ANY($1) AND person IS NOT NULL

@@ -11,6 +11,7 @@ from models.notice_kinds import NoticeKind
 from models.notices import NoticeState
 from scheduler.quiet import QUIET_FROM, QUIET_TO
 from server.halls.directory import Directory
+from server.http.formats import CLOCK_TIME
 from server.live.reading import shown
 from server.notices.templates import INBOX, Templates
 from server.notices.wording import words_of
@@ -18,7 +19,7 @@ from server.notices.wording import words_of
 Channel = Literal["wechat", "alipay", "sms"]
 Counted = Literal["wechat", "alipay"]
 _TemplateId = Annotated[str, Meta(min_length=1, max_length=64)]
-_Minute = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+_Minute = Annotated[str, Meta(pattern=CLOCK_TIME)]
 
 
 class NoticeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,5 +163,5 @@ def clock(minute: int) -> str:
 
 def minute_of(clock: str) -> int:
     """The minute of the day that a clock shows."""
-    hours, minutes = clock.split(":")
+    hours, minutes = clock.split(":")[:2]
     return int(hours) * 60 + int(minutes)
