@@ -64,7 +64,7 @@ DROP FUNCTION notice_of_move();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0028_leaving_for_slots")]
+    dependencies = [("models", "0029_pages")]
 
     initial = False
 
