@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from integrations.platforms import (
     open_platforms,
     require_real,
 )
-from integrations.ports import Maps
+from integrations.ports import Maps, Platforms
 from integrations.processes import (
     ProgramFailed,
     Supervisor,
@@ -69,6 +70,7 @@ from server.keys.token_keys import (
 )
 from server.privacy.chain import NotNoted
 from server.privacy.resealing import StillSealed
+from server.reconciling.command import reconcile
 from server.running.collecting import collect_seldom
 from server.running.health import require_migrated
 from server.running.logs import configure_logs
@@ -132,7 +134,7 @@ def work() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
         async with stores(settings) as urls:
             await require_valkey(urls.redis)
-            platforms = open_platforms(platforms_or_exit(), urls.redis, clock_of(settings).now)
+            platforms = city_platforms(settings, urls.redis)
             await do_work(settings.at(urls.database, urls.redis), platforms, stop)
 
     # Stores of its own are processes, which the faster loop cannot start as other users.
@@ -149,6 +151,7 @@ cli.add_typer(audit, name="audit")
 cli.add_typer(waits, name="waits")
 cli.command()(staff)
 cli.command("verify")(verify_database)
+cli.command()(reconcile)
 
 
 @cli.command()
@@ -293,8 +296,18 @@ def city_maps() -> Maps | None:
     return open_maps(platforms_or_exit())
 
 
+def city_platforms(settings: Settings, redis_url: str) -> Platforms:
+    """Everybody that the settings say we may ask, or one sentence and exit code 2."""
+    return open_platforms(platforms_or_exit(), redis_url, clock_of(settings).now)
+
+
+def city_now(settings: Settings) -> datetime:
+    """The city's time."""
+    return clock_of(settings).now()
+
+
 OUTSIDE = Outside(EmbeddedStores, hold_data_dir, wipe, make_keys, demo_accounts)
-GROUND = Ground(plainly, stores, OUTSIDE, city_maps)
+GROUND = Ground(plainly, stores, OUTSIDE, city_maps, city_platforms, city_now)
 
 
 if __name__ == "__main__":

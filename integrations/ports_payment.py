@@ -242,8 +242,8 @@ class PaymentChannel(Protocol):
         """Download a day's bill into a folder and verify it; None when the day had no business.
 
         In bounded memory, whatever its size. The file's name tells channel and day; a file of
-        that name is replaced, and only by one that is whole. Raises ChannelUnavailable when the
-        bill is not made yet or came damaged.
+        that name is replaced, and only by one that is whole. Raises BillNotMade when the channel
+        has not made it yet, and ChannelUnavailable when it does not come, or came damaged.
         """
         ...
 
@@ -289,3 +289,7 @@ class ChannelUnavailable(Exception):
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(retry_after_s)
         self.retry_after_s = retry_after_s
+
+
+class BillNotMade(ChannelUnavailable):
+    """The channel has not made this day's bill yet, and says so."""

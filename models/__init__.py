@@ -33,6 +33,7 @@ MODEL_MODULES = [
     "models.notices",
     "models.notice_templates",
     "models.subscriptions",
+    "models.reconciliation",
 ]
 
 

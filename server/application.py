@@ -75,6 +75,7 @@ from server.payments.settling import Settler
 from server.printing import routes as printing
 from server.privacy import routes as privacy
 from server.privacy.key_file import FollowedKeys
+from server.reconciling import routes as reconciling
 from server.reports import routes as reports
 from server.running import health
 from server.running.metrics import carry_over_forever
@@ -152,6 +153,7 @@ BLUEPRINTS = (
     callbacks.bp,
     notices.bp,
     events.bp,
+    reconciling.bp,
     printing.bp,
     counters.bp,
     attending.bp,

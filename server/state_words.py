@@ -9,6 +9,7 @@ from models.bills import BillState
 from models.halls import CounterState, LineState
 from models.orders import OrderState
 from models.proxies import ProxyState
+from models.reconciliation import CaseState
 from models.refunds import RefundState
 from models.tickets import TicketState, WrongState
 from models.visits import VisitState
@@ -94,6 +95,16 @@ _WORDS: Final[Mapping[type[StrEnum], tuple[Sentence, Mapping[StrEnum, Sentence]]
             RefundState.DONE: ("已退款", "done"),
             RefundState.FAILED: ("退款失败", "failed"),
             RefundState.STUCK: ("退款异常", "stuck at the channel"),
+        },
+    ),
+    CaseState: (
+        ("差异", "the difference"),
+        {
+            CaseState.WAITING: ("待次日对账单", "waiting for the next statement"),
+            CaseState.OPEN: ("待处理", "open"),
+            CaseState.REPAIRED: ("已修复", "repaired"),
+            CaseState.AGREED: ("已一致", "gone"),
+            CaseState.CLOSED: ("已办结", "closed"),
         },
     ),
     ProxyState: (

@@ -1,6 +1,7 @@
 """The worker process: projects the halls it holds and runs background jobs."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -26,6 +27,8 @@ from server.notices.watching import NoticeWatch
 from server.payments.background import tend_payments_forever
 from server.privacy.chain import Notary
 from server.privacy.key_file import FollowedKeys
+from server.reconciling.nightly import CRON as RECONCILING
+from server.reconciling.nightly import reconcile_what_is_due
 from server.running.health import require_migrated
 from server.sessions.purging import purge
 from server.settings import Settings
@@ -99,6 +102,7 @@ async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -
         Timed("end_days", "* * * * *", lapse),
         Timed("witness_audit_log", "* * * * *", witness),
         Timed("grow_trees", "7 19 * * *", grow_trees),  # 03:07 in Shanghai
+        Timed("reconcile", RECONCILING, partial(reconcile_what_is_due, settings, platforms)),
         Timed("purge", "17 19 * * *", purge),  # 03:17 in Shanghai
         Timed("purge_grants", "27 19 * * *", purge_grants),
     )

@@ -20,7 +20,7 @@ from integrations.asking import LATER_S
 from integrations.downloading import NotFetched, download
 from integrations.ports import PlatformUnavailable
 from integrations.ports_bill import BillDamaged, BillLine, DayBill
-from integrations.ports_payment import ChannelUnavailable
+from integrations.ports_payment import BillNotMade, ChannelUnavailable
 from integrations.yuan import fen_of
 
 log = structlog.get_logger()
@@ -89,8 +89,10 @@ class AlipayBills:
             # Valid for half a minute.
             return found.bill_download_url
         midnight = datetime(day.year, day.month, day.day, tzinfo=BEIJING)
-        if answer.sub_code in _NO_BILL and self._now() >= midnight + _MADE_BY:
-            return None
+        if answer.sub_code in _NO_BILL:
+            if self._now() >= midnight + _MADE_BY:
+                return None
+            raise BillNotMade(LATER_S)
         code = harmless(answer.sub_code or answer.code)
         log.warning("alipay_bill_not_told", code=code, day=str(day))
         raise ChannelUnavailable(LATER_S)

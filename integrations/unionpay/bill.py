@@ -20,7 +20,7 @@ import structlog
 from integrations.asking import LATER_S
 from integrations.ports import PlatformUnavailable
 from integrations.ports_bill import BillDamaged, BillLine, DayBill
-from integrations.ports_payment import ChannelUnavailable
+from integrations.ports_payment import BillNotMade, ChannelUnavailable
 from integrations.unionpay.client import (
     BEIJING,
     SUCCESS,
@@ -90,8 +90,10 @@ class UnionPayBills:
         if code == SUCCESS and answer.get("fileContent"):
             return answer["fileContent"]
         midnight = from_beijing(f"{day:%Y%m%d}000000")
-        if code == _NO_FILE and self._now() >= midnight + _MADE_BY:
-            return None
+        if code == _NO_FILE:
+            if self._now() >= midnight + _MADE_BY:
+                return None
+            raise BillNotMade(LATER_S)
         log.warning("unionpay_bill_not_told", code=harmless(code), day=str(day))
         raise ChannelUnavailable(LATER_S)
 

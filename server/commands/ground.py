@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -13,7 +14,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from integrations.ports import Maps
+from integrations.ports import Maps, Platforms
 from integrations.processes import Supervisor
 from server.settings import Settings, read_settings
 
@@ -63,13 +64,16 @@ class Outside:
 class Ground:
     """`plainly` turns what is wrong with the surroundings into a sentence and an exit code.
 
-    `maps` is the city's map service, where it has one.
+    `maps` is the city's map service, where it has one; `platforms` everybody that it may ask, given
+    the address of Valkey; `now` the city's time.
     """
 
     plainly: Callable[[], AbstractContextManager[None]]
     stores: Callable[[Settings], AbstractAsyncContextManager[Stores]]
     outside: Outside
     maps: Callable[[], Maps | None]
+    platforms: Callable[[Settings, str], Platforms]
+    now: Callable[[Settings], datetime]
 
     def run(self, main: Coroutine[Any, Any, None], *, faster: bool = False) -> None:
         """Run a command's own loop, plainly; the `faster` one starts no process as another user."""

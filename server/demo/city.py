@@ -59,6 +59,7 @@ def announce(url: str, settings: Settings, *, hall: str, crowd: int) -> None:
   业务时间 Clock        {started} × {settings.clock_speed:g}
   模拟市民 Crowd        {f"{crowd} 人/小时 an hour" if crowd else "off"}
   日志 Logs             {settings.data_dir / "logs"}
+  其他命令 Commands     . {settings.data_dir / "demo.env"}
 """,
         highlight=False,
     )

@@ -1,6 +1,8 @@
 """`demo`: the whole city on one machine."""
 
 import asyncio
+import shlex
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -109,6 +111,7 @@ async def run_demo(
             }
         )
         accounts = outside.accounts(sandbox_url, url, keys_dir)
+        write_environment(data_dir / "demo.env", settings.environment() | accounts)
         await supervisor.start(child("worker", "work", settings=settings, env=accounts))
         await start_api(supervisor, settings, listening, env=accounts)
         await until_answers(f"{url}/readyz")
@@ -124,6 +127,15 @@ async def run_demo(
     finally:
         await supervisor.stop_all()
         alone.close()
+
+
+def write_environment(file: Path, variables: Mapping[str, str]) -> None:
+    """Write down what a shell reads to run other commands on this demo: its stores, clock, keys."""
+    fresh = file.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in sorted(variables.items())]
+    fresh.write_text("".join(lines))
+    fresh.replace(file)
 
 
 async def tell_time(sandbox_url: str, clock: Clock) -> None:

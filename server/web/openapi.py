@@ -72,6 +72,7 @@ TAGS = {
     "tickets": "号票 · numbers, from the citizen's side",
     "counters": "窗口 · counters, from the clerk's side",
     "payments": "缴费 · bills, payments, refunds",
+    "reconciling": "对账 · channels' statements against our ledger",
     "callbacks": "支付通知 · what payment channels tell us",
     "kiosks": "自助机 · machines of a hall that give out numbers",
     "managing": "大厅管理 · what a hall's manager arranges, and what calls for her",

@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from integrations.ports_bill import DayBill
-from integrations.ports_payment import ChannelUnavailable
+from integrations.ports_payment import BillNotMade
 from integrations.wechat.pay.exchange import Exchange
 from integrations.wechat.pay.questions import Questions
 from integrations.wechat.pay.shapes import CHANNEL
@@ -69,7 +69,7 @@ class BillDesk:
         if answer.code == _NONE:
             return None
         if answer.code == _NOT_MADE:
-            raise ChannelUnavailable(_NOT_MADE_YET_S)
+            raise BillNotMade(_NOT_MADE_YET_S)
         told = self._ask.seen(_told, answer)
         if told.hash_type != "SHA1":
             raise self._ask.strange("bill_hash_unknown")

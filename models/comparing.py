@@ -1,0 +1,227 @@
+"""Comparing a channel's statement of a day with our orders, refunds and ledger, in the database.
+
+The statement's lines go into a table of this transaction's own; then one statement of SQL joins
+them with ours, so a day of a million lines costs neither memory here nor a look for each line.
+What is ours is what the ledger has: an order that says it was paid and has no entry differs.
+
+Which day a line belongs to is the channel's to say, and near midnight it may say another than we.
+So lines are found by their numbers, whatever our day; those that stand in another day's statement
+are remembered; and what is missing in the last hour of a day waits for the next statement.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from models.database import Transaction, transaction
+from models.reconciliation import Statement
+from scheduler.calendar import SHANGHAI
+
+# A day of a million lines takes seconds; one that takes this long has found another obstacle.
+PATIENCE_S: Final = 900.0
+NEAR_THE_END: Final = timedelta(hours=1)
+
+
+class Line(NamedTuple):
+    """A line of a statement. `state` is None for a payment; amounts are fen and positive."""
+
+    number: str
+    is_refund: bool
+    channel_no: str
+    fen: int
+    state: str | None
+    at: datetime
+
+
+@dataclass(slots=True)
+class Told:
+    """What the lines say together, counted as they are read."""
+
+    lines: int = 0
+    paid_fen: int = 0
+    back_fen: int = 0
+    fees_fen: int = 0
+
+
+# Big joins need memory of their own, and plans for these very tables.
+_PREPARE: Final = """
+    SET LOCAL work_mem = '64MB'; SET LOCAL plan_cache_mode = 'force_custom_plan';
+    CREATE TEMP TABLE statement_line (number text, is_refund boolean, channel_no text,
+        fen bigint, state text, at timestamptz) ON COMMIT DROP
+"""
+# Waits for whoever compares the same statement just now.
+_RUN: Final = """
+    INSERT INTO reconciliation_run (id, channel, statement, day, ran_at, lines, paid_fen, back_fen,
+        fees_fen, ours, ours_paid_fen, ours_back_fen)
+    VALUES ($1, $2, $3, $4, $5, 0, 0, 0, 0, 0, 0, 0)
+    ON CONFLICT (channel, statement, day) DO UPDATE SET ran_at = EXCLUDED.ran_at RETURNING id
+"""
+# Every line that we do not have just so, and every one of ours that has no line. Where `kind` is
+# null they agree, but for the day.
+_DIFFERENCES: Final = """
+    CREATE TEMP TABLE difference ON COMMIT DROP AS
+    WITH payments AS (
+        SELECT l.number, l.is_refund, l.channel_no, o.id AS order_id, NULL::uuid AS refund_id,
+            l.fen AS theirs_fen, coalesce(e.amount_fen, o.amount_fen) AS ours_fen,
+            'paid' AS theirs_state, o.state AS ours_state, l.at,
+            o.paid_at AS ours_at,
+            CASE WHEN o.id IS NULL THEN 'missing_here'
+                 WHEN l.fen <> o.amount_fen THEN 'different_amount'
+                 WHEN o.paid_at IS NULL OR l.channel_no <> o.channel_no THEN 'missing_here'
+                 WHEN e.amount_fen IS DISTINCT FROM l.fen THEN 'different_amount' END AS kind
+        FROM statement_line l
+        LEFT JOIN pay_order o ON o.order_no = l.number AND o.channel = $1
+        LEFT JOIN ledger_entry e ON e.order_id = o.id AND e.refund_id IS NULL
+        WHERE NOT l.is_refund
+    ), refunds AS (
+        SELECT l.number, l.is_refund, l.channel_no, r.order_id, r.id AS refund_id,
+            l.fen AS theirs_fen, r.amount_fen AS ours_fen,
+            l.state AS theirs_state, r.state AS ours_state, l.at,
+            CASE WHEN r.state = 'done' THEN r.ended_at END AS ours_at,
+            CASE WHEN r.id IS NULL THEN 'missing_here'
+                 WHEN l.fen <> r.amount_fen THEN 'different_amount'
+                 WHEN NOT CASE l.state
+                     WHEN 'done' THEN r.state = 'done'
+                     WHEN 'failed' THEN r.state = 'failed'
+                     WHEN 'stuck' THEN r.state = 'stuck' OR r.ended_at >= $3
+                     ELSE r.state IN ('approved', 'pending', 'stuck') OR r.ended_at >= $3 END
+                 THEN 'different_state'
+                 WHEN r.state = 'done' AND e.amount_fen IS DISTINCT FROM l.fen
+                 THEN 'different_amount' END AS kind
+        FROM statement_line l
+        LEFT JOIN (refund r JOIN pay_order o ON o.id = r.order_id AND o.channel = $1)
+            ON r.refund_no = l.number
+        LEFT JOIN ledger_entry e ON e.refund_id = r.id AND e.kind = 'returned'
+        WHERE l.is_refund
+    ), ours AS (
+        SELECT o.order_no AS number, false AS is_refund, coalesce(o.channel_no, '') AS channel_no,
+            o.id AS order_id, NULL::uuid AS refund_id, o.amount_fen AS ours_fen,
+            o.state AS ours_state, o.paid_at AS at
+        FROM pay_order o WHERE o.channel = $1 AND o.paid_at >= $2 AND o.paid_at < $3
+          AND NOT EXISTS (SELECT 1 FROM statement_line l WHERE l.number = o.order_no
+              AND NOT l.is_refund AND l.channel_no = coalesce(o.channel_no, l.channel_no))
+        UNION ALL
+        SELECT r.refund_no, true, coalesce(r.channel_refund_no, ''), r.order_id, r.id,
+            r.amount_fen, r.state, r.ended_at
+        FROM refund r JOIN pay_order o ON o.id = r.order_id
+        WHERE o.channel = $1 AND r.state = 'done' AND r.ended_at >= $2 AND r.ended_at < $3
+          AND NOT EXISTS (SELECT 1 FROM statement_line l WHERE l.number = r.refund_no
+              AND l.is_refund)
+    )
+    SELECT * FROM payments WHERE kind IS NOT NULL OR ours_at < $2 OR ours_at >= $3
+    UNION ALL
+    SELECT * FROM refunds
+    WHERE kind IS NOT NULL OR ours_at IS NULL OR ours_at < $2 OR ours_at >= $3
+    UNION ALL
+    SELECT number, is_refund, channel_no, order_id, refund_id, NULL, ours_fen, NULL, ours_state, at,
+        at, 'missing_there'
+    FROM ours WHERE NOT EXISTS (
+        SELECT 1 FROM statement_elsewhere x WHERE x.channel = $1 AND x.statement = 'trades'
+          AND x.number = ours.number AND x.is_refund = ours.is_refund AND x.day <> $4)
+    UNION ALL
+    SELECT number, is_refund, channel_no, NULL, NULL, (sum(fen) - max(fen))::bigint, NULL,
+        'repeated', NULL, max(at), NULL, 'missing_here'
+    FROM statement_line GROUP BY number, is_refund, channel_no HAVING count(*) > 1
+"""
+_OURS: Final = """
+    WITH paid AS (
+        SELECT count(*) AS many, coalesce(sum(amount_fen), 0) AS fen FROM pay_order
+        WHERE channel = $1 AND paid_at >= $2 AND paid_at < $3
+    ), back AS (
+        SELECT count(*) AS many, coalesce(sum(r.amount_fen), 0) AS fen
+        FROM refund r JOIN pay_order o ON o.id = r.order_id
+        WHERE o.channel = $1 AND r.state = 'done' AND r.ended_at >= $2 AND r.ended_at < $3
+    )
+    UPDATE reconciliation_run SET lines = $5, paid_fen = $6, back_fen = $7, fees_fen = $8,
+        ours = paid.many + back.many, ours_paid_fen = paid.fen, ours_back_fen = back.fen
+    FROM paid, back WHERE id = $4
+"""
+_REMEMBER: Final = """
+    INSERT INTO statement_elsewhere (channel, statement, is_refund, number, day)
+    SELECT DISTINCT $1, 'trades', is_refund, number, $2::date FROM difference WHERE kind IS NULL
+    ON CONFLICT (channel, statement, is_refund, number) DO NOTHING
+"""
+_EXPLAIN: Final = """
+    UPDATE reconciliation_case c SET state = 'agreed', ended_at = $2
+    FROM difference d, reconciliation_run r
+    WHERE d.kind IS NULL AND c.number = d.number AND c.is_refund = d.is_refund
+      AND c.kind = 'missing_there' AND c.state IN ('waiting', 'open')
+      AND r.id = c.run_id AND r.channel = $1 AND r.statement = 'trades'
+"""
+# A case that was ended by itself, and is back, is open again; one that a person closed is not.
+_CASES: Final = """
+    INSERT INTO reconciliation_case AS c (id, run_id, kind, is_refund, number, channel_no, order_id,
+        refund_id, theirs_fen, ours_fen, theirs_state, ours_state, happened_at, state, opened_at)
+    SELECT DISTINCT ON (d.kind, d.is_refund, d.number, d.channel_no)
+        uuidv7(), $1, d.kind, d.is_refund, left(d.number, 128), left(d.channel_no, 128), d.order_id,
+        d.refund_id, d.theirs_fen, CASE WHEN d.kind <> 'missing_here' THEN d.ours_fen END,
+        left(d.theirs_state, 16), d.ours_state, d.at,
+        CASE WHEN d.kind = 'missing_there' AND d.at >= $3 THEN 'waiting' ELSE 'open' END, $2
+    FROM difference d WHERE d.kind IS NOT NULL
+    ON CONFLICT (run_id, kind, is_refund, number, channel_no) DO UPDATE SET
+        order_id = EXCLUDED.order_id, refund_id = EXCLUDED.refund_id,
+        theirs_fen = EXCLUDED.theirs_fen, ours_fen = EXCLUDED.ours_fen,
+        theirs_state = EXCLUDED.theirs_state, ours_state = EXCLUDED.ours_state,
+        state = CASE WHEN c.state IN ('agreed', 'repaired') THEN EXCLUDED.state ELSE c.state END,
+        ended_at = CASE WHEN c.state IN ('agreed', 'repaired') THEN NULL ELSE c.ended_at END
+"""
+_GONE: Final = """
+    UPDATE reconciliation_case c SET state = 'agreed', ended_at = $2
+    WHERE c.run_id = $1 AND c.state IN ('waiting', 'open') AND NOT EXISTS (
+        SELECT 1 FROM difference d WHERE d.kind = c.kind AND d.is_refund = c.is_refund
+          AND left(d.number, 128) = c.number AND left(d.channel_no, 128) = c.channel_no)
+"""
+# The statement that they waited for has come.
+_WAITED: Final = """
+    UPDATE reconciliation_case c SET state = 'open'
+    FROM reconciliation_run r JOIN reconciliation_run next
+      ON next.channel = r.channel AND next.statement = r.statement AND next.day = r.day + 1
+    WHERE c.run_id = r.id AND c.state = 'waiting' AND r.channel = $1 AND r.statement = 'trades'
+"""
+
+
+async def compare(
+    channel: str, day: date, lines: Iterable[Line], told: Told, *, now: datetime
+) -> UUID:
+    """Compare a day's statement of payments and refunds with ours, in one transaction; the run.
+
+    `lines` are read once, and by then `told` has what they say together. What they raise leaves
+    everything as it was. Compared again, nothing changes but what is different by then.
+    """
+    began = datetime.combine(day, time(), SHANGHAI)
+    ended = began + timedelta(days=1)
+    async with transaction() as tx:
+        run_id = await _run(tx, channel, Statement.TRADES, day, now)
+        await tx.connection.execute(_PREPARE)
+        await tx.connection.copy_records_to_table(
+            "statement_line", records=lines, timeout=PATIENCE_S
+        )
+        await _patiently(tx, "ANALYZE statement_line")
+        await _patiently(tx, _DIFFERENCES, channel, began, ended, day)
+        await _patiently(tx, "ANALYZE difference")
+        sums = (told.lines, told.paid_fen, told.back_fen, told.fees_fen)
+        await _patiently(tx, _OURS, channel, began, ended, run_id, *sums)
+        await _patiently(tx, _REMEMBER, channel, day)
+        await _patiently(tx, _EXPLAIN, channel, now)
+        await _patiently(tx, _CASES, run_id, now, ended - NEAR_THE_END)
+        await _patiently(tx, _GONE, run_id, now)
+        await _patiently(tx, _WAITED, channel)
+    return run_id
+
+
+async def _run(
+    tx: Transaction, channel: str, statement: Statement, day: date, now: datetime
+) -> UUID:
+    row = await tx.row(_RUN, uuid7(), channel, statement.value, day, now)
+    assert row is not None
+    found: UUID = row["id"]
+    return found
+
+
+async def _patiently(tx: Transaction, sql: str, *args: object) -> None:
+    """Run a statement that may take longer than those that phones wait for."""
+    await tx.connection.execute(sql, *args, timeout=PATIENCE_S)
