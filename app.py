@@ -70,6 +70,7 @@ from server.keys.token_keys import (
 )
 from server.privacy.chain import NotNoted
 from server.privacy.resealing import StillSealed
+from server.reconciling.bank_command import bank_batch
 from server.reconciling.command import reconcile
 from server.running.collecting import collect_seldom
 from server.running.health import require_migrated
@@ -152,6 +153,7 @@ cli.add_typer(waits, name="waits")
 cli.command()(staff)
 cli.command("verify")(verify_database)
 cli.command()(reconcile)
+cli.command("bank-batch")(bank_batch)
 
 
 @cli.command()

@@ -34,6 +34,7 @@ MODEL_MODULES = [
     "models.notice_templates",
     "models.subscriptions",
     "models.reconciliation",
+    "models.bank_batches",
 ]
 
 

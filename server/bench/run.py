@@ -21,6 +21,7 @@ from server.bench import (
     races,
     rankings,
     reads,
+    reconciling,
     sockets,
     writes,
 )
@@ -41,6 +42,7 @@ MODULES = (
     predictions,
     bookings,
     races,
+    reconciling,
 )
 HOST = "127.0.0.1"
 _WIDTH_IN_A_FILE = 120

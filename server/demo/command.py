@@ -111,7 +111,7 @@ async def run_demo(
             }
         )
         accounts = outside.accounts(sandbox_url, url, keys_dir)
-        write_environment(data_dir / "demo.env", settings.environment() | accounts)
+        write_environment(data_dir / "demo.env", {**settings.environment(), **accounts})
         await supervisor.start(child("worker", "work", settings=settings, env=accounts))
         await start_api(supervisor, settings, listening, env=accounts)
         await until_answers(f"{url}/readyz")

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -24,7 +25,7 @@ from models.reconciliation import CaseState, DifferenceKind
 from scheduler.calendar import SHANGHAI
 from server.commands.ground import console, fail, ground_of
 from server.payments.looking import Channels
-from server.reconciling.day import Outcome, Reconciled, Tell, reconcile_day
+from server.reconciling.day import Outcome, Reconciled, Tell, reconcile_day, reconcile_file
 from server.reconciling.due import days_due
 from server.reconciling.summing_up import Summary, summaries_of
 from server.reconciling.views import run_view
@@ -66,6 +67,14 @@ def reconcile(
     repair: Annotated[
         bool, typer.Option(help="可安全修复的，向渠道复查后修复。 Repair what is safe.")
     ] = True,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            help="手工下载的对账单文件。 A statement downloaded by hand; needs DATE and --channel.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="以 JSON 输出。 Print one JSON object.")
     ] = False,
@@ -88,6 +97,10 @@ def reconcile(
         # The sandbox makes statements of any day: a demo need not wait for tomorrow.
         demo = settings.mode == "demo"
         asked = None if day is None else read_day(day, today, today_too=demo)
+        if file is not None and (asked is None or len(channel or []) != 1):
+            raise WrongSettings(
+                "--file 需指明日期和一个渠道。 --file needs DATE and one --channel."
+            )
 
     async def main() -> None:
         async with ground.stores(settings) as urls, open_database(urls.database):
@@ -98,6 +111,10 @@ def reconcile(
             days = [asked] if asked else await days_due(now, channels)
             done: list[Reconciled] = []
             with _telling(quiet=as_json) as tell:
+                if file is not None and asked is not None:
+                    (by_hand,) = channels.values()
+                    done.append(await reconcile_file(by_hand, asked, file, now=now, tell=tell))
+                    days = []
                 for one in days:
                     done += await reconcile_day(channels, one, now=now, repairs=repair, tell=tell)
             found = await summaries_of([one.run_id for one in done if one.run_id])

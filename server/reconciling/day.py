@@ -1,5 +1,6 @@
 """One day reconciled: statements fetched and verified, compared, and what is safe repaired."""
 
+import asyncio
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -73,6 +74,18 @@ async def reconcile_day(
     return done
 
 
+async def reconcile_file(
+    channel: PaymentChannel, day: date, file: Path, *, now: datetime, tell: Tell = silently
+) -> Reconciled:
+    """Compare a statement that somebody downloaded by hand from the channel's own pages.
+
+    Its lines and sums are checked; that it is the channel's is the word of who brings it.
+    """
+    size = (await asyncio.to_thread(file.stat)).st_size
+    bill = DayBill(channel.name, day, file, size)
+    return await _compared(channel, day, bill, now=now, tell=tell)
+
+
 async def _trades(
     channel: PaymentChannel, day: date, folder: Path, *, now: datetime, tell: Tell
 ) -> Reconciled:
@@ -85,18 +98,25 @@ async def _trades(
         outcome = Outcome.NOT_MADE if not_made else Outcome.AWAY
         log.warning("statement_not_fetched", channel=channel.name, outcome=outcome.value)
         return Reconciled(channel.name, Statement.TRADES, outcome)
+    try:
+        return await _compared(channel, day, bill, now=now, tell=tell)
+    finally:
+        if bill is not None:
+            # It names people's accounts, and a day of a million lines is large.
+            bill.file.unlink(missing_ok=True)
+
+
+async def _compared(
+    channel: PaymentChannel, day: date, bill: DayBill | None, *, now: datetime, tell: Tell
+) -> Reconciled:
     told = Told()
     try:
         lines = _lines(channel, bill, told, tell) if bill else iter(())
         run_id = await compare(channel.name, day, lines, told, now=now)
     except BillDamaged as fault:
         log.error("statement_damaged", channel=channel.name, why=fault.why, line=fault.line)
-        why = fault.why if fault.line is None else f"{fault.why}, {fault.line}"
+        why = fault.why if fault.line is None else f"{fault.why}, line {fault.line}"
         return Reconciled(channel.name, Statement.TRADES, Outcome.DAMAGED, why=why)
-    finally:
-        if bill is not None:
-            # It names people's accounts, and a day of a million lines is large.
-            bill.file.unlink(missing_ok=True)
     return Reconciled(channel.name, Statement.TRADES, Outcome.COMPARED, run_id)
 
 

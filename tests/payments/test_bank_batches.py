@@ -1,0 +1,133 @@
+"""Bank counters' files: looked at, brought in once, through the one path that settles."""
+
+import asyncio
+from datetime import date
+from uuid import UUID, uuid4
+
+import pytest
+
+from integrations.bank import HmacKey, signed_batch
+from integrations.bank.batch import BankCounters
+from integrations.ports_bank import BankBatch, BatchLine, BatchRefused
+from models import ledger
+from models.bank_batches import BatchDiffers
+from models.database import rows
+from server.reconciling.bank_batches import bring, confirm
+from tests.conftest import Api
+from tests.payments.money import NOW, a_bill, an_order, entries_of, paid, row_of
+
+KEY = HmacKey(b"k" * 32)
+READER = BankCounters({("ICBC-DG", "2026a"): KEY})
+
+
+def a_file(*payments: tuple[str, int, str], number: str | None = None) -> bytes:
+    """A signed file of bills paid: number, fen and serial of each."""
+    lines = tuple(
+        BatchLine(3 + nth, bill_no, fen, NOW, serial)
+        for nth, (bill_no, fen, serial) in enumerate(payments)
+    )
+    total = sum(line.fen for line in lines)
+    batch = BankBatch("ICBC-DG", number or uuid4().hex, date(2026, 11, 23), total, lines)
+    return signed_batch(batch, "2026a", KEY)
+
+
+def a_serial() -> str:
+    return uuid4().hex
+
+
+async def number_of(bill: UUID) -> str:
+    return str((await row_of("bill", bill))["bill_no"])
+
+
+async def brought(content: bytes) -> dict[str, str]:
+    """What each bill's payment does, before it is confirmed and after: the same."""
+    shown = await bring(content, READER, by=None, now=NOW)
+    before = [shown.effect_of(one) for one in shown.payments]
+    done = await confirm(shown.batch["id"], by=None, now=NOW)
+    assert [done.effect_of(one) for one in done.payments] == before
+    return {one["bill_no"]: done.effect_of(one).value for one in done.payments}
+
+
+async def case_of(number: str) -> tuple[str, str, int, int | None]:
+    found = await rows(
+        "SELECT kind, state, theirs_fen, ours_fen FROM reconciliation_case WHERE number = $1",
+        number,
+    )
+    return tuple(found[0])
+
+
+async def test_what_was_paid_at_a_counter_settles_its_bill(api: Api) -> None:
+    bill = await a_bill(1500)
+    content = a_file((await number_of(bill), 1500, a_serial()))
+    shown = await bring(content, READER, by=None, now=NOW)
+    assert (await row_of("bill", bill))["state"] == "due", "it was only looked at"
+    for _ in range(2):
+        done = await confirm(shown.batch["id"], by=None, now=NOW)
+        assert done.is_confirmed
+    settled = (await row_of("bill", bill))["settled_by"]
+    assert await entries_of(settled) == [("paid", "at_bank", "collected", 1500)]
+    again = await bring(content, READER, by=None, now=NOW)
+    assert again.batch["id"] == shown.batch["id"]
+    assert await ledger.disagreeing() == []
+
+
+async def test_confirmed_by_many_at_once_it_is_brought_in_once(api: Api) -> None:
+    bill = await a_bill(1500)
+    content = a_file((await number_of(bill), 1500, a_serial()))
+    shown = await asyncio.gather(*(bring(content, READER, by=None, now=NOW) for _ in range(4)))
+    (batch,) = {one.batch["id"] for one in shown}
+    await asyncio.gather(*(confirm(batch, by=None, now=NOW) for _ in range(8)))
+    found = await rows("SELECT count(*) AS many FROM pay_order WHERE bill_id = $1", bill)
+    assert found[0]["many"] == 1
+
+
+async def test_what_settles_nothing_is_a_case(api: Api) -> None:
+    dearer, done = await a_bill(1500), await a_bill(800)
+    await paid(await an_order(done))
+    other, twice = await number_of(dearer), await number_of(done)
+    unknown = f"B{uuid4().hex[:12]}"
+    payments = ((other, 1501, a_serial()), (twice, 800, a_serial()), (unknown, 7, a_serial()))
+    assert await brought(a_file(*payments)) == {
+        other: "other_amount",
+        twice: "surplus",
+        unknown: "unknown_bill",
+    }
+    assert await case_of(other) == ("different_amount", "open", 1501, 1500)
+    assert await case_of(unknown) == ("missing_here", "open", 7, None)
+    assert await case_of(twice) == ("different_state", "open", 800, 800)
+    (surplus,) = await rows("SELECT * FROM pay_order WHERE bill_id = $1 AND channel = 'bank'", done)
+    assert await entries_of(surplus["id"]) == [("surplus", "at_bank", "owed_back", 800)]
+    assert (await row_of("refund", surplus["id"], "order_id"))["state"] == "stuck"
+    assert await ledger.disagreeing() == []
+
+
+async def test_one_bill_paid_twice_in_a_file_settles_once(api: Api) -> None:
+    bill = await a_bill(900)
+    number = await number_of(bill)
+    content = a_file((number, 900, a_serial()), (number, 900, a_serial()))
+    shown = await bring(content, READER, by=None, now=NOW)
+    effects = [shown.effect_of(one).value for one in shown.payments]
+    assert sorted(effects) == ["settles", "surplus"]
+    done = await confirm(shown.batch["id"], by=None, now=NOW)
+    assert [done.effect_of(one).value for one in done.payments] == effects
+
+
+async def test_a_serial_that_came_before_is_nothing_new(api: Api) -> None:
+    first, second, serial = await a_bill(900), await a_bill(900), a_serial()
+    await brought(a_file((await number_of(first), 900, serial)))
+    number = await number_of(second)
+    assert await brought(a_file((number, 900, serial))) == {number: "known"}
+    assert (await row_of("bill", second))["state"] == "due"
+
+
+async def test_another_file_under_the_same_number_is_refused(api: Api) -> None:
+    number = uuid4().hex
+    await bring(a_file(("B1", 1, a_serial()), number=number), READER, by=None, now=NOW)
+    with pytest.raises(BatchDiffers):
+        await bring(a_file(("B1", 2, a_serial()), number=number), READER, by=None, now=NOW)
+
+
+async def test_a_forged_file_brings_nothing(api: Api) -> None:
+    content = a_file((await number_of(await a_bill(900)), 900, a_serial()))
+    with pytest.raises(BatchRefused):
+        await bring(content.replace(b"9.00", b"9.01", 1), READER, by=None, now=NOW)
