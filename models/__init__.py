@@ -35,6 +35,7 @@ MODEL_MODULES = [
     "models.subscriptions",
     "models.reconciliation",
     "models.bank_batches",
+    "models.receipts",
 ]
 
 

@@ -21,7 +21,7 @@ from uuid_utils.compat import uuid7
 from models import orders, refunds, settling
 from models.database import Transaction, rows
 from models.reconciliation import DifferenceKind, Statement
-from models.settling import Effect, Receipt
+from models.settling import Effect, Payment
 
 BANK: Final = "bank"
 
@@ -177,10 +177,8 @@ async def _settle(
         return effect, None
     bill = await tx.row("SELECT * FROM bill WHERE id = $1 FOR UPDATE", payment["bill_id"])
     order = await orders.place(tx, bill, BANK, None, now=now)
-    receipt = Receipt(
-        order["id"], _channel_no(batch["bank"], payment["serial"]), payment["paid_at"]
-    )
-    done = await settling.settle(tx, [receipt], now=now)
+    paid = Payment(order["id"], _channel_no(batch["bank"], payment["serial"]), payment["paid_at"])
+    done = await settling.settle(tx, [paid], now=now)
     if done[order["id"]] is Effect.SETTLES:
         return PaymentEffect.SETTLES, order["id"]
     # No channel can give it back: a person has to see to it.

@@ -42,6 +42,9 @@ Kind = Literal[
     "offer_of_nobody",
     "booking_overdue",
     "answer_without_effect",
+    "receipt_gap",
+    "receipt_missing",
+    "receipt_over",
 ]
 WORDS: Final[Mapping[Kind, tuple[str, str]]] = {
     "untold": ("号票与其事件不符", "a ticket is not what its events tell"),
@@ -74,6 +77,9 @@ WORDS: Final[Mapping[Kind, tuple[str, str]]] = {
     "offer_of_nobody": ("候补与其名额不符", "an offer and who waits for it do not fit"),
     "booking_overdue": ("逾期未处理", "what the worker should have ended goes on"),
     "answer_without_effect": ("已答复的请求没有结果", "a kept answer tells of what does not exist"),
+    "receipt_gap": ("票据号码不连续", "an issuer's receipts of a year are not numbered 1, 2, 3"),
+    "receipt_missing": ("已缴费或已退款而没有票据", "what was paid or went back has no receipt"),
+    "receipt_over": ("票据金额与缴费不符", "a receipt is not over what was paid or went back"),
 }
 # Requests of one moment are decided in any order, and machines' clocks differ a little.
 SAME_MOMENT: Final = timedelta(minutes=1)

@@ -199,7 +199,9 @@ async def own(order_no: str, citizen_id: UUID) -> Any | None:
     """An order for a bill of hers, or one she took upon her; None where there is none."""
     found = await rows(
         f"""
-        SELECT o.* FROM pay_order o JOIN bill b ON b.id = o.bill_id, (SELECT {HER_ID} AS id) her
+        SELECT o.*, (SELECT r.number FROM receipt r
+                     WHERE r.order_id = o.id AND r.kind = 'paid') AS receipt
+        FROM pay_order o JOIN bill b ON b.id = o.bill_id, (SELECT {HER_ID} AS id) her
         WHERE o.order_no = $2 AND her.id IN (b.citizen_id, b.acting_id)
         """,
         citizen_id,

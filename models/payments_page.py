@@ -20,7 +20,8 @@ nothing changes.
 
 A **bill** 账单 is what somebody owes for one thing. An **order** 支付单 is one attempt to pay it
 through one channel; it bears our number, which the channel knows it by. A **refund** 退款 is so
-much of one order that goes back. The **ledger** 账本 says where the money is.
+much of one order that goes back. The **ledger** 账本 says where the money is. A **receipt** 票据 is
+issued in the transaction that settles a bill, a red one 红字 in that which ends a refund.
 
 """
 ONCE = """\
@@ -41,8 +42,11 @@ The database itself refuses what would be wrong, whoever writes it.
 | the ledger balances | an entry is one row with an account on each side |
 | nothing of it is changed or deleted | triggers; the ledger's is always on |
 | a channel's news happen once | `callback_once` (channel, event) |
+| what settled a bill has one receipt, each refund of it one red receipt | `receipt_paid_once`; `refund_id` is unique |
+| receipts of an issuer and year are 1, 2, 3 without gaps | a counter's row, locked until the money has moved; `receipt_number_once` |
 
-Locks are taken in this order: news in the inbox, the bill, its orders, their refunds.
+Locks are taken in this order: news in the inbox, the bill, its orders, their refunds, the counters
+of receipts.
 
 """
 LEDGER = """\

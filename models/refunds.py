@@ -16,7 +16,7 @@ from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 from uuid_utils.compat import uuid7
 
-from models import ledger
+from models import ledger, receipts
 from models.database import Transaction
 from models.ledger import COLLECTED, OWED_BACK, Entry, EntryKind
 from models.orders import OrderState, new_number, standing
@@ -246,6 +246,7 @@ async def conclude(
         await _move(tx, order["id"], refunding=-amount, refunded=amount)
         at = ledger.at(order["channel"])
         await _enter(tx, refund, EntryKind.RETURNED, debit=OWED_BACK, credit=at, now=now)
+        await receipts.reverse(tx, refund["id"], now=now)
     elif after is _S.FAILED:
         await _move(tx, order["id"], refunding=-amount)
         if order["settles"]:

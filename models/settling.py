@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from models import bills, ledger, refunds
+from models import bills, ledger, receipts, refunds
 from models.bills import BillState
 from models.database import Transaction
 from models.ledger import COLLECTED, OWED_BACK, Entry, EntryKind
@@ -21,7 +21,7 @@ from models.tickets import SYSTEM
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class Payment:
     """That a channel surely was paid an order; who calls has compared the amount."""
 
     order_id: UUID
@@ -30,7 +30,7 @@ class Receipt:
 
 
 class Effect(StrEnum):
-    """What a receipt does."""
+    """What a payment does."""
 
     SETTLES = "settles"
     SURPLUS = "surplus"  # the bill needs it no more: it goes back
@@ -51,14 +51,14 @@ _REASONS: Final = {Effect.SURPLUS: RefundReason.SURPLUS, Effect.LATE: RefundReas
 
 
 async def settle(
-    tx: Transaction, receipts: Sequence[Receipt], *, now: datetime
+    tx: Transaction, payments: Sequence[Payment], *, now: datetime
 ) -> dict[UUID, Effect]:
     """Settle these payments; what each did, by its order.
 
     A second one for a bill, and one that comes after its order was closed, is paid all the same
     and goes back: its refund is asked for in the same transaction.
     """
-    ids = [each.order_id for each in receipts]
+    ids = [each.order_id for each in payments]
     held = {
         row["id"]: BillState(row["state"])
         for row in await tx.rows(
@@ -75,36 +75,36 @@ async def settle(
         )
     }
     effects: dict[UUID, Effect] = {}
-    for receipt in sorted(receipts, key=lambda each: each.paid_at):
-        if receipt.order_id in effects:
+    for payment in sorted(payments, key=lambda each: each.paid_at):
+        if payment.order_id in effects:
             continue
-        order = orders[receipt.order_id]
+        order = orders[payment.order_id]
         effect = effect_of(OrderState(order["state"]), held[order["bill_id"]])
         if effect is Effect.SETTLES:
             held[order["bill_id"]] = BillState.PAID
-        effects[receipt.order_id] = effect
-    new = [each for each in _first(receipts) if effects[each.order_id] is not Effect.NOTHING]
+        effects[payment.order_id] = effect
+    new = [each for each in _first(payments) if effects[each.order_id] is not Effect.NOTHING]
     if new:
         await _write(tx, new, orders, effects, now)
     return effects
 
 
-def _first(receipts: Sequence[Receipt]) -> list[Receipt]:
-    """Of several receipts of one order the earliest."""
-    once: dict[UUID, Receipt] = {}
-    for receipt in sorted(receipts, key=lambda each: each.paid_at):
-        once.setdefault(receipt.order_id, receipt)
+def _first(payments: Sequence[Payment]) -> list[Payment]:
+    """Of several payments of one order the earliest."""
+    once: dict[UUID, Payment] = {}
+    for payment in sorted(payments, key=lambda each: each.paid_at):
+        once.setdefault(payment.order_id, payment)
     return list(once.values())
 
 
 async def _write(
     tx: Transaction,
-    receipts: Sequence[Receipt],
+    payments: Sequence[Payment],
     orders: dict[UUID, Any],
     effects: dict[UUID, Effect],
     now: datetime,
 ) -> None:
-    settling = [effects[each.order_id] is Effect.SETTLES for each in receipts]
+    settling = [effects[each.order_id] is Effect.SETTLES for each in payments]
     paid = await tx.rows(
         """
         UPDATE pay_order o SET state = 'paid', paid_at = r.paid_at, settles = r.settles,
@@ -113,14 +113,14 @@ async def _write(
           AS r (id, channel_no, paid_at, settles)
         WHERE o.id = r.id RETURNING o.*
         """,
-        [each.order_id for each in receipts],
-        [each.channel_no for each in receipts],
-        [each.paid_at for each in receipts],
+        [each.order_id for each in payments],
+        [each.channel_no for each in payments],
+        [each.paid_at for each in payments],
         settling,
     )
-    entries = [_entry(orders[each.order_id], effects[each.order_id]) for each in receipts]
+    entries = [_entry(orders[each.order_id], effects[each.order_id]) for each in payments]
     await ledger.enter(tx, entries, now=now)
-    settled = [each.order_id for each, settles in zip(receipts, settling, strict=True) if settles]
+    settled = [each.order_id for each, settles in zip(payments, settling, strict=True) if settles]
     await tx.run(
         """
         UPDATE bill SET state = 'paid', settled_by = o.id, ended_at = $2
@@ -136,6 +136,8 @@ async def _write(
             reason = _REASONS[effect]
             wish = Wish(reason.value, order["amount_fen"], reason, SYSTEM, approved=True)
             await refunds.ask(tx, order, wish, now=now)
+    # Last, for it holds the counters of numbers that others wait for.
+    await receipts.issue(tx, settled, now=now)
 
 
 def _entry(order: Any, effect: Effect) -> Entry:

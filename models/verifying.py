@@ -16,6 +16,7 @@ import asyncpg
 
 from models.agreeing import BROKEN
 from models.agreeing_bookings import BROKEN_BOOKINGS
+from models.agreeing_receipts import BROKEN_RECEIPTS
 from models.database import Transaction, transaction
 from models.faults import Fault, Found, Kind, fault_of_place, faults_of_ticket
 from models.turns import Turns
@@ -171,7 +172,7 @@ async def _check_turns(walk: _Walk) -> None:
 
 async def _check_sets(walk: _Walk) -> None:
     """What holds between rows: one statement for each kind, which finds those that break it."""
-    for kind, sql in (*BROKEN, *BROKEN_BOOKINGS):
+    for kind, sql in (*BROKEN, *BROKEN_BOOKINGS, *BROKEN_RECEIPTS):
         for row in await walk.tx.rows(sql, walk.scope.hall_id, walk.scope.day):
             hall = walk.halls.get(row["hall_id"])
             fault = Fault(kind, hall, row["day"], row["what"], row["ticket"], row["detail"])

@@ -75,6 +75,8 @@ from server.payments.settling import Settler
 from server.printing import routes as printing
 from server.privacy import routes as privacy
 from server.privacy.key_file import FollowedKeys
+from server.receipts import pages as receipt_pages
+from server.receipts import routes as receipts
 from server.reconciling import routes as reconciling
 from server.reports import routes as reports
 from server.running import health
@@ -154,6 +156,8 @@ BLUEPRINTS = (
     notices.bp,
     events.bp,
     reconciling.bp,
+    receipts.bp,
+    receipt_pages.bp,
     printing.bp,
     counters.bp,
     attending.bp,

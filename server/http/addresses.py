@@ -1,4 +1,4 @@
-"""The rate limit by address for what is no declared route: pages, files, unknown addresses."""
+"""Addresses: whose requests are counted where no route is declared, and which one is ours."""
 
 from sanic import Request
 
@@ -10,3 +10,13 @@ from server.services import services
 def check_address(request: Request) -> None:
     """Count a request against its address. Raises TooManyRequests."""
     services(request).limits.check(ADDRESS, address_of(request))
+
+
+def public_address(request: Request) -> str:
+    """Where pages of ours are found from outside: `https://yiting.example.gov.cn`.
+
+    Where the city's public address is not set, it is the one that this request came to.
+    """
+    settings = services(request).settings
+    known = settings.public_url or (f"{request.scheme}://{request.host}" if request.host else None)
+    return known or settings.issuer

@@ -61,6 +61,8 @@ NAMING_NUMBER = Rate("naming_number", 10, 24 * 3600)
 NAMING_ADDRESS = Rate("naming_address", 60, 3600)
 # Whoever tries codes of tickets out; only wrong ones count. Behind one address may be many.
 FOLLOW_ADDRESS = Rate("follow_address", 300, 3600)
+# Whoever tries codes of receipts out; only wrong ones count.
+VERIFY_ADDRESS = Rate("verify_address", 300, 3600)
 # Each address that is looked for is paid for; behind one address may be a whole carrier.
 PLACES_ADDRESS = Rate("places_address", 300, 3600)
 # Each face check is paid for, however it ends.

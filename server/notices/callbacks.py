@@ -10,7 +10,7 @@ from sanic.response import HTTPResponse
 
 from integrations.ports_message import EventReader, PushEvent
 from integrations.ports_payment import NotGenuine
-from models import receipts, subscriptions
+from models import notice_receipts, subscriptions
 from models.database import transaction
 from server.auth import CHANNEL
 from server.errors import NotAvailable, TooLarge
@@ -98,7 +98,7 @@ async def _take(events: list[PushEvent]) -> None:
             elif event.said == "refused":
                 await subscriptions.withdraw(tx, "wechat", event.subject, [event.template_id])
             else:
-                await receipts.take(
+                await notice_receipts.take(
                     tx,
                     "wechat",
                     event.message_no or "",

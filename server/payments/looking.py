@@ -22,7 +22,7 @@ from models.audit import Entry, record
 from models.database import rows, transaction
 from models.inbox import NewsState
 from models.orders import OrderState
-from models.settling import Receipt
+from models.settling import Payment
 from models.tickets import SYSTEM
 from server.faults import is_store_fault
 from server.payments.channels import order_ref
@@ -128,9 +128,9 @@ async def learn(order: Any, told: ChannelOrder, now: datetime) -> None:
         if told.amount_fen != order["amount_fen"]:
             await _differs(order)
             return
-        receipt = Receipt(order["id"], told.channel_no, told.paid_at or now)
+        payment = Payment(order["id"], told.channel_no, told.paid_at or now)
         async with transaction() as tx:
-            effects = await settling.settle(tx, [receipt], now=now)
+            effects = await settling.settle(tx, [payment], now=now)
         log.info("order_looked_up", order=order["order_no"], effect=effects[order["id"]].value)
     elif told.state == "closed" and order["state"] == OrderState.PENDING.value:
         async with transaction() as tx:

@@ -16,7 +16,7 @@ from models import inbox, settling
 from models.database import Transaction, rows, transaction
 from models.inbox import NewsState
 from models.orders import OrderState
-from models.settling import Receipt
+from models.settling import Payment
 from server.clock import Clock
 from server.faults import is_store_fault
 from server.payments import refunding
@@ -105,10 +105,10 @@ async def _settle_together(now: datetime, ids: Sequence[int] | None) -> int:
 async def _settle_orders(tx: Transaction, news: Sequence[Any], now: datetime) -> None:
     """Settle what was paid; what does not fit what is known is to be asked of the channel."""
     paid = [each for each in news if each["said"] == "paid"]
-    receipts = [
-        Receipt(each["order_id"], each["channel_no"], each["happened_at"] or now) for each in paid
+    payments = [
+        Payment(each["order_id"], each["channel_no"], each["happened_at"] or now) for each in paid
     ]
-    effects = await settling.settle(tx, receipts, now=now) if receipts else {}
+    effects = await settling.settle(tx, payments, now=now) if payments else {}
     known = await tx.rows(
         "SELECT id, state, channel_no FROM pay_order WHERE id = ANY($1)",
         [each["order_id"] for each in news],

@@ -18,7 +18,8 @@ from server.halls.directory import Directory
 class BillView(msgspec.Struct, frozen=True, kw_only=True):
     """What is owed for one thing. `payment` says how its money stands, once it is paid.
 
-    `bill_no` is what a bank's counter and a paper slip name it by.
+    `bill_no` is what a bank's counter and a paper slip name it by; `receipt` the number of its
+    receipt.
     """
 
     id: UUID
@@ -34,6 +35,7 @@ class BillView(msgspec.Struct, frozen=True, kw_only=True):
     payment: OrderState | None
     order_no: str | None
     refunded_fen: int
+    receipt: str | None
 
 
 class BillPage(msgspec.Struct, frozen=True):
@@ -46,7 +48,8 @@ class BillPage(msgspec.Struct, frozen=True):
 class PaymentView(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to pay a bill through one channel.
 
-    `pending` may be paid until `expires_at`; `closed` was not, and cannot be any more.
+    `pending` may be paid until `expires_at`; `closed` was not, and cannot be any more. `receipt` is
+    the number of the receipt of what settled its bill.
     """
 
     order_no: str
@@ -58,6 +61,7 @@ class PaymentView(msgspec.Struct, frozen=True, kw_only=True):
     placed_at: datetime
     expires_at: datetime
     paid_at: datetime | None
+    receipt: str | None
 
 
 class PreparedPayment(PaymentView, frozen=True, kw_only=True):
@@ -88,7 +92,9 @@ class RefundPage(msgspec.Struct, frozen=True):
 
 _BILL: Final = """
     SELECT b.*, o.state AS payment, o.order_no, o.paid_at, coalesce(o.refunded_fen, 0) AS refunded,
-           h.code AS hall, i.code AS item
+           h.code AS hall, i.code AS item,
+           (SELECT r.number FROM receipt r
+            WHERE r.order_id = o.id AND r.kind = 'paid') AS receipt
     FROM {which} b LEFT JOIN pay_order o ON o.id = b.settled_by
     LEFT JOIN hall h ON h.id = b.hall_id LEFT JOIN item i ON i.id = b.item_id
 """
@@ -167,6 +173,7 @@ def _bill(row: Any) -> BillView:
         payment=OrderState(row["payment"]) if row["payment"] else None,
         order_no=row["order_no"],
         refunded_fen=row["refunded"],
+        receipt=row["receipt"],
     )
 
 
@@ -187,6 +194,7 @@ def payment_facts(order: Any) -> dict[str, Any]:
         "placed_at": order["placed_at"].astimezone(SHANGHAI),
         "expires_at": order["close_at"].astimezone(SHANGHAI),
         "paid_at": _local(order["paid_at"]),
+        "receipt": order.get("receipt"),
     }
 
 

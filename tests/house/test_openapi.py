@@ -78,7 +78,7 @@ async def test_every_route_of_the_server_is_declared_or_a_page(api: Api) -> None
     for route in api.app.router.routes:
         path = "/" + re.sub(r"<(\w+)(:\w+)?>", r"{\1}", route.path)
         for method in route.methods - {"HEAD"}:  # of every GET, told once for all
-            is_page = path in pages or path.startswith(("/docs", "/clerk", "/board"))
+            is_page = path in pages or path.startswith(("/docs", "/clerk", "/board", "/verify"))
             assert (method, path) in documented or is_page, (method, path)
 
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from models import bills, orders, settling
 from models.database import rows, transaction
-from models.settling import Effect, Receipt
+from models.settling import Effect, Payment
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
@@ -35,12 +35,12 @@ async def an_order(bill_id: UUID, channel: str = "wechat", *, now: datetime = NO
 
 async def paid(*order_ids: UUID, now: datetime = NOW) -> dict[UUID, Effect]:
     """Settle what the channels were paid."""
-    receipts = [
-        Receipt(each, f"42{each.hex}"[:32], now + timedelta(seconds=nth))
+    payments = [
+        Payment(each, f"42{each.hex}"[:32], now + timedelta(seconds=nth))
         for nth, each in enumerate(order_ids)
     ]
     async with transaction() as tx:
-        return await settling.settle(tx, receipts, now=now)
+        return await settling.settle(tx, payments, now=now)
 
 
 async def row_of(table: str, key: UUID, column: str = "id") -> Any:

@@ -14,7 +14,7 @@ from models.comparing import Line, Told, compare
 from models.database import rows, transaction
 from models.reconciliation import CaseState
 from models.refunds import RefundReason, Wish
-from models.settling import Receipt
+from models.settling import Payment
 from models.tickets import SYSTEM
 from scheduler.calendar import SHANGHAI
 from server.reconciling.day import Outcome, reconcile_day, reconcile_file
@@ -183,7 +183,7 @@ async def enter_as_told(lines: list[BillLine], monkeypatch: pytest.MonkeyPatch) 
             monkeypatch.setattr(orders, "new_number", lambda *_, number=number: number)
             order = await an_order(await a_bill(line.amount_fen), now=at)
             async with transaction() as tx:
-                receipt = Receipt(order, f"{line.channel_no}", at)
+                receipt = Payment(order, f"{line.channel_no}", at)
                 await settling.settle(tx, [receipt], now=at)
             paid_by_no[number] = order
         if line.refund_no is not None:

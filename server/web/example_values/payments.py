@@ -4,6 +4,15 @@ from typing import Any, Final
 
 from server.web.example_values.shared import AT, ID
 
+CODE: Final = "3X8JNWC9E40318WP6A2D"
+RECEIPTS: Final = ("CheckedReceipt", "ReceiptView")
+RECEIPT: Final = {
+    "number": "police-2026-00000042",
+    "issuer": "东莞市公安局",
+    "title": "居民身份证换领",
+    "original": "police-2026-00000041",
+    "issued_at": AT,
+}
 VALUES: Final[dict[str, Any]] = {
     "bill": ID,
     "bill_id": ID,
@@ -52,4 +61,11 @@ VALUES: Final[dict[str, Any]] = {
     "NoteView.at": AT,
     "NoteView.by": "manager.finance",
     "NoteView.text": "已与渠道客服核实，次日补单。",
+    "receipt": "police-2026-00000042",
+    "payer": "张**",
+    "reversed_by": ["police-2026-00000057"],
+    "CodeTyped.code": CODE,
+    **{f"{shape}.{name}": value for shape in RECEIPTS for name, value in RECEIPT.items()},
+    "ReceiptView.code": CODE,
+    "ReceiptView.page": f"https://yiting.example.gov.cn/verify/{CODE}",
 }
