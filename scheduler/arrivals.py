@@ -98,11 +98,17 @@ def arrive(facts: Facts, now_s: float, travel_s: Floats) -> Arrivals:
     is not served today.
     """
     at = travel_s + now_s
-    ready = np.full(len(at), np.inf)
-    for starts, ends in zip(facts.starts_s[::-1], facts.ends_s[::-1], strict=True):
-        np.copyto(ready, np.maximum(starts, at), where=ends > at)
+    ready = _opened(facts, at)
     ahead = ready - now_s
+    beyond = bool((ahead > _LATER[-1]).any())
     wait = waits_at(facts.stretches, facts.rows * POINTS, np.minimum(ahead, _LATER[-1], out=ahead))
+    if beyond:
+        # Beyond the last point it stays as it is there; where that is in a break, what is left of
+        # the break is none of it.
+        last = ahead + now_s
+        closed = _opened(facts, last) - last
+        wait -= np.where((ready > last) & np.isfinite(closed), closed, 0.0)
+        np.maximum(wait, 0.0, out=wait)
     wait += ready - at
     at += wait[_P50]
     away = at > facts.let_go_s
@@ -110,6 +116,14 @@ def arrive(facts: Facts, now_s: float, travel_s: Floats) -> Arrivals:
     away |= ready > np.minimum(facts.last_s, _NEVER)
     np.copyto(wait, np.nan, where=away | ~facts.known)
     return Arrivals(wait.T, ~away)
+
+
+def _opened(facts: Facts, at: Floats) -> Floats:
+    """When each hall next is open, `at` itself where it then is; inf: not on this day any more."""
+    opened = np.full(len(at), np.inf)
+    for starts, ends in zip(facts.starts_s[::-1], facts.ends_s[::-1], strict=True):
+        np.copyto(opened, np.maximum(starts, at), where=ends > at)
+    return opened
 
 
 def stretches_of(curve_s: Sequence[Sequence[float]]) -> list[list[float]]:

@@ -26,6 +26,8 @@ def predicted(
     hall: Hall, place: Place, at_once: Promise, horizons: Sequence[float], city: City
 ) -> list[Promise]:
     """The waits of people who join this place's line in so many minutes, in minutes of work."""
+    if not horizons:
+        return []
     line, view, t = place.line, place.view, hall.t
     offset = city.offset_of("arrival")
     mean = line.mean_wait(view.tau)

@@ -80,7 +80,9 @@ def test_the_wait_on_arrival_lies_between_the_points_and_stays_after_the_last(
 
 
 def test_whoever_arrives_in_the_break_waits_for_its_end() -> None:
-    assert minutes(going("11:50", 15)) == pytest.approx([85 + 5, 85 + 10, 85 + 20])
+    # What is foretold at 11:50 for 13:20 has the ten minutes until 13:30 in it.
+    curve = [[15 * 60.0, 20 * 60.0, 30 * 60.0]] * 5
+    assert minutes(going("11:50", 15, curve)) == pytest.approx([85 + 5, 85 + 10, 85 + 20])
 
 
 def test_after_the_break_her_wait_is_that_of_somebody_who_comes_at_its_end() -> None:
@@ -195,3 +197,22 @@ def test_a_range_is_put_in_order() -> None:
 
 def test_the_points_of_a_curve_are_those_of_the_live_state() -> None:
     assert [at / 60 for at in ARRIVAL_AT_S] == [0, 15, 30, 60, 90]
+
+
+@pytest.mark.parametrize(
+    ("on_the_way", "median"),
+    [
+        (0, 5),
+        (77, 47 + 5),  # 12:43, in the break: until 13:30, and then as somebody who comes then
+        (90, 34 + 5),
+        (124, 5),  # 13:30
+        (150, 5),
+    ],
+)
+def test_a_break_is_waited_out_once_though_the_curve_ends_in_it(
+    on_the_way: float, median: float
+) -> None:
+    # What is foretold at 11:26 for 12:26 and 12:56 has the rest of the break in it.
+    medians = (5, 5, 5, 64 + 5, 34 + 5)
+    curve = [[max(0, m - 4) * 60.0, m * 60.0, (m + 9) * 60.0] for m in medians]
+    assert minutes(going("11:26", on_the_way, curve))[1] == pytest.approx(median, abs=0.01)

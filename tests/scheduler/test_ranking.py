@@ -153,8 +153,12 @@ def waits_by_hand(table: HallTable, at: int, now_s: float, travel_s: float) -> f
     if not table.known[at]:
         return UNKNOWN_COUNTS_AS_S
     medians = [point[1] for point in table._curves[at]]
-    wait = float(np.interp(ahead, ARRIVAL_AT_S, medians))
-    wait += ready - arrives + float(table.coming_s[at])
+    wait = float(np.interp(ahead, ARRIVAL_AT_S, medians)) + float(table.coming_s[at])
+    last = now_s + ahead
+    opened = next((max(start, last) for start, end in spans if end > last), last)
+    if ready > last:  # beyond the curve, whose last point may have the rest of a break in it
+        wait = max(wait - (opened - last), 0.0)
+    wait += ready - arrives
     return None if arrives + wait > spans[-1][1] + 3600 else wait
 
 
