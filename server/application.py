@@ -36,6 +36,7 @@ from server.appointments import waiting_routes as waitlist
 from server.appointments.habits import Habits
 from server.appointments.slot_book import SlotBook
 from server.appointments.soonest import SoonestSlots
+from server.appointments.watching import AppointmentWatch
 from server.auth import Tokens
 from server.board import routes as board
 from server.clock import Clock
@@ -260,6 +261,8 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
     app.ctx.notice_templates = Templates()
     app.ctx.sockets = Sockets()
     app.ctx.find_ticket = current_ticket
+    appointments_shown = AppointmentWatch(feed, lambda: room.directory, lambda: room.clock)
+    room.own_topics["appointment"] = appointments_shown
     feed.on_ended = partial(_end_sign_in, app)
     feed.on_joined = tokens.join
     feed.on_alerted = app.ctx.services.alerts.told
@@ -271,6 +274,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
         _never_ending("sockets", app.ctx.sockets.look_after_forever(tokens, feed)),
         _never_ending("catalogue", _follow_catalogue(app)),
         _never_ending("alerts", app.ctx.services.alerts.show_forever()),
+        _never_ending("appointments", appointments_shown.show_forever()),
         _never_ending("hall_lists", _keep_lists_up(app)),
         _never_ending("slots", app.ctx.slot_book.follow_forever()),
         _never_ending("settling", app.ctx.settler.run_forever()),

@@ -17,6 +17,7 @@ from server.halls.ways import Ways
 from server.http.limits import Limits
 from server.live.feed import Feed
 from server.live.grants import Grants
+from server.live.topics import OwnTopic
 from server.settings import Settings
 from server.sso.provider import Provider
 
@@ -39,6 +40,8 @@ class Services:
     provider: Provider | None = None
     # None where it has no map service.
     ways: Ways | None = None
+    # Kinds of topics that rooms above the socket show: `appointment`.
+    own_topics: dict[str, OwnTopic] = field(default_factory=dict)
     coming: Coming = field(init=False)
     grants: Grants = field(init=False)
     alerts: AlertWatch = field(init=False)

@@ -16,6 +16,7 @@ from server.appointments.views import AppointmentView, own_appointment
 from server.auth import Principal
 from server.departures.keeping import way_to
 from server.errors import NotFound
+from server.live.reading import shown
 from server.services import Services
 
 # A slot so far ahead that nobody is late for it.
@@ -70,4 +71,7 @@ def as_of(view: AppointmentView, now: datetime) -> AppointmentView:
     left_s = max((view.slot_start - now) / timedelta(seconds=1), 0.0)
     sure = leave_in((left_s,) * 3, travel_range(leave.travel_s, leave.travel_basis)).certainty
     certainty = round(min(sure, CERTAINTY), 2)
-    return msgspec.structs.replace(view, leave=msgspec.structs.replace(leave, certainty=certainty))
+    # What lies behind her is no help: she leaves now.
+    at = shown(min(now, view.slot_end))
+    leave = msgspec.structs.replace(leave, at=at, certainty=certainty)
+    return msgspec.structs.replace(view, leave=leave)

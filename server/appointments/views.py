@@ -20,6 +20,7 @@ from scheduler.travel import Travel
 from server.appointments.holidays import warning_of
 from server.appointments.prerequisites import Unfinished, unfinished
 from server.halls.directory import Directory, HallEntry, ItemEntry
+from server.live.reading import shown
 from server.live.state import Leave, TakenFor
 from server.visits.bundles import Needed, needed_for
 
@@ -170,7 +171,7 @@ async def _hers(row: Any, directory: Directory) -> AppointmentView:
         travel=way.travel,
         travel_s=way.travel_s,
         travel_basis=way.basis,
-        told_at=_local(way.told_at),
+        told_at=None if way.told_at is None else shown(way.told_at),
     )
     return msgspec.structs.replace(seen, leave=leave)
 

@@ -16,6 +16,13 @@ class Watcher(Protocol):
         """Take the newest state of a topic; an older one not yet sent may be dropped."""
 
 
+class OwnTopic(Protocol):
+    """A kind of topic of which each is shown to its own people alone."""
+
+    async def watch(self, id: UUID, me: UUID, watcher: Watcher) -> bool:
+        """Show it now and at each change; False, and nothing is shown, where it is not hers."""
+
+
 class Topics:
     """What this process's sockets watch, and what of it was shown last."""
 
@@ -111,6 +118,11 @@ def hall_topic(hall: str) -> str:
 def ticket_topic(ticket_id: UUID) -> str:
     """The topic of a ticket."""
     return f"ticket:{ticket_id}"
+
+
+def appointment_topic(appointment_id: UUID) -> str:
+    """The topic of an appointment."""
+    return f"appointment:{appointment_id}"
 
 
 def follower_topic(ticket_id: UUID) -> str:

@@ -15,7 +15,7 @@ from server.errors import (
 from server.live.feed import Feed
 from server.live.live_socket import LiveSocket, SignedIn
 from server.live.state import LiveTicket
-from server.live.topics import TICKET_FRAMES, staff_topic, ticket_topic
+from server.live.topics import TICKET_FRAMES, OwnTopic, staff_topic
 from server.services import Services
 
 MOST_TOPICS = 20
@@ -25,10 +25,10 @@ FindTicket = Callable[[Feed, UUID], Awaitable[LiveTicket | None]]
 def plain(topic: str) -> str:
     """The topic as we write it: one ticket's id can be written in many ways."""
     kind, _, name = topic.partition(":")
-    if kind != "ticket":
+    if kind not in {"ticket", "appointment"}:
         return topic
     try:
-        return ticket_topic(UUID(name))
+        return f"{kind}:{UUID(name)}"
     except ValueError:
         return topic
 
@@ -45,6 +45,8 @@ async def watch(topic: str, socket: LiveSocket, room: Services, find: FindTicket
             socket.show(topic, kept.board.version, kept.board_frame)
     elif kind == "ticket":
         await _watch_ticket(name, socket, room, find)
+    elif own := room.own_topics.get(kind):
+        await _watch_own(own, kind, name, socket, room)
     elif kind == "staff":
         await _watch_staff(name, socket, room)
     else:
@@ -57,6 +59,22 @@ def _signed_in(socket: LiveSocket, room: Services) -> SignedIn:
     if signed_in is None or signed_in.is_over(room.tokens):
         raise NotSignedIn
     return signed_in
+
+
+async def _watch_own(
+    own: OwnTopic, kind: str, name: str, socket: LiveSocket, room: Services
+) -> None:
+    signed_in = _signed_in(socket, room)
+    try:
+        id = UUID(name)
+    except ValueError:
+        raise NotFound from None
+    if signed_in.who.kind is not PersonKind.CITIZEN:
+        raise NotFound
+    _add(f"{kind}:{id}", socket)
+    if not await own.watch(id, room.tokens.as_now(signed_in.who).id, socket):
+        socket.unwatch(f"{kind}:{id}", room.feed)
+        raise NotFound
 
 
 async def _watch_staff(hall: str, socket: LiveSocket, room: Services) -> None:

@@ -58,8 +58,8 @@ async def test_she_reads_when_to_leave_so_as_to_be_there_before_her_slot(
 ) -> None:
     on_foot = await said(api, lin, mine, hall, travel="walk")
     before = datetime.fromisoformat(at("10:00")) - moment(on_foot)
-    # The way may take a third more than said, and she needs a moment to walk in.
-    assert on_foot["travel_s"] * 1.3 < before.total_seconds() < on_foot["travel_s"] * 1.4 + 180
+    # The way may take longer than said, and she needs a moment to walk in.
+    assert on_foot["travel_s"] * 1.1 < before.total_seconds() < on_foot["travel_s"] * 1.4 + 180
     assert (on_foot["certainty"], on_foot["told_at"]) == (0.9, None)
     shown = (await lin.get(f"/appointments/{mine}")).json()
     assert shown["leave"] == on_foot
