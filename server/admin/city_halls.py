@@ -4,7 +4,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
+from scheduler.places import Datum, Place, to_wgs84
 from scheduler.residence import LEVELS
 from server.admin.city_hours import (
     OpeningFile,
@@ -63,9 +65,8 @@ class HallFile:
     parent: str | None
     address: str
     phone: str
-    lat: float
-    lng: float
-    datum: str
+    # None where nobody knows yet where it is.
+    place: Place | None
     remote_radius_m: int
     lines: tuple[LineFile, ...]
     counters: tuple[CounterFile, ...]
@@ -178,9 +179,7 @@ def read_halls(
                 parent=_parent(row, levels),
                 address=row.text("address", 200),
                 phone=row.code("phone", PHONE),
-                lat=row.decimal("lat", -90, 90),
-                lng=row.decimal("lng", -180, 180),
-                datum=row.one_of("datum", DATUMS),
+                place=_place(row),
                 remote_radius_m=row.whole("remote_radius_m", 0, 500_000),
                 lines=tuple((lines or {}).get(code, {}).values()),
                 counters=tuple((counters or {}).get(code, ())),
@@ -190,6 +189,15 @@ def read_halls(
             )
         )
     return tuple(halls)
+
+
+def _place(row: Row) -> Place | None:
+    """Where a hall is, in WGS-84; all three cells are empty where nobody knows."""
+    if not any(row.cells[column] for column in ("lat", "lng", "datum")):
+        return None
+    lat, lng = row.decimal("lat", -90, 90), row.decimal("lng", -180, 180)
+    datum = row.one_of("datum", DATUMS)
+    return None if row.spoiled else to_wgs84(Place(lat, lng, cast(Datum, datum)))
 
 
 def _parent(row: Row, levels: Mapping[str, str]) -> str | None:

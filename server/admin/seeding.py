@@ -4,14 +4,13 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import time
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from models.database import Transaction, rows, transaction
 from models.staff import Role
-from scheduler.places import Datum, Place, to_wgs84
 from server.admin.city_files import BundleFile, City, HallFile, ItemFile
 from server.admin.city_halls import LineFile
 from server.sessions.passwords import HASHER
@@ -103,9 +102,8 @@ async def has_demo_staff() -> bool:
 
 
 async def _hall(tx: Transaction, hall: HallFile) -> UUID:
-    place = None
-    if hall.lat is not None and hall.lng is not None:
-        place = to_wgs84(Place(hall.lat, hall.lng, cast(Datum, hall.datum)))
+    # What was found by its address since is not forgotten.
+    where = {"lat": hall.place.lat, "lng": hall.place.lng} if hall.place else {}
     return await _upsert(
         tx,
         "hall",
@@ -117,8 +115,7 @@ async def _hall(tx: Transaction, hall: HallFile) -> UUID:
             "parent_code": hall.parent,
             "address": hall.address,
             "phone": hall.phone,
-            "lat": place.lat if place else None,
-            "lng": place.lng if place else None,
+            **where,
             "remote_radius_m": hall.remote_radius_m,
             "rules": json.dumps(dict(hall.rules)),
         },

@@ -12,6 +12,7 @@ BROKEN: dict[str, tuple[str, str, str, Edit]] = {
     # name: file, start of the wrong row, wrong column, what breaks it
     "a latitude off the earth": ("halls.csv", "dg-05,", "lat", replace("23.09546", "113.09")),
     "a word for a number": ("halls.csv", "dg-05,", "lng", replace("113.79195", "东经")),
+    "a longitude without a latitude": ("halls.csv", "dg-05,", "lat", replace("23.09546", "")),
     "an unknown datum": ("halls.csv", "dg-00,", "datum", replace("wgs84", "gps")),
     "a hall twice": ("halls.csv", "dg-04,石碣镇", "code", replace("dg-05,石碣", "dg-04,石碣")),
     "an unknown parent": ("halls.csv", "dg-01,", "parent", replace("dg-00,东莞", "dg-99,东莞")),

@@ -146,3 +146,16 @@ def test_a_hall_may_stay_closed_on_a_day_when_all_others_open(folder: Path) -> N
     edit(folder, "hours.csv", add("dg-12,mon,,,周一休息"))
     weekdays = {one.weekday for one in hall_of(read_city(folder), "dg-12").openings}
     assert weekdays == {1, 2, 3, 4}
+
+
+def test_a_hall_may_be_nowhere_yet(folder: Path) -> None:
+    row = next(
+        line
+        for line in (folder / "halls.csv").read_text("utf-8").splitlines()
+        if line.startswith("dg-05,")
+    )
+    place = ",".join(row.split(",")[-4:-1])
+    edit(folder, "halls.csv", replace(row, row.replace(place, ",,")))
+    city = read_city(folder)
+    assert hall_of(city, "dg-05").place is None
+    assert hall_of(city, "dg-06").place is not None
