@@ -4,6 +4,7 @@ import csv
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -47,10 +48,7 @@ def replay(
     rows = _Rows(trace)
     promised = 0
     try:
-        with (
-            counting("预测 Predicting") as tell,
-            out.open("w", newline="", encoding="utf-8") as file,
-        ):
+        with counting("预测 Predicting") as tell, _whole(out) as file:
             writer = csv.writer(file)
             writer.writerow(["day", "hall", "line", "ticket", "p10", "p50", "p90"])
             for event, shown in replayed(rows.events(tell), predictor):
@@ -142,6 +140,22 @@ def train(
         raise fail(f"{out}: {wrong}", 2) from None
     size = out.stat().st_size // 1024
     console.print(f"{', '.join(sorted(trees))}: {size} kB → {out}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[IO[str]]:
+    """A file that is there only once it is whole: half of it could be taken for a result."""
+    part = out.with_name(f"{out.name}.part")
+    try:
+        file = part.open("w", newline="", encoding="utf-8")
+    except OSError as wrong:
+        raise fail(f"{out}: {wrong.strerror}", 2) from None
+    try:
+        with file:
+            yield file
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 class _Rows:

@@ -69,6 +69,14 @@ def test_what_is_no_trace_is_refused_in_a_sentence(tmp_path: Path, text: str) ->
     result = CliRunner().invoke(waits, ["replay", str(path), "--out", str(tmp_path / "out.csv")])
     assert result.exit_code == 2
     assert "Traceback" not in result.output
+    # Half a file could be taken for a result.
+    assert [each.name for each in tmp_path.iterdir()] == ["trace.csv"]
+
+
+def test_where_nothing_can_be_written_is_said_of_the_place(tmp_path: Path) -> None:
+    trace = write_trace(tmp_path / "trace.csv", some_days())
+    code, said, _ = replay(trace, tmp_path / "nowhere" / "out.csv")
+    assert (code, "nowhere" in said, "trace.csv" in said) == (2, True, False)
 
 
 def test_a_trace_that_is_not_there_and_a_broken_archive_are_refused(tmp_path: Path) -> None:
