@@ -74,7 +74,7 @@ def test_what_is_no_trace_is_refused_in_a_sentence(tmp_path: Path, text: str) ->
 
 
 def test_where_nothing_can_be_written_is_said_of_the_place(tmp_path: Path) -> None:
-    trace = write_trace(tmp_path / "trace.csv", some_days())
+    trace = write_trace(tmp_path / "trace.csv", list(some_days(1)))
     code, said, _ = replay(trace, tmp_path / "nowhere" / "out.csv")
     assert (code, "nowhere" in said, "trace.csv" in said) == (2, True, False)
 
