@@ -149,6 +149,12 @@ async def confirm(tx: Transaction, batch_id: UUID, *, by: UUID | None, now: date
         return batch
     # Two batches of one bank may bring one serial: one is confirmed after the other.
     await tx.run("SELECT pg_advisory_xact_lock(hashtext('bank_batch:' || $1))", batch["bank"])
+    # All bills before the first receipt takes its number: whoever settles locks in that order.
+    await tx.run(
+        "SELECT id FROM bill WHERE bill_no IN (SELECT bill_no FROM bank_payment"
+        " WHERE batch_id = $1) ORDER BY id FOR UPDATE",
+        batch_id,
+    )
     found = await foreseen(batch_id, tx)
     for payment in found:
         effect, order_id = await _settle(tx, batch, payment, now)

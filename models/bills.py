@@ -33,6 +33,14 @@ class BillState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Abandoned(StrEnum):
+    """What was done about a bill for a number that nobody came for, by its hall's rule."""
+
+    CANCELLED = "cancelled"  # it was not paid yet
+    REFUNDED = "refunded"  # what was left of it is on its way back
+    HELD = "held"  # the hall keeps it until staff decides
+
+
 class BillSource(StrEnum):
     """Who asked for the money."""
 
@@ -78,6 +86,9 @@ class Bill(Model):
     ended_at = fields.DatetimeField(null=True)
     # Why it was cancelled, in a word of ours.
     reason = fields.CharField(max_length=40, null=True)
+    # Since when its number is given up or missed, as the trigger on events says; and what was done.
+    abandoned_at = fields.DatetimeField(null=True)
+    abandoned = fields.CharEnumField(Abandoned, max_length=12, null=True)
 
     class Meta:
         table = "bill"

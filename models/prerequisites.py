@@ -1,6 +1,8 @@
 """What somebody has had done, as far as the city's halls know."""
 
 from collections.abc import Collection
+from typing import Any
+from uuid import UUID
 
 from models.booking import Whose
 from models.database import Transaction, rows
@@ -21,3 +23,19 @@ async def done_by(tx: Transaction | None, her: Whose, items: Collection[str]) ->
         tx=tx,
     )
     return {row["code"] for row in found}
+
+
+async def owed_by(tx: Transaction | None, her: Whose, items: Collection[UUID]) -> list[Any]:
+    """Her bills for these items, by their ids, that are due; oldest first."""
+    return await rows(
+        """
+        SELECT bill_no, title, item_id FROM bill
+        WHERE (citizen_id = $1 OR person_key = $2) AND item_id = ANY($3)
+          AND state = 'due' AND abandoned_at IS NULL
+        ORDER BY id
+        """,
+        her.citizen_id,
+        her.person_key,
+        list(items),
+        tx=tx,
+    )

@@ -74,6 +74,9 @@ class Rules:
     # Whoever waits is told that her turn is near when so many are before her (0: only when little
     # time is left).
     notice_ahead: int = 3
+    # Whether an item's fee is given back when its number was given up or missed for good; else it
+    # is held until staff decides.
+    refund_abandoned: int = 1
 
     @classmethod
     def of(cls, differing: Mapping[str, int]) -> "Rules":
@@ -104,6 +107,7 @@ _NO_MINUTES: Final = {
     "geofence_m": (20, 5_000),
     "check_in_required": (0, 1),
     "notice_ahead": (0, 20),
+    "refund_abandoned": (0, 1),
 }
 RULES: Final[Mapping[str, tuple[int, int]]] = {
     field.name: _NO_MINUTES.get(field.name, _MINUTES) for field in fields(Rules)

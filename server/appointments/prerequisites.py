@@ -18,10 +18,11 @@ from server.halls.directory import Directory, ItemEntry
 class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done first, for these items of the appointment.
 
-    `item`: another item, of which no office of this city knows that it was done.
+    `item`: another item, of which no office of this city knows that it was done. `bill`: what she
+    still owes for an item, by its bill's number.
     """
 
-    kind: Literal["item"]
+    kind: Literal["item", "bill"]
     code: str
     name: str
     name_en: str
@@ -55,7 +56,27 @@ async def items_before(
     ]
 
 
-LOOKS: Final[tuple[Look, ...]] = (items_before,)
+async def bills_before(
+    tx: Transaction | None, her: Whose, items: Sequence[ItemEntry], directory: Directory
+) -> list[Unfinished]:
+    """What she still owes for these items: she may pay it on her phone before she comes."""
+    costly = {item.id: item for item in items if item.fee_fen > 0}
+    if not costly:
+        return []
+    found = await prerequisites.owed_by(tx, her, costly)
+    return [
+        Unfinished(
+            kind="bill",
+            code=row["bill_no"],
+            name=row["title"],
+            name_en=costly[row["item_id"]].name_en,
+            needed_for=[costly[row["item_id"]].code],
+        )
+        for row in found
+    ]
+
+
+LOOKS: Final[tuple[Look, ...]] = (items_before, bills_before)
 
 
 async def unfinished(

@@ -10,6 +10,7 @@ import structlog
 
 from server.clock import Clock
 from server.faults import is_store_fault
+from server.payments.abandoning import look_after_abandoned
 from server.payments.looking import Channels, ask_about_doubts, look_after_orders
 from server.payments.refunding import look_after_refunds
 from server.payments.settling import settle_news
@@ -35,6 +36,7 @@ async def tend_payments_forever(channels: Channels, public_url: str, clock: Cloc
             if now - doubted_at >= DOUBTS_EVERY_S:
                 doubted_at = now
                 await ask_about_doubts(channels, clock.now())
+            await look_after_abandoned(clock.now())
             await look_after_refunds(channels, public_url, clock.now())
         except Exception as fault:
             if not is_store_fault(fault):

@@ -10,7 +10,7 @@ from models import bills
 from models.audit import Detail, Entry, record
 from models.bills import BillSource
 from models.database import Transaction, transaction
-from models.tickets import Actor
+from models.tickets import Actor, TicketState, WrongState
 from server.again import until_done
 from server.auth import Principal
 from server.errors import NotFound
@@ -25,13 +25,16 @@ async def bill_for_own_ticket(
 ) -> BillView:
     """The bill for the item of a number of hers, made when it is first asked for.
 
-    Raises NotFound, or NoFee for an item that is free.
+    Raises NotFound, NoFee for an item that is free, or WrongState once she has given it up.
     """
 
     async def work(tx: Transaction) -> BillView:
         ticket = await bills.ticket_of(tx, ticket_id, who.id)
         if ticket is None:
             raise NotFound
+        state = TicketState(ticket["state"])
+        if state is TicketState.CANCELLED:
+            raise WrongState(f"bill for {state}", state)
         made = await _for_ticket(tx, ticket, Actor("citizen", who.id), directory, now)
         return await bill(made, tx)
 
@@ -115,6 +118,8 @@ async def _for_ticket(
         "source_key": f"{ticket['id']}:{item.code}"[:120],
         "title": item.name,
         "amount_fen": item.fee_fen,
+        # Who was missed may come back, or not: as if it had been there when she was.
+        "abandoned_at": ticket["ended_at"] if ticket["state"] == TicketState.MISSED else None,
     }
     made, _ = await bills.make(tx, facts, now=now)
     return made

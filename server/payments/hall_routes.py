@@ -13,7 +13,8 @@ from server.errors import IdempotencyKeyReused, NotFound, WrongStateRefusal
 from server.http.endpoint import endpoint
 from server.http.idempotency import once
 from server.http.paging import PageQuery
-from server.payments import billing, giving_back, views
+from server.payments import at_counter, billing, giving_back, views
+from server.payments.at_counter import CounterPayment
 from server.payments.refusals import NeedsAnother, NoFee, RefundTooMuch, RequestNoReused
 from server.payments.routes import TAG, BillQuery
 from server.payments.views import BillPage, BillView, RefundPage, RefundView
@@ -100,6 +101,27 @@ async def list_hall_bills(
     """The hall's bills, newest first; they name nobody."""
     entry = services(request).directory.hall(hall)
     return await views.bills_of_hall(entry.id, query.cursor, query.limit, query.state)
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/halls/<hall:str>/counters/<counter:str>/payment",
+    summary=("当前办事人缴费情况", "Whether who is at the counter has paid"),
+    tag=TAG,
+    guard=CLERK,
+    returns=CounterPayment,
+    refuses=[NotFound],
+)
+async def show_counter_payment(
+    request: Request, who: Principal, hall: str, counter: str
+) -> CounterPayment:
+    """What whoever is called or served at this counter has to pay, and whether she has."""
+    directory = services(request).directory
+    found = await at_counter.payment_at(directory.hall(hall), counter, directory)
+    if found is None:
+        raise NotFound(("该窗口现在没有人。", "Nobody is at this counter now."))
+    return found
 
 
 @endpoint(

@@ -72,7 +72,7 @@ async def list_bills(request: Request, who: Principal, query: BillQuery) -> Bill
     body=TicketBill,
     returns=BillView,
     status=201,
-    refuses=[NotFound, NoFee],
+    refuses=[NotFound, NoFee, WrongStateRefusal],
 )
 async def bill_my_ticket(request: Request, who: Principal, body: TicketBill) -> BillView:
     """The fee of the item that my number is for, to be paid while I wait. Always the same bill."""

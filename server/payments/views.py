@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from models.bills import BillState
+from models.bills import Abandoned, BillState
 from models.database import Transaction, rows
 from models.joined import HER_ID
 from models.orders import OrderState
@@ -19,7 +19,7 @@ class BillView(msgspec.Struct, frozen=True, kw_only=True):
     """What is owed for one thing. `payment` says how its money stands, once it is paid.
 
     `bill_no` is what a bank's counter and a paper slip name it by; `receipt` the number of its
-    receipt.
+    receipt. `abandoned`: what was done about it, as nobody came for its number.
     """
 
     id: UUID
@@ -36,6 +36,7 @@ class BillView(msgspec.Struct, frozen=True, kw_only=True):
     order_no: str | None
     refunded_fen: int
     receipt: str | None
+    abandoned: Abandoned | None
 
 
 class BillPage(msgspec.Struct, frozen=True):
@@ -115,6 +116,7 @@ _OF_HALL: Final = (
     + " AND ($4::text IS NULL OR b.state = $4) ORDER BY b.id DESC LIMIT $3"
 )
 _ONE: Final = _BILL.format(which="bill") + " WHERE b.id = $1"
+_OF_TICKET: Final = _BILL.format(which="bill") + " WHERE b.ticket_id = $1 ORDER BY b.id"
 _REFUNDS: Final = """
     SELECT r.*, o.order_no FROM refund r JOIN pay_order o ON o.id = r.order_id
     JOIN bill b ON b.id = o.bill_id
@@ -127,6 +129,11 @@ async def bill(bill_id: UUID, tx: Transaction | None = None) -> BillView:
     """One bill, whosever it is."""
     (found,) = await rows(_ONE, bill_id, tx=tx)
     return _bill(found)
+
+
+async def bills_of_ticket(ticket_id: UUID) -> list[BillView]:
+    """All bills for a number, oldest first."""
+    return [_bill(row) for row in await rows(_OF_TICKET, ticket_id)]
 
 
 async def bills_of(
@@ -174,6 +181,7 @@ def _bill(row: Any) -> BillView:
         order_no=row["order_no"],
         refunded_fen=row["refunded"],
         receipt=row["receipt"],
+        abandoned=Abandoned(row["abandoned"]) if row["abandoned"] else None,
     )
 
 

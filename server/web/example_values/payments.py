@@ -63,6 +63,8 @@ VALUES: Final[dict[str, Any]] = {
     "NoteView.text": "已与渠道客服核实，次日补单。",
     "receipt": "police-2026-00000042",
     "payer": "张**",
+    "abandoned": None,
+    "bills": [],
     "reversed_by": ["police-2026-00000057"],
     "CodeTyped.code": CODE,
     **{f"{shape}.{name}": value for shape in RECEIPTS for name, value in RECEIPT.items()},
