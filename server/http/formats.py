@@ -29,6 +29,10 @@ IN_WORDS: Final[dict[str, Sentence]] = {
         "应为 3 至 40 个小写字母、数字或连字符，以字母开头，不以连字符结尾。",
         "must be 3 to 40 small letters, digits or hyphens, a letter first and no hyphen last",
     ),
+    "^(wechat|alipay|unionpay|bank)$": (
+        "应为 wechat、alipay、unionpay 或 bank。",
+        "must be wechat, alipay, unionpay or bank",
+    ),
     r"^[ +-]?[1-5]$": ("应为 -5 至 +5 之间的整数，不为 0。", "must be -5 to +5 and not 0"),
     "^[0-9]{1,17}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$": (
         "请原样使用上一页给出的 next_cursor。",
