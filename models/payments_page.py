@@ -81,6 +81,7 @@ LATER = """\
 | a payment for a cancelled bill | the same |
 | a payment after its order was closed | it goes back as a whole, with request number `late`; the bill stays due |
 | a payment while others of the bill are pending | these are closed at their channels |
+| nobody, for the number that an item's fee is for: given up, or missed for good | by the hall's rule `refund_abandoned` what is paid goes back (1, as usual) or is held for staff (0); what is due is cancelled |
 """
 
 
