@@ -36,6 +36,7 @@ MODEL_MODULES = [
     "models.reconciliation",
     "models.bank_batches",
     "models.receipts",
+    "models.department_bills",
 ]
 
 

@@ -51,6 +51,8 @@ class SsoClient(Model):
     # Where the client's own sign-in begins (OpenID Connect Core 4); mini-programs open it.
     login_uri = fields.CharField(max_length=500, null=True)
     public = fields.BooleanField(default=False)
+    # Whether it may ask citizens for money.
+    may_bill = fields.BooleanField(db_default=False)
     secret_digest = fields.CharField(max_length=64, null=True)
     # The secret before, while the department moves to the new one.
     old_secret_digest = fields.CharField(max_length=64, null=True)

@@ -43,6 +43,7 @@ from server.clock import Clock
 from server.counters import more_routes as attending
 from server.counters import routes as counters
 from server.counters import staffing_routes as staffing
+from server.departments import routes as departments_systems
 from server.departures import routes as departures
 from server.following import routes as following
 from server.halls import addresses, items
@@ -159,6 +160,7 @@ BLUEPRINTS = (
     reconciling.bp,
     receipts.bp,
     receipt_pages.bp,
+    departments_systems.bp,
     printing.bp,
     counters.bp,
     attending.bp,

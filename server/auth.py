@@ -95,7 +95,7 @@ class Guard:
     path names a `hall`, they must belong to it; `everywhere`: only those of every hall may.
     `counted`: that so many requests come from one address in a while is refused.
     `before_duty`: also who has a duty to do first. `kiosks`: kiosks of the path's `hall` may, too;
-    no other route takes them.
+    no other route takes them. `systems`: departments' systems, by their client id and secret.
     """
 
     kind: PersonKind | None = None
@@ -105,6 +105,7 @@ class Guard:
     before_duty: bool = False
     kiosks: bool = False
     counted: bool = True
+    systems: bool = False
 
     def admit(self, who: Principal, hall: str | None, halls: Mapping[str, Standing]) -> None:
         """Raise NotAllowed unless this person may, or the refusal that names her duty."""
@@ -140,6 +141,8 @@ def staff(
 PUBLIC = Guard(signed_in=False)
 # Payment channels: the signature is the key, and all their news come from a few addresses.
 CHANNEL = Guard(signed_in=False, counted=False)
+# Departments' systems: their credentials are the key, and one address may ask for all of them.
+DEPARTMENT = Guard(signed_in=False, counted=False, systems=True)
 SIGNED_IN = Guard()
 # Signing out needs nothing done first.
 SIGNED_IN_AT_ALL = Guard(before_duty=True)

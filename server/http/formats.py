@@ -9,6 +9,8 @@ from server.errors import Sentence
 CLOCK_TIME: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9](:00)?(?!\n)$"
 # A local time of the day, with or without whole seconds.
 ClockTime = Annotated[str, msgspec.Meta(pattern=CLOCK_TIME)]
+# Somebody else's number for a thing, as it stands in addresses.
+PLAIN_NUMBER: Final = r"^[0-9A-Za-z_\-]+(?!\n)$"
 # How a body or query that does not match one is told so; every pattern of the API is in here.
 IN_WORDS: Final[dict[str, Sentence]] = {
     CLOCK_TIME: (
@@ -16,6 +18,10 @@ IN_WORDS: Final[dict[str, Sentence]] = {
         "must be a time of day of 24 hours, such as 09:30",
     ),
     "^[0-9]{6}$": ("应为 6 位数字。", "must be six digits"),
+    PLAIN_NUMBER: (
+        "只能包含字母、数字、下划线和连字符。",
+        "may have letters, digits, underscores and hyphens only",
+    ),
     r"^[0-9A-Za-z_\-]+$": (
         "只能包含字母、数字、下划线和连字符。",
         "may have letters, digits, underscores and hyphens only",

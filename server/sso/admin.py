@@ -41,7 +41,8 @@ class NewClient(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `public` for programs that cannot keep a secret. Clients with the same `sector` are told the
     same `sub` for the same citizen; by default each has its own. `full_name` makes the scope
-    `profile` the whole name instead of a masked one; `identity` is the id number.
+    `profile` the whole name instead of a masked one; `identity` is the id number. `may_bill`: it
+    may ask citizens for money (`/departments/bills`).
     """
 
     client_id: Code
@@ -54,6 +55,7 @@ class NewClient(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     full_name: bool = False
     sector: Name | None = None
     public: bool = False
+    may_bill: bool = False
 
 
 class ClientChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,6 +68,7 @@ class ClientChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     login_uri: Address | UnsetType | None = UNSET
     scopes: list[Scope] | UnsetType = UNSET
     full_name: bool | UnsetType = UNSET
+    may_bill: bool | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
 
 
@@ -88,6 +91,7 @@ class ClientView(msgspec.Struct, frozen=True):
     full_name: bool
     sector: str
     public: bool
+    may_bill: bool
     disabled: bool
     old_secret_until: datetime | None
     created_at: datetime
@@ -157,6 +161,7 @@ async def create_client(request: Request, who: Principal, body: NewClient) -> Cl
         "post_logout_redirect_uris": body.post_logout_redirect_uris,
         "login_uri": body.login_uri,
         "public": body.public,
+        "may_bill": body.may_bill,
     }
     _check(request, columns)
     row, secret = await registration.create(body.client_id, columns, by=who.id)
@@ -256,6 +261,7 @@ def _view(row: asyncpg.Record) -> ClientView:
         full_name=row["full_name"],
         sector=row["sector"],
         public=row["public"],
+        may_bill=row["may_bill"],
         disabled=row["disabled"],
         old_secret_until=shown(until) if until else None,
         created_at=shown(row["created_at"]),

@@ -36,6 +36,7 @@ class Client:
     post_logout_redirect_uris: tuple[str, ...]
     login_uri: str | None
     public: bool
+    may_bill: bool
     disabled: bool
     secret_digests: tuple[str, ...]
 
@@ -67,6 +68,7 @@ def client_of(row: asyncpg.Record) -> Client:
         post_logout_redirect_uris=tuple(row["post_logout_redirect_uris"]),
         login_uri=row["login_uri"],
         public=row["public"],
+        may_bill=row["may_bill"],
         disabled=row["disabled"],
         secret_digests=tuple(digest for digest in digests if digest is not None),
     )

@@ -47,6 +47,8 @@ def _row(declared: Endpoint) -> tuple[str, str]:
 
 
 def _who(guard: Guard, *, of_hall: bool) -> str:
+    if guard.systems:
+        return "departments' systems, by client id and secret"
     if not guard.signed_in:
         return "everybody"
     mark = " *" if guard.before_duty else ""

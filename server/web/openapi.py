@@ -73,6 +73,7 @@ TAGS = {
     "tickets": "号票 · numbers, from the citizen's side",
     "counters": "窗口 · counters, from the clerk's side",
     "payments": "缴费 · bills, payments, refunds",
+    "departments": "部门系统 · what departments' systems ask for, by client id and secret",
     "reconciling": "对账 · channels' statements against our ledger",
     "callbacks": "支付通知 · what payment channels tell us",
     "kiosks": "自助机 · machines of a hall that give out numbers",
@@ -122,7 +123,8 @@ def document() -> dict[str, Any]:
             "schemas": components,
             "examples": _refusals_shown(),
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "client": {"type": "http", "scheme": "basic"},
             },
         },
     }
@@ -160,7 +162,7 @@ def _operation(declared: Endpoint) -> dict[str, Any]:
         "tags": [declared.tag],
         "parameters": [*_path_parameters(declared), *_query_parameters(declared)],
         "responses": _responses(declared),
-        "security": [{"bearer": []}] if declared.guard.signed_in else [],
+        "security": _security(declared),
     }
     if declared.idempotent:
         operation["parameters"].append(
@@ -189,6 +191,12 @@ def _operation(declared: Endpoint) -> dict[str, Any]:
             "content": {FORM: {"schema": _schema(declared.form)}},
         }
     return operation
+
+
+def _security(declared: Endpoint) -> list[dict[str, Any]]:
+    if declared.guard.systems:
+        return [{"client": []}]
+    return [{"bearer": []}] if declared.guard.signed_in else []
 
 
 def _body(structs: tuple[Any, ...], body: Any) -> dict[str, Any]:

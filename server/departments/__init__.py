@@ -1,0 +1,1 @@
+"""What departments' systems ask for by themselves, with their own credentials."""
