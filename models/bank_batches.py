@@ -194,6 +194,16 @@ async def _settle(
     return PaymentEffect.SURPLUS, order["id"]
 
 
+async def given_back(tx: Transaction, case: Any, *, now: datetime) -> None:
+    """A person gave back what a case says was paid too much at a counter; of others nothing."""
+    if case["refund_id"] is None:
+        return
+    order = await refunds.lock_order(tx, case["order_id"])
+    if order["channel"] == BANK:
+        refund = await tx.row("SELECT * FROM refund WHERE id = $1 FOR UPDATE", case["refund_id"])
+        await refunds.conclude(tx, order, refund, "finish", now=now)
+
+
 def _channel_no(bank: str, serial: str) -> str:
     """One bank's serial among all banks', no longer than a channel's number may be."""
     whole = f"{bank}:{serial}"

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from sanic import Blueprint, Request
 
-from models import reconciliation
+from models import bank_batches, reconciliation
 from models.audit import Entry, record
 from models.database import Transaction, transaction
 from models.reconciliation import CaseState, CloseReason, DifferenceKind
@@ -199,11 +199,17 @@ async def add_note(request: Request, who: Principal, case_id: str, body: NewNote
 async def close_case(
     request: Request, who: Principal, case_id: str, body: Closing
 ) -> CaseWithNotes:
-    """A person has looked into it and says why nothing more is to be done. No money moves by it."""
+    """A person has looked into it and says why nothing more is to be done.
+
+    No money moves by it. What was paid too much at a bank's counter, and is `settled_otherwise`, is
+    in the ledger as given back: she has seen to it that it was.
+    """
     now = services(request).clock.now()
     async with transaction() as tx:
         case = await _held(tx, case_id)
         await reconciliation.close(tx, case, body.reason, by=who.id, now=now)
+        if body.reason is CloseReason.SETTLED_OTHERWISE:
+            await bank_batches.given_back(tx, case, now=now)
         if body.note is not None:
             await reconciliation.note(tx, case["id"], body.note, by=who.id, now=now)
         view = await _shown(case["id"], tx)

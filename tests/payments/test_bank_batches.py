@@ -131,3 +131,23 @@ async def test_a_forged_file_brings_nothing(api: Api) -> None:
     content = a_file((await number_of(await a_bill(900)), 900, a_serial()))
     with pytest.raises(BatchRefused):
         await bring(content.replace(b"9.00", b"9.01", 1), READER, by=None, now=NOW)
+
+
+async def test_what_was_given_back_by_hand_is_entered_when_its_case_is_closed(api: Api) -> None:
+    done = await a_bill(800)
+    await paid(await an_order(done))
+    number = await number_of(done)
+    await brought(a_file((number, 800, a_serial())))
+    (case,) = await rows("SELECT id FROM reconciliation_case WHERE number = $1", number)
+    finance = await api.colleague("supervisor")
+    closed = await finance.post(
+        f"/reconciliation-cases/{case['id']}/close", {"reason": "settled_otherwise"}
+    )
+    assert closed.status_code == 200, closed.text
+    (surplus,) = await rows("SELECT * FROM pay_order WHERE bill_id = $1 AND channel = 'bank'", done)
+    assert surplus["state"] == "refunded"
+    assert await entries_of(surplus["id"]) == [
+        ("surplus", "at_bank", "owed_back", 800),
+        ("returned", "owed_back", "at_bank", 800),
+    ]
+    assert await ledger.disagreeing() == []

@@ -43,7 +43,7 @@ DROP FUNCTION tell_department(bill, text);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0033_receipts")]
+    dependencies = [("models", "0034_abandoned")]
 
     initial = False
 
