@@ -1,4 +1,4 @@
-"""What can be wrong with tickets, appointments and their events, and how one sees it. Pure."""
+"""What can be wrong with tickets, bookings, payments and events, and how one sees it. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +41,16 @@ Kind = Literal[
     "impossible_appointment",
     "offer_of_nobody",
     "booking_overdue",
+    "bill_settled_wrongly",
+    "payment_not_entered",
+    "refund_not_entered",
+    "refunds_of_order",
+    "surplus_kept",
+    "entry_of_nobody",
+    "channel_sum",
+    "callback_lost",
+    "callback_unsettled",
+    "callback_of_nobody",
     "answer_without_effect",
     "receipt_gap",
     "receipt_missing",
@@ -76,6 +86,28 @@ WORDS: Final[Mapping[Kind, tuple[str, str]]] = {
     "impossible_appointment": ("预约不可能的变化", "a step that no appointment can take"),
     "offer_of_nobody": ("候补与其名额不符", "an offer and who waits for it do not fit"),
     "booking_overdue": ("逾期未处理", "what the worker should have ended goes on"),
+    "bill_settled_wrongly": (
+        "账单与结清它的支付单不符",
+        "a bill is not settled by one paid order of its own",
+    ),
+    "payment_not_entered": (
+        "支付单与账本不符",
+        "a payment is not entered once in the ledger, as it is",
+    ),
+    "refund_not_entered": ("退款与账本不符", "a refund's steps are not those in the ledger"),
+    "refunds_of_order": (
+        "支付单的退款金额不符",
+        "what an order says goes back is not what its refunds say",
+    ),
+    "surplus_kept": ("多付的钱没有退", "nobody asked for money that is to go back"),
+    "entry_of_nobody": ("账本分录没有对应的支付单", "an entry is of no order or refund"),
+    "channel_sum": ("渠道账户余额不符", "what a channel holds is not what its orders say"),
+    "callback_lost": ("已确认的回调没有生效", "a callback was thanked for, and did not come true"),
+    "callback_unsettled": (
+        "回调长时间未处理",
+        "a callback was stored, and is not settled for long",
+    ),
+    "callback_of_nobody": ("回调没有对应的支付单", "a callback is about no order of its channel"),
     "answer_without_effect": ("已答复的请求没有结果", "a kept answer tells of what does not exist"),
     "receipt_gap": ("票据号码不连续", "an issuer's receipts of a year are not numbered 1, 2, 3"),
     "receipt_missing": ("已缴费或已退款而没有票据", "what was paid or went back has no receipt"),

@@ -16,6 +16,7 @@ import asyncpg
 
 from models.agreeing import BROKEN
 from models.agreeing_bookings import BROKEN_BOOKINGS
+from models.agreeing_payments import BROKEN_PAYMENTS
 from models.agreeing_receipts import BROKEN_RECEIPTS
 from models.database import Transaction, transaction
 from models.faults import Fault, Found, Kind, fault_of_place, faults_of_ticket
@@ -51,6 +52,7 @@ class Verdict:
     tickets: int
     events: int
     appointments: int
+    bills: int
     answers: int
     found: Found
 
@@ -77,9 +79,11 @@ async def verify_in(
     await _check_turns(walk)
     await _check_sets(walk)
     [booked] = await tx.rows(_APPOINTMENTS, scope.hall_id, scope.day)
+    [billed] = await tx.rows(_BILLS, scope.hall_id, scope.day)
     answers = await _check_answers(walk)
     progress(walk.done, walk.done)
-    return Verdict(walk.tickets, walk.events, booked["many"], answers, walk.found)
+    many = (walk.tickets, walk.events, booked["many"], billed["many"], answers)
+    return Verdict(*many, walk.found)
 
 
 async def with_events(
@@ -172,7 +176,8 @@ async def _check_turns(walk: _Walk) -> None:
 
 async def _check_sets(walk: _Walk) -> None:
     """What holds between rows: one statement for each kind, which finds those that break it."""
-    for kind, sql in (*BROKEN, *BROKEN_BOOKINGS, *BROKEN_RECEIPTS):
+    every = (*BROKEN, *BROKEN_BOOKINGS, *BROKEN_PAYMENTS, *BROKEN_RECEIPTS)
+    for kind, sql in every:
         for row in await walk.tx.rows(sql, walk.scope.hall_id, walk.scope.day):
             hall = walk.halls.get(row["hall_id"])
             fault = Fault(kind, hall, row["day"], row["what"], row["ticket"], row["detail"])
@@ -240,6 +245,10 @@ _EVENTS = """
 _APPOINTMENTS = """
     SELECT count(*) AS many FROM appointment
     WHERE ($1::uuid IS NULL OR hall_id = $1) AND ($2::date IS NULL OR day = $2)
+"""
+_BILLS = """
+    SELECT count(*) AS many FROM bill b WHERE ($1::uuid IS NULL OR b.hall_id = $1)
+      AND ($2::date IS NULL OR (b.made_at AT TIME ZONE 'Asia/Shanghai')::date = $2)
 """
 _ANSWERS = "SELECT id, status, body FROM answer WHERE id > $1 ORDER BY id LIMIT $2"
 # Whatever can be created with a key has an id of its own; tickets are most of it.

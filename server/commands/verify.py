@@ -1,4 +1,4 @@
-"""`verify`: whether all that a database tells of tickets and appointments fits together."""
+"""`verify`: whether what a database tells of tickets, bookings and payments fits together."""
 
 import json
 from datetime import datetime
@@ -35,12 +35,13 @@ def verify_database(
         Path | None, typer.Option("--data-dir", help="Where the embedded stores keep data.")
     ] = None,
 ) -> None:
-    """核对数据库：号票、预约、事件、号码、次序。 Check that tickets and appointments fit.
+    """核对数据库：号票、预约、账单、账本。 Check that tickets, bookings and payments fit.
 
     Each ticket is rebuilt from its events; numbers must be dense, counters and persons hold one
     ticket, everybody was called in her turn, and what was answered exists. Slots count places that
-    appointments hold, offers are somebody's, and nothing is overdue. It changes nothing and reads
-    one snapshot, so the halls may be at work. Exit code 1, and what is wrong, if anything is.
+    appointments hold, offers are somebody's, and nothing is overdue. Each paid bill is settled by
+    one order, orders, refunds and callbacks are in the ledger to the fen. It changes nothing and
+    reads one snapshot, so the halls may be at work. Exit code 1, and what is wrong, if anything is.
     """
     ground = ground_of(context)
     settings = ground.settings(**({"data_dir": data_dir} if data_dir else {}))
@@ -74,7 +75,7 @@ async def _scope(hall: str | None, day: datetime | None) -> Scope:
 def _seen(verdict: Verdict) -> str:
     return (
         f"{verdict.tickets} 个号票 tickets, {verdict.events} 个事件 events,"
-        f" {verdict.appointments} 个预约 appointments,"
+        f" {verdict.appointments} 个预约 appointments, {verdict.bills} 个账单 bills,"
         f" {verdict.answers} 个已存答复 kept answers"
     )
 
@@ -98,6 +99,7 @@ def _as_json(verdict: Verdict) -> dict[str, Any]:
         "tickets": verdict.tickets,
         "events": verdict.events,
         "appointments": verdict.appointments,
+        "bills": verdict.bills,
         "answers": verdict.answers,
         "faults": [
             {
