@@ -57,7 +57,7 @@ class Undone(Exception):
 
 
 async def found_in(tx: Transaction, hall_id: UUID) -> set[str]:
-    found = set((await verify_in(tx, Scope(hall_id))).found.counts)
+    found: set[str] = set((await verify_in(tx, Scope(hall_id))).found.counts)
     for kind, sql in BROKEN_PAYMENTS:
         if kind in OF_NO_HALL and await tx.rows(sql, None, None):
             found.add(kind)
