@@ -19,6 +19,7 @@ NAMES: Final = (
     "arrivals", "clock", "counters_next", "today",
 )  # fmt: skip
 _NEAR: Final = 10.0  # minutes within which who arrives stands for whom we asked after
+_AT_FIRST: Final = 30.0  # minutes of a line's first day over which who came is spread at least
 ASKED: Final = (15.0, 30.0, 60.0, 90.0)
 
 
@@ -79,8 +80,11 @@ def _coming(hall: Hall, line: Line, t: float, then: float) -> float:
     """How many come to the line's pool until then: as usual, more or fewer as today, and known."""
     total = 0.0
     for each in hall.pooled(line.code):
-        today = (each.issued + 10.0) / (each.expected_arrivals(0.0, t) + 10.0)
-        total += each.expected_arrivals(t, then) * min(max(today, 0.4), 2.5)
+        if each.arrivals.total[1]:
+            today = (each.issued + 10.0) / (each.expected_arrivals(0.0, t) + 10.0)
+            total += each.expected_arrivals(t, then) * min(max(today, 0.4), 2.5)
+        elif each.first_issue is not None:  # its first day: as they came so far
+            total += each.issued / max(t - each.first_issue, _AT_FIRST) * (then - t)
         known = hall.known
         total += sum(t < at <= then for at in known.coming.get(each.code, ()))
     return total

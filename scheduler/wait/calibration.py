@@ -6,6 +6,7 @@ the share that it promises is the share that is met.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ STEP: Final = 0.005
 TARGETS: Final = (0.1, 0.9)
 BOUNDS: Final = ((0.02, 0.3), (0.7, 0.98))
 BINS: Final = 9
+MOST_AT_FIRST: Final = 0.15  # by which an end moves, as y, while only short waits can have come true
 SOUND: Final = 0.7  # of waits within their range, where 0.8 is promised
 
 
@@ -75,9 +77,17 @@ class Scores:
 
 
 class Calibration:
-    """Scores by bin and pooled; `met` is the share of late that fell into its range."""
+    """Scores by bin and pooled; `met` is the share of late that fell into its range.
+
+    On a city's first day only waits that end early have come true yet: a line's first people, idle
+    counters, quick services. Until the day is over, and all of its waits with it, what came true
+    may widen the ends that trees foretell, up to a limit, and not narrow them.
+    """
+
+    settled: bool = True  # of those kept before it was kept
 
     def __init__(self) -> None:
+        self.settled = False
         self.bins = [Scores() for _ in range(BINS)]
         self.pooled = Scores()
         self.met = 0.8
@@ -91,6 +101,23 @@ class Calibration:
         scores = self._of(which)
         trust = min(scores.count / ENOUGH, 1.0)
         return scores.shift[0] * trust, scores.shift[1] * trust
+
+    def ends(
+        self, which: int, said: tuple[float, float], own: Sequence[float]
+    ) -> tuple[float, float]:
+        """A range's ends as y in a bin: as trees said them, and with what the line adds."""
+        shifts = self.shifts(which)
+        low, high = said[0] + own[0] + shifts[0], said[1] + own[1] + shifts[1]
+        if self.settled:
+            return low, high
+        return (
+            min(max(low, said[0] - MOST_AT_FIRST), said[0]),
+            max(min(high, said[1] + MOST_AT_FIRST), said[1]),
+        )
+
+    def settle(self) -> None:
+        """A day is over: nobody waits any more of whom it is not known how long."""
+        self.settled = self.settled or self.pooled.count >= ENOUGH
 
     @property
     def wider(self) -> float:

@@ -22,6 +22,9 @@ USUAL_TAU: Final = 4.0  # minutes for each position where nothing is known yet
 ENOUGH_LABELS: Final = 20
 _HOURS: Final = 120.0
 _TENFOLD: Final = 10.0
+# What lies between p50 and either end at least, as y, and as a share of what trees say.
+LEAST: Final = 0.05
+LEAST_OF_SAID: Final = 0.25
 FARTHEST: Final = 4.0  # no wait is foretold beyond e^4 times its backbone
 
 
@@ -92,8 +95,14 @@ class City:
         """Minutes of wait for each position, over all lines."""
         return (self.waits + PRIOR_PEOPLE * USUAL_TAU) / (self.people + PRIOR_PEOPLE)
 
+    def settle(self) -> None:
+        """A hall's day is over: what came true on it is all that there was."""
+        for calibration in self.calibration.values():
+            calibration.settle()
+
     def close_day(self) -> None:
         """A day has passed."""
+        self.settle()
         self.waits *= FADE
         self.people *= FADE
         self.labels *= FADE
@@ -142,8 +151,8 @@ class City:
         calibration = self.calibration[kind]
         own = line.tails[TAILS[kind]]
         y50, y10, y90 = said[0], said[1] + own[0], said[2] + own[1]
-        low, high = calibration.shifts(which)
-        low, high = min(y10 + low, y50), max(y90 + high, y50)
+        low, high = calibration.ends(which, (said[1], said[2]), own)
+        low, high = min(low, y50), max(high, y50)
         basis = self.basis(line, kind)
         wider = calibration.wider
         if line.labels < ENOUGH_LABELS:
@@ -151,7 +160,9 @@ class City:
         shown = None
         offset = self.offset_of(kind) - more
         if basis != "none":
-            ends = (y50 - wider * (y50 - low), y50, y50 + wider * (high - y50))
+            down = max(wider * (y50 - low), LEAST, LEAST_OF_SAID * (y50 - said[1]))
+            up = max(wider * (high - y50), LEAST, LEAST_OF_SAID * (said[2] - y50))
+            ends = (y50 - down, y50, y50 + up)
             shown = as_minutes(ref, offset, ends, basis)
         return Promise(
             kind, x, ref, offset, y50, y10, y90, low, high, (said[3], said[4]), shown, which

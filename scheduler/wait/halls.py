@@ -16,6 +16,7 @@ PRIOR_PEOPLE: Final = 20.0
 LATE: Final = 15.0  # minutes after its usual time at which a counter is still awaited
 LATEST: Final = 4320.0  # minutes; no business day has more, a clock that says so is wrong
 FARTHEST_DAY: Final = 400  # a hall that hears of a later one hears of a clock gone wrong
+FEW_SERVED: Final = 20
 LONGEST_SERVICE: Final = 240.0  # a counter busy for longer was forgotten
 
 
@@ -322,13 +323,32 @@ class Hall:
     def service_means(self) -> dict[str, float]:
         """Minutes that a service takes, for each line, drawn to the hall's."""
         if self.means is None:
-            known = [line.service for line in self.lines.values() if line.service.count]
+            lasting = self._lasting()
+            known = [line.service for line in self.lines.values()]
             count = sum(each.count for each in known)
-            usual = (sum(each.value * each.count for each in known) + 25.0) / (count + 5.0)
+            minutes = sum(each.value * each.count for each in known) + sum(lasting.values())
+            usual = (minutes + 25.0) / (count + 5.0)
             self.means = {
-                code: line.service.shrunk(usual, 3.0) for code, line in self.lines.items()
+                code: line.service.shrunk(usual, 3.0)
+                + lasting.get(code, 0.0) / (line.service.count + 3.0)
+                for code, line in self.lines.items()
             }
         return self.means
+
+    def _lasting(self) -> dict[str, float]:
+        """Minutes that services have lasted so far, of lines of which few have ended.
+
+        Quick services end first: the mean of those alone would be too short.
+        """
+        lasting: dict[str, float] = {}
+        for counter in self.counters.values():
+            if counter.serving is None:
+                continue
+            code, age = counter.serving[0], self.t - counter.since
+            line = self.lines.get(code)
+            if line and line.service.count < FEW_SERVED and age <= LONGEST_SERVICE:
+                lasting[code] = lasting.get(code, 0.0) + age
+        return lasting
 
     def able(self, line: str) -> list[Counter]:
         """The open counters that serve a line, where such things are known."""

@@ -64,6 +64,8 @@ class Waits:
             hall.refused += 1
             return None
         if hall.day != event.day:
+            if hall.day is not None:
+                self.city.settle()
             hall.begin_day(event.day, self.city.scale)
         refused = hall.refused
         heard = hall.hear(event)
