@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from scheduler.wait.city import City, Promise
+from scheduler.wait.city import City, Promise, Range
 from scheduler.wait.halls import Hall
 from scheduler.wait.lines import Line, slot_of
 from scheduler.wait.pools import Waiting
@@ -134,3 +134,23 @@ def came(waiting: Waiting, t: float) -> None:
             waiting.line.asked.append((due, promise))
         elif t <= due + _NEAR:
             waiting.asked.append((promise, t))
+
+
+def in_turn(told: Sequence[Range | None], horizons: Sequence[float]) -> list[Range | None]:
+    """Waits of who comes in so many minutes, where who comes later is called later.
+
+    Her wait is shorter than that of who came before her by what has passed between them at most.
+    """
+    held: list[Range | None] = []
+    for at, each in enumerate(told):
+        before = held[-1] if held else None
+        if each is None or before is None:
+            held.append(each)
+            continue
+        passed = horizons[at] - horizons[at - 1]
+        pairs = zip(
+            (each.p10, each.p50, each.p90), (before.p10, before.p50, before.p90), strict=True
+        )
+        p10, p50, p90 = (max(one, other - passed) for one, other in pairs)
+        held.append(Range(p10, p50, p90, each.basis))
+    return held

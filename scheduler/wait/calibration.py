@@ -18,7 +18,9 @@ STEP: Final = 0.005
 TARGETS: Final = (0.1, 0.9)
 BOUNDS: Final = ((0.02, 0.3), (0.7, 0.98))
 BINS: Final = 9
-MOST_AT_FIRST: Final = 0.15  # by which an end moves, as y, while only short waits can have come true
+MOST_AT_FIRST: Final = (
+    0.15  # by which an end moves, as y, while only short waits can have come true
+)
 SOUND: Final = 0.7  # of waits within their range, where 0.8 is promised
 
 

@@ -114,12 +114,12 @@ class Waits:
         curves = {}
         for place, promise in zip(places, at_once, strict=True):
             later = arrival.predicted(hall, place, promise, horizons[1:], self.city)
-            told = [self._told(hall, promise.shown)]
+            told: list[Range | None] = [self._told(hall, promise.shown)]
             told += [
                 self._on_clock(hall, each.shown, in_minutes) if each.shown and told[0] else None
                 for each, in_minutes in zip(later, horizons[1:], strict=True)
             ]
-            curves[place.line.code] = told
+            curves[place.line.code] = arrival.in_turn(told, horizons)
         return curves
 
     def close_day(self) -> None:

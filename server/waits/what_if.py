@@ -1,5 +1,6 @@
 """What would be if counters were opened or closed: the predictor asked twice."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -51,6 +52,10 @@ async def what_if(hall: HallEntry, line: str, change: int, *, now: datetime) -> 
     for code in hall.lines:
         if known.able(code) and not waits.hall(hall.code).able(code):
             then[code] = [None] * len(horizons)  # nobody would serve it any more
+    share = counters / max(counters + change, 1)
+    for code in hall.lines:
+        most = [known.known.left(minute, each) for each in horizons]
+        then[code] = no_better(as_is[code], then[code], most, change=change, share=share)
     return WhatIfView(
         hall=hall.code,
         line=line,
@@ -70,6 +75,36 @@ async def what_if(hall: HallEntry, line: str, change: int, *, now: datetime) -> 
             for code, each in hall.lines.items()
         ],
     )
+
+
+def no_better(
+    as_is: Sequence[Range | None],
+    then: Sequence[Range | None],
+    most: Sequence[float],
+    *,
+    change: int,
+    share: float,
+) -> list[Range | None]:
+    """The waits with fewer counters, none of them shorter than as it is; or with more, none longer.
+
+    Later waits follow what the change does to the wait now, which is played forward, at least by
+    the same share. That is never more than `share`, the counters as they are to those there would
+    be. `most` is how long somebody can wait at each moment.
+    """
+    choose = max if change < 0 else min
+    ratio = 1.0
+    if as_is[0] and then[0]:
+        ratio = choose((then[0].p50 + 1.0) / (as_is[0].p50 + 1.0), 1.0)
+        ratio = min(ratio, share) if change < 0 else max(ratio, share)
+    held: list[Range | None] = []
+    for one, two, left in zip(as_is, then, most, strict=True):
+        if one is None or two is None:
+            held.append(two)
+            continue
+        pairs = zip((one.p10, one.p50, one.p90), (two.p10, two.p50, two.p90), strict=True)
+        p10, p50, p90 = (min(choose(b, a * ratio), max(left, 0.0)) for a, b in pairs)
+        held.append(Range(p10, p50, p90, two.basis))
+    return held
 
 
 async def _as_known(hall: HallEntry, now: datetime) -> Waits:

@@ -6,7 +6,9 @@ import pytest
 
 from models.database import rows
 from models.waits import CITY
+from scheduler.wait.city import Range
 from server.waits.remembering import Remembering
+from server.waits.what_if import no_better
 from tests.conftest import Api
 from tests.counters.halls import a_ticket, code_of, open_counters
 from tests.people import Person
@@ -139,3 +141,20 @@ async def test_rubbish_in_the_store_is_no_fault_of_the_question(
     reply = await manager.get(f"/halls/{hall}/what-if?line=E")
     assert reply.status_code == 200, reply.text
     assert reply.json()["data"][0]["data"][0]["as_is"] is None
+
+
+@pytest.mark.parametrize(("change", "share"), [(-1, 2.0), (1, 0.5)])
+def test_fewer_counters_shorten_no_wait_and_more_lengthen_none(change: int, share: float) -> None:
+    as_is = [Range(5, 20, 39), Range(2, 15, 39), Range(0, 10, 60), None]
+    other = [Range(8, 26, 50), Range(1, 12, 35), Range(4, 30, 50), Range(0, 5, 9)]
+    if change > 0:
+        other = [Range(4, 13, 30), Range(5, 18, 45), Range(0, 5, 70), Range(0, 5, 9)]
+    then = no_better(as_is, other, [200.0] * 4, change=change, share=share)
+    assert then[3] == Range(0, 5, 9)
+    for one, two in zip(as_is[:3], then[:3], strict=True):
+        assert one is not None
+        assert two is not None
+        assert two.p10 <= two.p50 <= two.p90
+        ends = zip((one.p10, one.p50, one.p90), (two.p10, two.p50, two.p90), strict=True)
+        assert all((a - b) * change >= 0 for a, b in ends)
+        assert (one.p50 - two.p50) * change > 0
