@@ -48,17 +48,28 @@ def a_plan(code: str, dice: np.random.Generator) -> HallPlan:
         for each, share in zip(codes, shares, strict=True)
     )
     work = PEOPLE_AN_HOUR * sum(line.share * line.service for line in lines) / 60
-    counters = [(line.code,) for line in lines]
+    counters: list[tuple[str, ...]] = [(line.code,) for line in lines]
     while len(counters) < round(work / 1.3):
         both = dice.choice(list(codes), 2, p=shares)
         counters.append(tuple(sorted({str(each) for each in both})))
     crowd = np.array([0, 0, 1.6, 1.3, 1, 1, 0.8, 0.8, 0.6])
     return HallPlan(
-        *(code, "counters", lines, tuple(counters), OPENS, 840.0, None),
+        code,
+        tells="counters",
+        lines=lines,
+        counters=tuple(counters),
+        opens=OPENS,
+        closes=840.0,
+        lunch=None,
         profile=tuple(float(each) for each in crowd / crowd.sum()),
         people=PEOPLE_AN_HOUR * float(crowd.sum()) / 2,
-        **{"credit": 0.0, "priority": 0.03, "missed": 0.05, "impatient": 0.0, "patience": 60.0},
-        **{"restless": 0.05, "absent": 0.0},
+        credit=0.0,
+        priority=0.03,
+        missed=0.05,
+        impatient=0.0,
+        patience=60.0,
+        restless=0.05,
+        absent=0.0,
     )
 
 
@@ -120,9 +131,17 @@ def test_where_somebody_is_ahead_a_range_is_a_range_and_not_any_time(seed: int) 
 def test_what_comes_true_early_widens_and_narrows_only_once_the_day_is_over() -> None:
     calibration = Calibration()
     promise = Promise(
-        *("line", np.zeros(0, np.float32), 6.0, 2.0, 0.0, -0.6, 0.6, -0.6, 0.6),
-        (0.0, 0.0),
-        None,
+        kind="line",
+        x=np.zeros(0, np.float32),
+        ref=6.0,
+        offset=2.0,
+        y50=0.0,
+        y10=-0.6,
+        y90=0.6,
+        low=-0.6,
+        high=0.6,
+        said=(0.0, 0.0),
+        shown=None,
     )
     for _ in range(200):  # the first of each line: called at once
         calibration.label(0, -1.5, promise)
