@@ -160,8 +160,11 @@ class City:
         shown = None
         offset = self.offset_of(kind) - more
         if basis != "none":
-            down = max(wider * (y50 - low), LEAST, LEAST_OF_SAID * (y50 - said[1]))
-            up = max(wider * (high - y50), LEAST, LEAST_OF_SAID * (said[2] - y50))
+            down, up = wider * (y50 - low), wider * (high - y50)
+            if which > 0 or TAILS[kind] > 0 or not calibration.settled:
+                # Of who is next it may well be known that she is called at once.
+                down = max(down, LEAST, LEAST_OF_SAID * (y50 - said[1]))
+                up = max(up, LEAST, LEAST_OF_SAID * (said[2] - y50))
             ends = (y50 - down, y50, y50 + up)
             shown = as_minutes(ref, offset, ends, basis)
         return Promise(
