@@ -26,6 +26,9 @@ _P50: Final = 1
 
 _LATER: Final = ARRIVAL_AT_S[1:]
 _BENDS = np.array(_LATER, dtype=float)
+# When each stretch of a curve begins, and how long all but the last are.
+_BEGINS = np.array(ARRIVAL_AT_S, dtype=float)[:, None]
+_LONG = np.diff(_BEGINS, axis=0)
 # No wait is foretold to last longer than until everybody is let go, in steps of five minutes. Whose
 # turn is foretold for the last of them may as well come after it.
 _CUT_OFF_S: Final = 300.0
@@ -126,21 +129,17 @@ def _opened(facts: Facts, at: Floats) -> Floats:
     return opened
 
 
-def stretches_of(curve_s: Sequence[Sequence[float]]) -> list[list[float]]:
-    """A curve of POINTS ranges as the straight lines between them, and the level one after.
+def stretches_of(curves_s: Floats) -> Floats:
+    """Curves (row, POINTS, SHARES) as the straight lines between their points, and the level after.
 
-    A row for each: the SHARES of the wait as they would be for arriving at once, and by how much
+    For each point the SHARES of the wait as they would be for arriving at once, and by how much
     each rises a second. So one product and one sum tell the wait of an arrival.
     """
-    stretches = []
-    for nth, here in enumerate(curve_s):
-        if nth + 1 == len(curve_s):
-            rises = [0.0] * SHARES
-        else:
-            long = ARRIVAL_AT_S[nth + 1] - ARRIVAL_AT_S[nth]
-            rises = [(b - a) / long for a, b in zip(here, curve_s[nth + 1], strict=True)]
-        starts = [a - rise * ARRIVAL_AT_S[nth] for a, rise in zip(here, rises, strict=True)]
-        stretches.append(starts + rises)
+    stretches = np.zeros((*curves_s.shape[:2], 2 * SHARES))
+    starts, rises = stretches[..., :SHARES], stretches[..., SHARES:]
+    rises[:, :-1] = np.diff(curves_s, axis=1)
+    rises[:, :-1] /= _LONG
+    np.subtract(curves_s, rises * _BEGINS, out=starts)
     return stretches
 
 
@@ -171,8 +170,8 @@ def hall_curve(lines: Iterable[tuple[int, Sequence[Sequence[float]]]]) -> list[l
     which nothing is known say nothing; without any line the curve is empty.
     """
     known = [(waiting + 1, curve) for waiting, curve in lines if curve]
-    if not known:
-        return []
+    if len(known) < 2:
+        return [list(point) for _, curve in known for point in curve]
     people = sum(weight for weight, _ in known)
     return [
         [

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from scheduler.arrivals import (
     Floats,
     hours_of,
     stretches_of,
-    sure_range,
 )
 from scheduler.calendar import Timetable
 from scheduler.hall_map import HallMap, Indices
@@ -48,6 +47,20 @@ class HallFacts:
     lines: Sequence[str]
 
 
+Curve = Sequence[Sequence[float]]
+
+
+class Learned(NamedTuple):
+    """What is foretold of a row: POINTS ranges or none, in seconds, when its last number goes, and
+    what those add who are on their way there.
+    """
+
+    row: int
+    curve_s: Curve
+    last_s: float
+    coming_s: float = 0.0
+
+
 class HallTable:
     """Halls that have a place first, as the map numbers them, then those without one."""
 
@@ -72,8 +85,8 @@ class HallTable:
         self.last_s: Floats = np.full(rows, np.inf)
         # What people on their way there add to the wait.
         self.coming_s: Floats = np.zeros(rows)
-        self._curves: list[list[list[float]]] = [_NOTHING] * rows
-        self.stretches: Floats = np.array(stretches_of(_NOTHING) * rows, dtype=float)
+        self._curves: Floats = np.full((rows, POINTS, SHARES), UNKNOWN_COUNTS_AS_S)
+        self.stretches: Floats = stretches_of(self._curves)
         self.stretches.shape = (rows * POINTS, 2 * SHARES)
         # The longest median wait foretold of each row, 0 where none is known.
         self._longest_s: Floats = np.zeros(rows)
@@ -123,35 +136,51 @@ class HallTable:
             np.minimum(late, ends_s[self._group_of_row], out=self.smooth_until_s)
         self._minded_s = now_s
 
-    def learn(self, row: int, curve_s: Sequence[Sequence[float]], *, last_s: float) -> None:
+    def learn(self, row: int, curve_s: Curve, *, last_s: float) -> None:
         """Take what is foretold of a row, POINTS ranges or none, and when its last number goes."""
-        self.known[row] = known = len(curve_s) == POINTS
-        self._curves[row] = [sure_range(point) for point in curve_s] if known else _NOTHING
-        self.last_s[row] = last_s
-        self._settle(row)
+        self.learn_all([Learned(row, curve_s, last_s, float(self.coming_s[row]))])
+
+    def learn_all(self, learned: Sequence["Learned"]) -> None:
+        """The same of many rows, no row twice: that costs little more than of one."""
+        if not learned:
+            return
+        rows = np.array([each.row for each in learned], dtype=np.intp)
+        known = np.array([len(each.curve_s) == POINTS for each in learned])
+        curves = np.array(
+            [each.curve_s if len(each.curve_s) == POINTS else _NOTHING for each in learned],
+            dtype=float,
+        )
+        # Nothing negative and in order, whatever a clock that jumped made of it.
+        np.fmax(curves, 0.0, out=curves)
+        middle = curves[..., _P50]
+        curves[..., 0] = np.minimum(curves[..., 0], middle)
+        curves[..., -1] = np.maximum(curves[..., -1], middle)
+        self.known[rows], self._curves[rows] = known, curves
+        self.last_s[rows] = [each.last_s for each in learned]
+        self.coming_s[rows] = [each.coming_s for each in learned]
+        self._settle(rows)
 
     def expect(self, row: int, people: float, per_place_s: float) -> None:
         """So many people are on their way to a row: each adds a place to the wait.
 
         Whoever is in the line's waits already must not be counted again.
         """
-        coming_s = max(0, people) * max(0.0, per_place_s)
+        coming_s = delay_s(people, per_place_s)
         if coming_s != self.coming_s[row]:
             self.coming_s[row] = coming_s
-            self._settle(row)
+            self._settle(np.array([row]))
 
-    def _settle(self, row: int) -> None:
-        curve, longest_s = self._curves[row], 0.0
-        if self.known[row]:
-            if coming_s := float(self.coming_s[row]):
-                curve = [[share + coming_s for share in point] for point in curve]
-            longest_s = max(point[_P50] for point in curve)
-        self.stretches[row * POINTS : (row + 1) * POINTS] = stretches_of(curve)
-        self._longest_s[row] = longest_s
-        group = self._group_of_row[row]
-        self.smooth_until_s[row] = min(
-            self.hours.let_go_s[group] - longest_s, self.last_s[row], self._ends_s[group]
-        )
+    def _settle(self, rows: Indices) -> None:
+        known = self.known[rows]
+        curves = self._curves[rows]
+        curves += (self.coming_s[rows] * known)[:, None, None]
+        by_row = self.stretches.reshape(-1, POINTS, 2 * SHARES)
+        by_row[rows] = stretches_of(curves)
+        longest_s = curves[..., _P50].max(axis=1) * known
+        self._longest_s[rows] = longest_s
+        group = self._group_of_row[rows]
+        until = np.minimum(self.hours.let_go_s[group] - longest_s, self.last_s[rows])
+        self.smooth_until_s[rows] = np.minimum(until, self._ends_s[group])
 
     def facts(self, halls: Indices, rows: Indices) -> Facts:
         """What a ranking has to know of these halls, each by a row of its own."""
@@ -181,6 +210,11 @@ class HallTable:
         delays *= chances
         delays *= NEAR_TIE_S
         return delays
+
+
+def delay_s(people: float, per_place_s: float) -> float:
+    """What so many people on their way add to a wait."""
+    return max(0, people) * max(0.0, per_place_s)
 
 
 def _chances(codes: Iterable[str]) -> Floats:

@@ -5,7 +5,6 @@ is read off a line. Only the others are looked into.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
@@ -29,8 +28,7 @@ _MANY: Final = 300
 _FIGURES: Final = 2 * SHARES + 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
+class Search(NamedTuple):
     """What somebody looks for.
 
     `here` is where she stands (WGS-84 degrees), None when she does not say: then she is taken to be
@@ -50,8 +48,7 @@ class Search:
     within_m: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """Halls in rank order by their numbers, with what their order rests on.
 
     `figures` has a column a hall: SHARES of the wait, SHARES of the total, the distance in metres,
@@ -152,11 +149,11 @@ def best_of(
         _look_into(table, seen, those.now_s, there, there.uneven)
         waits, served = there.waits, there.served
     else:
-        there = _arrive(table, seen, those.now_s)
+        there, last = _arrive(table, seen, those.now_s), None
         key = _key(table, seen, those, there.waits[_P50].copy())
         if len(there.uneven):
-            _order_uneven(table, seen, those, there, key)
-        first = _first(key, seen.of, those.limits)
+            last = _order_uneven(table, seen, those, there, key)
+        first = _first(key, seen.of, those.limits, last)
         seen, key = seen.take(first), key.take(first)
         waits, served = there.waits.take(first, axis=1), there.served.take(first)
     foretold = table.known.take(seen.rows)
@@ -203,17 +200,20 @@ def _look_into(table: HallTable, seen: _Halls, now_s: float, there: _There, rows
 
 def _order_uneven(
     table: HallTable, seen: _Halls, those: _Searches, there: _There, key: Floats
-) -> None:
+) -> Floats | None:
     """Look into the halls where she is not simply let in, and correct what orders them.
 
     Of `fastest` only those that may be among the first: not where the way and the time served alone
-    take longer than all of it at enough others. Those come last, and are not shown.
+    take longer than all of it at enough others. Those come last, and are not shown. Answers what
+    the last of the first cannot be after, for each search, where that is found on the way.
     """
-    rows = there.uneven
+    rows, last = there.uneven, None
     if those.by == "fastest":
         key[rows] = np.inf
-        last = _last(key, seen.of, those.limits).take(seen.of.take(rows))
-        rows = rows[seen.travel_s.take(rows) + seen.service_s.take(rows) <= last]
+        last = _last(key, seen.of, those.limits)
+        soonest = seen.travel_s.take(rows)
+        soonest += seen.service_s.take(rows)
+        rows = rows[soonest <= last.take(seen.of.take(rows))]
     _look_into(table, seen, those.now_s, there, rows)
     some, median = seen.take(rows), there.waits[_P50].take(rows)
     median[np.isnan(median)] = UNKNOWN_COUNTS_AS_S
@@ -222,6 +222,7 @@ def _order_uneven(
         _key(table, some, those, median),
         NOT_TODAY + _far(table, some, those),
     )
+    return last
 
 
 def _figures(shown: _Halls, waits: Floats, foretold: Bools) -> Floats:
@@ -273,8 +274,11 @@ def _wanted(seen: _Halls, nth: int, search: Search) -> Indices:
     return rows
 
 
-def _first(key: Floats, of: Indices, limits: Indices) -> Indices:
-    """Where each search's least stand, in their order; of equal ones the first."""
+def _first(key: Floats, of: Indices, limits: Indices, last: Floats | None = None) -> Indices:
+    """Where each search's least stand, in their order; of equal ones the first.
+
+    `last` is a bound of what the last of them can be, where one is known.
+    """
     if len(limits) == 1:
         limit = int(limits[0])
         if len(key) > max(_MANY, 2 * limit):
@@ -284,7 +288,9 @@ def _first(key: Floats, of: Indices, limits: Indices) -> Indices:
     bounds = of.searchsorted(np.arange(len(limits)))
     if len(key) > 2 * int(limits.sum()):
         # To find the least and to order them costs less than to order all.
-        least = np.flatnonzero(key <= _last(key, of, limits).take(of))
+        if last is None:
+            last = _last(key, of, limits)
+        least = np.flatnonzero(key <= last.take(of))
         key, of = key.take(least), of.take(least)
         order = least.take(np.lexsort((key, of)))
         bounds = of.searchsorted(np.arange(len(limits)))

@@ -79,7 +79,8 @@ def _lacks_m(table: HallTable, search: Search, found: Ranked, near: Vicinity) ->
         needed = min(needed, search.within_m)
     if needed > near.complete_m:
         return needed
-    search.asked.used(search.here, near, needed, _kind(search))
+    if near.is_far_too_wide(needed):  # lest the next looks at far too many
+        search.asked.within(search.here, needed, _kind(search))
     return None
 
 
@@ -90,13 +91,13 @@ def _needed_m(table: HallTable, search: Search, found: Ranked) -> float:
     last = float(found.key[-1])
     if search.by == "nearest":
         return last
-    farthest = float(found.distance_m.max())
     # Halls that are farther away serve her today no more: they have closed before she is there.
     reach = _metres_in(search.pace, table.hours.latest_s - search.now_s)
+    if search.by == "fastest" and last < NOT_TODAY:
+        return min(reach, _metres_in(search.pace, last - search.asked.least_service_s))
+    farthest = float(found.distance_m.max())
     if last >= NOT_TODAY:
         return max(reach, farthest)
-    if search.by == "fastest":
-        return min(reach, _metres_in(search.pace, last - search.asked.least_service_s))
     # At a hall farther away she may always wait less, unless she need not wait at all.
     return farthest if last < STEP else reach
 

@@ -48,6 +48,10 @@ class Vicinity:
     def __len__(self) -> int:
         return len(self.halls)
 
+    def is_far_too_wide(self, needed_m: float) -> bool:
+        """Whether one had to look much less far than this reaches."""
+        return needed_m * _FAR_TOO_WIDE * _A_LITTLE_MORE < self.complete_m < math.inf
+
     @property
     def nbytes(self) -> int:
         """How many bytes its arrays take."""
@@ -133,11 +137,6 @@ class Asked:
         found = self._vicinity(halls, _arc(chord - spare - _ROUNDING))
         self._remembered.put((self._mine, region, kind), found)
         return found
-
-    def used(self, here: Pair, near: Vicinity, needed_m: float, kind: Hashable) -> None:
-        """Tell how far one had to look, lest the next looks at far too many."""
-        if needed_m * _FAR_TOO_WIDE * _A_LITTLE_MORE < near.complete_m < math.inf:
-            self.within(here, needed_m, kind)
 
     def _vicinity(self, halls: Indices, complete_m: float) -> Vicinity:
         return self._made(self._map.centred(halls), halls, complete_m)

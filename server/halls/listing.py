@@ -7,10 +7,9 @@ version of its live state; a request only measures, ranks, and joins the pieces.
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -196,9 +195,9 @@ class HallLists:
         bounds: Sequence[int],
     ) -> list[bytes]:
         """The halls' JSON in two parts each, where they have figures; each list's from a bound."""
-        shown_of = [slice(wish.query.limit) for wish in wishes]
-        figures = [each.figures[:, some] for each, some in zip(found, shown_of, strict=True)]
-        foretold = [each.foretold[some] for each, some in zip(found, shown_of, strict=True)]
+        limits = [wish.query.limit for wish in wishes]
+        figures = [each.figures[:, :limit] for each, limit in zip(found, limits, strict=True)]
+        foretold = [each.foretold[:limit] for each, limit in zip(found, limits, strict=True)]
         others = {}
         for wish, each, start in zip(wishes, found, bounds, strict=False):
             for nth, text in self._others(wish, each).items():
@@ -276,8 +275,7 @@ class HallLists:
         return [front + NO_WAY for front in self.standing.fronts(rest, asked.rows.take(rest))]
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
+class _Wish(NamedTuple):
     """Who asks for a list: of which moment, by what search, with the ways known best, in seconds
     by the halls' numbers."""
 

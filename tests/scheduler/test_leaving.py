@@ -1,7 +1,6 @@
 """When to leave: nine times out of ten in time, never needlessly early, whatever is foretold."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -141,7 +140,7 @@ def test_a_small_gain_or_a_gamble_is_not_worth_the_way() -> None:
 def test_the_way_there_is_part_of_it() -> None:
     there = ranked([1200.0, 1800.0, 2400.0])
     assert better_hall(MINE, there, at=9) is not None
-    far = replace(there, figures=np.vstack((there.figures[:-1], [[1300.0]])))
+    far = there._replace(figures=np.vstack((there.figures[:-1], [[1300.0]])))
     assert better_hall(MINE, far, at=9) is None
 
 

@@ -3,7 +3,6 @@
 import itertools
 import math
 from collections import Counter
-from dataclasses import replace
 from datetime import date, datetime, time
 from functools import cache
 from typing import Any
@@ -21,6 +20,7 @@ from scheduler.hall_table import (
     UNKNOWN_COUNTS_AS_S,
     HallFacts,
     HallTable,
+    Learned,
     seed_of,
 )
 from scheduler.ordering import Rank, Ranked, Search
@@ -197,8 +197,8 @@ def test_a_search_gives_what_looking_at_every_hall_gives(
         search(table, by, (float(lat), float(lng)), clock, travel=travel, rows=rows)
         for lat, lng in heres
     ]
-    asked = [replace(first, limit=limit, within_m=within_m)]
-    asked += [replace(other, limit=10, pace=PACES["walk"]) for other in others]
+    asked = [first._replace(limit=limit, within_m=within_m)]
+    asked += [other._replace(limit=10, pace=PACES["walk"]) for other in others]
     found = [ranked.halls.tolist() for ranked in rank_all(table, asked)]
     assert found == [by_hand(table, each) for each in asked]
 
@@ -367,7 +367,7 @@ def test_without_a_place_halls_are_ranked_as_if_she_were_there() -> None:
     table = a_city((90, level(30)), (1, level(9)), (5, level(60)))
     orders: dict[Rank, list[int]] = {"nearest": [0, 1, 2], "shortest_wait": [1, 0, 2]}
     for by, expected in orders.items():
-        asked = replace(search(table, by, (0.0, 0.0), "10:00", seed=0), here=None)
+        asked = search(table, by, (0.0, 0.0), "10:00", seed=0)._replace(here=None)
         found = rank(table, asked)
         assert found.halls.tolist() == expected
         assert np.isnan(found.distance_m).all()
@@ -381,3 +381,19 @@ def test_the_order_does_not_hang_on_that_of_the_halls(shuffled: list[int]) -> No
     assert sorted(halls[at][0] for at in first) == [
         halls[shuffled[at]][0] for at in order(mixed, "nearest")
     ]
+
+
+def test_what_is_learned_of_many_at_one_go_is_what_is_learned_one_by_one() -> None:
+    rng = np.random.default_rng(4)
+    one_by_one, at_once = (a_city(*((float(km), []) for km in range(40))) for _ in range(2))
+    learned = [
+        Learned(at, rng.normal(900, 900, (5, 3)).tolist() if at % 3 else [], moment("15:00"), 40.0)
+        for at in rng.permutation(40).tolist()
+    ]
+    at_once.learn_all(learned)
+    for each in learned:
+        one_by_one.learn(each.row, each.curve_s, last_s=each.last_s)
+        one_by_one.expect(each.row, 2, 20.0)
+    for name in ("known", "stretches", "last_s", "coming_s", "smooth_until_s"):
+        assert np.array_equal(getattr(one_by_one, name), getattr(at_once, name))
+    assert (np.diff(at_once._curves, axis=2) >= 0).all()

@@ -1,7 +1,6 @@
 """What searches leave behind is bounded, whoever asks for what; and the answers stay the same."""
 
 import tracemalloc
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,7 +75,8 @@ def test_who_asks_for_about_as_many_shares_what_is_remembered() -> None:
     asked = Asked(table.map, np.arange(len(table)), service(table), kept)
     here = (30.0, 105.0)
     for limit in range(1, 101):
-        rank(table, replace(search(table, "nearest", here, "09:30", limit=limit), asked=asked))
+        question = search(table, "nearest", here, "09:30", limit=limit)
+        rank(table, question._replace(asked=asked))
     # Eight widths, and all halls where so far must be looked.
     assert len(kept) <= 9
 
@@ -87,6 +87,6 @@ def test_where_next_to_nothing_can_be_remembered_the_answers_are_the_same(by: Ra
     asked = Asked(table.map, np.arange(len(table)), service(table), kept)
     rng = np.random.default_rng(3)
     for lat, lng in rng.uniform((22, 111), (25, 116), (40, 2)).tolist():
-        question = replace(search(table, by, (lat, lng), "11:40"), asked=asked)
+        question = search(table, by, (lat, lng), "11:40")._replace(asked=asked)
         assert rank(table, question).halls.tolist() == by_hand(table, question)
         assert kept.nbytes <= 20_000
