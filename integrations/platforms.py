@@ -16,6 +16,7 @@ from integrations.alipay import (
     AlipayCredentials,
     AlipayFaceCheck,
     AlipayGateway,
+    AlipayMessages,
     AlipayPhone,
     AlipaySignIn,
 )
@@ -210,6 +211,7 @@ def open_platforms(
         credentials = alipay_credentials(settings)
         gateway = AlipayGateway(http, settings.alipay_gateway, credentials)
         doors["alipay"] = AlipaySignIn(gateway)
+        messengers["alipay"] = AlipayMessages(gateway)
         payments.append(open_alipay(http, settings, gateway, credentials, city_now))
         faces = AlipayFaceCheck(gateway, settings.alipay_return_url)
         if settings.alipay_aes_key:

@@ -90,8 +90,10 @@ async def save(
         """
         INSERT INTO notice_template (kind, channel, english, version, template_id, page, fields,
                                      text, saved_at, saved_by)
-        SELECT $1, $2, $3, coalesce(max(version), 0) + 1, $4, $5, $6::jsonb, $7, now(), $8
-        FROM notice_template WHERE kind = $1 AND channel = $2 AND english = $3
+        SELECT $1::varchar, $2::varchar, $3::bool, coalesce(max(version), 0) + 1, $4, $5,
+               $6::jsonb, $7, now(), $8
+        FROM notice_template
+        WHERE kind = $1::varchar AND channel = $2::varchar AND english = $3::bool
         RETURNING version
         """,
         kind,

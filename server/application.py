@@ -66,6 +66,7 @@ from server.live import socket
 from server.live.current import current_ticket
 from server.live.feed import Feed
 from server.live.sockets import Sockets, admit
+from server.notices import admin_routes as notice_templates
 from server.notices import callbacks as events
 from server.notices import routes as notices
 from server.notices.templates import Templates
@@ -156,6 +157,7 @@ BLUEPRINTS = (
     hall_payments.bp,
     callbacks.bp,
     notices.bp,
+    notice_templates.bp,
     events.bp,
     reconciling.bp,
     receipts.bp,

@@ -70,6 +70,7 @@ class Alipay:
         self._refresh_tokens = Codes(_YEAR_S, settings.most_codes)
         self._faces = FaceChecks(personas, clock, settings.most_codes)
         self._methods: dict[str, Handler] = {}
+        self._known: set[str] = set()
 
     def open(self, app: App, endpoints: Endpoints) -> None:
         """Put Alipay's gateway and the sandbox's doors beside it on the app."""
@@ -118,11 +119,16 @@ class Alipay:
 
     def greet(self, persona: Persona) -> dict[str, str]:
         """Return what this person's phone holds: their ids and a fresh one-time code."""
-        return {
-            "alipay_code": self._codes.issue(persona, self._clock()),
+        ids = {
             "alipay_open_id": self._open_id(persona),
             "alipay_user_id": self._user_id(persona),
         }
+        self._known.update(ids.values())
+        return {"alipay_code": self._codes.issue(persona, self._clock()), **ids}
+
+    def knows(self, user: str) -> bool:
+        """Tell whether somebody has this open_id or user_id."""
+        return user in self._known
 
     async def keys(self, _: Request) -> HTTPResponse:
         """Tell what an app needs to talk to this Alipay in either mode; PEM, and Base64 for AES.

@@ -9,6 +9,7 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
 
 from integrations.sandbox.alipay import Alipay
+from integrations.sandbox.alipay_messages import AlipayMessages
 from integrations.sandbox.endpoints import App, Clock, Endpoints
 from integrations.sandbox.faults import Faults
 from integrations.sandbox.identity import Identity
@@ -41,6 +42,7 @@ _OWN_DOORS = [
     "PUT /_sandbox/wechat/push {url, mode?: plain|aes, format?: json|xml}",
     "GET /_sandbox/alipay/keys",
     "POST /_sandbox/alipay/phone {id_number}",
+    "POST /_sandbox/alipay/subscribe {to, templates: [], answer?: accept|reject, lasting?}",
     "POST /_sandbox/alipay/faces {certify_id, outcome: pass|fail}",
     "POST /_sandbox/province/authorize {id_number, authorize_url, tamper?}",
     "POST /_sandbox/province/rotate-keys {drop_old?}",
@@ -94,6 +96,7 @@ def create_sandbox(
     messages.open(app, app.ctx.endpoints)
     app.ctx.alipay = Alipay(settings, app.ctx.personas, clock)
     app.ctx.alipay.open(app, app.ctx.endpoints)
+    AlipayMessages(app.ctx.alipay, app.ctx.sent).open(app, app.ctx.endpoints)
     app.ctx.province = Province(settings, clock, app.ctx.personas)
     app.ctx.province.open(app, app.ctx.endpoints)
     Identity(settings, clock, app.ctx.personas).open(app, app.ctx.endpoints)

@@ -26,6 +26,10 @@ IN_WORDS: Final[dict[str, Sentence]] = {
         "只能包含字母、数字、下划线和连字符。",
         "may have letters, digits, underscores and hyphens only",
     ),
+    r"^[A-Za-z0-9_\-]*(?!\n)$": (
+        "只能包含字母、数字、下划线和连字符，也可为空。",
+        "may have letters, digits, underscores and hyphens only, or be empty",
+    ),
     r"^[a-z0-9][a-z0-9._-]{1,63}(?!\n)$": (
         "应为 2 至 64 个小写字母、数字、点、下划线或连字符，以字母或数字开头。",
         "must be 2 to 64 small letters, digits, dots, underscores or hyphens,"
