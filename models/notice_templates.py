@@ -88,7 +88,7 @@ async def save(
     await tx.run("SELECT pg_advisory_xact_lock(hashtextextended('notice_template', 0))")
     row = await tx.row(
         """
-        INSERT INTO notice_template (kind, channel, english, version, template_id, page, fields,
+        INSERT INTO notice_template (kind, channel, english, version, template_id, page, patterns,
                                      text, saved_at, saved_by)
         SELECT $1::varchar, $2::varchar, $3::bool, coalesce(max(version), 0) + 1, $4, $5,
                $6::jsonb, $7, now(), $8
