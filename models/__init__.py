@@ -22,6 +22,7 @@ MODEL_MODULES = [
     "models.visits",
     "models.slots",
     "models.appointments",
+    "models.outages",
     "models.promises",
     "models.waits",
     "models.answers",

@@ -9,6 +9,7 @@ from typing import Final
 
 from models.appointments import HOLDING, STEPS, Step
 from models.faults import Kind
+from models.waiting import FITS
 
 _HOLDS: Final = ", ".join(f"'{state.value}'" for state in sorted(HOLDING))
 _FIRST: Final = ", ".join(
@@ -141,6 +142,31 @@ BROKEN_BOOKINGS: Final[Sequence[tuple[Kind, str]]] = (
         FROM waitlist w LEFT JOIN appointment a ON a.id = w.appointment_id
         WHERE w.state = 'offered' AND a.state IS DISTINCT FROM 'offered'
           AND ($1::uuid IS NULL OR w.hall_id = $1) AND ($2::date IS NULL OR w.day = $2)
+        """,
+    ),
+    (
+        # A run of slots for what takes several, all with a place of her part, or for everybody.
+        "place_not_offered",
+        f"""
+        SELECT {_OF_SLOT}, min('wait ' || w.id || ' waits for it') AS detail
+        FROM (SELECT max(at) AS now FROM appointment_event) last
+        CROSS JOIN slot CROSS JOIN LATERAL (SELECT slot.*) s
+        JOIN waitlist w ON {FITS.format(now="last.now")}
+        WHERE slot.state = 'open' AND slot.starts_at > last.now AND w.joined_at < {_LATELY}
+          AND ($1::uuid IS NULL OR slot.hall_id = $1) AND ($2::date IS NULL OR slot.day = $2)
+          AND w.many <= (
+            SELECT greatest(count(*) FILTER (WHERE o.taken + o.for_elders + o.for_companies
+                                                   + o.for_desk < o.capacity + o.overbooking),
+                            count(*) FILTER (WHERE w.part = 'elders'
+                                             AND o.taken_elders < o.for_elders),
+                            count(*) FILTER (WHERE w.part = 'companies'
+                                             AND o.taken_companies < o.for_companies))
+            FROM slot o
+            WHERE o.line_id = slot.line_id AND o.day = slot.day AND o.state = 'open'
+              AND o.item_id IS NOT DISTINCT FROM slot.item_id AND o.ends_at <= w.until
+              AND o.starts_at >= slot.starts_at
+              AND o.starts_at < slot.starts_at + w.many * (slot.ends_at - slot.starts_at))
+        GROUP BY slot.id
         """,
     ),
     (

@@ -124,6 +124,10 @@ class Appointment(Model):
     must_move = fields.BooleanField(db_default=False)
     pardoned_at = fields.DatetimeField(null=True)
     pardon = fields.CharEnumField(Pardon, max_length=12, null=True)
+    # What of all to bring she says she has, as `kind:name`.
+    papers = ArrayField(element_type="text", db_default=[])
+    # How many steps it has taken: calendars take what is later than what they have.
+    revision = fields.IntField(db_default=0)
     # Real microseconds of the last change; rises with every step.
     version = fields.BigIntField()
 

@@ -303,6 +303,7 @@ async def take_step(
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         )
         UPDATE appointment SET state = $5, version = greatest(version + 1, $11),
+            revision = revision + 1,
             ended_at = CASE WHEN $12 THEN coalesce(ended_at, $3) END,
             booked_at = CASE WHEN $4 = 'confirm' THEN $3 ELSE booked_at END,
             held_until = CASE WHEN $5 = 'booked' THEN NULL ELSE held_until END
@@ -400,3 +401,15 @@ async def move_places(
 async def checked_in(tx: Transaction, appointment_id: UUID, ticket_id: UUID) -> None:
     """Which ticket she got when she came."""
     await tx.run("UPDATE appointment SET ticket_id = $2 WHERE id = $1", appointment_id, ticket_id)
+
+
+async def tick_off(
+    tx: Transaction, appointment_id: UUID, papers: Sequence[str], version: int
+) -> None:
+    """What she says she has of what to bring; her row is locked."""
+    await tx.run(
+        "UPDATE appointment SET papers = $2, version = greatest(version + 1, $3) WHERE id = $1",
+        appointment_id,
+        list(papers),
+        version,
+    )

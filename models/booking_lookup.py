@@ -46,3 +46,18 @@ async def find_by_person(
         now,
     )
     return row["id"] if row else None
+
+
+async def starts_of(
+    tx: Transaction, appointment_id: UUID
+) -> dict[tuple[UUID | None, UUID | None], datetime]:
+    """When its places begin, by their line, and the item where that has slots of its own."""
+    found = await tx.rows(
+        """
+        SELECT s.line_id, s.item_id, min(s.starts_at) AS first
+        FROM appointment_place p JOIN slot s ON s.id = p.slot_id
+        WHERE p.appointment_id = $1 GROUP BY 1, 2
+        """,
+        appointment_id,
+    )
+    return {(row["line_id"], row["item_id"]): row["first"] for row in found}

@@ -40,6 +40,7 @@ Kind = Literal[
     "appointment_untold",
     "impossible_appointment",
     "offer_of_nobody",
+    "place_not_offered",
     "booking_overdue",
     "bill_settled_wrongly",
     "payment_not_entered",
@@ -85,6 +86,7 @@ WORDS: Final[Mapping[Kind, tuple[str, str]]] = {
     "appointment_untold": ("预约与其事件不符", "an appointment is not what its events tell"),
     "impossible_appointment": ("预约不可能的变化", "a step that no appointment can take"),
     "offer_of_nobody": ("候补与其名额不符", "an offer and who waits for it do not fit"),
+    "place_not_offered": ("有空位未提供给候补", "a place is free for which somebody waits"),
     "booking_overdue": ("逾期未处理", "what the worker should have ended goes on"),
     "bill_settled_wrongly": (
         "账单与结清它的支付单不符",

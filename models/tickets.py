@@ -119,10 +119,15 @@ NEXT_TICKET = """
         SELECT s.ticket_id FROM visit_stop s
         WHERE s.visit_id = t.visit_id AND s.given_after = t.id LIMIT 1)
     END AS next_ticket"""
-# The appointment that a ticket `t` came of, as JSON; null for who has not booked.
+# The appointment that a ticket `t` came of, as JSON; null for who has not booked. Of several items
+# booked together the first number checked in; each of them has its own slot.
 OF_APPOINTMENT = """(
-        SELECT json_build_object('id', a.id, 'slot_start', a.slot_start)
-        FROM appointment a WHERE a.ticket_id = t.id) AS appointment"""
+        SELECT json_build_object('id', a.id, 'slot_start', coalesce((
+                   SELECT s.slot_start FROM visit_stop s
+                   WHERE t.visit_id IS NOT NULL AND s.ticket_id = t.id), a.slot_start))
+        FROM appointment a WHERE a.ticket_id = CASE WHEN t.visit_id IS NULL THEN t.id ELSE (
+            SELECT s.ticket_id FROM visit_stop s
+            WHERE s.visit_id = t.visit_id AND s.turn = 1 LIMIT 1) END) AS appointment"""
 
 
 class WrongState(Exception):

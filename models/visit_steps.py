@@ -44,13 +44,14 @@ async def add_stop(
     *,
     after: Sequence[UUID] = (),
     added_with: UUID | None = None,
+    slot_start: datetime | None = None,
 ) -> UUID:
-    """Write one more stop of a visit; answers its id."""
+    """Write one more stop of a visit; answers its id. `slot_start`: from when it was booked."""
     stop_id: UUID = uuid7()
     await tx.run(
         """
-        INSERT INTO visit_stop (id, visit_id, item_id, place, after, added_with)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO visit_stop (id, visit_id, item_id, place, after, added_with, slot_start)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         """,
         stop_id,
         visit_id,
@@ -58,6 +59,7 @@ async def add_stop(
         place,
         list(after),
         added_with,
+        slot_start,
     )
     return stop_id
 

@@ -47,6 +47,8 @@ class HeldStop:
     given_after: UUID | None
     left_out: Left | None
     added_with: UUID | None
+    # Where it was booked: when its slot began, from which its number counts.
+    slot_start: datetime | None = None
     hall_id: UUID | None = None
     state: TicketState | None = None
     priority: Priority | None = None
@@ -172,6 +174,7 @@ def _stop(row: Any) -> HeldStop:
         given_after=row["given_after"],
         left_out=Left(row["left_out"]) if row["left_out"] else None,
         added_with=row["added_with"],
+        slot_start=row["slot_start"],
         hall_id=row["hall_id"],
         state=TicketState(row["state"]) if row["state"] else None,
         priority=Priority(row["priority"]) if row["priority"] else None,

@@ -107,6 +107,8 @@ class VisitStop(Model):
     ticket_id = fields.UUIDField(null=True, unique=True)
     # The ticket whose end gave it its own.
     given_after = fields.UUIDField(null=True)
+    # When the slot began in which it was booked; its number's place in the order is from then.
+    slot_start = fields.DatetimeField(null=True)
     left_out = fields.CharEnumField(Left, max_length=16, null=True)
     # The ticket with whose finish a clerk added it.
     added_with = fields.UUIDField(null=True)

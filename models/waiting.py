@@ -58,9 +58,9 @@ async def join(tx: Transaction, new: NewWait) -> None:
     )
 
 
-# Whom a slot `s` could be offered to: it lies in her time, is of her item's slots, and nothing of
-# hers stands against it.
-_FITS = """
+# Whom a slot `s` could be offered to at a moment: it lies in her time, is of her item's slots, and
+# nothing of hers stands against it.
+FITS = """
     w.line_id = s.line_id AND w.day = s.day AND w.state = 'waiting'
     AND w.starts_from <= s.starts_at AND s.ends_at <= w.until
     AND s.item_id IS NOT DISTINCT FROM (
@@ -70,7 +70,7 @@ _FITS = """
          OR w.part = 'companies' AND s.taken_companies < s.for_companies)
     AND NOT EXISTS (SELECT 1 FROM appointment_once o WHERE o.item_id = w.item_id AND o.day = w.day
                     AND o.person = coalesce(w.citizen_id, w.person_key) OFFSET 0)
-    AND NOT EXISTS (SELECT 1 FROM booking_block b WHERE b.until > $2 AND b.granted IS NOT TRUE
+    AND NOT EXISTS (SELECT 1 FROM booking_block b WHERE b.until > {now} AND b.granted IS NOT TRUE
                     AND b.person = coalesce(w.citizen_id, w.person_key) OFFSET 0)
 """
 
@@ -79,7 +79,8 @@ async def next_for(tx: Transaction, slot_id: UUID, now: datetime, besides: Seque
     """The first who waits for a place in this slot, locked, and the slot; None: nobody does."""
     return await tx.row(
         f"""
-        SELECT w.*, s.starts_at AS slot_starts_at FROM slot s JOIN waitlist w ON {_FITS}
+        SELECT w.*, s.starts_at AS slot_starts_at
+        FROM slot s JOIN waitlist w ON {FITS.format(now="$2")}
         WHERE s.id = $1 AND s.state = 'open' AND s.starts_at > $2 AND w.id <> ALL($3)
         ORDER BY w.id LIMIT 1 FOR UPDATE OF w SKIP LOCKED
         """,
@@ -126,7 +127,7 @@ async def slots_to_offer(now: datetime) -> list[UUID]:
     """Slots with room for which somebody waits: nobody has been offered it yet."""
     found = await rows(
         f"""
-        SELECT DISTINCT s.id, s.starts_at FROM waitlist w JOIN slot s ON {_FITS}
+        SELECT DISTINCT s.id, s.starts_at FROM waitlist w JOIN slot s ON {FITS.format(now="$2")}
         WHERE s.state = 'open' AND s.starts_at > $2 AND w.day >= $1
         ORDER BY s.starts_at, s.id
         """,

@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+# What is away for less than this keeps nobody from checking in.
+LEAST_OUTAGE: Final = timedelta(minutes=5)
 Arrival = Literal["too_early", "early", "on_time", "late", "too_late"]
 
 
@@ -125,6 +127,23 @@ def rank_time(slot_start: datetime, now: datetime, rules: BookingRules) -> datet
 def missed_at(slot_start: datetime, rules: BookingRules) -> datetime:
     """Until when her place waits for her; after it she has missed it."""
     return slot_start + timedelta(minutes=rules.most_late_min)
+
+
+def check_in_times(slot_start: datetime, rules: BookingRules) -> tuple[datetime, datetime]:
+    """From when to when she may check in."""
+    return slot_start - timedelta(minutes=rules.early_min), missed_at(slot_start, rules)
+
+
+def excuses(
+    since: datetime, until: datetime | None, slot_start: datetime, rules: BookingRules
+) -> bool:
+    """Whether what was not there from `since` until `until` (None: still) excuses who did not come.
+
+    It does where it took `LEAST_OUTAGE` of the time in which she could check in, or all of it.
+    """
+    first, last = check_in_times(slot_start, rules)
+    within = min(until or last, last) - max(since, first)
+    return within >= min(LEAST_OUTAGE, last - first)
 
 
 def until_blocked(

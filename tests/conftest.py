@@ -139,6 +139,7 @@ class Api:
                 list(self.skills[hall]),
                 list(self.skills[hall].values()),
             )
+            await tx.run("DELETE FROM outage WHERE hall_id = $1", entry.id)
             await tx.run(
                 "UPDATE line SET state = 'open', waiting_limit = NULL, last_sequence = 0,"
                 " last_issued_at = NULL, reason = NULL, reason_en = NULL, help_after_min = NULL,"

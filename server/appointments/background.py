@@ -8,6 +8,8 @@ from typing import Final
 import redis.asyncio as aioredis
 import structlog
 
+from models.outages import at_work
+from scheduler.booking import LEAST_OUTAGE
 from scheduler.capacity import Cell, NoShows
 from server.appointments.habits import Habits
 from server.appointments.planning import plan_hall, warn_of_years
@@ -87,6 +89,8 @@ class AppointmentWork:
             group.create_task(_again(TEND_EVERY_S, self._plan_when_due))
 
     async def _tend(self) -> None:
+        # First: what nobody could come for while no worker was there is to be known by then.
+        await at_work(self._clock.now(), least=LEAST_OUTAGE)
         await tend_appointments(self._clock.now(), self._directory(), self._slots)
 
     async def _plan_when_due(self) -> None:

@@ -3,10 +3,10 @@
 import io
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 import msgspec
 import segno
+from icalendar import Alarm, Calendar, Event
 
 from server.appointments.views import AppointmentView
 from server.halls.directory import Directory
@@ -14,7 +14,6 @@ from server.halls.directory import Directory
 PRODUCT: Final = "-//Yiting//Appointments//ZH"
 # She is reminded so long before.
 REMIND: Final = timedelta(minutes=60)
-_OCTETS: Final = 75
 
 
 class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,34 +56,32 @@ def entry(view: AppointmentView, directory: Directory, *, english: bool) -> Cale
     )
 
 
-def ics(view: AppointmentView, directory: Directory, *, now: datetime, english: bool) -> str:
+def ics(view: AppointmentView, directory: Directory, *, now: datetime, english: bool) -> bytes:
     """The same as a file (RFC 5545); one that is given up says so to the calendar that has it."""
     told = entry(view, directory, english=english)
     over = view.state.value in {"cancelled", "expired"}
-    lines = [
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        f"PRODID:{PRODUCT}",
-        f"METHOD:{'CANCEL' if over else 'PUBLISH'}",
-        "BEGIN:VEVENT",
-        f"UID:{_uid(view.id)}",
-        f"SEQUENCE:{view.version // 1_000_000 % 2**31}",
-        f"DTSTAMP:{_utc(now)}",
-        f"DTSTART:{_utc(view.slot_start)}",
-        f"DTEND:{_utc(view.slot_end)}",
-        f"SUMMARY:{_text(told.title)}",
-        f"DESCRIPTION:{_text(told.description)}",
-        f"LOCATION:{_text(told.location)}",
-        f"STATUS:{'CANCELLED' if over else 'CONFIRMED'}",
-        "BEGIN:VALARM",
-        "ACTION:DISPLAY",
-        f"DESCRIPTION:{_text(told.title)}",
-        f"TRIGGER:-PT{int(REMIND.total_seconds()) // 60}M",
-        "END:VALARM",
-        "END:VEVENT",
-        "END:VCALENDAR",
-    ]
-    return "".join(f"{folded}\r\n" for line in lines for folded in _folded(line))
+    event = Event()
+    event.add("uid", f"{view.id}@yiting")
+    event.add("sequence", view.revision)
+    event.add("dtstamp", now.astimezone(UTC))
+    event.add("dtstart", view.slot_start.astimezone(UTC))
+    event.add("dtend", view.slot_end.astimezone(UTC))
+    event.add("summary", told.title)
+    event.add("description", told.description)
+    event.add("location", told.location)
+    event.add("status", "CANCELLED" if over else "CONFIRMED")
+    reminder = Alarm()
+    reminder.add("action", "DISPLAY")
+    reminder.add("description", told.title)
+    reminder.add("trigger", -REMIND)
+    event.add_component(reminder)
+    calendar = Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("method", "CANCEL" if over else "PUBLISH")
+    calendar.add_component(event)
+    file: bytes = calendar.to_ical()
+    return file
 
 
 def qr_svg(text: str) -> bytes:
@@ -92,29 +89,3 @@ def qr_svg(text: str) -> bytes:
     out = io.BytesIO()
     segno.make(text, error="m", micro=False).save(out, kind="svg", scale=6, border=4)
     return out.getvalue()
-
-
-def _uid(appointment_id: UUID) -> str:
-    return f"{appointment_id}@yiting"
-
-
-def _utc(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-
-
-def _text(said: str) -> str:
-    """A text as iCalendar escapes it."""
-    escaped = said.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
-    return escaped.replace("\r\n", "\\n").replace("\n", "\\n")
-
-
-def _folded(line: str) -> list[str]:
-    """A line of at most 75 octets, and what is left of it on lines that begin with a space."""
-    parts, part, size = [], "", 0
-    for letter in line:
-        octets = len(letter.encode())
-        if size + octets > _OCTETS:
-            parts.append(part)
-            part, size = " ", 1
-        part, size = part + letter, size + octets
-    return [*parts, part]

@@ -4,7 +4,7 @@ Its rank time is the start of its slot, or, when she comes late, that moment. So
 without an appointment since before the slot is called before her, and who came after it is not.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -34,7 +34,7 @@ from server.appointments.refusals import NoAppointment, OtherHall, TooEarly, Too
 from server.auth import Principal
 from server.clock import microseconds
 from server.errors import NotFound, Sentence
-from server.halls.directory import Directory, HallEntry
+from server.halls.directory import Directory, HallEntry, ItemEntry
 from server.live.feed import Feed
 from server.live.memory import Change
 from server.live.reading import ticket_view
@@ -292,7 +292,7 @@ async def _refuse(tx: Transaction, row: Any, coming: Coming, visit_id: UUID | No
 
 
 async def _visit(tx: Transaction, row: Any, coming: Coming, rank: datetime) -> UUID:
-    """The visit of several items; its next numbers bear the rank of the first, as any visit's."""
+    """The visit of several items; each of its numbers counts from its own slot's start."""
     whose, visit_id = booking.whose(row), uuid7()
     new = NewVisit(
         id=visit_id,
@@ -307,10 +307,27 @@ async def _visit(tx: Transaction, row: Any, coming: Coming, rank: datetime) -> U
     )
     await visit_steps.begin(tx, new)
     items = [coming.directory.item_by_id(item) for item in row["items"]]
+    starts = await _starts(tx, row, items, coming.hall)
     for place, item in enumerate(items, start=1):
         after = [other.id for other in items if other.code in item.requires]
-        await visit_steps.add_stop(tx, visit_id, item.id, place, after=after)
+        await visit_steps.add_stop(
+            tx, visit_id, item.id, place, after=after, slot_start=starts[item.id]
+        )
     return UUID(str(visit_id))
+
+
+async def _starts(
+    tx: Transaction, row: Any, items: Sequence[ItemEntry], hall: HallEntry
+) -> dict[UUID, datetime]:
+    """When the first slot of each item's line begins, or of its own where it has slots apart."""
+    found = await booking_lookup.starts_of(tx, row["id"])
+    lines = {line.code: line.id for line in hall.lines.values()}
+
+    def of(item: ItemEntry) -> datetime:
+        line = lines.get(hall.offers.get(item.code, ""))
+        return found.get((line, item.id)) or found.get((line, None)) or row["slot_start"]
+
+    return {item.id: of(item) for item in items}
 
 
 async def _first_stop(tx: Transaction, visit_id: UUID, ticket_id: UUID) -> None:

@@ -15,8 +15,9 @@ from models.sealing import NotOpened, Sealer
 from scheduler.calendar import SHANGHAI, business_day
 from server.appointments import checking_in, missing
 from server.appointments.codes import read_code
+from server.appointments.papers import Material, materials_of
 from server.appointments.refusals import NoAppointment, OtherHall, TooEarly, TooLate
-from server.appointments.views import AppointmentView
+from server.appointments.views import CANCELLED_FOR, AppointmentView, Excuse, excuse_of
 from server.auth import AT_THE_HALL, CLERK, HALL_ADMIN, Principal, own_id
 from server.errors import FieldFault, InvalidRequest, NotFound, WrongStateRefusal
 from server.halls.directory import Directory
@@ -56,7 +57,10 @@ class HallDayQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HallAppointment(msgspec.Struct, frozen=True, kw_only=True):
-    """An appointment as the hall sees it; `name` is masked, null where it is not known."""
+    """An appointment as the hall sees it; `name` is masked, null where it is not known.
+
+    `materials`: all to bring, and what of it she says that she has.
+    """
 
     id: UUID
     state: AppointmentState
@@ -69,6 +73,8 @@ class HallAppointment(msgspec.Struct, frozen=True, kw_only=True):
     pardon: Pardon | None
     ticket: UUID | None
     name: str | None
+    materials: list[Material]
+    cancelled_for: Excuse | None
 
 
 class HallAppointmentPage(msgspec.Struct, frozen=True):
@@ -162,6 +168,7 @@ async def list_hall_appointments(
         query.state.value if query.state else None,
         query.must_move,
         query.cursor,
+        None,
         query.limit + 1,
     )
     page = [_view(row, room.directory, room.sealer) for row in found[: query.limit]]
@@ -169,16 +176,16 @@ async def list_hall_appointments(
     return HallAppointmentPage(page, str(page[-1].id) if more else None)
 
 
-_LIST = """
+_LIST = f"""
     SELECT a.*, line.code AS line, coalesce(p.shown_as, a.shown_as) AS shown, c.name AS known_as,
-           c.id AS named_id
+           c.id AS named_id, {CANCELLED_FOR.format(one="a")}
     FROM appointment a JOIN line ON line.id = a.line_id
     LEFT JOIN proxy p ON p.id = a.proxy_id LEFT JOIN citizen c ON c.id = a.citizen_id
-    WHERE a.hall_id = $1 AND ($2::date IS NULL OR a.day = $2)
-      AND ($3::text IS NULL OR a.state = $3)
+    WHERE a.hall_id = $1 AND ($6::uuid IS NULL OR a.id = $6)
+      AND ($2::date IS NULL OR a.day = $2) AND ($3::text IS NULL OR a.state = $3)
       AND (NOT $4 OR a.must_move AND a.state = 'booked') AND ($5::uuid IS NULL OR a.id > $5)
-    ORDER BY a.id LIMIT $6
-"""
+    ORDER BY a.id LIMIT $7
+"""  # noqa: S608 a text of ours
 
 
 @endpoint(
@@ -208,8 +215,31 @@ async def pardon(
     )
 
 
+@endpoint(
+    bp,
+    "GET",
+    "/halls/<hall:str>/appointments/<appointment:str>",
+    summary=("大厅预约详情", "One of the hall's appointments"),
+    tag="appointments",
+    guard=CLERK,
+    returns=HallAppointment,
+    refuses=[NotFound],
+)
+async def show_hall_appointment(
+    request: Request, who: Principal, hall: str, appointment: str
+) -> HallAppointment:
+    """The appointment that a ticket came of, by its id there: what she brings, says she."""
+    room = services(request)
+    entry = room.directory.hall(hall)
+    found = await rows(_LIST, entry.id, None, None, False, None, own_id(appointment), 1)
+    if not found:
+        raise NotFound
+    return _view(found[0], room.directory, room.sealer)
+
+
 def _view(row: Any, directory: Directory, sealer: Sealer) -> HallAppointment:
-    items = [directory.item_by_id(item).code for item in row["items"]]
+    entries = [directory.item_by_id(item) for item in row["items"]]
+    items = [item.code for item in entries]
     return HallAppointment(
         id=row["id"],
         state=AppointmentState(row["state"]),
@@ -222,6 +252,8 @@ def _view(row: Any, directory: Directory, sealer: Sealer) -> HallAppointment:
         pardon=Pardon(row["pardon"]) if row["pardon"] else None,
         ticket=row["ticket_id"],
         name=_name(row, sealer),
+        materials=materials_of(entries, row["papers"]),
+        cancelled_for=excuse_of(row["cancelled_for"]),
     )
 
 

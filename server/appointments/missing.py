@@ -1,6 +1,7 @@
 """Who does not come: marked by rule, counted, blocked after some, pardoned by a manager."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from models import booking, no_shows
@@ -8,11 +9,13 @@ from models.appointments import AppointmentState, Pardon, Step, after
 from models.audit import Entry, record
 from models.booking import Whose
 from models.database import Transaction
+from models.outages import OutageKind, outages_of
 from models.tickets import SYSTEM, Actor
-from scheduler.booking import missed_at
+from scheduler.booking import check_in_times, excuses, missed_at
+from scheduler.calendar import is_open
 from server.again import until_done
 from server.appointments.changing import let_go
-from server.appointments.views import AppointmentView, appointment
+from server.appointments.views import AppointmentView, Excuse, appointment
 from server.auth import Principal
 from server.clock import microseconds
 from server.errors import NotFound
@@ -22,7 +25,8 @@ from server.halls.directory import Directory, HallEntry
 async def miss(appointment_id: UUID, now: datetime, directory: Directory) -> set[UUID]:
     """Mark an appointment whose holder did not come in time; the slots that it frees.
 
-    Where the hall itself was closed then, nobody missed anything: it is cancelled.
+    Where the hall was closed, its line took nobody, or our own service was away, nobody missed
+    anything: it is cancelled, and the event says why.
     """
 
     async def work(tx: Transaction) -> set[UUID]:
@@ -32,7 +36,8 @@ async def miss(appointment_id: UUID, now: datetime, directory: Directory) -> set
         hall = directory.hall_by_id(row["hall_id"])
         if now <= missed_at(row["slot_start"], hall.booking):
             return set()
-        step = Step.CANCEL if row["must_move"] else Step.MISS
+        excuse = await _excuse(tx, row, hall)
+        step = Step.CANCEL if excuse else Step.MISS
         await booking.take_step(
             tx,
             row,
@@ -41,7 +46,7 @@ async def miss(appointment_id: UUID, now: datetime, directory: Directory) -> set
             now=now,
             actor=SYSTEM,
             version=microseconds(),
-            detail="hours_changed" if row["must_move"] else None,
+            detail=excuse,
         )
         freed = await let_go(tx, row, now=now, directory=directory)
         if step is Step.MISS:
@@ -49,6 +54,19 @@ async def miss(appointment_id: UUID, now: datetime, directory: Directory) -> set
         return freed
 
     return await until_done(work)
+
+
+async def _excuse(tx: Transaction, row: Any, hall: HallEntry) -> Excuse | None:
+    """Why it was not for her that she did not come; None where it was."""
+    if row["must_move"]:
+        return "hours_changed"
+    start = row["slot_start"]
+    if not is_open(hall.timetable, start):
+        return "hall_closed"
+    for one in await outages_of(tx, row["line_id"], *check_in_times(start, hall.booking)):
+        if excuses(one["since"], one["until"], start, hall.booking):
+            return OutageKind(one["kind"]).value
+    return None
 
 
 async def _block_if_due(tx: Transaction, whose: Whose, hall: HallEntry, now: datetime) -> None:

@@ -12,6 +12,7 @@ from scheduler.calendar import SHANGHAI
 from server.appointments import booking, calendar_files, changing, checking_in
 from server.appointments.calendar_files import CalendarEntry
 from server.appointments.leaving import as_of
+from server.appointments.papers import Paper
 from server.appointments.refusals import (
     AlreadyBooked,
     BookingBlocked,
@@ -27,6 +28,7 @@ from server.appointments.refusals import (
 )
 from server.appointments.slot_routes import doing, slot_book
 from server.appointments.slot_views import BestSlots, best_slots, closest_slots
+from server.appointments.ticking_off import tick_off
 from server.appointments.views import (
     AppointmentPage,
     AppointmentView,
@@ -91,6 +93,12 @@ class Reschedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """To which slot of the same hall."""
 
     slot_start: datetime
+
+
+class Ticked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which of the appointment's `materials` I have; what is not in here I do not have yet."""
+
+    have: Annotated[list[Paper], msgspec.Meta(max_length=60)]
 
 
 class CheckInHere(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -238,6 +246,24 @@ async def cancel(request: Request, who: Principal, appointment: str) -> Appointm
 
 @endpoint(
     bp,
+    "PUT",
+    "/appointments/<appointment:str>/materials",
+    summary=("勾选已备材料", "Tick off what I have"),
+    tag="appointments",
+    guard=CITIZEN,
+    body=Ticked,
+    returns=AppointmentView,
+    refuses=[NotFound, WrongStateRefusal],
+)
+async def set_materials(
+    request: Request, who: Principal, appointment: str, body: Ticked
+) -> AppointmentView:
+    """Say what I have of what to bring; the counter sees it. It decides nothing."""
+    return await tick_off(own_id(appointment), body.have, doing(request, who))
+
+
+@endpoint(
+    bp,
     "POST",
     "/appointments/<appointment:str>/check-in",
     summary=("预约签到", "Check in"),
@@ -337,7 +363,7 @@ async def show_ics(request: Request, who: Principal, appointment: str) -> HTTPRe
     room, english = services(request), wants_english(request.headers.get("accept-language"))
     view = await _own(request, who, appointment)
     file = calendar_files.ics(view, room.directory, now=room.clock.now(), english=english)
-    return Answer(file.encode(), content_type="text/calendar; charset=utf-8")
+    return Answer(file, content_type="text/calendar; charset=utf-8")
 
 
 @endpoint(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
 import msgspec
@@ -18,11 +18,11 @@ from scheduler.calendar import SHANGHAI
 from scheduler.leaving import CERTAINTY
 from scheduler.travel import Travel
 from server.appointments.holidays import warning_of
+from server.appointments.papers import Material, materials_of
 from server.appointments.prerequisites import Unfinished, unfinished
 from server.halls.directory import Directory, HallEntry, ItemEntry
 from server.live.reading import shown
 from server.live.state import Leave, TakenFor
-from server.visits.bundles import Needed, needed_for
 
 
 class _Way(msgspec.Struct, frozen=True):
@@ -35,7 +35,10 @@ class _Way(msgspec.Struct, frozen=True):
 
 _decode_way = msgspec.json.Decoder(_Way).decode
 _decode_taken_for = msgspec.json.Decoder(TakenFor).decode
-_OPEN: Final = frozenset({AppointmentState.HELD, AppointmentState.OFFERED, AppointmentState.BOOKED})
+# Why it was cancelled though she did nothing: not for her did she not come, or accounts changed.
+Excuse = Literal["hours_changed", "hall_closed", "line_closed", "service_down"]
+# Those who are still to come.
+OPEN: Final = frozenset({AppointmentState.HELD, AppointmentState.OFFERED, AppointmentState.BOOKED})
 
 
 class StopAt(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,12 +58,15 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     then it may be given up or moved. One may check in from `check_in_from` to `check_in_until`.
     `must_move`: the hall's hours changed, and this slot is no more, or takes fewer people: it is to
     be moved (`reschedule`), whatever time it is, best to one of `move_to`,
-    the free slots closest to it. `materials` is all to bring.
+    the free slots closest to it. `materials` is all to bring, `have` what she ticked off.
     `unfinished` is what is to be done before, as far as is known: nobody should come in vain.
     `stops` are where and when its places are, line by line, while it holds them.
     `ticket` is the number's, once checked in. Whoever misses `until_blocked` more, this one among
     them, may not book for `block_days` (null: it is over, or this hall does not block).
-    `warning` (Chinese) and `warning_en`: why its day may yet turn out to be a day off, if it may.
+    `cancelled_for`: she did not come, and it is not counted, for the hall changed its hours or was
+    closed, her line took nobody, or the service was down for minutes of the time to check in.
+    `revision` rises with each step, for calendars that have it. `warning` (Chinese) and
+    `warning_en`: why its day may yet turn out to be a day off, if it may.
     Who said where she is (`PUT /appointments/{id}/place`) reads here when to `leave`.
     """
 
@@ -83,7 +89,7 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     pardon: Pardon | None
     ticket: UUID | None
     fee_fen: int
-    materials: list[Needed]
+    materials: list[Material]
     unfinished: list[Unfinished]
     stops: list[StopAt]
     until_blocked: int | None
@@ -92,6 +98,8 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     warning: str | None = None
     warning_en: str | None = None
+    revision: int = 0
+    cancelled_for: Excuse | None = None
     leave: Leave | None = None
 
 
@@ -108,8 +116,13 @@ PLACES: Final = """CASE WHEN cardinality(t.items) > 1 THEN (
                                ORDER BY s.starts_at)
                FROM appointment_place p JOIN slot s ON s.id = p.slot_id
                WHERE p.appointment_id = t.id) END AS places"""
+# Why an appointment was cancelled, as its last step says.
+CANCELLED_FOR: Final = """CASE WHEN {one}.state = 'cancelled' THEN (
+               SELECT e.detail FROM appointment_event e
+               WHERE e.appointment_id = {one}.id ORDER BY e.id DESC LIMIT 1) END AS cancelled_for"""
 _VIEW = """
-    SELECT t.*, hall.code AS hall, line.code AS line, {taken_for}, {missed}, {places}, {way}
+    SELECT t.*, hall.code AS hall, line.code AS line, {taken_for}, {missed}, {places}, {way},
+           {cancelled_for}
     FROM {which} t JOIN hall ON hall.id = t.hall_id JOIN line ON line.id = t.line_id
 """
 _MORE: Final = {
@@ -117,6 +130,7 @@ _MORE: Final = {
     "missed": MISSED_BEFORE,
     "places": PLACES,
     "way": SLOT_WAY,
+    "cancelled_for": CANCELLED_FOR.format(one="t"),
 }
 _ONE = _VIEW.format(which="appointment", **_MORE)
 _OF_CITIZEN = """(
@@ -179,7 +193,7 @@ async def _hers(row: Any, directory: Directory) -> AppointmentView:
 async def _whole(row: Any, directory: Directory, tx: Transaction | None = None) -> AppointmentView:
     """A row's view, with what is to be done before she comes, while she is to."""
     seen = view(row, directory)
-    if seen.state not in _OPEN:
+    if seen.state not in OPEN:
         return seen
     items = [directory.item(item) for item in seen.items]
     return msgspec.structs.replace(seen, unfinished=await unfinished(tx, row, items, directory))
@@ -191,7 +205,7 @@ def view(row: Any, directory: Directory) -> AppointmentView:
     items = [directory.item_by_id(item) for item in row["items"]]
     start, rules = row["slot_start"].astimezone(SHANGHAI), hall.booking
     state = AppointmentState(row["state"])
-    warning = warning_of(row["day"], row["day"]) if state in _OPEN else None
+    warning = warning_of(row["day"], row["day"]) if state in OPEN else None
     return AppointmentView(
         id=row["id"],
         state=state,
@@ -202,26 +216,34 @@ def view(row: Any, directory: Directory) -> AppointmentView:
         slot_start=start,
         slot_end=row["slot_end"].astimezone(SHANGHAI),
         check_in_code=row["check_in_code"],
-        held_until=_local(row["held_until"]) if state in _OPEN else None,
+        held_until=_local(row["held_until"]) if state in OPEN else None,
         made_at=row["made_at"].astimezone(SHANGHAI),
         cancel_until=start - timedelta(minutes=rules.cancel_before_min),
         check_in_from=start - timedelta(minutes=rules.early_min),
         check_in_until=missed_at(start, rules),
-        must_move=row["must_move"] and state in _OPEN,
+        must_move=row["must_move"] and state in OPEN,
         move_to=[],
         pardon=Pardon(row["pardon"]) if row["pardon"] else None,
         ticket=row["ticket_id"],
         fee_fen=sum(item.fee_fen for item in items),
-        materials=needed_for(items),
+        materials=materials_of(items, row["papers"]),
         unfinished=[],
         stops=_stops(row, hall, items),
-        until_blocked=until_blocked(row["missed_before"], start, rules) if state in _OPEN else None,
+        until_blocked=until_blocked(row["missed_before"], start, rules) if state in OPEN else None,
         block_days=rules.block_days,
         taken_for=_decode_taken_for(row["taken_for"]) if row["taken_for"] else None,
         version=row["version"],
+        revision=row["revision"],
+        cancelled_for=excuse_of(row["cancelled_for"]),
         warning=warning[0] if warning else None,
         warning_en=warning[1] if warning else None,
     )
+
+
+def excuse_of(detail: str | None) -> Excuse | None:
+    """What the last step of one that was cancelled says, where it says why."""
+    known: tuple[Excuse, ...] = get_args(Excuse)
+    return next((each for each in known if each == detail), None)
 
 
 def _local(at: datetime | None) -> datetime | None:

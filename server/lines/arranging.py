@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import UNSET
 
-from models import decisions
+from models import decisions, outages
 from models.database import Transaction
 from models.halls import LineState
 from models.tickets import WrongState
@@ -46,6 +46,7 @@ async def pause(
             why.reason,
             why.reason_en,
         )
+        await outages.line_closes(tx, hall.id, line.id, now)
         view = await changed(tx, hall, line, who, "line.paused", now=now)
     await feed.changed(Change(hall.code))
     return view

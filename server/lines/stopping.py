@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from models import decisions, standing
+from models import decisions, outages, standing
 from models.database import Transaction
 from models.halls import LineState
 from models.history import Happened
@@ -67,6 +67,7 @@ async def stop(order: StopOrder, who: Principal, *, now: datetime, feed: Feed) -
     actor = Actor("staff", who.id)
     async with decisions.deciding_in(*{order.hall.id, order.there.id}) as tx:
         await _set_state(tx, order.line.id, LineState.STOPPED, order.reason, order.reason_en)
+        await outages.line_closes(tx, order.hall.id, order.line.id, now)
         waiting = [
             held
             for held in await standing.hold_waiting(tx, order.line.id)
@@ -100,6 +101,7 @@ async def open_again(
         if before.state is LineState.OPEN:
             raise WrongState("the line is open", before.state)
         await _set_state(tx, line.id, LineState.OPEN)
+        await outages.line_opens(tx, line.id, now)
         view = await changed(tx, hall, line, who, "line.opened", now=now)
     await feed.changed(Change(hall.code))
     return view

@@ -68,7 +68,10 @@ _ORDER = """
     FROM ahead
     ORDER BY is_hers DESC, rank_time, id
 """
-_BOOKED: Final = "EXISTS (SELECT 1 FROM appointment b WHERE b.ticket_id = {ticket}.id OFFSET 0)"
+# The first number of what was booked, and those that follow it in its visit.
+_BOOKED: Final = """(EXISTS (SELECT 1 FROM appointment b WHERE b.ticket_id = {ticket}.id OFFSET 0)
+               OR EXISTS (SELECT 1 FROM visit_stop s WHERE s.ticket_id = {ticket}.id
+                          AND s.slot_start IS NOT NULL OFFSET 0))"""
 _ORDER = (
     _ORDER.replace("{her}", HER_ID)
     .replace("{booked_mine}", _BOOKED.format(ticket="mine"))

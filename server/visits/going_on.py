@@ -260,6 +260,7 @@ def _new_ticket(
         acting=by,
         person_key=visit.person_key,
         visit_id=visit.id,
-        rank_time=visit.rank_time,
+        # She was asked to be there for its slot, not for the first one's; late, she is for all.
+        rank_time=max(stop.slot_start or visit.rank_time, visit.rank_time),
         here=here,
     )

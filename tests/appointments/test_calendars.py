@@ -1,8 +1,10 @@
 """An appointment in her calendar, and as a QR code."""
 
 import xml.etree.ElementTree as ET
+from datetime import datetime, timedelta
 
 import pytest
+from icalendar import Calendar, Event
 
 from tests.appointments.days import a_bookable_hall, an_item, at, booked
 from tests.conftest import Api
@@ -13,11 +15,13 @@ async def hall(api: Api) -> str:
     return await a_bookable_hall(api)
 
 
-def unfolded(ics: str) -> dict[str, str]:
-    assert ics.endswith("END:VCALENDAR\r\n")
-    assert all(len(line.encode()) <= 75 for line in ics.split("\r\n"))
-    lines = ics.replace("\r\n ", "").split("\r\n")
-    return dict(line.partition(":")[::2] for line in reversed(lines) if line)
+def event_in(file: bytes) -> tuple[Calendar, Event]:
+    """What another calendar reads of it."""
+    assert file.endswith(b"END:VCALENDAR\r\n")
+    assert all(len(line) <= 75 for line in file.split(b"\r\n"))
+    calendar = Calendar.from_ical(file)
+    [event] = calendar.walk("VEVENT")
+    return calendar, event
 
 
 async def test_any_calendar_takes_it_and_takes_it_out_again(api: Api, hall: str) -> None:
@@ -26,16 +30,38 @@ async def test_any_calendar_takes_it_and_takes_it_out_again(api: Api, hall: str)
     path = f"/appointments/{mine['id']}"
     reply = await lin.get(f"{path}/calendar.ics")
     assert reply.headers["content-type"] == "text/calendar; charset=utf-8"
-    file = unfolded(reply.text)
-    assert (file["DTSTART"], file["DTEND"]) == ("20261124T020000Z", "20261124T023000Z")
-    entry = api.services.directory.hall(hall)
-    assert file["SUMMARY"].startswith(entry.name)
-    assert mine["check_in_code"] in file["DESCRIPTION"]
+    _, event = event_in(reply.content)
+    assert event.decoded("dtstart") == datetime.fromisoformat(at("10:00"))
+    assert event.decoded("dtend") == datetime.fromisoformat(at("10:30"))
+    assert str(event["summary"]).startswith(api.services.directory.hall(hall).name)
+    assert mine["check_in_code"] in str(event["description"])
+    [alarm] = event.walk("VALARM")
+    assert alarm.decoded("trigger") == timedelta(hours=-1)
     await lin.post(f"{path}/cancel")
-    after = unfolded((await lin.get(f"{path}/calendar.ics")).text)
-    assert (after["METHOD"], after["STATUS"]) == ("CANCEL", "CANCELLED")
-    assert after["UID"] == file["UID"]
-    assert int(after["SEQUENCE"]) >= int(file["SEQUENCE"])
+    after, gone = event_in((await lin.get(f"{path}/calendar.ics")).content)
+    assert (after["method"], gone["status"]) == ("CANCEL", "CANCELLED")
+    assert gone["uid"] == event["uid"]
+
+
+async def test_each_change_is_later_than_the_one_before_however_quick(api: Api, hall: str) -> None:
+    lin, item = await api.citizen(), an_item(api, hall)
+    mine = await booked(lin, hall, item, at("10:00"), hold=True)
+    path = f"/appointments/{mine['id']}"
+
+    async def sequence() -> int:
+        _, event = event_in((await lin.get(f"{path}/calendar.ics")).content)
+        return int(str(event["sequence"]))
+
+    found = [await sequence()]
+    for step, body in (
+        ("confirm", None),
+        ("reschedule", {"slot_start": at("11:00")}),
+        ("reschedule", {"slot_start": at("10:00")}),
+        ("cancel", None),
+    ):
+        assert (await lin.post(f"{path}/{step}", body)).is_success, step
+        found.append(await sequence())
+    assert found == [0, 1, 2, 3, 4]
 
 
 async def test_a_phone_is_told_in_seconds_and_in_either_language(api: Api, hall: str) -> None:

@@ -18,6 +18,7 @@ from tests.appointments.days import (
     slots,
 )
 from tests.conftest import Api
+from tests.counters.halls import done, open_counters
 
 
 @pytest.fixture
@@ -120,6 +121,29 @@ async def test_checked_in_it_is_a_visit_of_both_lines(api: Api, hall: str) -> No
     assert ticket.status_code == 201, ticket.text
     visit = (await lin.get(f"/visits/{ticket.json()['visit']}")).json()
     assert [stop["item"] for stop in visit["stops"]] == [first, second]
+
+
+async def test_each_number_counts_from_its_own_slot(api: Api, hall: str) -> None:
+    lin, (first, second) = await api.citizen(), two_items(api, hall)
+    mine = await booked(lin, hall, first, at("10:00"), also=[second])
+    starts = {stop["items"][0]: stop["start"] for stop in mine["stops"]}
+    assert starts == {first: at("10:00"), second: at("10:30")}
+    clerk = await api.clerk(hall)
+    api.turn_clock(at("09:50"))
+    ticket = await clerk.post(f"/halls/{hall}/check-ins", {"code": mine["check_in_code"]})
+    # Who came before her second slot is called before her there, though after her first.
+    line = api.services.directory.hall(hall).offers[second]
+    api.turn_clock(at("10:10"))
+    other = (await (await api.citizen()).take(hall, api.item(hall, line))).json()
+    [counter, *_] = await open_counters(clerk, hall, ticket.json()["line"])
+    await done(clerk, hall, counter, "call-next", "start", "finish")
+    visit = (await lin.get(f"/visits/{ticket.json()['visit']}")).json()
+    next_one = visit["stops"][1]["ticket"]
+    order = (await lin.get(f"/tickets/{next_one}/order")).json()
+    assert order["since"] == at("10:30")
+    assert [one["number"] for one in order["ahead"]] == [other["number"]]
+    shown = (await lin.get(f"/tickets/{next_one}")).json()
+    assert shown["appointment"] == {"id": mine["id"], "slot_start": at("10:30")}
 
 
 async def test_best_slots_are_those_where_all_go_together(api: Api, hall: str) -> None:

@@ -32,6 +32,9 @@ DAMAGES: dict[str, Sequence[str]] = {
     "offer_of_nobody": [
         "UPDATE waitlist SET state = 'waiting' WHERE appointment_id = '{offered}'",
     ],
+    "place_not_offered": [
+        "UPDATE slot SET capacity = 2, planned = 2 WHERE id = ({full})",
+    ],
     "booking_overdue": [
         "UPDATE appointment SET held_until = made_at - interval '1 day' WHERE id = '{offered}'"
     ],
@@ -74,10 +77,19 @@ async def test_each_damage_is_found_and_what_is_whole_is_not(api: Api) -> None:
     await tend(api)
     [offer] = (await bo.get("/appointments")).json()["data"]
     assert offer["state"] == "offered"
+    # Somebody waits for a slot that is full: so it should be, until it is not.
+    full = await booked(await api.citizen(), hall, item, at("15:00"))
+    wang = await api.citizen()
+    wish |= {"from": "15:00", "to": "15:30"}
+    assert (await wang.post("/waitlist", wish)).json()["state"] == "waiting"
+    api.later(minutes=15)
+    # What happens later is what tells that nobody has offered it.
+    await booked(await api.citizen(), hall, item, at("16:00"))
     assert await found_after(hall_id, []) == set()
     place = f"SELECT slot_id FROM appointment_place WHERE appointment_id = '{mine['id']}'"
+    waits = f"SELECT slot_id FROM appointment_place WHERE appointment_id = '{full['id']}'"
     for kind, damages in DAMAGES.items():
-        told = {"place": place, "booked": mine["id"], "offered": offer["id"]}
+        told = {"full": waits, "place": place, "booked": mine["id"], "offered": offer["id"]}
         found = await found_after(hall_id, [damage.format(**told) for damage in damages])
         assert kind in found, f"{kind} is not found"
     assert await found_after(hall_id, []) == set()
