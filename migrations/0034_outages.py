@@ -1,4 +1,4 @@
-"""What was not there when she should have come; papers ticked off; how often an appointment changed."""
+"""What was away when she should have come; papers ticked off; how often a booking changed."""
 
 from tortoise import fields, migrations
 from tortoise.contrib.postgres.fields import ArrayField
@@ -8,7 +8,7 @@ from models.outages import OutageKind
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0028_leaving_for_slots")]
+    dependencies = [("models", "0033_receipts")]
 
     initial = False
 
