@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from datetime import datetime, timedelta
 
 import pytest
-from icalendar import Calendar, Event
+from icalendar import Calendar, Component
 
 from tests.appointments.days import a_bookable_hall, an_item, at, booked
 from tests.conftest import Api
@@ -15,7 +15,7 @@ async def hall(api: Api) -> str:
     return await a_bookable_hall(api)
 
 
-def event_in(file: bytes) -> tuple[Calendar, Event]:
+def event_in(file: bytes) -> tuple[Calendar, Component]:
     """What another calendar reads of it."""
     assert file.endswith(b"END:VCALENDAR\r\n")
     assert all(len(line) <= 75 for line in file.split(b"\r\n"))
