@@ -56,7 +56,7 @@ def _length(found: re.Match[str]) -> Sentence:
 
 def _format(found: re.Match[str]) -> Sentence:
     pattern = found[1]
-    return IN_WORDS.get(pattern, (f"格式应符合 {pattern}", f"must match {pattern}"))
+    return _SAID_OF.get(pattern, (f"格式应符合 {pattern}", f"must match {pattern}"))
 
 
 def _always(chinese: str, english: str) -> Callable[[re.Match[str]], Sentence]:
@@ -87,6 +87,8 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Sentence]], ..
         (r"(?:Number|Integer value) out of range", _always(*_OUT_OF_RANGE)),
     )
 )
+# msgspec names a pattern as Python writes it: backslashes doubled.
+_SAID_OF = {repr(pattern)[1:-1]: said for pattern, said in IN_WORDS.items()}
 _MISSING = re.compile(r"Object missing required field `(.+)`$")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.+)`$", re.DOTALL)
 

@@ -195,6 +195,15 @@ async def test_who_may_not_book_may_not_wait(api: Api, hall: str) -> None:
     ):
         reply = await wait(lin, hall, item, start, end)
         assert code_of(reply) == code, reply.text
+    # The format is told in words, in either language.
+    for language, words in ((None, "09:30"), ("en", "time of day")):
+        headers = lin.headers | ({"Accept-Language": language} if language else {})
+        body = {"hall": hall, "item": item, "date": TUESDAY, "from": "9", "to": "12:00"}
+        reply = await api.http.post("/api/v1/waitlist", json=body, headers=headers)
+        [fault] = reply.json()["errors"]
+        assert fault["pointer"] == "/from"
+        assert words in fault["detail"]
+        assert "[0-9]" not in fault["detail"]
     # None of it bars a real one.
     assert (await wait(lin, hall, item, "11:30", "14:30")).status_code == 201
     lin = await api.citizen()
