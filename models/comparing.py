@@ -45,11 +45,12 @@ class Told:
     paid_fen: int = 0
     back_fen: int = 0
     fees_fen: int = 0
+    payments: int = 0
 
 
 # Big joins need memory of their own, and plans for these very tables.
 _PREPARE: Final = """
-    SET LOCAL work_mem = '64MB'; SET LOCAL plan_cache_mode = 'force_custom_plan';
+    SET LOCAL work_mem = '96MB'; SET LOCAL plan_cache_mode = 'force_custom_plan';
     CREATE TEMP TABLE statement_line (number text, is_refund boolean, channel_no text,
         fen bigint, state text, at timestamptz) ON COMMIT DROP
 """
@@ -60,23 +61,42 @@ _RUN: Final = """
     VALUES ($1, $2, $3, $4, $5, 0, 0, 0, 0, 0, 0, 0)
     ON CONFLICT (channel, statement, day) DO UPDATE SET ran_at = EXCLUDED.ran_at RETURNING id
 """
+# Payments of a day, ours and theirs beside each other, but for those that are just the same: one
+# join of all with all, and whatever comes after it looks at few.
+_PAIRS: Final = """
+    CREATE TEMP TABLE pair ON COMMIT DROP AS
+    SELECT l.number, l.channel_no, l.fen, l.at, o.id AS order_id, o.order_no, o.amount_fen,
+        o.state, o.channel_no AS ours_no, o.paid_at, e.amount_fen AS entered
+    FROM (SELECT number, channel_no, fen, at FROM statement_line WHERE NOT is_refund) l
+    FULL JOIN (SELECT id, order_no, amount_fen, state, channel_no, paid_at FROM pay_order
+               WHERE channel = $1 AND paid_at >= $2 AND paid_at < $3) o ON o.order_no = l.number
+    LEFT JOIN ledger_entry e ON e.order_id = o.id AND e.refund_id IS NULL
+    WHERE l.number IS NULL OR o.id IS NULL OR l.fen <> o.amount_fen
+       OR l.channel_no <> o.channel_no OR e.amount_fen IS DISTINCT FROM l.fen
+"""
 # Every line that we do not have just so, and every one of ours that has no line. Where `kind` is
 # null they agree, but for the day.
 _DIFFERENCES: Final = """
     CREATE TEMP TABLE difference ON COMMIT DROP AS
-    WITH payments AS (
-        SELECT l.number, l.is_refund, l.channel_no, o.id AS order_id, NULL::uuid AS refund_id,
-            l.fen AS theirs_fen, coalesce(e.amount_fen, o.amount_fen) AS ours_fen,
-            'paid' AS theirs_state, o.state AS ours_state, l.at,
-            o.paid_at AS ours_at,
-            CASE WHEN o.id IS NULL THEN 'missing_here'
-                 WHEN l.fen <> o.amount_fen THEN 'different_amount'
-                 WHEN o.paid_at IS NULL OR l.channel_no <> o.channel_no THEN 'missing_here'
-                 WHEN e.amount_fen IS DISTINCT FROM l.fen THEN 'different_amount' END AS kind
-        FROM statement_line l
-        LEFT JOIN pay_order o ON o.order_no = l.number AND o.channel = $1
+    WITH paired AS (
+        -- Lines without a payment of ours on that day may be paid on another, or not at all yet.
+        SELECT p.number, p.channel_no, p.fen, p.at, coalesce(p.order_id, o.id) AS order_id,
+            coalesce(p.amount_fen, o.amount_fen) AS amount_fen, coalesce(p.state, o.state) AS state,
+            coalesce(p.ours_no, o.channel_no) AS ours_no, coalesce(p.paid_at, o.paid_at) AS paid_at,
+            coalesce(p.entered, e.amount_fen) AS entered
+        FROM pair p
+        LEFT JOIN pay_order o ON p.order_id IS NULL AND o.order_no = p.number AND o.channel = $1
         LEFT JOIN ledger_entry e ON e.order_id = o.id AND e.refund_id IS NULL
-        WHERE NOT l.is_refund
+        WHERE p.number IS NOT NULL
+    ), payments AS (
+        SELECT number, false AS is_refund, channel_no, order_id, NULL::uuid AS refund_id,
+            fen AS theirs_fen, coalesce(entered, amount_fen) AS ours_fen,
+            'paid' AS theirs_state, state AS ours_state, at, paid_at AS ours_at,
+            CASE WHEN order_id IS NULL THEN 'missing_here'
+                 WHEN fen <> amount_fen THEN 'different_amount'
+                 WHEN paid_at IS NULL OR channel_no <> ours_no THEN 'missing_here'
+                 WHEN entered IS DISTINCT FROM fen THEN 'different_amount' END AS kind
+        FROM paired
     ), refunds AS (
         SELECT l.number, l.is_refund, l.channel_no, r.order_id, r.id AS refund_id,
             l.fen AS theirs_fen, r.amount_fen AS ours_fen,
@@ -98,12 +118,14 @@ _DIFFERENCES: Final = """
         LEFT JOIN ledger_entry e ON e.refund_id = r.id AND e.kind = 'returned'
         WHERE l.is_refund
     ), ours AS (
-        SELECT o.order_no AS number, false AS is_refund, coalesce(o.channel_no, '') AS channel_no,
-            o.id AS order_id, NULL::uuid AS refund_id, o.amount_fen AS ours_fen,
-            o.state AS ours_state, o.paid_at AS at
-        FROM pay_order o WHERE o.channel = $1 AND o.paid_at >= $2 AND o.paid_at < $3
-          AND NOT EXISTS (SELECT 1 FROM statement_line l WHERE l.number = o.order_no
-              AND NOT l.is_refund AND l.channel_no = coalesce(o.channel_no, l.channel_no))
+        SELECT p.order_no AS number, false AS is_refund, coalesce(p.ours_no, '') AS channel_no,
+            p.order_id, NULL::uuid AS refund_id, p.amount_fen AS ours_fen,
+            p.state AS ours_state, p.paid_at AS at
+        FROM pair p WHERE p.order_id IS NOT NULL
+          -- None, or only lines that the channel numbers otherwise.
+          AND (p.number IS NULL OR p.channel_no <> p.ours_no AND NOT EXISTS (
+              SELECT 1 FROM statement_line l WHERE l.number = p.order_no
+                AND NOT l.is_refund AND l.channel_no = p.ours_no))
         UNION ALL
         SELECT r.refund_no, true, coalesce(r.channel_refund_no, ''), r.order_id, r.id,
             r.amount_fen, r.state, r.ended_at
@@ -122,10 +144,21 @@ _DIFFERENCES: Final = """
     FROM ours WHERE NOT EXISTS (
         SELECT 1 FROM statement_elsewhere x WHERE x.channel = $1 AND x.statement = 'trades'
           AND x.number = ours.number AND x.is_refund = ours.is_refund AND x.day <> $4)
-    UNION ALL
-    SELECT number, is_refund, channel_no, NULL, NULL, (sum(fen) - max(fen))::bigint, NULL,
-        'repeated', NULL, max(at), NULL, 'missing_here'
-    FROM statement_line GROUP BY number, is_refund, channel_no HAVING count(*) > 1
+"""
+_REPEATED: Final = """
+    INSERT INTO difference (number, is_refund, channel_no, theirs_fen, theirs_state, at, kind)
+    SELECT number, is_refund, channel_no, (sum(fen) - max(fen))::bigint, 'repeated', max(at),
+        'missing_here'
+    FROM statement_line
+    WHERE $1 OR is_refund OR number IN (SELECT number FROM pair WHERE order_id IS NULL)
+    GROUP BY number, is_refund, channel_no HAVING count(*) > 1
+"""
+_PAIRED: Final = """
+    SELECT count(*) FILTER (WHERE order_id IS NULL) AS strangers,
+        count(*) FILTER (WHERE number IS NULL) AS missing,
+        (SELECT count(*) FROM pay_order
+         WHERE channel = $1 AND paid_at >= $2 AND paid_at < $3) AS ours
+    FROM pair
 """
 _OURS: Final = """
     WITH paid AS (
@@ -185,12 +218,13 @@ _WAITED: Final = """
 
 
 async def compare(
-    channel: str, day: date, lines: Iterable[Line], told: Told, *, now: datetime
+    channel: str, day: date, lines: Iterable[tuple[object, ...]], told: Told, *, now: datetime
 ) -> UUID:
     """Compare a day's statement of payments and refunds with ours, in one transaction; the run.
 
-    `lines` are read once, and by then `told` has what they say together. What they raise leaves
-    everything as it was. Compared again, nothing changes but what is different by then.
+    `lines` are as `Line` has them, and read once; by then `told` has what they say together. What
+    they raise leaves everything as it was. Compared again, nothing changes but what is different
+    by then.
     """
     began = datetime.combine(day, time(), SHANGHAI)
     ended = began + timedelta(days=1)
@@ -201,7 +235,10 @@ async def compare(
             "statement_line", records=lines, timeout=PATIENCE_S
         )
         await _patiently(tx, "ANALYZE statement_line")
+        await _patiently(tx, _PAIRS, channel, began, ended)
+        await _patiently(tx, "ANALYZE pair")
         await _patiently(tx, _DIFFERENCES, channel, began, ended, day)
+        await _repeated(tx, channel, began, ended, told)
         await _patiently(tx, "ANALYZE difference")
         sums = (told.lines, told.paid_fen, told.back_fen, told.fees_fen)
         await _patiently(tx, _OURS, channel, began, ended, run_id, *sums)
@@ -220,6 +257,19 @@ async def _run(
     assert row is not None
     found: UUID = row["id"]
     return found
+
+
+async def _repeated(
+    tx: Transaction, channel: str, began: datetime, ended: datetime, told: Told
+) -> None:
+    """Find lines that stand there twice; among lines of known payments only where they are more.
+
+    To look at each of a million costs a second, and counting them tells whether there is any.
+    """
+    row = await tx.row(_PAIRED, channel, began, ended)
+    assert row is not None
+    more = told.payments - row["strangers"] != row["ours"] - row["missing"]
+    await _patiently(tx, _REPEATED, more)
 
 
 async def _patiently(tx: Transaction, sql: str, *args: object) -> None:

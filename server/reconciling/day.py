@@ -13,7 +13,7 @@ import structlog
 
 from integrations.ports_bill import BillDamaged, BillLine, DayBill
 from integrations.ports_payment import BillNotMade, ChannelUnavailable, PaymentChannel
-from models.comparing import Line, Told, compare
+from models.comparing import Told, compare
 from models.reconciliation import Statement
 from server.payments.looking import Channels
 from server.reconciling.repairing import repair
@@ -120,7 +120,9 @@ async def _compared(
     return Reconciled(channel.name, Statement.TRADES, Outcome.COMPARED, run_id)
 
 
-def _lines(channel: PaymentChannel, bill: DayBill, told: Told, tell: Tell) -> Iterator[Line]:
+def _lines(
+    channel: PaymentChannel, bill: DayBill, told: Told, tell: Tell
+) -> Iterator[tuple[object, ...]]:
     """Give a statement's lines as they are compared, and count what they say."""
     what = f"{channel.name} 比对 comparing"
     return counted(channel.read_bill(bill), told, lambda: tell(what, told.lines, 0))
@@ -128,17 +130,18 @@ def _lines(channel: PaymentChannel, bill: DayBill, told: Told, tell: Tell) -> It
 
 def counted(
     lines: Iterator[BillLine], told: Told, every_now_and_then: Callable[[], None] = lambda: None
-) -> Iterator[Line]:
-    """Give lines as they are compared, adding up in `told` what they say."""
+) -> Iterator[tuple[object, ...]]:
+    """Give lines as `Line` has them, adding up in `told` what they say."""
     for order_no, refund_no, channel_no, _, fen, fee_fen, state, at in lines:
         told.lines += 1
         told.fees_fen += fee_fen
         if refund_no is None:
+            told.payments += 1
             told.paid_fen += fen
-            yield Line(order_no, False, channel_no, fen, None, at)
+            yield order_no, False, channel_no, fen, None, at
         else:
             if state != "failed":
                 told.back_fen += fen
-            yield Line(refund_no, True, channel_no, fen, state, at)
+            yield refund_no, True, channel_no, fen, state, at
         if told.lines % _TELL_EVERY == 0:
             every_now_and_then()

@@ -169,7 +169,7 @@ def midnight() -> datetime:
 
 
 async def compared(day: date, lines: list[Line]) -> None:
-    await compare("alipay", day, lines, Told(len(lines)), now=NOW)
+    await compare("alipay", day, lines, Told(len(lines), payments=len(lines)), now=NOW)
 
 
 async def enter_as_told(lines: list[BillLine], monkeypatch: pytest.MonkeyPatch) -> None:
