@@ -8,7 +8,7 @@ from models.outages import OutageKind
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0033_receipts")]
+    dependencies = [("models", "0035_department_bills")]
 
     initial = False
 
