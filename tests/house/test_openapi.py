@@ -87,6 +87,13 @@ def test_names_of_operations_are_unique() -> None:
     assert sorted(names) == sorted(set(names))
 
 
+def security_of(declared: Endpoint) -> list[dict[str, list[str]]]:
+    """By what whoever asks is known: a token, or a department's system by its id and secret."""
+    if declared.guard.systems:
+        return [{"client": []}]
+    return [{"bearer": []}] if declared.guard.signed_in else []
+
+
 @pytest.mark.parametrize("declared", DECLARED, ids=lambda declared: declared.name)
 def test_each_operation_is_described(declared: Endpoint) -> None:
     operation = operations()[declared.method, path_of(declared)]
@@ -97,7 +104,7 @@ def test_each_operation_is_described(declared: Endpoint) -> None:
     assert operation["tags"] == [declared.tag]
     assert declared.tag in {tag["name"] for tag in DOCUMENT["tags"]}
     assert str(declared.status) in operation["responses"]
-    assert operation["security"] == ([{"bearer": []}] if declared.guard.signed_in else [])
+    assert operation["security"] == security_of(declared)
     named = {p["name"] for p in operation["parameters"] if p["in"] == "path"}
     assert named == set(re.findall(r"{(\w+)}", path_of(declared)))
 
