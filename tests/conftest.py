@@ -31,7 +31,7 @@ from integrations.platforms import PlatformSettings, open_platforms
 from integrations.sandbox import create_sandbox
 from integrations.sandbox.accounts import make_keys, our_accounts, sandbox_settings
 from integrations.stores import StoreUrls, embedded_stores, wipe
-from models.database import StatementCount, transaction
+from models.database import StatementCount, Transaction, transaction
 from models.opening import migrate_database, open_database
 from server.admin.city_files import read_city
 from server.admin.seeding import seed_city, seed_demo_staff
@@ -53,6 +53,19 @@ from tests.rebuilding import ill_visits, not_told
 # Well before a token's quarter of an hour is over, however slow a machine is.
 SIGN_IN_AGAIN_S = 300.0
 MONDAY_MORNING = datetime.fromisoformat("2026-11-23T09:30:00+08:00")
+
+
+async def _unbook(tx: Transaction, hall_id: UUID) -> None:
+    """Forget what was booked at a hall: on the day of a later test it would be overdue."""
+    booked = "SELECT id FROM appointment WHERE hall_id = $1"
+    waited = "SELECT id FROM waitlist WHERE hall_id = $1"
+    if not await tx.rows(f"({booked} LIMIT 1) UNION ALL ({waited} LIMIT 1)", hall_id):
+        return
+    slots = "SELECT id FROM slot WHERE hall_id = $1"
+    await tx.run(f"DELETE FROM appointment_place WHERE slot_id IN ({slots})", hall_id)
+    await tx.run(f"DELETE FROM appointment_once WHERE appointment_id IN ({booked})", hall_id)
+    for table in ("slot", "appointment", "waitlist", "booking_block"):
+        await tx.run(f"DELETE FROM {table} WHERE hall_id = $1", hall_id)
 
 
 @dataclass
@@ -140,6 +153,7 @@ class Api:
                 list(self.skills[hall].values()),
             )
             await tx.run("DELETE FROM outage WHERE hall_id = $1", entry.id)
+            await _unbook(tx, entry.id)
             await tx.run(
                 "UPDATE line SET state = 'open', waiting_limit = NULL, last_sequence = 0,"
                 " last_issued_at = NULL, reason = NULL, reason_en = NULL, help_after_min = NULL,"

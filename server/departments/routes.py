@@ -102,7 +102,7 @@ class BillNewsPage(msgspec.Struct, frozen=True):
 class NewsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """From where on: `next` of the page before; without it from the beginning."""
 
-    since: Annotated[str, Meta(max_length=40)] | None = None
+    since: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
 
 

@@ -130,6 +130,7 @@ async def test_calls_are_counted_by_endpoint(sandbox: RunningSandbox) -> None:
         {"endpoint": "wechat.jscode2session", "calls": 2, "faulted": 1},
         {"endpoint": "wechat.stable_token", "calls": 3, "faulted": 0},
         {"endpoint": "wechat.getuserphonenumber", "calls": 0, "faulted": 0},
+        {"endpoint": "wechat.subscribe_send", "calls": 0, "faulted": 0},
     ]
 
 
