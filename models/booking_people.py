@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from models import booking, waiting
+from models import booking_steps, waiting
 from models.appointments import AppointmentState, Step
 from models.database import Transaction
 from models.slots import WaitlistState
@@ -160,9 +160,9 @@ async def _give_up(
     tx: Transaction, row: Any, actor: Actor, detail: str, *, now: datetime, version: int
 ) -> None:
     state = AppointmentState.CANCELLED
-    await booking.take_step(
+    await booking_steps.take_step(
         tx, row, Step.CANCEL, state, now=now, actor=actor, version=version, detail=detail
     )
-    await booking.release(tx, row["id"])
+    await booking_steps.release(tx, row["id"])
     if row["state"] == AppointmentState.OFFERED and row["waitlist_id"] is not None:
         await waiting.settle(tx, row["waitlist_id"], WaitlistState.LEFT)

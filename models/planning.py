@@ -107,7 +107,17 @@ async def walk_ins_since(tx: Transaction, hall_id: UUID, first: date, last: date
     )
 
 
-_WRITE = """
+# A slot that is not as {new} says; what a manager said of it stands.
+_DIFFERS = """NOT slot.overridden AND (
+        slot.ends_at, slot.state::text, slot.planned, slot.overbooking, slot.for_elders,
+        slot.for_companies, slot.for_desk, slot.serves, slot.walk_ins
+    ) IS DISTINCT FROM (
+        {new}.ends_at, 'open', {new}.planned, {new}.overbooking,
+        greatest({new}.for_elders, slot.taken_elders),
+        greatest({new}.for_companies, slot.taken_companies),
+        greatest({new}.for_desk, slot.taken_desk), {new}.serves, {new}.walk_ins)"""
+# What is as planned already is only looked at: whoever books there waits for nobody.
+_WRITE = f"""
     INSERT INTO slot (id, hall_id, line_id, item_id, day, starts_at, ends_at, state, planned,
                       capacity, overbooking, for_elders, for_companies, serves, walk_ins, for_desk)
     SELECT id, $2, $3, $4, (starts_at AT TIME ZONE 'Asia/Shanghai')::date, starts_at, ends_at,
@@ -117,6 +127,10 @@ _WRITE = """
                 $10::int[], $11::float[], $12::float[], $13::int[])
         AS w (id, starts_at, ends_at, planned, overbooking, for_elders, for_companies, serves,
               walk_ins, for_desk)
+    WHERE NOT EXISTS (
+        SELECT 1 FROM slot
+        WHERE slot.line_id = $3 AND slot.item_id IS NOT DISTINCT FROM $4
+          AND slot.starts_at = w.starts_at AND NOT ({_DIFFERS.format(new="w")}) OFFSET 0)
     ORDER BY starts_at
     ON CONFLICT (line_id, item_id, starts_at) DO UPDATE SET
         ends_at = excluded.ends_at, state = 'open', planned = excluded.planned,
@@ -129,14 +143,7 @@ _WRITE = """
             + greatest(excluded.for_elders, slot.taken_elders)
             + greatest(excluded.for_companies, slot.taken_companies)
             + greatest(excluded.for_desk, slot.taken_desk))
-    WHERE NOT slot.overridden AND (
-        slot.ends_at, slot.state::text, slot.planned, slot.overbooking, slot.for_elders,
-        slot.for_companies, slot.for_desk, slot.serves, slot.walk_ins
-    ) IS DISTINCT FROM (
-        excluded.ends_at, 'open', excluded.planned, excluded.overbooking,
-        greatest(excluded.for_elders, slot.taken_elders),
-        greatest(excluded.for_companies, slot.taken_companies),
-        greatest(excluded.for_desk, slot.taken_desk), excluded.serves, excluded.walk_ins)
+    WHERE {_DIFFERS.format(new="excluded")}
     RETURNING 1
 """
 
@@ -208,33 +215,44 @@ async def close_others(
     return len(found)
 
 
+# Looked at are slots that are closed, or in which more have booked than fit, and what is marked:
+# usually nothing. `OFFSET 0` and arrays keep look-ups look-ups, whatever statistics say.
+_MARK = """
+    WITH tight AS MATERIALIZED (
+        SELECT id, CASE state WHEN 'open' THEN planned + overbooking ELSE 0 END AS fit FROM slot
+        WHERE hall_id = $1 AND starts_at > $2
+          AND taken + taken_elders + taken_companies + taken_desk
+              > CASE state WHEN 'open' THEN planned + overbooking ELSE 0 END
+    ), ill AS MATERIALIZED (
+        SELECT DISTINCT p.appointment_id AS id
+        FROM tight CROSS JOIN LATERAL (
+            SELECT place.appointment_id, row_number() OVER (ORDER BY b.booked_at, b.id) AS nth
+            FROM appointment_place place CROSS JOIN LATERAL (
+                SELECT id, booked_at FROM appointment WHERE id = place.appointment_id OFFSET 0) b
+            WHERE place.slot_id = tight.id OFFSET 0
+        ) p
+        WHERE p.nth > tight.fit
+    ), looked_at AS MATERIALIZED (
+        SELECT id FROM ill
+        UNION
+        SELECT a.id FROM appointment a
+        WHERE a.hall_id = $1 AND a.must_move AND a.state = 'booked' AND EXISTS (
+            SELECT 1 FROM appointment_place place JOIN slot ON slot.id = place.slot_id
+            WHERE place.appointment_id = a.id AND slot.starts_at > $2 OFFSET 0)
+    ), marked AS (
+        UPDATE appointment SET version = greatest(version + 1, $3),
+            must_move = id = ANY(ARRAY(SELECT id FROM ill))
+        WHERE id = ANY(ARRAY(SELECT id FROM looked_at)) AND state = 'booked'
+          AND must_move <> (id = ANY(ARRAY(SELECT id FROM ill)))
+        RETURNING id, must_move
+    )
+    SELECT id FROM marked WHERE must_move
+"""
+
+
 async def mark_unfitting(tx: Transaction, hall_id: UUID, now: datetime, version: int) -> list[Any]:
     """Mark bookings whose slot is closed, or has fewer places than had booked before them.
 
     Those that fit again are marked no more. Answers those newly marked.
     """
-    return await tx.rows(
-        """
-        WITH standing AS (
-            SELECT a.id, a.must_move, bool_or(slot.state = 'closed'
-                OR p.nth > slot.planned + slot.overbooking) AS ill
-            FROM slot
-            CROSS JOIN LATERAL (
-                SELECT place.appointment_id, row_number() OVER (ORDER BY b.booked_at, b.id) AS nth
-                FROM appointment_place place JOIN appointment b ON b.id = place.appointment_id
-                WHERE place.slot_id = slot.id
-            ) p
-            JOIN appointment a ON a.id = p.appointment_id
-            WHERE slot.hall_id = $1 AND slot.starts_at > $2 AND a.state = 'booked'
-            GROUP BY a.id
-        ), marked AS (
-            UPDATE appointment a SET must_move = ill, version = greatest(version + 1, $3)
-            FROM standing WHERE a.id = standing.id AND a.must_move <> ill AND a.state = 'booked'
-            RETURNING a.id, a.must_move
-        )
-        SELECT id FROM marked WHERE must_move
-        """,
-        hall_id,
-        now,
-        version,
-    )
+    return await tx.rows(_MARK, hall_id, now, version)

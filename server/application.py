@@ -32,6 +32,7 @@ from server.appointments import routes as appointments
 from server.appointments import share_routes as bookable
 from server.appointments import slot_routes as slots
 from server.appointments import standing_routes as booking_standing
+from server.appointments import visit_routes as booked_visits
 from server.appointments import waiting_routes as waitlist
 from server.appointments.habits import Habits
 from server.appointments.slot_book import SlotBook
@@ -141,6 +142,7 @@ BLUEPRINTS = (
     kiosks.bp,
     slots.bp,
     appointments.bp,
+    booked_visits.bp,
     leaving_for_slots.bp,
     waitlist.bp,
     slot_plans.bp,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from models import booking, waiting
+from models import booking, booking_steps, waiting
 from models.appointments import AppointmentState, Step, after
 from models.audit import Entry, record
 from models.booking import Whose
@@ -142,9 +142,9 @@ async def _held(tx: Transaction, appointment_id: UUID, doing: Doing) -> tuple[An
     if doing.hall is None:
         me = await held(tx, doing.who.id)
         mine = replace(doing, who=replace(doing.who, id=me))
-        return await booking.hold_own(tx, appointment_id, me), mine
-    await booking.hold_person_of(tx, appointment_id)
-    row = await booking.hold(tx, appointment_id)
+        return await booking_steps.hold_own(tx, appointment_id, me), mine
+    await booking_steps.hold_person_of(tx, appointment_id)
+    row = await booking_steps.hold(tx, appointment_id)
     return (row if row and row["hall_id"] == doing.hall.id else None), doing
 
 
@@ -176,7 +176,7 @@ async def _decline(tx: Transaction, row: Any, doing: Doing) -> set[UUID]:
 
 async def let_go(tx: Transaction, row: Any, *, now: datetime, directory: Directory) -> set[UUID]:
     """Free the places of an appointment, and offer them on; the slots that changed."""
-    freed = await booking.release(tx, row["id"])
+    freed = await booking_steps.release(tx, row["id"])
     if row["state"] == AppointmentState.OFFERED and row["waitlist_id"] is not None:
         await waiting.settle(tx, row["waitlist_id"], WaitlistState.PASSED)
     return {*freed, *await pass_on(tx, freed, now=now, directory=directory)}
@@ -204,7 +204,7 @@ async def _move(
     check_facts(found, wanted)
     places = await places_in(tx, wanted, found, slot_start, sealer)
     await _step(tx, row, Step.RESCHEDULE, state, doing, slot_start=slot_start)
-    freed = await booking.move_places(
+    freed = await booking_steps.move_places(
         tx,
         row,
         places.part,
@@ -258,7 +258,7 @@ async def _step(
     *,
     slot_start: datetime | None = None,
 ) -> None:
-    await booking.take_step(
+    await booking_steps.take_step(
         tx,
         row,
         step,
@@ -274,11 +274,11 @@ async def expire(appointment_id: UUID, now: datetime, directory: Directory) -> s
     """End what was held or offered and not confirmed in time; the slots that changed."""
 
     async def work(tx: Transaction) -> set[UUID]:
-        row = await booking.hold(tx, appointment_id, or_skip=True)
+        row = await booking_steps.hold(tx, appointment_id, or_skip=True)
         if row is None or row["state"] not in _KEPT or row["held_until"] > now:
             return set()
         state = after(AppointmentState(row["state"]), Step.EXPIRE)
-        await booking.take_step(
+        await booking_steps.take_step(
             tx, row, Step.EXPIRE, state, now=now, actor=SYSTEM, version=microseconds()
         )
         return await let_go(tx, row, now=now, directory=directory)

@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 from uuid_utils.compat import uuid7
 
-from models import booking, booking_lookup, decisions, holders, issuing, visit_steps
+from models import booking, booking_lookup, booking_steps, decisions, holders, issuing, visit_steps
 from models.appointments import AppointmentState, Step, after
 from models.audit import Entry, record
 from models.booking import Whose
@@ -97,7 +97,7 @@ async def check_in_by_phone(
     coming = Coming(hall, Actor("citizen", who.id), here, now, directory)
 
     async def hers(tx: Transaction) -> Any:
-        return await booking.hold_own(tx, appointment_id, who.id)
+        return await booking_steps.hold_own(tx, appointment_id, who.id)
 
     return await _check_in(coming, hers, feed)
 
@@ -122,14 +122,14 @@ async def check_in_at_hall(
 
     async def shown(tx: Transaction) -> Any:
         if code is not None:
-            return await booking.hold(tx, await _with_code(tx, hall, code, directory))
+            return await booking_steps.hold(tx, await _with_code(tx, hall, code, directory))
         assert document is not None
         index = sealer.blind_index(document.id_type, document.number)
         whose = Whose(await held_with_index(tx, index), person_key=person_key(index))
         found = await booking_lookup.find_by_person(tx, hall.id, whose, business_day(now), now)
         if found is None:
             raise NoAppointment(NONE_TODAY)
-        return await booking.hold(tx, found)
+        return await booking_steps.hold(tx, found)
 
     return await _check_in(coming, shown, feed, by_card=document is not None)
 
@@ -178,7 +178,7 @@ async def _check_in(
         state = after(AppointmentState(row["state"]), Step.CHECK_IN)
         check_time(row["slot_start"], coming.now, coming.hall.booking)
         ticket_id = await _give_number(tx, row, coming)
-        await booking.take_step(
+        await booking_steps.take_step(
             tx,
             row,
             Step.CHECK_IN,
@@ -187,7 +187,7 @@ async def _check_in(
             actor=coming.actor,
             version=microseconds(),
         )
-        await booking.checked_in(tx, row["id"], ticket_id)
+        await booking_steps.checked_in(tx, row["id"], ticket_id)
         if by_card or row["acting_id"] == coming.actor.id:
             whose = booking.whose(row)
             behalf = whose.citizen_id if by_card else whose.on_behalf_of

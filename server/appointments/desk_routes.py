@@ -9,6 +9,7 @@ from sanic import Blueprint, Request
 from models.identifiers import IdDocument, IdType
 from scheduler.calendar import business_day
 from server.appointments import at_desk, changing
+from server.appointments.asked import distinct, with_moves, with_offset
 from server.appointments.changing import Doing
 from server.appointments.refusals import (
     AlreadyBooked,
@@ -20,7 +21,7 @@ from server.appointments.refusals import (
     TooLateToCancel,
     TooManyBookings,
 )
-from server.appointments.routes import Reschedule, distinct, with_moves, with_offset
+from server.appointments.routes import Reschedule
 from server.appointments.slot_routes import slot_book
 from server.appointments.views import AppointmentPage, AppointmentView
 from server.auth import AT_THE_HALL, CLERK, Principal, own_id

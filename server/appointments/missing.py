@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from models import booking, no_shows
+from models import booking, booking_steps, no_shows
 from models.appointments import AppointmentState, Pardon, Step, after
 from models.audit import Entry, record
 from models.booking import Whose
@@ -30,7 +30,7 @@ async def miss(appointment_id: UUID, now: datetime, directory: Directory) -> set
     """
 
     async def work(tx: Transaction) -> set[UUID]:
-        row = await booking.hold(tx, appointment_id, or_skip=True)
+        row = await booking_steps.hold(tx, appointment_id, or_skip=True)
         if row is None or row["state"] != AppointmentState.BOOKED:
             return set()
         hall = directory.hall_by_id(row["hall_id"])
@@ -38,7 +38,7 @@ async def miss(appointment_id: UUID, now: datetime, directory: Directory) -> set
             return set()
         excuse = await _excuse(tx, row, hall)
         step = Step.CANCEL if excuse else Step.MISS
-        await booking.take_step(
+        await booking_steps.take_step(
             tx,
             row,
             step,
@@ -95,12 +95,12 @@ async def pardon(
     """
 
     async def work(tx: Transaction) -> AppointmentView:
-        row = await booking.hold(tx, appointment_id)
+        row = await booking_steps.hold(tx, appointment_id)
         if row is None or row["hall_id"] != hall.id:
             raise NotFound
         state = after(AppointmentState(row["state"]), Step.PARDON)
         actor, version = Actor("staff", who.id), microseconds()
-        await booking.take_step(
+        await booking_steps.take_step(
             tx,
             row,
             Step.PARDON,

@@ -12,9 +12,9 @@ from models.audit import Entry, record
 from models.database import transaction
 from models.tickets import Actor
 from scheduler.calendar import BadTimetable, Opening
+from server.appointments.asked import with_offset
 from server.appointments.planning import Replanned, plan_hall
 from server.appointments.refusals import SlotClosed
-from server.appointments.routes import with_offset
 from server.appointments.slot_routes import slot_book
 from server.auth import HALL_ADMIN, Principal
 from server.errors import FieldFault, InvalidRequest, NotFound

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from models import booking, slot_departures, waiting
+from models import booking_steps, slot_departures, waiting
 from models.database import Transaction, rows, transaction
 from scheduler.booking import missed_at
 from server.again import until_done
@@ -57,7 +57,7 @@ async def _offer(slot: UUID, now: datetime, directory: Directory) -> set[UUID]:
     """Offer what became free without anybody giving it up: more was planned, a part is let go."""
 
     async def work(tx: Transaction) -> set[UUID]:
-        await booking.lock_slots(tx, [slot])
+        await booking_steps.lock_slots(tx, [slot])
         return await pass_on(tx, [slot], now=now, directory=directory)
 
     return await until_done(work)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from models import booking
+from models import booking_steps
 from models.appointments import AppointmentState
 from models.database import Transaction
 from models.joined import held
@@ -26,7 +26,7 @@ async def tick_off(appointment_id: UUID, papers: Sequence[Paper], doing: Doing) 
 
     async def work(tx: Transaction) -> AppointmentView:
         me = await held(tx, doing.who.id)
-        row = await booking.hold_own(tx, appointment_id, me)
+        row = await booking_steps.hold_own(tx, appointment_id, me)
         if row is None:
             raise NotFound
         state = AppointmentState(row["state"])
@@ -37,7 +37,7 @@ async def tick_off(appointment_id: UUID, papers: Sequence[Paper], doing: Doing) 
             faults = [FieldFault(f"/have/{nth}", _NONE_OF_THEM) for nth in unknown]
             raise InvalidRequest(errors=faults)
         keys = list(dict.fromkeys(paper.key for paper in papers))
-        await booking.tick_off(tx, appointment_id, keys, microseconds())
+        await booking_steps.tick_off(tx, appointment_id, keys, microseconds())
         view = await appointment(appointment_id, doing.directory, tx)
         assert view is not None, "its row is locked"
         return view

@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 from uuid_utils.compat import uuid7
 
-from models import booking, waiting
+from models import booking_steps, waiting
 from models.audit import Entry, record
 from models.booking import SlotAt
 from models.database import Transaction, rows, transaction
@@ -159,7 +159,7 @@ async def join(
             )
             await waiting.join(tx, new)
             inside = [slot.id for slot in slots_of_day if slot.ends_at <= until]
-            await booking.lock_slots(tx, inside)
+            await booking_steps.lock_slots(tx, inside)
             changed = await pass_on(tx, inside, now=now, directory=directory)
             [row] = await tx.rows(_ONE, new.id)
             view = _view(row)

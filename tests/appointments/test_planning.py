@@ -1,8 +1,11 @@
 """How managers plan slots: longer, fewer, for groups, for an item apart, one by one."""
 
+import asyncio
+
 import pytest
 
-from models.database import rows
+from models.database import rows, transaction
+from server.appointments.planning import Replanned
 from tests.appointments.days import (
     a_bookable_hall,
     an_item,
@@ -125,6 +128,32 @@ async def test_an_item_with_slots_of_its_own_is_booked_in_these_alone(api: Api, 
     await booked(await api.citizen(), hall, other, at("09:00"))
     full = await book(await api.citizen(), hall, apart, at("09:00"))
     assert code_of(full) == (409, "slot_full")
+
+
+async def test_planning_what_is_as_planned_waits_for_nobody_who_books(api: Api, hall: str) -> None:
+    hall_id, item = api.services.directory.hall(hall).id, an_item(api, hall)
+    async with transaction() as tx:
+        await tx.run("SELECT 1 FROM slot WHERE hall_id = $1 FOR UPDATE", hall_id)
+        assert await asyncio.wait_for(replan(api, hall), 30) == Replanned()
+    assert (await slots(api, hall, item))[at("10:00")]["left"] == 4
+
+
+async def test_of_more_than_fit_the_last_must_move_until_they_fit_again(
+    api: Api, hall: str
+) -> None:
+    manager, item = await api.manager(hall), an_item(api, hall)
+    people = [await api.citizen() for _ in range(4)]
+    mine = [await booked(one, hall, item, at("10:00")) for one in people]
+    for places, told in ((2, 2), (3, 0), (4, 0), (1, 3)):
+        planned = await manager.put(f"/halls/{hall}/slot-plans/E", {"places": places})
+        assert planned.json()["must_move"] == told
+        shown = [
+            (await one.get(f"/appointments/{a['id']}")).json()["must_move"]
+            for one, a in zip(people, mine, strict=True)
+        ]
+        assert shown == [nth >= places for nth in range(4)]
+    listed = await manager.get(f"/halls/{hall}/appointments?must_move=true")
+    assert {one["id"] for one in listed.json()["data"]} == {one["id"] for one in mine[1:]}
 
 
 async def test_one_slot_is_given_more_places_or_closed(api: Api, hall: str) -> None:
