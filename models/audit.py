@@ -115,8 +115,21 @@ async def record(tx: Transaction, entry: Entry) -> int:
     Record last before the commit: from here on every other transaction that records waits for this
     one, and whoever took a lock after it could wait for one that waits here. Raises NotForTheLog.
     """
-    _check(entry)
+    row = await tx.row(_ADD, *_columns(entry, datetime.now(UTC)))
+    if row is None:
+        raise LookupError("audit_head has lost its row")
+    seq: int = row["seq"]
+    return seq
+
+
+async def record_all(tx: Transaction, entries: Sequence[Entry]) -> None:
+    """Add several entries in one round trip, as `record` adds one. Raises NotForTheLog."""
     at = datetime.now(UTC)
+    await tx.connection.executemany(_ADD, [_columns(each, at) for each in entries])
+
+
+def _columns(entry: Entry, at: datetime) -> tuple[Any, ...]:
+    _check(entry)
     subject_id = None if entry.subject_id is None else str(entry.subject_id)
     detail = dict(entry.detail)
     body = canonical(
@@ -129,8 +142,7 @@ async def record(tx: Transaction, entry: Entry) -> int:
         subject_id=subject_id,
         detail=detail,
     )
-    row = await tx.row(
-        _ADD,
+    return (
         body,
         at,
         entry.actor.kind,
@@ -141,10 +153,6 @@ async def record(tx: Transaction, entry: Entry) -> int:
         subject_id,
         json.dumps(detail),
     )
-    if row is None:
-        raise LookupError("audit_head has lost its row")
-    seq: int = row["seq"]
-    return seq
 
 
 def canonical(

@@ -3,18 +3,22 @@
 A row is the job: whoever settles claims it by its lock, and a process that dies gives it back.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 
 from models.database import Transaction, rows
+from models.durable import durable
+from models.gathering import Gathered
 
 
 class NewsState(StrEnum):
@@ -71,6 +75,7 @@ class News:
     said: str
     channel_no: str | None
     happened_at: datetime | None
+    of_refund: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,35 +90,61 @@ class Kept:
     fits: bool
 
 
+# All news of one moment: ours are looked up by their numbers, and what fits is stored in the order
+# of its key, so that two processes that are told the same never wait for each other. Several commit
+# before their flush, which `_safe` waits for.
 _KEEP: Final = """
-    WITH ours AS ({ours}),
-    new AS (
-        INSERT INTO callback_inbox (channel, event_id, received_at, signed_at, digest, {about},
-            said, channel_no, happened_at, state)
-        SELECT $1, $2, now(), $3, $4, id, $7, $8, $9, 'stored' FROM ours
-        WHERE $6::bigint IS NULL OR amount_fen = $6
-        ON CONFLICT (channel, event_id) DO NOTHING RETURNING id
+    WITH flush AS MATERIALIZED (
+        SELECT set_config('synchronous_commit', CASE WHEN cardinality($1::text[]) > 1 THEN 'off'
+                          ELSE current_setting('synchronous_commit') END, true) AS said
+    ), told AS MATERIALIZED (
+        SELECT t.* FROM flush, unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[],
+            $5::text[], $6::bigint[], $7::text[], $8::text[], $9::timestamptz[], $10::boolean[])
+          WITH ORDINALITY AS t (channel, event_id, signed_at, digest, number, fen, said,
+            channel_no, happened_at, of_refund, place)
+    ), ours AS MATERIALIZED (
+        SELECT told.*, o.id AS order_id, NULL::uuid AS refund_id,
+               fen IS NULL OR o.amount_fen = fen AS fits
+        FROM told JOIN pay_order o ON o.order_no = told.number AND o.channel = told.channel
+        WHERE NOT of_refund
+        UNION ALL
+        SELECT told.*, NULL, r.id, fen IS NULL OR r.amount_fen = fen
+        FROM told JOIN refund r ON r.refund_no = told.number
+        JOIN pay_order o ON o.id = r.order_id AND o.channel = told.channel
+        WHERE of_refund
+    ), new AS (
+        INSERT INTO callback_inbox (channel, event_id, received_at, signed_at, digest, order_id,
+            refund_id, said, channel_no, happened_at, state)
+        SELECT channel, event_id, now(), signed_at, digest, order_id, refund_id, said, channel_no,
+               happened_at, 'stored'
+        FROM ours WHERE fits ORDER BY channel, event_id
+        ON CONFLICT (channel, event_id) DO NOTHING RETURNING id, channel, event_id
     )
-    SELECT (SELECT id FROM new) AS id, ($6::bigint IS NULL OR amount_fen = $6) AS fits FROM ours
+    SELECT ours.place, ours.fits, new.id FROM ours LEFT JOIN new USING (channel, event_id)
 """
-_ORDER: Final = _KEEP.format(
-    ours="SELECT id, amount_fen FROM pay_order WHERE order_no = $5 AND channel = $1",
-    about="order_id",
-)
-_REFUND: Final = _KEEP.format(
-    ours="SELECT r.id, r.amount_fen FROM refund r JOIN pay_order o ON o.id = r.order_id"
-    " WHERE r.refund_no = $5 AND o.channel = $1",
-    about="refund_id",
-)
+_STRANGE: Final = Kept(None, known=False, fits=False)
 
 
-async def keep(news: News, *, of_refund: bool) -> Kept:
+async def keep(news: News) -> Kept:
     """Store news for good, once, unless its number is none of ours or its amount is another.
 
-    One statement, and committed with it.
+    Together with all that comes at this moment; committed and flushed when this returns, also where
+    it was there before.
     """
-    found = await rows(
-        _REFUND if of_refund else _ORDER,
+    kept = _kept.setdefault(asyncio.get_running_loop(), Gathered(_keep_all, safe=_safe))
+    return await kept.make(news)
+
+
+async def _keep_all(news: Sequence[News]) -> list[Kept]:
+    columns = zip(*(_row(each) for each in news), strict=True)
+    kept = [_STRANGE] * len(news)
+    for row in await rows(_KEEP, *columns):
+        kept[row["place"] - 1] = Kept(row["id"], known=True, fits=row["fits"])
+    return kept
+
+
+def _row(news: News) -> tuple[Any, ...]:
+    return (
         news.channel,
         news.event_id,
         news.signed_at,
@@ -123,10 +154,20 @@ async def keep(news: News, *, of_refund: bool) -> Kept:
         news.said,
         news.channel_no,
         news.happened_at,
+        news.of_refund,
     )
-    if not found:
-        return Kept(None, known=False, fits=False)
-    return Kept(found[0]["id"], known=True, fits=found[0]["fits"])
+
+
+async def _safe(kept: Sequence[Kept]) -> None:
+    """Wait for the flush, but for a single one: its own commit was flushed.
+
+    What was there before may be another process's that has not been flushed yet.
+    """
+    if len(kept) > 1 or (kept[0].fits and kept[0].id is None):
+        await durable()
+
+
+_kept: "WeakKeyDictionary[asyncio.AbstractEventLoop, Gathered[News, Kept]]" = WeakKeyDictionary()
 
 
 async def claim(

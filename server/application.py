@@ -74,6 +74,7 @@ from server.notices.templates import Templates
 from server.payments import callbacks
 from server.payments import hall_routes as hall_payments
 from server.payments import routes as payments
+from server.payments.deliveries import Deliveries
 from server.payments.refused_callbacks import RefusedCallbacks
 from server.payments.settling import Settler
 from server.printing import routes as printing
@@ -263,6 +264,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
     app.ctx.slot_answers = slots.Kept()
     app.ctx.habits = Habits()
     app.ctx.settler = Settler(lambda: room.clock)
+    app.ctx.deliveries = Deliveries(lambda: room.valkey)
     app.ctx.refused_callbacks = RefusedCallbacks()
     app.ctx.notice_templates = Templates()
     app.ctx.sockets = Sockets()

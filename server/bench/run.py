@@ -14,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from server.bench import (
     bookings,
     budgets,
+    callbacks,
     decisions,
     long_lines,
     many_halls,
@@ -42,6 +43,7 @@ MODULES = (
     predictions,
     bookings,
     races,
+    callbacks,
     reconciling,
 )
 HOST = "127.0.0.1"

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from server.bench.bench import Address, BenchFailed, Load
@@ -25,6 +26,16 @@ function init(args)
   file:close()
 end
 function request() at = at % #prepared + 1; return prepared[at] end
+"""
+_POST = """
+wrk.method = "POST"
+function init(args)
+  local file = io.open(args[1], "rb")
+  wrk.body = file:read("*a")
+  file:close()
+  prepared = wrk.format()
+end
+function request() return prepared end
 """
 _REPORT = """
 function done(summary, latency, requests)
@@ -51,13 +62,42 @@ async def drive(
     listed.write_text("".join(f"{path} {token}\n" for path, token in targets))
     alone = len(targets) == 1
     script.write_text(_REPORT if alone else _SCRIPT + _REPORT)
+    url = f"http://{address[0]}:{address[1]}{targets[0][0]}"
+    figures = await _run(wrk, script, url, listed, connections=connections, seconds=seconds)
+    return _load(figures, figures["requests"] - figures["status"])
+
+
+async def drive_post(
+    wrk: str,
+    address: Address,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    connections: int,
+    seconds: float,
+    folder: Path,
+) -> Load:
+    """POST this over and over; what is meant to be refused counts when it is."""
+    script, content = folder / "post.lua", folder / "post.body"
+    content.write_bytes(body)
+    named = "".join(
+        f"wrk.headers[{json.dumps(name)}] = {json.dumps(headers[name])}\n" for name in headers
+    )
+    script.write_text(_POST + named + _REPORT)
+    url = f"http://{address[0]}:{address[1]}{path}"
+    figures = await _run(wrk, script, url, content, connections=connections, seconds=seconds)
+    return _load(figures, figures["status"])
+
+
+async def _run(
+    wrk: str, script: Path, url: str, given: Path, *, connections: int, seconds: float
+) -> dict[str, int]:
     threads = min(2, os.cpu_count() or 1, connections)
-    host, port = address
     command = [
         wrk,
         *(f"-t{threads}", f"-c{connections}", f"-d{max(1, round(seconds))}s"),
-        *("-s", str(script), f"http://{host}:{port}{targets[0][0]}"),
-        *("--", str(listed)),
+        *("-s", str(script), url, "--", str(given)),
     ]
     done = await asyncio.to_thread(
         subprocess.run, command, capture_output=True, text=True, check=False
@@ -65,13 +105,17 @@ async def drive(
     _, _, found = done.stdout.partition("RESULT ")
     if done.returncode or not found:
         raise BenchFailed(f"wrk failed: {done.stderr.strip() or done.stdout.strip()}")
-    figures = json.loads(found)
+    figures: dict[str, int] = json.loads(found)
     if figures["socket"]:
         raise BenchFailed(f"wrk lost {figures['socket']} connections")
+    return figures
+
+
+def _load(figures: Mapping[str, int], good: int) -> Load:
     return Load(
-        figures["requests"] - figures["status"],
+        good,
         figures["us"] / 1e6,
         figures["p50"] / 1e6,
         figures["p99"] / 1e6,
-        figures["status"],
+        figures["requests"] - good,
     )

@@ -13,8 +13,11 @@ class Answer(HTTPResponse):
     """An answer whose headers are all our own words.
 
     Sanic cleans every header of every answer, which costs a seventh of a request. Ours never carry
-    what somebody else wrote, and they repeat: each is encoded once and remembered.
+    what somebody else wrote, and they repeat: each is encoded once and remembered. One that is
+    `quiet` gets no line in the log: it is one of a flood that is counted elsewhere.
     """
+
+    quiet = False
 
     @property
     def processed_headers(self) -> list[tuple[bytes, bytes]]:  # type: ignore[override]

@@ -98,6 +98,8 @@ class Endpoint:
     conditional: bool = False
     # Asks no store and no platform, so there is nothing that could be away.
     from_memory: bool = False
+    # Whoever hangs up drops it: what it has begun is seen through by somebody else.
+    droppable: bool = False
     handler: Handler | None = field(default=None, compare=False)
 
 
@@ -125,6 +127,7 @@ def endpoint(
     also: Sequence[Also] = (),
     conditional: bool = False,
     from_memory: bool = False,
+    droppable: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Declare a route. The handler is given `request`, the path's parameters, and by name:
 
@@ -154,6 +157,7 @@ def endpoint(
             also=also,
             conditional=conditional,
             from_memory=from_memory,
+            droppable=droppable,
             handler=handler,
         )
         DECLARED.append(declared)
@@ -169,7 +173,7 @@ def endpoint(
 def _wrap(declared: Endpoint, handler: Handler) -> Handler:
     tally = metrics.RouteTally(declared.method, declared.path)
     guarded, counted = declared.guard.signed_in, declared.guard.counted
-    harmless = declared.method == "GET"
+    harmless = declared.method == "GET" or declared.droppable
     decoder: msgspec.json.Decoder[Any] | None = (
         msgspec.json.Decoder(declared.body) if declared.body else None
     )
@@ -237,6 +241,8 @@ def finish(
     response.headers[REQUEST_ID] = request_id
     tally.count(response.status, took_s)
     # Reads that succeed are only counted: phones repeat them by the thousand.
+    if getattr(response, "quiet", False):
+        return
     if request.method not in READS or response.status >= 400 or took_s > SLOW_S:
         route = request.route
         log.info(

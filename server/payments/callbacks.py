@@ -3,12 +3,14 @@
 Nothing is settled before the thanks; what is stored is never lost. Whatever is not genuine, stale,
 foreign, or not about an order of ours over its very amount, is turned away with 4xx and one row of
 the audit log, and changes nothing.
+
+A channel that hangs up cancels its request. What it said is then stored with the others of its
+moment all the same, settled by the worker, and told again by the channel.
 """
 
 import hashlib
 from typing import Final
 
-import redis.asyncio as aioredis
 import structlog
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
@@ -34,8 +36,6 @@ log = structlog.get_logger()
 
 bp = Blueprint("callbacks", url_prefix="/callbacks")
 TAG: Final = "callbacks"
-# Longer than a signature is fresh: what is replayed later is stale.
-_NONCE_S: Final = 900
 _REFUSED = Also(400, "Not genuine, or not about anything of ours; the body is the channel's.")
 _NOT_SIGNED = Also(401, "The signature does not count: forged, stale, an unknown key, a probe.")
 _LATER = Also(503, "It could not be stored: the channel comes again.")
@@ -52,6 +52,7 @@ _ANSWERS = (_REFUSED, _NOT_SIGNED, _LATER)
     status=204,
     refuses=[NotAvailable, TooLarge],
     also=_ANSWERS,
+    droppable=True,
 )
 async def wechat_paid(request: Request) -> HTTPResponse:
     """A payment's news, signed (`Wechatpay-Signature`) and sealed; 204 once stored."""
@@ -68,6 +69,7 @@ async def wechat_paid(request: Request) -> HTTPResponse:
     status=204,
     refuses=[NotAvailable, TooLarge],
     also=_ANSWERS,
+    droppable=True,
 )
 async def wechat_refunded(request: Request) -> HTTPResponse:
     """A refund's news, signed (`Wechatpay-Signature`) and sealed; 204 once stored."""
@@ -85,6 +87,7 @@ async def wechat_refunded(request: Request) -> HTTPResponse:
     content_type="text/plain",
     refuses=[NotAvailable, TooLarge],
     also=_ANSWERS,
+    droppable=True,
 )
 async def alipay_told(request: Request) -> HTTPResponse:
     """A trade's news as a signed form; exactly `success` once stored."""
@@ -102,6 +105,7 @@ async def alipay_told(request: Request) -> HTTPResponse:
     content_type="text/plain",
     refuses=[NotAvailable, TooLarge],
     also=_ANSWERS,
+    droppable=True,
 )
 async def unionpay_told(request: Request) -> HTTPResponse:
     """A payment's or refund's news as a signed form; `ok` once stored."""
@@ -110,16 +114,17 @@ async def unionpay_told(request: Request) -> HTTPResponse:
 
 async def _take(request: Request, name: str) -> HTTPResponse:
     room = services(request)
-    channel = channel_of(room, name)
+    channel, app = channel_of(room, name), request.app
     try:
         news = channel.read_callback(request.headers, request.body)
-        await _check_new(room.valkey, news)
+        if news.nonce is not None and not await app.ctx.deliveries.is_new(name, news.nonce):
+            raise NotGenuine("replayed")
         await _store(request, room, news)
     except NotGenuine as fault:
-        await request.app.ctx.refused_callbacks.note(name, fault.reason)
+        is_alone = await app.ctx.refused_callbacks.note(name, fault.reason)
         if fault.reason == "unknown_key":
             _fetch_keys(room, channel)
-        return _sent(channel.refusal(fault))
+        return _sent(channel.refusal(fault), quiet=not is_alone)
     except Exception as fault:
         if not is_store_fault(fault):
             raise
@@ -133,7 +138,7 @@ async def _store(request: Request, room: Services, news: ChannelNews) -> None:
     told = _in_our_words(news, request.body)
     if told is None:
         return  # genuine, and about something that we do not deal in
-    kept = await inbox.keep(told, of_refund=news.refund is not None)
+    kept = await inbox.keep(told)
     if not kept.known:
         raise NotGenuine("unknown_number")
     if not kept.fits:
@@ -168,25 +173,9 @@ def _in_our_words(news: ChannelNews, body: bytes) -> News | None:
             said=refund.state,
             channel_no=refund.channel_refund_no,
             happened_at=refund.done_at,
+            of_refund=True,
         )
     return None
-
-
-async def _check_new(valkey: aioredis.Redis, news: ChannelNews) -> None:
-    """Raise NotGenuine for a delivery seen before: a channel signs each anew, a thief cannot.
-
-    Without Valkey nothing is lost by going on: the same news twice is the same news.
-    """
-    if news.nonce is None:
-        return
-    key = f"callback:{news.channel}:{hashlib.sha256(news.nonce.encode()).hexdigest()}"
-    try:
-        is_new = await valkey.set(key, b"", ex=_NONCE_S, nx=True)
-    except (aioredis.RedisError, OSError) as fault:
-        log.warning("nonce_not_remembered", fault=type(fault).__name__)
-        return
-    if not is_new:
-        raise NotGenuine("replayed")
 
 
 async def _look_soon(room: Services, told: News) -> None:
@@ -204,5 +193,7 @@ def _fetch_keys(room: Services, channel: PaymentChannel) -> None:
     room.afterwards.do("refresh_keys", channel.refresh_keys())
 
 
-def _sent(reply: CallbackReply) -> HTTPResponse:
-    return Answer(reply.body, status=reply.status, content_type=reply.content_type)
+def _sent(reply: CallbackReply, *, quiet: bool = False) -> HTTPResponse:
+    answer = Answer(reply.body, status=reply.status, content_type=reply.content_type)
+    answer.quiet = quiet
+    return answer

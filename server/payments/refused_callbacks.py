@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from models.audit import Entry, record
+from models.audit import Entry, record_all
 from models.database import transaction
 from models.tickets import SYSTEM
 from server.faults import is_store_fault
@@ -33,19 +33,23 @@ class RefusedCallbacks:
         self._waiting: list[tuple[_Refused, asyncio.Future[None]]] = []
         self._come = asyncio.Event()
 
-    async def note(self, channel: str, reason: str) -> None:
-        """Return once it is written, or counted among a flood. Never raises for a store."""
+    async def note(self, channel: str, reason: str) -> bool:
+        """Return once it is written, or counted among a flood; whether it has a row of its own.
+
+        Never raises for a store.
+        """
         second = int(time.monotonic())
         if second != self._second:
             self._second, self._written = second, 0
         if self._written >= MOST_A_SECOND:
             self._flood[channel, reason] += 1
-            return
+            return False
         self._written += 1
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(((channel, reason), written))
         self._come.set()
         await written
+        return True
 
     async def write_forever(self) -> None:
         """Write what is noted until cancelled; the flood once a second."""
@@ -66,18 +70,22 @@ class RefusedCallbacks:
                 if not is_store_fault(fault):
                     raise
                 log.error("refusals_not_audited", many=len(now), fault=type(fault).__name__)
+                # They are counted once the store is back.
+                self._flood.update(each for each, _ in now)
+                self._flood.update(flood)
             finally:
                 for _, written in now:
                     if not written.done():
                         written.set_result(None)
 
     async def _write(self, refused: list[_Refused], flood: "Counter[_Refused]") -> None:
+        entries = [_entry(each, {}) for each in refused]
+        entries += [_entry(each, {"many": many}) for each, many in flood.items()]
         async with transaction() as tx:
-            for channel, reason in refused:
-                detail = {"reason": reason}
-                entry = Entry(SYSTEM, "callback.refused", "channel", channel, detail=detail)
-                await record(tx, entry)
-            for (channel, reason), many in flood.items():
-                counted: dict[str, str | int] = {"reason": reason, "many": many}
-                entry = Entry(SYSTEM, "callback.refused", "channel", channel, detail=counted)
-                await record(tx, entry)
+            await record_all(tx, entries)
+
+
+def _entry(refused: _Refused, counted: dict[str, int]) -> Entry:
+    channel, reason = refused
+    detail: dict[str, str | int] = {"reason": reason, **counted}
+    return Entry(SYSTEM, "callback.refused", "channel", channel, detail=detail)

@@ -91,7 +91,7 @@ async def told(order_no: str, event_id: str) -> None:
         channel_no=None,
         happened_at=NOW,
     )
-    assert (await inbox.keep(news, of_refund=False)).id is not None
+    assert (await inbox.keep(news)).id is not None
     await rows(
         "UPDATE callback_inbox SET state = 'settled', settled_at = now() WHERE event_id = $1",
         event_id,
