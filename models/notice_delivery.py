@@ -66,8 +66,8 @@ _CLAIM: Final = """
         UPDATE notice n SET try_after = now() + make_interval(secs => $4), tries = n.tries + 1
         FROM due WHERE n.id = due.id RETURNING n.*
     )
-    SELECT n.id, n.citizen_id, n.kind, n.ticket_id, n.hall_id, n.facts, n.urgency, n.happened_at,
-           n.useful_until, n.tries,
+    SELECT n.id, n.citizen_id, n.kind, n.ticket_id, n.subject_id, n.hall_id, n.facts, n.urgency,
+           n.happened_at, n.useful_until, n.tries,
            n.while_state IS NULL OR EXISTS (
                SELECT 1 FROM ticket t WHERE t.id = n.ticket_id AND t.state = n.while_state
                OFFSET 0) AS holds,
@@ -142,12 +142,14 @@ _FINISH: Final = """
             by_app = CASE WHEN owed.void THEN 0 ELSE s.by_app END,
             by_push = CASE WHEN owed.void THEN 0 ELSE s.by_push END
         FROM owed JOIN locked USING (id) WHERE s.id = owed.id
+    ), theirs AS MATERIALIZED (
+        SELECT n.id FROM notice n WHERE n.id IN (SELECT notice_id FROM o) ORDER BY n.id FOR UPDATE
     )
     UPDATE notice n SET
         state = o.state, channel = coalesce(o.channel, n.channel), fault = o.fault,
         settled_at = CASE WHEN o.state <> 'waiting' THEN now() END,
         try_after = now() + make_interval(secs => o.wait_s)
-    FROM o
+    FROM o JOIN theirs ON theirs.id = o.notice_id
     WHERE n.id = o.notice_id AND n.state = 'waiting' AND (n.tries = o.tries OR o.state = 'sent')
 """
 

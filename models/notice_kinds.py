@@ -10,7 +10,11 @@ from models.tickets import TicketState
 
 
 class NoticeKind(StrEnum):
-    """What a notice is about. `ticket_…` are written by the move itself, in its transaction."""
+    """What a notice is about.
+
+    `ticket_…` are written by the move itself, `appointment_…` by the step and `bill_…` by what
+    happens to the bill, in their transactions; what only time brings, when it has come.
+    """
 
     TICKET_CALLED = "ticket_called"
     TICKET_RECALLED = "ticket_recalled"
@@ -22,6 +26,23 @@ class NoticeKind(StrEnum):
     COUNTER_OPENED = "counter_opened"
     LINE_DELAYED = "line_delayed"
     HALL_CLOSING = "hall_closing"
+    APPOINTMENT_BOOKED = "appointment_booked"
+    APPOINTMENT_TOMORROW = "appointment_tomorrow"
+    APPOINTMENT_SOON = "appointment_soon"
+    APPOINTMENT_LEAVE = "appointment_leave"
+    APPOINTMENT_CHANGED = "appointment_changed"
+    APPOINTMENT_MOVED = "appointment_moved"
+    APPOINTMENT_MUST_MOVE = "appointment_must_move"
+    APPOINTMENT_CANCELLED = "appointment_cancelled"
+    APPOINTMENT_OFFERED = "appointment_offered"
+    APPOINTMENT_MISSED = "appointment_missed"
+    BOOKING_WARNED = "booking_warned"
+    BOOKING_BLOCKED = "booking_blocked"
+    BILL_DUE = "bill_due"
+    BILL_PAID = "bill_paid"
+    BILL_REFUNDED = "bill_refunded"
+    BILL_EXPIRING = "bill_expiring"
+    RATING_INVITED = "rating_invited"
 
 
 class Urgency:
@@ -50,6 +71,15 @@ class KindRule:
 
 _TICKET: Final = frozenset({"number", "hall", "line", "item", "time"})
 _WAITING: Final = TicketState.WAITING
+_SLOT: Final = frozenset({"hall", "item", "slot", "time"})
+_BILL: Final = frozenset({"title", "amount", "hall", "time"})
+
+
+def _matter(words: frozenset[str], days: int = 3, *, by_sms: bool = False) -> KindRule:
+    """What can wait till morning; whatever ends it earlier is told with the notice itself."""
+    return KindRule(words, timedelta(days=days), urgency=Urgency.MATTER, by_sms=by_sms)
+
+
 # The times are also written in the migration's trigger, for the kinds that moves cause; a test
 # holds the two together.
 RULES: Final[Mapping[NoticeKind, KindRule]] = {
@@ -73,4 +103,24 @@ RULES: Final[Mapping[NoticeKind, KindRule]] = {
     NoticeKind.COUNTER_OPENED: KindRule(_TICKET | {"minutes"}, timedelta(minutes=30), _WAITING),
     NoticeKind.LINE_DELAYED: KindRule(_TICKET | {"minutes"}, timedelta(minutes=30), _WAITING),
     NoticeKind.HALL_CLOSING: KindRule(_TICKET | {"until"}, timedelta(hours=2), _WAITING),
+    NoticeKind.APPOINTMENT_BOOKED: _matter(_SLOT),
+    NoticeKind.APPOINTMENT_TOMORROW: _matter(_SLOT, by_sms=True),
+    NoticeKind.APPOINTMENT_SOON: _matter(_SLOT, by_sms=True),
+    # As that of a ticket: about to begin, whatever the hour.
+    NoticeKind.APPOINTMENT_LEAVE: KindRule(
+        _SLOT | {"minutes"}, timedelta(hours=2), urgency=Urgency.TURN, by_sms=True
+    ),
+    NoticeKind.APPOINTMENT_CHANGED: _matter(_SLOT),
+    NoticeKind.APPOINTMENT_MOVED: _matter(_SLOT, by_sms=True),
+    NoticeKind.APPOINTMENT_MUST_MOVE: _matter(_SLOT, by_sms=True),
+    NoticeKind.APPOINTMENT_CANCELLED: _matter(_SLOT, by_sms=True),
+    NoticeKind.APPOINTMENT_OFFERED: _matter(_SLOT | {"until"}, by_sms=True),
+    NoticeKind.APPOINTMENT_MISSED: _matter(_SLOT),
+    NoticeKind.BOOKING_WARNED: _matter(frozenset({"hall", "many", "time"})),
+    NoticeKind.BOOKING_BLOCKED: _matter(frozenset({"hall", "day", "time"})),
+    NoticeKind.BILL_DUE: _matter(_BILL),
+    NoticeKind.BILL_PAID: _matter(_BILL),
+    NoticeKind.BILL_REFUNDED: _matter(_BILL, by_sms=True),
+    NoticeKind.BILL_EXPIRING: _matter(_BILL | {"until"}),
+    NoticeKind.RATING_INVITED: _matter(_TICKET, 1),
 }

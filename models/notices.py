@@ -52,6 +52,8 @@ class Notice(Model):
     citizen_id = fields.UUIDField()
     kind = fields.CharEnumField(NoticeKind, max_length=32)
     ticket_id = fields.UUIDField(null=True, db_index=True)
+    # The appointment or the bill that it is about.
+    subject_id = fields.UUIDField(null=True)
     hall_id = fields.UUIDField(null=True)
     # What its templates may name, such as {"number": "A023", "counter": "03"}; no person.
     facts: fields.Field[dict[str, Any]] = fields.JSONField()
@@ -122,17 +124,19 @@ class NoticeReceipt(Model):
 
 _WRITE: Final = """
     INSERT INTO notice (id, event_key, citizen_id, kind, ticket_id, hall_id, facts, urgency,
-                        while_state, happened_at, useful_until, state, try_after)
+                        while_state, happened_at, useful_until, subject_id, state, try_after)
     SELECT uuidv7(), event_key, citizen_id, kind, ticket_id, hall_id, facts, urgency, while_state,
-           happened_at, useful_until, 'waiting', now()
+           happened_at, useful_until, subject_id, 'waiting', now()
     FROM unnest($1::text[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::jsonb[],
-                $7::smallint[], $8::text[], $9::timestamptz[], $10::timestamptz[]) AS n (
-        event_key, citizen_id, kind, ticket_id, hall_id, facts, urgency, while_state, happened_at,
-        useful_until)
+                $7::smallint[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::uuid[])
+        AS n (event_key, citizen_id, kind, ticket_id, hall_id, facts, urgency, while_state,
+              happened_at, useful_until, subject_id)
     ON CONFLICT (event_key, citizen_id, kind) DO NOTHING
     RETURNING id
 """
-_SHOWN: Final = "id, kind, ticket_id, hall_id, facts, happened_at, state, channel, read_at"
+_SHOWN: Final = (
+    "id, kind, ticket_id, subject_id, hall_id, facts, happened_at, state, channel, read_at"
+)
 _LISTED: Final = f"""
     SELECT {_SHOWN} FROM notice
     WHERE citizen_id = {HER_ID} AND ($2::uuid IS NULL OR id < $2) AND (NOT $4 OR read_at IS NULL)
@@ -154,6 +158,7 @@ class New:
     happened_at: datetime
     ticket_id: UUID | None = None
     hall_id: UUID | None = None
+    subject_id: UUID | None = None
 
 
 async def write(new: Sequence[New], *, tx: Transaction | None = None) -> int:
@@ -171,6 +176,7 @@ async def write(new: Sequence[New], *, tx: Transaction | None = None) -> int:
         [rule.while_state and rule.while_state.value for rule in rules],
         [each.happened_at for each in new],
         [each.happened_at + rule.useful for each, rule in zip(new, rules, strict=True)],
+        [each.subject_id for each in new],
         tx=tx,
     )
     return len(found)

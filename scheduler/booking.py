@@ -52,6 +52,8 @@ class BookingRules:
     # people than fit may then come.
     overbook_percent: int = 10
     overflow_permille: int = 50
+    # So long before her slot somebody is reminded of it, besides the day before (0: never).
+    remind_before_h: int = 2
 
     @classmethod
     def of(cls, differing: Mapping[str, int]) -> "BookingRules":
@@ -81,6 +83,7 @@ BOOKING_RULES: Final[Mapping[str, tuple[int, int]]] = {
     "block_days": (1, 366),
     "overbook_percent": (0, 50),
     "overflow_permille": (0, 200),
+    "remind_before_h": (0, 12),
 }
 
 

@@ -23,6 +23,7 @@ from server.halls.reading import read_directory
 from server.live.feed import Feed
 from server.live.projection import Projector
 from server.notices.background import deliver_forever
+from server.notices.reminding import remind_what_is_due
 from server.notices.watching import NoticeWatch
 from server.payments.background import tend_payments_forever
 from server.privacy.chain import Notary
@@ -101,6 +102,9 @@ async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -
     timetable = (
         Timed("end_days", "* * * * *", lapse),
         Timed("witness_audit_log", "* * * * *", witness),
+        Timed(
+            "remind", "* * * * *", partial(remind_what_is_due, clock, lambda: projector.directory)
+        ),
         Timed("grow_trees", "7 19 * * *", grow_trees),  # 03:07 in Shanghai
         Timed("reconcile", RECONCILING, partial(reconcile_what_is_due, settings, platforms)),
         Timed("purge", "17 19 * * *", purge),  # 03:17 in Shanghai

@@ -4,11 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from models import booking, booking_steps, no_shows
+import msgspec
+
+from models import booking, booking_steps, no_shows, notices
 from models.appointments import AppointmentState, Pardon, Step, after
 from models.audit import Entry, record
 from models.booking import Whose
 from models.database import Transaction
+from models.notice_kinds import NoticeKind
 from models.outages import OutageKind, outages_of
 from models.tickets import SYSTEM, Actor
 from scheduler.booking import check_in_times, excuses, missed_at
@@ -50,7 +53,7 @@ async def miss(appointment_id: UUID, now: datetime, directory: Directory) -> set
         )
         freed = await let_go(tx, row, now=now, directory=directory)
         if step is Step.MISS:
-            await _block_if_due(tx, booking.whose(row), hall, now)
+            await _block_if_due(tx, appointment_id, booking.whose(row), hall, now)
         return freed
 
     return await until_done(work)
@@ -69,15 +72,32 @@ async def _excuse(tx: Transaction, row: Any, hall: HallEntry) -> Excuse | None:
     return None
 
 
-async def _block_if_due(tx: Transaction, whose: Whose, hall: HallEntry, now: datetime) -> None:
+async def _block_if_due(
+    tx: Transaction, appointment_id: UUID, whose: Whose, hall: HallEntry, now: datetime
+) -> None:
+    """Block, or warn that one more does; she is told, and not who booked for her."""
     rules = hall.booking
     if not rules.no_shows_to_block or (whose.citizen_id or whose.person_key) is None:
         return
     since = now - timedelta(days=rules.no_show_days)
     many = await no_shows.counted(tx, whose.person, since, citizen=whose.citizen_id is not None)
+    kind, facts = None, {}
     if many >= rules.no_shows_to_block:
         until = now + timedelta(days=rules.block_days)
         await no_shows.block(tx, whose.person, hall.id, now=now, until=until)
+        kind, facts = NoticeKind.BOOKING_BLOCKED, {"day": until.isoformat()}
+    elif many == rules.no_shows_to_block - 1:
+        kind, facts = NoticeKind.BOOKING_WARNED, {"many": str(many)}
+    if kind is not None and whose.citizen_id is not None:
+        told = notices.New(
+            event_key=f"{kind}:{appointment_id}",
+            citizen_id=whose.citizen_id,
+            kind=kind,
+            facts=msgspec.json.encode(facts).decode(),
+            happened_at=now,
+            hall_id=hall.id,
+        )
+        await notices.write([told], tx=tx)
 
 
 async def pardon(

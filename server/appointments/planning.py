@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from models import planning
+from models import matter_notices, planning
 from models.database import Transaction, transaction
 from models.planning import PlannedSlot
 from scheduler.calendar import (
@@ -98,6 +98,9 @@ async def plan_hall(
         changed += await planning.close_others(tx, hall.id, keep, now)
     async with transaction() as tx:
         moved = await planning.mark_unfitting(tx, hall.id, now, microseconds())
+        if moved:
+            ids = [row["id"] for row in moved]
+            await matter_notices.write_must_move(tx, ids, now=now)
     return Replanned(changed, tuple(row["id"] for row in moved))
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from models import booking_steps, slot_departures, waiting
+from models import booking_steps, matter_notices, slot_departures, waiting
 from models.database import Transaction, rows, transaction
 from scheduler.booking import missed_at
 from server.again import until_done
@@ -46,8 +46,8 @@ async def tend_appointments(now: datetime, directory: Directory, slots: SlotBook
     done += await _each(gone[:_AT_ONCE], lambda id: miss(id, now, directory), slots)
     await slot_departures.forget_over()
     async with transaction() as tx:
-        # Whatever sends her a notice belongs in here.
-        await slot_departures.tell(tx, now, _AT_ONCE)
+        if leaving := await slot_departures.tell(tx, now, _AT_ONCE):
+            await matter_notices.write_leave_now(tx, leaving, now=now)
     await waiting.end_what_is_over(now)
     free = await waiting.slots_to_offer(now)
     return done + await _each(free, lambda slot: _offer(slot, now, directory), slots)

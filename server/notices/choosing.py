@@ -65,6 +65,7 @@ class Due:
     citizen_id: UUID
     kind: NoticeKind
     ticket_id: UUID | None
+    subject_id: UUID | None
     hall_id: UUID | None
     facts: Mapping[str, Any]
     urgency: int
@@ -100,6 +101,7 @@ def due_of(row: Any) -> Due:
         citizen_id=row["citizen_id"],
         kind=NoticeKind(row["kind"]),
         ticket_id=row["ticket_id"],
+        subject_id=row["subject_id"],
         hall_id=row["hall_id"],
         facts=msgspec.json.decode(row["facts"]),
         urgency=row["urgency"],

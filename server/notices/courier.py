@@ -236,7 +236,11 @@ class Courier:
             directory=self._directory(),
             english=way.template.english,
         )
-        opened = {"ticket": str(due.ticket_id or ""), "notice": str(due.id)}
+        opened = {
+            "ticket": str(due.ticket_id or ""),
+            "subject": str(due.subject_id or ""),
+            "notice": str(due.id),
+        }
         return Message(
             to=way.subject or self._phone(due),
             template_id=way.template.template_id,

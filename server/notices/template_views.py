@@ -32,14 +32,20 @@ _EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "minutes": ("12", "12"),
     "other_hall": ("虎门镇政务服务中心", "Humen Government Service Centre"),
     "until": ("17:30", "17:30"),
+    "slot": ("2026-11-24 09:30", "2026-11-24 09:30"),
+    "day": ("2026-12-24", "2026-12-24"),
+    "many": ("1", "1"),
+    "title": ("居民身份证工本费", "Fee for an identity card"),
+    "amount": ("¥20.00", "¥20.00"),
 }
 
 
 class TemplateGiven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The words for one channel: each of its fields with a pattern such as `请到{counter}号窗口`.
 
-    `template_id` is the platform's; without one nothing is sent. `page` may name `{ticket}` and
-    `{notice}`. `text` is the whole text message as the carrier knows it, signature first.
+    `template_id` is the platform's; without one nothing is sent. `page` may name `{ticket}`,
+    `{subject}` (the appointment or the bill) and `{notice}`. `text` is the whole text message as
+    the carrier knows it, signature first.
     """
 
     fields: Annotated[dict[_FieldName, _Pattern], Meta(min_length=1, max_length=16)]

@@ -18,7 +18,7 @@ CHANNELS: Final = (INBOX, "wechat", "alipay", "sms")
 # What the inbox shows of each.
 INBOX_FIELDS: Final = frozenset({"title", "body"})
 # Besides a kind's words, what the page that it opens may be named by.
-PAGE_WORDS: Final = frozenset({"ticket", "notice"})
+PAGE_WORDS: Final = frozenset({"ticket", "subject", "notice"})
 LOOK_EVERY_S: Final = 2.0
 _WORD: Final = re.compile(r"\{([^{}]*)\}")
 _decode = msgspec.json.Decoder(dict[str, str]).decode

@@ -26,7 +26,8 @@ class NoticeView(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that I was told, in words as they are now.
 
     `state`: on its way (`waiting`), `sent` by the channel `sent_by`, or only here: no channel
-    reached me (`kept`, `dead`), or it was of no use any more (`expired`).
+    reached me (`kept`, `dead`), or it was of no use any more (`expired`). `subject_id`: the
+    appointment or the bill that it is about.
     """
 
     id: UUID
@@ -36,6 +37,7 @@ class NoticeView(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     hall: str | None
     ticket_id: UUID | None
+    subject_id: UUID | None
     state: NoticeState
     sent_by: Channel | None
     read_at: datetime | None
@@ -136,6 +138,7 @@ def notice_view(
         at=shown(row["happened_at"]),
         hall=next((h.code for h in directory.halls.values() if h.id == row["hall_id"]), None),
         ticket_id=row["ticket_id"],
+        subject_id=row["subject_id"],
         state=NoticeState(row["state"]),
         sent_by=row["channel"] if row["state"] == NoticeState.SENT else None,
         read_at=row["read_at"] and shown(row["read_at"]),

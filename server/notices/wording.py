@@ -9,7 +9,9 @@ from scheduler.calendar import SHANGHAI
 from server.halls.directory import Directory, HallEntry
 
 # Facts that are shown as they are.
-_PLAIN: Final = ("number", "counter", "ahead", "minutes")
+_PLAIN: Final = ("number", "counter", "ahead", "minutes", "many", "title")
+# Moments, and how they are written.
+_MOMENTS: Final = {"until": "%H:%M", "slot": "%Y-%m-%d %H:%M", "day": "%Y-%m-%d"}
 
 
 def words_of(
@@ -24,9 +26,12 @@ def words_of(
     hall = _hall(directory, hall_id)
     words = {name: str(facts[name]) for name in _PLAIN if name in facts}
     words["time"] = at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
-    if "until" in facts:
-        until = datetime.fromisoformat(facts["until"])
-        words["until"] = until.astimezone(SHANGHAI).strftime("%H:%M")
+    for name, shape in _MOMENTS.items():
+        if name in facts:
+            moment = datetime.fromisoformat(facts[name]).astimezone(SHANGHAI)
+            words[name] = moment.strftime(shape)
+    if "amount_fen" in facts:
+        words["amount"] = f"¥{facts['amount_fen'] // 100}.{facts['amount_fen'] % 100:02d}"
     if hall is not None:
         words["hall"] = hall.name_en if english else hall.name
         for line in hall.lines.values():

@@ -132,6 +132,9 @@ async def test_when_a_hall_closes_its_bookings_are_listed_and_offered_a_move(
         assert [str(one) for one in found.must_move] == [mine]
         shown = (await lin.get(f"/appointments/{mine}")).json()
         assert (shown["state"], shown["must_move"]) == ("booked", True)
+        await replan(api, hall)
+        told = (await lin.get("/notices")).json()["data"]
+        assert [one["kind"] for one in told] == ["appointment_must_move", "appointment_booked"]
         assert at("10:00") not in await slots(api, hall, item)
         listed = await manager.get(f"/halls/{hall}/appointments", params={"must_move": "true"})
         assert [one["id"] for one in listed.json()["data"]] == [mine]

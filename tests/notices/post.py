@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 
 from models.database import rows
+from models.notice_kinds import Urgency
 from server.notices.courier import Courier
 from server.notices.templates import Templates
 from tests.conftest import Api
@@ -36,6 +37,16 @@ class Post:
         courier = self.courier()
         while await courier.once():
             pass
+
+    async def goes_with_matters(self) -> None:
+        """Deliver what can wait, too."""
+        courier = self.courier(most=Urgency.CAMPAIGN)
+        while await courier.once():
+            pass
+
+    async def due(self, who: Person) -> None:
+        """What waits for the morning need not wait any longer."""
+        await due_now(who)
 
     async def allow(self, who: Person, *kinds: str, answer: str = "accept", **more: Any) -> None:
         """She answers a prompt on her phone, and her app tells so."""

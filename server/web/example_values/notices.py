@@ -13,6 +13,7 @@ VALUES: Final[dict[str, Any]] = {
     "NoticeView.state": "sent",
     "NoticeView.read_at": None,
     "NoticeView.ticket_id": ID,
+    "NoticeView.subject_id": None,
     "NoticesQuery.cursor": ID,
     "NoticeList.next_cursor": None,
     "kind": "ticket_called",
