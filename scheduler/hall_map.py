@@ -21,12 +21,15 @@ _EVERYWHERE: Final = math.inf
 
 
 def metres_between(there: Floats, here: Floats) -> Floats:
-    """Metres on the ground between places given in metres along the axes of the Earth, a row each.
+    """Metres on the ground between places given in metres along the axes of the Earth.
 
-    One of them may be a single place.
+    An axis a row, a place a column; one of them may be a single place.
     """
     off = there - here
-    metres: Floats = np.einsum("ij,ij->i", off, off)
+    off *= off
+    metres: Floats = off[0]
+    metres += off[1]
+    metres += off[2]
     np.sqrt(metres, out=metres)
     metres /= DIAMETER
     # The ellipsoid's longest chord is longer than the sphere's: the far side of the Earth.
@@ -34,6 +37,17 @@ def metres_between(there: Floats, here: Floats) -> Floats:
     np.arcsin(metres, out=metres)
     metres *= DIAMETER
     return metres
+
+
+def whereabouts(lat: float, lng: float) -> int:
+    """A number for a place in degrees: where two are close, so are most places between them.
+
+    The cell of a grid of 1/50°, counted along a Z-order curve: the bits of row and column in turn.
+    """
+    row, column = int((lat + 90) * 50), int((lng + 180) * 50)
+    return sum(
+        (row >> bit & 1) << (2 * bit + 1) | (column >> bit & 1) << (2 * bit) for bit in range(15)
+    )
 
 
 class HallMap:
@@ -61,7 +75,7 @@ class HallMap:
         """Take the halls as (lat, lng) pairs in WGS-84 degrees. Raises a `BadPlace`."""
         pairs = [(float(lat), float(lng)) for lat, lng in places]
         centred = [earth_centred(lat, lng) for lat, lng in pairs]
-        self._at = np.array(centred, dtype=float).reshape(-1, 3)
+        self._at = np.array(np.array(centred, dtype=float).reshape(-1, 3).T, order="C")
         degrees = np.array(pairs, dtype=float).reshape(-1, 2)
         self._lat = float(degrees[:, 0].min(initial=90.0))
         self._lng = float(degrees[:, 1].min(initial=180.0))
@@ -78,19 +92,19 @@ class HallMap:
         self._cells = np.searchsorted(cells[self._filed], np.arange(self._rows * self._columns + 1))
 
     def __len__(self) -> int:
-        return len(self._at)
+        return self._at.shape[1]
 
     def distances_m(self, lat: float, lng: float, halls: Indices | None = None) -> Floats:
         """Metres from this WGS-84 point (degrees) to each hall, or to those of these numbers.
 
         In the order in which they were given. Raises a `BadPlace`.
         """
-        there = self._at if halls is None else self._at[halls]
-        return metres_between(there, np.array(earth_centred(lat, lng)))
+        there = self._at if halls is None else self._at.take(halls, axis=1)
+        return metres_between(there, np.array(earth_centred(lat, lng))[:, None])
 
     def centred(self, halls: Indices) -> Floats:
-        """Where these halls are, in metres along the axes of the Earth."""
-        there: Floats = self._at[halls]
+        """Where these halls are, in metres along the axes of the Earth: a row an axis."""
+        there: Floats = self._at.take(halls, axis=1)
         return there
 
     def around(self, lat: float, lng: float, metres: float) -> Indices | None:

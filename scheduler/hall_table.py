@@ -68,7 +68,7 @@ class HallTable:
         """Take the halls, those with a place before the others. Raises a `BadPlace`."""
         self.map = HallMap(hall.place for hall in halls if hall.place is not None)
         self.code_rank = np.argsort(np.argsort(np.array([hall.code for hall in halls], dtype=str)))
-        self._chances = _chances(hall.code for hall in halls)
+        self._delays_s = _delays_s(hall.code for hall in halls)
         self._timetables: list[tuple[Timetable, int]] = []
         # Halls with the same hours share them: of thousands of halls there are a few timetables.
         self.group = self._grouped(halls)
@@ -195,20 +195,12 @@ class HallTable:
             rows=rows,
         )
 
-    def chances(self, halls: Indices, seeds: Indices) -> Floats:
-        """A number in 0…1 for each of these halls, decided by its code and its seed alone.
-
-        `seeds` has one for each, in 0…SHUFFLES.
-        """
-        chances: Floats = self._chances[seeds, halls]
-        return chances
-
     def delays_s(self, halls: Indices, seeds: Indices) -> Floats:
-        """By how much its seed puts each hall back, so that near-ties are shared: 0…NEAR_TIE_S."""
-        chances = self.chances(halls, seeds)
-        delays = chances * chances
-        delays *= chances
-        delays *= NEAR_TIE_S
+        """By how much its seed puts each hall back, so that near-ties are shared: 0…NEAR_TIE_S.
+
+        Decided by its code and its seed alone. `seeds` has one for each, in 0…SHUFFLES.
+        """
+        delays: Floats = self._delays_s[seeds, halls]
         return delays
 
 
@@ -217,17 +209,18 @@ def delay_s(people: float, per_place_s: float) -> float:
     return max(0, people) * max(0.0, per_place_s)
 
 
-def _chances(codes: Iterable[str]) -> Floats:
-    """For each of SHUFFLES seeds, a number in 0…1 for each hall.
+def _delays_s(codes: Iterable[str]) -> Floats:
+    """For each of SHUFFLES seeds, by how many seconds each hall is put back: NEAR_TIE_S·u³.
 
-    A hall's are the same in every process, whichever halls there are beside it: its code's hash
-    and the seed, mixed by the last step of SplitMix64.
+    A hall's u in 0…1 is the same in every process, whichever halls there are beside it: its code's
+    hash and the seed, mixed by the last step of SplitMix64.
     """
     hashes = [hashlib.blake2b(code.encode(), digest_size=8).digest() for code in codes]
     mixed = np.frombuffer(b"".join(hashes), dtype=_U64) ^ np.arange(SHUFFLES, dtype=_U64)[:, None]
     mixed = (mixed ^ (mixed >> _U64(30))) * _U64(0xBF58_476D_1CE4_E5B9)
     mixed = (mixed ^ (mixed >> _U64(27))) * _U64(0x94D0_49BB_1331_11EB)
-    return np.asarray((mixed >> _U64(11)) * 2.0**-53, dtype=np.float64)
+    chances = (mixed >> _U64(11)) * 2.0**-53
+    return np.asarray(chances * chances * chances * NEAR_TIE_S, dtype=np.float64)
 
 
 def seed_of(lat: float, lng: float, now_s: float) -> int:

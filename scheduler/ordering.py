@@ -214,6 +214,8 @@ def _order_uneven(
         soonest = seen.travel_s.take(rows)
         soonest += seen.service_s.take(rows)
         rows = rows[soonest <= last.take(seen.of.take(rows))]
+        if not len(rows):
+            return last
     _look_into(table, seen, those.now_s, there, rows)
     some, median = seen.take(rows), there.waits[_P50].take(rows)
     median[np.isnan(median)] = UNKNOWN_COUNTS_AS_S
@@ -243,25 +245,36 @@ def _measured(
     travel_s: Mapping[int, float] | None,
 ) -> _Halls:
     """How far it is to each of the halls that they ask for."""
-    halls = np.concatenate([near.halls for near in nears])
     of = np.arange(len(nears)).repeat([len(near) for near in nears])
+    halls, rows = np.concatenate([near.numbers for near in nears], axis=1)
+    measures = np.concatenate([near.measures for near in nears], axis=1)
     here = [earth_centred(*search.here) for search in searches if search.here is not None]
     if here:
-        there = np.concatenate([near.centred for near in nears])
-        distance = metres_between(there, np.array(here).take(of, axis=0))
-        travel = distance * np.array([search.pace.s_per_m for search in searches]).take(of)
-        travel += np.array([search.pace.overhead_s for search in searches]).take(of)
+        distance = metres_between(measures[:-1], np.array(here).T.take(of, axis=1))
+        travel = _ways(searches, distance, of)
         for hall, seconds in (travel_s or {}).items():
             travel[halls == hall] = seconds
     else:
         distance, travel = np.full(len(halls), np.nan), np.zeros(len(halls))
-    rows = np.concatenate([near.rows for near in nears])
-    service = np.concatenate([near.service_s for near in nears])
-    seen = _Halls(halls, rows, service, distance, travel, of)
+    seen = _Halls(halls, rows, measures[-1], distance, travel, of)
     if all(search.within_m is None and search.open is None for search in searches):
         return seen
     wanted = [_wanted(seen, nth, search) for nth, search in enumerate(searches)]
     return seen.take(np.concatenate(wanted))
+
+
+def _ways(searches: Sequence[Search], distance_m: Floats, of: Indices) -> Floats:
+    """How many seconds each way takes."""
+    paces = {search.pace for search in searches}
+    if len(paces) == 1:
+        [pace] = paces
+        travel: Floats = distance_m * pace.s_per_m
+        travel += pace.overhead_s
+        return travel
+    s_per_m = np.array([search.pace.s_per_m for search in searches])
+    travel = distance_m * s_per_m.take(of)
+    travel += np.array([search.pace.overhead_s for search in searches]).take(of)
+    return travel
 
 
 def _wanted(seen: _Halls, nth: int, search: Search) -> Indices:
@@ -330,7 +343,7 @@ def _far(table: HallTable, seen: _Halls, those: _Searches) -> Floats:
     """What orders halls that are as good as each other."""
     if those.are_placed:
         return seen.distance_m
-    return table.chances(seen.halls, those.seeds.take(seen.of))
+    return table.delays_s(seen.halls, those.seeds.take(seen.of))
 
 
 def _metres(table: HallTable, seen: _Halls, those: _Searches) -> Floats:

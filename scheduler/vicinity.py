@@ -26,27 +26,18 @@ class Vicinity:
     """Some of the halls asked for, their numbers rising.
 
     Every hall asked for that is not among them is farther than `complete_m` from any place for
-    which this was made. `rows` are the halls' in the table, `service_s` the time at the counter,
-    `centred` where they are, in metres along the axes of the Earth.
+    which this was made. A hall has a column: in `numbers` its number and its row in the table, in
+    `measures` where it is, in metres along the axes of the Earth, and the seconds at the counter.
     """
 
-    __slots__ = ("centred", "complete_m", "halls", "rows", "service_s")
+    __slots__ = ("complete_m", "measures", "numbers")
 
-    def __init__(
-        self,
-        halls: Indices,
-        *,
-        centred: Floats,
-        rows: Indices,
-        service_s: Floats,
-        complete_m: float,
-    ) -> None:
-        self.halls, self.rows, self.service_s = halls, rows, service_s
-        self.centred = centred
+    def __init__(self, numbers: Indices, measures: Floats, complete_m: float) -> None:
+        self.numbers, self.measures = numbers, measures
         self.complete_m = complete_m
 
     def __len__(self) -> int:
-        return len(self.halls)
+        return self.numbers.shape[1]
 
     def is_far_too_wide(self, needed_m: float) -> bool:
         """Whether one had to look much less far than this reaches."""
@@ -55,7 +46,7 @@ class Vicinity:
     @property
     def nbytes(self) -> int:
         """How many bytes its arrays take."""
-        return sum(array.nbytes for array in (self.halls, self.rows, self.service_s, self.centred))
+        return self.numbers.nbytes + self.measures.nbytes
 
 
 class Asked:
@@ -108,7 +99,7 @@ class Asked:
 
     def without_places(self) -> Vicinity:
         """All of them, of which nobody asks how far they are."""
-        return self._made(np.zeros((len(self.halls), 3)), self.halls, math.inf)
+        return self._made(np.zeros((3, len(self.halls))), self.halls, math.inf)
 
     def near(self, here: Pair, many: int, kind: Hashable) -> Vicinity:
         """Those around a place: as many as such a search needed there of late, or about so many."""
@@ -142,13 +133,8 @@ class Asked:
         return self._made(self._map.centred(halls), halls, complete_m)
 
     def _made(self, centred: Floats, halls: Indices, complete_m: float) -> Vicinity:
-        return Vicinity(
-            halls,
-            centred=centred,
-            rows=self.rows[halls],
-            service_s=self.service_s[halls],
-            complete_m=complete_m,
-        )
+        numbers = np.array((halls, self.rows[halls]))
+        return Vicinity(numbers, np.vstack((centred, self.service_s[halls])), complete_m)
 
 
 # What is kept of all that anybody asks for: who was asked for, and the vicinities of each.

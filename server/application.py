@@ -324,7 +324,7 @@ async def _keep_lists_up(app: Sanic[Any, Any]) -> None:
     """Let no list wait for all that halls did since the last one was asked for."""
     while True:
         await asyncio.sleep(LISTS_KEPT_UP_EVERY_S)
-        app.ctx.hall_lists.keep_up(app.ctx.services.clock.now())
+        app.ctx.hall_lists.keep_up(app.ctx.services.clock.second())
 
 
 async def _follow_catalogue(app: Sanic[Any, Any]) -> None:

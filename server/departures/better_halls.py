@@ -124,7 +124,7 @@ class BetterHalls:
         ranked, again = [], {}
         for nth, one in enumerate(asked):
             await asyncio.sleep(0)  # the projector's news does not wait for all of them
-            found = lists.found(one.query, self._clock.now())
+            found = lists.found(one.query, self._clock.second())
             near = {lists.standing.halls[at].code for at in found.halls.tolist()}
             ranked.append(found)
             self._near |= near
@@ -133,7 +133,7 @@ class BetterHalls:
         await self.learn(self._near - before)
         for nth, query in again.items():
             await asyncio.sleep(0)
-            ranked[nth] = lists.found(query, self._clock.now())
+            ranked[nth] = lists.found(query, self._clock.second())
         return ranked
 
     def _offer(self, asked: _Asked, ranked: Ranked, lists: HallLists) -> BetterHall | None:

@@ -9,13 +9,19 @@ Given = TypeVar("Given")
 
 
 class AtOnce(Generic[Question, Given]):
-    """Gathers who asks before the event loop comes round again.
+    """Gathers who asks while the event loop goes round, until a round brings nobody, or enough.
 
-    Nobody waits for others to come: who asks alone is answered alone, as soon as she would be.
+    Nobody waits for others to come: who asks alone is answered two rounds later, some microseconds.
+    In a rush each round brings those whose questions had arrived meanwhile, and `enough` answers
+    cost each of them little more than any number would.
     """
 
-    def __init__(self, answer_all: Callable[[Sequence[Question]], Sequence[Given]]) -> None:
+    def __init__(
+        self, answer_all: Callable[[Sequence[Question]], Sequence[Given]], *, enough: int
+    ) -> None:
         self._answer_all = answer_all
+        self._enough = enough
+        self._before = 0  # how many were asking a round ago
         self._asking: list[tuple[Question, asyncio.Future[Given]]] = []
 
     async def ask(self, question: Question) -> Given:
@@ -28,7 +34,11 @@ class AtOnce(Generic[Question, Given]):
         return await answered
 
     def _answer(self) -> None:
-        asking, self._asking = self._asking, []
+        if self._before < len(self._asking) < self._enough:
+            self._before = len(self._asking)
+            asyncio.get_running_loop().call_soon(self._answer)
+            return
+        asking, self._asking, self._before = self._asking, [], 0
         try:
             answers = self._answer_all([question for question, _ in asking])
         except Exception as fault:

@@ -30,7 +30,6 @@ from server.halls.instead import Bookable, better_by_booking, nothing_bookable
 from server.halls.standing import Standing
 from server.halls.views import MOST_LISTED, NearQuery
 from server.live.feed import Feed
-from server.live.reading import shown
 from server.live.state import encode
 
 _MOST_ANSWERS: Final = 500
@@ -45,7 +44,8 @@ class HallLists:
 
     What a list is made of changes when a hall's live state does, or with the second (a hall opens,
     `as_of` moves); until then the same question gets the same bytes. What searches leave behind is
-    `remembered`, within bounds of its own where none are given.
+    `remembered`, within bounds of its own where none are given. Every moment given here is a whole
+    second in local time (`Clock.second`).
     """
 
     def __init__(
@@ -69,33 +69,31 @@ class HallLists:
         # to keep every answer would cost more than to make it.
         self._answers: dict[NearQuery, bytes | None] = {}
         self._figures = Figures(_LISTS_AT_ONCE * MOST_LISTED)
-        self._asking: AtOnce[_Wish, bytes] = AtOnce(self._answers_to)
+        self._asking: AtOnce[_Wish, bytes] = AtOnce(self._answers_to, enough=_LISTS_AT_ONCE)
         self._as_of: datetime | None = None
         self._told_last: tuple[tuple[datetime, float] | None, bytes] = (None, b"")
 
     def ranked(
-        self, query: NearQuery, now: datetime, travel_s: Mapping[str, int] | None = None
+        self, query: NearQuery, as_of: datetime, travel_s: Mapping[str, int] | None = None
     ) -> bytes:
         """The JSON of a HallList, with the ways that somebody knows better: seconds by hall.
 
         Raises InvalidRequest or NotFound.
         """
-        as_of = shown(now)
-        if answer := self._answered(query, as_of):
+        if answer := self.answered(query, as_of):
             return answer
         wish = self._wish(query, as_of, travel_s or {})
         [answer] = self._made([wish])
         self._keep(query, answer)
         return answer
 
-    async def ranked_together(self, query: NearQuery, now: datetime) -> bytes:
-        """The same, made at one go for all who ask before the event loop comes round again.
+    async def ranked_together(self, query: NearQuery, as_of: datetime) -> bytes:
+        """The same, made at one go for all who ask at about the same moment.
 
         In a rush that is many, and a list for each of them costs a part of what one alone does.
         Raises InvalidRequest or NotFound.
         """
-        as_of = shown(now)
-        if answer := self._answered(query, as_of):
+        if answer := self.answered(query, as_of):
             return answer
         return await self._asking.ask(self._wish(query, as_of, {}))
 
@@ -120,39 +118,33 @@ class HallLists:
             answers.clear()
         answers[query] = answer if query in answers else None
 
-    def keep_up(self, now: datetime) -> None:
-        """Take over what changed, so that whoever asks next need not wait for it."""
-        self._catch_up(shown(now))
-
-    def answered(self, query: NearQuery, now: datetime) -> bytes | None:
+    def answered(self, query: NearQuery, as_of: datetime) -> bytes | None:
         """What the same question got of late, while nothing that it tells of has changed."""
-        return self._answered(query, shown(now))
-
-    def _answered(self, query: NearQuery, as_of: datetime) -> bytes | None:
-        self._catch_up(as_of)
+        self.keep_up(as_of)
         return self._answers.get(query)
 
-    def _catch_up(self, as_of: datetime) -> None:
+    def keep_up(self, as_of: datetime) -> None:
+        """Take over what changed, so that whoever asks next need not wait for it."""
         if self.standing.catch_up(self._feed.memory, as_of):
             self._answers.clear()
             self._as_of = as_of
 
-    def first_served(self, query: NearQuery, now: datetime, many: int) -> dict[str, Place]:
+    def first_served(self, query: NearQuery, as_of: datetime, many: int) -> dict[str, Place]:
         """The places of the first halls of a list where she is served today, by their codes.
 
         Raises InvalidRequest or NotFound.
         """
-        found = self._found(query, shown(now), least=many)
+        found = self._found(query, as_of, least=many)
         halls = [self.standing.halls[at] for at in found.halls[found.served][:many].tolist()]
         return {hall.code: hall.place for hall in halls if hall.place is not None}
 
-    def found(self, query: NearQuery, now: datetime) -> Ranked:
+    def found(self, query: NearQuery, as_of: datetime) -> Ranked:
         """The first halls of a list, by their numbers in `standing`, with what they rest on.
 
         Raises InvalidRequest or NotFound.
         """
-        self._catch_up(shown(now))
-        return self._found(query, shown(now))
+        self.keep_up(as_of)
+        return self._found(query, as_of)
 
     def _wish(self, query: NearQuery, as_of: datetime, travel_s: Mapping[str, int]) -> "_Wish":
         number = self.standing.number

@@ -56,7 +56,7 @@ async def list_halls(request: Request, query: NearQuery) -> HTTPResponse:
     """
     room = services(request)
     lists: HallLists = request.app.ctx.hall_lists
-    now = room.clock.now()
+    now = room.clock.second()
     travel_s = None
     if room.ways is not None and query.rank == "fastest" and lists.answered(query, now) is None:
         travel_s = await _ways(room.ways, lists, query, now)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from models.halls import LineState
 from scheduler.arrivals import Bools, hall_curve
 from scheduler.calendar import business_day
-from scheduler.hall_map import Indices
+from scheduler.hall_map import Indices, whereabouts
 from scheduler.hall_table import HallFacts, HallTable, Learned, delay_s
+from scheduler.places import Pair
 from server.halls.coming import Coming
 from server.halls.directory import Directory, HallEntry
 from server.halls.figures import NULL
@@ -37,8 +38,10 @@ class Standing:
     def __init__(self, directory: Directory, now: datetime, coming: Coming | None = None) -> None:
         self._coming = coming
         self._chosen = -1
+        # Those around somebody lie side by side in memory, where one look fetches several.
+        placed = sorted(directory.placed, key=lambda hall: whereabouts(*_degrees(hall)))
         placeless = (hall for hall in directory.halls.values() if hall.place is None)
-        self.halls: tuple[HallEntry, ...] = (*directory.placed, *placeless)
+        self.halls: tuple[HallEntry, ...] = (*placed, *placeless)
         self.number = {hall.code: at for at, hall in enumerate(self.halls)}
         self.table = HallTable([_facts(hall) for hall in self.halls], business_day(now))
         self.open: Bools = np.zeros(len(self.halls), dtype=bool)
@@ -224,8 +227,13 @@ def _curve(points: Sequence[Wait]) -> list[list[float]]:
 def _facts(hall: HallEntry) -> HallFacts:
     return HallFacts(
         code=hall.code,
-        place=(hall.place.lat, hall.place.lng) if hall.place else None,
+        place=_degrees(hall) if hall.place else None,
         timetable=hall.timetable,
         after_close_min=hall.rules.after_close_min,
         lines=list(hall.lines),
     )
+
+
+def _degrees(hall: HallEntry) -> Pair:
+    assert hall.place is not None, "a hall with a place"
+    return hall.place.lat, hall.place.lng

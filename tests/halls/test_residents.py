@@ -214,7 +214,8 @@ async def test_an_item_for_everybody_costs_no_look_at_who_lives_where(api: Api) 
 
 def test_where_anybody_is_taken_all_homes_share_one_choice(api: Api) -> None:
     directory = api.services.directory
-    choosing = Choosing(directory, Standing(directory, MONDAY_MORNING))
+    standing = Standing(directory, MONDAY_MORNING)
+    choosing = Choosing(directory, standing)
     social_card = "social-card-renewal"
     anybody = choosing.chosen(NearQuery(item=social_card))
     for home in ("dg-23", "dg-24"):
@@ -226,7 +227,6 @@ def test_where_anybody_is_taken_all_homes_share_one_choice(api: Api) -> None:
     )
     assert loans[0] is loans[1]
     assert [asked.halls.tolist() for asked in reliefs] == [
-        [at for at, hall in enumerate(directory.halls.values()) if hall.code == home]
-        for home in ("dg-23", "dg-24")
+        [standing.number[home]] for home in ("dg-23", "dg-24")
     ]
     assert len(choosing.remembered) == 4

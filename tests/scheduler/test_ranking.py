@@ -122,7 +122,7 @@ def by_hand(table: HallTable, asked: Search) -> list[int]:
     """The order as the rules say it, hall by hall, in plain numbers."""
     assert asked.here is not None
     metres = table.map.distances_m(*asked.here).tolist()
-    chance = table.chances(np.arange(len(table)), np.array(asked.seed % SHUFFLES)).tolist()
+    delay = table.delays_s(np.arange(len(table)), np.array(asked.seed % SHUFFLES)).tolist()
     keys: dict[int, tuple[float, ...]] = {}
     for at in asked.asked.halls.tolist():
         if asked.within_m is not None and metres[at] > asked.within_m:
@@ -134,7 +134,7 @@ def by_hand(table: HallTable, asked: Search) -> list[int]:
         elif wait is None:
             keys[at] = (1, metres[at])
         elif asked.by == "fastest":
-            keys[at] = (0, travel + wait + SERVICE_S + NEAR_TIE_S * chance[at] ** 3)
+            keys[at] = (0, travel + wait + SERVICE_S + delay[at])
         else:
             steps = math.floor(wait / NEAR_TIE_S + asked.seed % 997 / 997)
             keys[at] = (0, steps, metres[at])
@@ -245,7 +245,7 @@ def test_one_empty_hall_far_off_is_found_among_hundreds_of_full_ones(km: float, 
     table = a_city(*near, (km, level(0)))
     # An hour's wait is worth 20 km by car; the seed gives each hall the least it can.
     asked = search(table, "fastest", (23.0, 113.0), "09:10", limit=1)
-    table._chances[:] = 0.0
+    table._delays_s[:] = 0.0
     assert rank(table, asked).halls.tolist() == [first]
 
 
@@ -316,14 +316,15 @@ def test_the_same_person_gets_the_same_order_for_ten_minutes() -> None:
     assert seed_of(23.06, 113.75221, start) not in seeds
 
 
-def test_chances_depend_on_the_halls_code_and_the_seed_alone() -> None:
+def test_delays_depend_on_the_halls_code_and_the_seed_alone() -> None:
     one, more = a_city((1, [])), a_city((5, []), (1, []))
     for seed in (0, 1, 63, 2**63 + 5):
         shuffle = np.array([seed % SHUFFLES])
-        assert one.chances(np.array([0]), shuffle) == more.chances(np.array([0]), shuffle)
+        assert one.delays_s(np.array([0]), shuffle) == more.delays_s(np.array([0]), shuffle)
     many = world(1, 1_500, 5)
     every = np.repeat(np.arange(SHUFFLES), 1_500)
-    chances = many.chances(np.tile(np.arange(1_500), SHUFFLES), every)
+    delays_s = many.delays_s(np.tile(np.arange(1_500), SHUFFLES), every)
+    chances = np.cbrt(delays_s / NEAR_TIE_S)
     assert 0 <= chances.min() < chances.max() < 1
     assert chances.mean() == pytest.approx(0.5, abs=0.01)
 
