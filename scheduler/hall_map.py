@@ -92,7 +92,7 @@ class HallMap:
         self._cells = np.searchsorted(cells[self._filed], np.arange(self._rows * self._columns + 1))
 
     def __len__(self) -> int:
-        return self._at.shape[1]
+        return int(self._at.shape[1])
 
     def distances_m(self, lat: float, lng: float, halls: Indices | None = None) -> Floats:
         """Metres from this WGS-84 point (degrees) to each hall, or to those of these numbers.

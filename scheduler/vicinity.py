@@ -13,11 +13,11 @@ from scheduler.remembering import Remembered
 
 # So few halls are all looked at: finding the near ones costs more.
 FEW: Final = 400
-_REGION_DEGREES: Final = 0.1
+_REGION_DEGREES: Final = 0.05
 _SPARE: Final = 16
 # A region's vicinity is made a little wider than was needed, and anew when it is far too wide.
-_A_LITTLE_MORE: Final = 1.15
-_FAR_TOO_WIDE: Final = 1.6
+_A_LITTLE_MORE: Final = 1.1
+_FAR_TOO_WIDE: Final = 1.35
 # Beyond the rounding of what follows from it, a millimetre.
 _ROUNDING: Final = 1e-3 / DIAMETER
 
@@ -37,7 +37,7 @@ class Vicinity:
         self.complete_m = complete_m
 
     def __len__(self) -> int:
-        return self.numbers.shape[1]
+        return int(self.numbers.shape[1])
 
     def is_far_too_wide(self, needed_m: float) -> bool:
         """Whether one had to look much less far than this reaches."""

@@ -159,7 +159,8 @@ def waits_by_hand(table: HallTable, at: int, now_s: float, travel_s: float) -> f
     if ready > last:  # beyond the curve, whose last point may have the rest of a break in it
         wait = max(wait - (opened - last), 0.0)
     wait += ready - arrives
-    return None if arrives + wait > spans[-1][1] + 3600 else wait
+    # Everybody is let go an hour after closing; waits are cut off five minutes before that.
+    return None if arrives + wait > spans[-1][1] + 3600 - 300 else wait
 
 
 @settings(max_examples=1_000, deadline=None)
