@@ -35,8 +35,9 @@ from server.appointments.slot_book import SlotBook
 from server.appointments.tending import tend_appointments
 from server.http.idempotency import Once
 from tests.lifecycle.real import HALLS, NO_KEY, PEOPLE, Real
+from tests.sizes import size
 
-EXAMPLES, STEPS = 70, 30
+EXAMPLES, STEPS = size(40, 70), 30
 # So many are booked before the day comes on which they are.
 MANY = 5
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -11,8 +11,9 @@ from integrations.stores import wipe
 from scheduler.discipline import Rules
 from tests.conftest import City, start_city, stop_city
 from tests.people import a_citizen
+from tests.sizes import size
 
-ROUNDS = 20
+ROUNDS = size(10, 20)
 HALLS = ("dg-25", "dg-26", "dg-27")
 MOST = Rules().daily_cap_line
 

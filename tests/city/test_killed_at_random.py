@@ -1,4 +1,4 @@
-"""Twenty times somebody is killed in the middle of 500 operations, and nothing is lost or invented.
+"""Again and again somebody is killed amid 500 operations, and nothing is lost or invented.
 
 After each: events and rows agree (`verify`), what was acknowledged is there or something later is,
 what was refused never happened, and who asks again with her key gets the first answer.
@@ -28,12 +28,14 @@ from tests.city.driving import Citizen, Clerk, Halls, Noted, drive
 from tests.city.test_crashes import pid_of_store, until_ready
 from tests.conftest import City, start_city, stop_city
 from tests.people import Person, a_citizen, a_member_of_staff
+from tests.sizes import size
 
 HALLS = ("dg-23", "dg-24")
 OPERATIONS = 500
 PEOPLE = 14
 # Who is killed, round after round; `backend` is one of PostgreSQL's own children.
-VICTIMS = ("api", "api", "work", "postgres", "api", "api", "backend", "api", "both", "api") * 2
+ONCE = ("api", "api", "work", "postgres", "api", "api", "backend", "api", "both", "api")
+VICTIMS = ONCE * size(1, 2)
 
 
 @pytest.fixture(scope="module")

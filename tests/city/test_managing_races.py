@@ -12,9 +12,10 @@ import pytest
 from tests.city.test_races import a_counter_for, citizens, http, items_of
 from tests.conftest import City
 from tests.people import Person, a_member_of_staff
+from tests.sizes import size
 
 __all__ = ["http"]
-ROUNDS = 100
+ROUNDS = size(40, 100)
 # Each is whole by itself: a mixture of two is neither.
 SKILLS: list[dict[str, list[str]]] = [
     {"own": ["A"], "helps": ["B", "E"]},

@@ -9,9 +9,10 @@ import pytest_asyncio
 
 from tests.conftest import City
 from tests.people import Person, a_citizen, a_member_of_staff
+from tests.sizes import size
 
-ROUNDS = 100
-FEW_ROUNDS = 20
+ROUNDS = size(40, 100)
+FEW_ROUNDS = size(10, 20)
 HALL = "dg-24"
 COUNTERS = 8
 

@@ -15,9 +15,10 @@ import pytest_asyncio
 from tests.city.test_races import a_counter_for, citizens, items_of
 from tests.conftest import City
 from tests.people import Person, a_member_of_staff, with_a_device
+from tests.sizes import size
 
 HALLS = ("dg-21", "dg-22", "dg-31", "dg-32", "dg-33")
-ROUNDS = 20  # in each hall: a hundred in all
+ROUNDS = size(8, 20)  # in each hall: a hundred in all
 PEOPLE = 5
 
 Ticket = dict[str, Any]

@@ -12,8 +12,9 @@ import httpx
 
 from tests.conftest import City
 from tests.people import Person, a_citizen
+from tests.sizes import size
 
-ROUNDS = 20
+ROUNDS = size(10, 20)
 WITHIN_S = 0.2
 
 

@@ -10,8 +10,9 @@ import pytest_asyncio
 
 from tests.conftest import City
 from tests.people import Person, a_citizen, a_member_of_staff, with_a_device
+from tests.sizes import size
 
-ROUNDS = 12
+ROUNDS = size(6, 12)
 HALLS = ("dg-17", "dg-18", "dg-19")
 
 

@@ -10,8 +10,9 @@ import pytest_asyncio
 
 from tests.conftest import City
 from tests.people import Person, a_citizen, a_member_of_staff
+from tests.sizes import size
 
-ROUNDS = 20
+ROUNDS = size(8, 20)
 HALL, ELSEWHERE = "dg-11", "dg-12"
 # The general line does these at every hall, for anybody who is signed in.
 ITEMS = ["birth-registration", "elder-card", "legal-aid"]

@@ -36,8 +36,9 @@ from server.tickets.day_end import lapse_after_closing, lapse_past_days
 from tests.lifecycle import counters
 from tests.lifecycle.model import City, Counter, Ticket
 from tests.lifecycle.real import CLERKS, HALLS, PEOPLE, SKILLS, Real
+from tests.sizes import size
 
-EXAMPLES, STEPS = 300, 40
+EXAMPLES, STEPS = size(120, 300), 40
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MONDAY = datetime(2026, 11, 23, 9, 30, tzinfo=SHANGHAI)
 
