@@ -14,7 +14,8 @@ import httpx
 # How long a channel that wants thanks waits from try to try: the real ladders, hurried.
 _LADDER_S: Final = (0.5, 0.5, 1, 2, 4, 8, 8, 15, 15, 15, 30, 30, 60, 60, 60)
 _PATIENCE_S: Final = 10.0
-_MOST_AT_ONCE: Final = 64
+# So many senders a channel has.
+_MOST_AT_ONCE: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
