@@ -2,16 +2,18 @@
 
 A trigger on the events marks the bill in the transaction that ends the number. Here it is decided,
 once nobody may come back for the number any more: what is not paid is asked for no more, what is
-paid goes back or is held. The bill says which, for whoever tells her.
+paid goes back or is held. The bill says which, and so does a notice to whose the money is.
 """
 
+import json
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from models import bills, refunds
+from models import bills, notices, refunds
 from models.bills import Abandoned, BillState
 from models.database import Transaction, rows
+from models.notice_kinds import NoticeKind
 from models.refunds import RefundReason, Wish
 from models.tickets import SYSTEM
 from scheduler.discipline import Rules
@@ -41,16 +43,41 @@ async def decide(tx: Transaction, bill_id: UUID, *, now: datetime) -> None:
     found = await tx.row(f"{_DUE} AND b.id = $2", now, bill_id)
     if bill is None or found is None:
         return
-    done = Abandoned.HELD
     if bill["state"] != BillState.PAID.value:
         done = Abandoned.CANCELLED
         if bill["state"] == BillState.DUE.value:
             await bills.cancel(tx, bill, reason="abandoned", now=now)
-    elif found["goes_back"]:
-        done = Abandoned.REFUNDED
-        order = await refunds.lock_order(tx, bill["settled_by"])
-        left = order["amount_fen"] - order["refunding_fen"] - order["refunded_fen"]
-        if left > 0:
-            wish = Wish("abandoned", left, RefundReason.NOT_SERVED, SYSTEM, approved=True)
-            await refunds.ask(tx, order, wish, now=now)
+    else:
+        done = await _of_paid(tx, bill, goes_back=found["goes_back"], now=now)
     await tx.run("UPDATE bill SET abandoned = $2 WHERE id = $1", bill_id, done.value)
+
+
+async def _of_paid(tx: Transaction, bill: Any, *, goes_back: bool, now: datetime) -> Abandoned:
+    order = await refunds.lock_order(tx, bill["settled_by"])
+    left = order["amount_fen"] - order["refunding_fen"] - order["refunded_fen"]
+    if left > 0 and goes_back:
+        wish = Wish("abandoned", left, RefundReason.NOT_SERVED, SYSTEM, approved=True)
+        await refunds.ask(tx, order, wish, now=now)
+    if left > 0:
+        kind = NoticeKind.BILL_GOING_BACK if goes_back else NoticeKind.BILL_HELD
+        await _tell(tx, bill, kind, left, now)
+    return Abandoned.REFUNDED if goes_back else Abandoned.HELD
+
+
+async def _tell(tx: Transaction, bill: Any, kind: NoticeKind, fen: int, now: datetime) -> None:
+    facts = json.dumps({"title": bill["title"], "amount_fen": fen})
+    whose = {bill["citizen_id"], bill["acting_id"]} - {None}
+    new = [
+        notices.New(
+            event_key=f"abandoned:{bill['id']}",
+            citizen_id=who,
+            kind=kind,
+            facts=facts,
+            happened_at=now,
+            ticket_id=bill["ticket_id"],
+            hall_id=bill["hall_id"],
+            subject_id=bill["id"],
+        )
+        for who in sorted(whose)
+    ]
+    await notices.write(new, tx=tx)

@@ -42,6 +42,8 @@ class NoticeKind(StrEnum):
     BILL_PAID = "bill_paid"
     BILL_REFUNDED = "bill_refunded"
     BILL_EXPIRING = "bill_expiring"
+    BILL_GOING_BACK = "bill_going_back"
+    BILL_HELD = "bill_held"
     RATING_INVITED = "rating_invited"
 
 
@@ -122,5 +124,7 @@ RULES: Final[Mapping[NoticeKind, KindRule]] = {
     NoticeKind.BILL_PAID: _matter(_BILL),
     NoticeKind.BILL_REFUNDED: _matter(_BILL, by_sms=True),
     NoticeKind.BILL_EXPIRING: _matter(_BILL | {"until"}),
+    NoticeKind.BILL_GOING_BACK: _matter(_BILL),
+    NoticeKind.BILL_HELD: _matter(_BILL, by_sms=True),
     NoticeKind.RATING_INVITED: _matter(_TICKET, 1),
 }

@@ -156,7 +156,7 @@ async def check_each_bill(people: Sequence[Payer]) -> None:
                 *([] if settling else [None]),
             }
         seen: dict[str, str] = {}
-        cursor = ""
+        cursor: str | None = ""
         while cursor is not None:
             page = (await payer.who.get(f"/bills?limit=100{cursor}")).json()
             seen |= {each["id"]: each["state"] for each in page["data"]}

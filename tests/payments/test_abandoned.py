@@ -33,6 +33,12 @@ async def decided(counter: Counter, later_min: float = 0) -> None:
     await look_after_abandoned(counter.api.services.clock.now())
 
 
+async def told(who: Person) -> list[str]:
+    """What she was told about her fee, the latest first."""
+    found = (await who.get("/notices")).json()["data"]
+    return [one["kind"] for one in found if one["kind"] in {"bill_going_back", "bill_held"}]
+
+
 async def test_a_fee_goes_back_once_its_number_is_given_up(counter: Counter) -> None:
     who = await counter.api.citizen()
     bill = await paid(counter, who)
@@ -41,6 +47,7 @@ async def test_a_fee_goes_back_once_its_number_is_given_up(counter: Counter) -> 
     assert (await who.post(f"/tickets/{bill['ticket']}/cancel")).status_code == 200
     await asyncio.gather(*(decided(counter) for _ in range(4)))
     assert (await bill_of(who))["abandoned"] == "refunded"
+    assert await told(who) == ["bill_going_back"]
     async with asyncio.timeout(30):
         while (await bill_of(who))["payment"] != "refunded":
             await counter.tend()
@@ -64,6 +71,7 @@ async def test_a_hall_may_hold_it_instead(counter: Counter) -> None:
         await rows("UPDATE hall SET rules = rules - 'refund_abandoned' WHERE code = $1", hall)
     held = await bill_of(who)
     assert (held["abandoned"], held["payment"]) == ("held", "paid")
+    assert await told(who) == ["bill_held"]
 
 
 async def test_what_was_not_paid_is_asked_for_no_more(counter: Counter) -> None:
