@@ -36,6 +36,7 @@ MODEL_MODULES = [
     "models.subscriptions",
     "models.reconciliation",
     "models.bank_batches",
+    "models.ratings",
     "models.receipts",
     "models.department_bills",
 ]

@@ -53,6 +53,7 @@ SEALED_COLUMNS: Final = (
     SealedColumn("ticket_holder", "phone"),
     SealedColumn("departure", "place"),
     SealedColumn("booking_block", "appeal"),
+    SealedColumn("rating", "comment"),
 )
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from models.database import rows
+from models.database import rows, transaction
 from models.notices import AttemptResult, NoticeState
 
 # A courier that has not said for so long (seconds) how it went is taken for dead.
@@ -26,6 +26,8 @@ class Begin:
     subject: str | None
     template_id: str
     is_counted: bool
+    # Whether it needs a permission of its own.
+    spends: bool
 
 
 class Credit(StrEnum):
@@ -95,24 +97,35 @@ _CLAIM: Final = """
     LEFT JOIN notice_preference p ON p.citizen_id = n.citizen_id
     ORDER BY n.urgency, n.id
 """
+# Who begins holds what is allowed, so that what others began meanwhile is seen by the next
+# statement.
+_HOLD: Final = """
+    SELECT 1 FROM subscription s JOIN unnest($1::text[], $2::text[], $3::text[])
+        AS p (channel, subject, template_id)
+        ON s.platform = p.channel AND s.subject = p.subject AND s.template_id = p.template_id
+    ORDER BY s.id FOR UPDATE OF s
+"""
+# A platform tells of a message that arrived whose and by which template it was: so nothing else is
+# sent to her by that template until it is known what became of the one before.
 _BEGIN: Final = """
     WITH plan AS MATERIALIZED (
-        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bool[])
-            AS p (notice_id, channel, subject, template_id, counted)
-    ), locked AS MATERIALIZED (
-        SELECT s.id, plan.notice_id FROM subscription s JOIN plan
-            ON plan.counted AND s.platform = plan.channel AND s.subject = plan.subject
-            AND s.template_id = plan.template_id
-        ORDER BY s.id FOR UPDATE OF s
+        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::bool[])
+            AS p (notice_id, channel, subject, template_id, counted, spends)
+        WHERE NOT p.counted OR NOT EXISTS (
+            SELECT 1 FROM notice_attempt a JOIN notice n ON n.id = a.notice_id
+            WHERE a.channel = p.channel AND a.subject = p.subject AND a.template_id = p.template_id
+              AND (a.result IS NULL OR a.result = 'unsure') AND a.notice_id <> p.notice_id
+              AND n.state = 'waiting')
     ), spent AS (
         UPDATE subscription s
         SET credits = s.credits - CASE WHEN s.lasting THEN 0 ELSE 1 END, changed_at = now()
-        FROM locked WHERE s.id = locked.id AND (s.lasting OR s.credits > 0)
-        RETURNING locked.notice_id
+        FROM plan WHERE plan.spends AND s.platform = plan.channel AND s.subject = plan.subject
+            AND s.template_id = plan.template_id AND (s.lasting OR s.credits > 0)
+        RETURNING plan.notice_id
     )
     INSERT INTO notice_attempt (notice_id, channel, subject, template_id, begun_at)
-    SELECT notice_id, channel, subject, template_id, now() FROM plan
-    WHERE NOT counted OR notice_id IN (SELECT notice_id FROM spent)
+    SELECT notice_id, channel, subject, template_id, clock_timestamp() FROM plan
+    WHERE NOT spends OR notice_id IN (SELECT notice_id FROM spent)
     RETURNING id, notice_id
 """
 _FINISH: Final = """
@@ -164,17 +177,26 @@ async def claim(least: int, most: int, limit: int) -> list[Any]:
 async def begin(attempts: Sequence[Begin]) -> dict[UUID, int]:
     """Write that these are about to be made and spend what they are allowed by: the id of each.
 
-    Those whose permission somebody else has spent are left out. At most one of a subject and
-    template at a time.
+    Those whose permission somebody else has spent are left out, and those before which another of
+    the same subject and template is not settled. At most one of these at a time.
     """
-    found = await rows(
-        _BEGIN,
-        [each.notice_id for each in attempts],
-        [each.channel for each in attempts],
-        [each.subject for each in attempts],
-        [each.template_id for each in attempts],
-        [each.is_counted for each in attempts],
-    )
+    async with transaction() as tx:
+        if counted := [each for each in attempts if each.is_counted]:
+            await tx.run(
+                _HOLD,
+                [each.channel for each in counted],
+                [each.subject for each in counted],
+                [each.template_id for each in counted],
+            )
+        found = await tx.rows(
+            _BEGIN,
+            [each.notice_id for each in attempts],
+            [each.channel for each in attempts],
+            [each.subject for each in attempts],
+            [each.template_id for each in attempts],
+            [each.is_counted for each in attempts],
+            [each.spends for each in attempts],
+        )
     return {row["notice_id"]: row["id"] for row in found}
 
 

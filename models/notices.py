@@ -223,6 +223,34 @@ async def inbox(
     return found, counted["many"]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an inbox stands: how many notices are unread, and the newest as it is listed."""
+
+    citizen_id: UUID
+    unread: int
+    newest: Any | None
+
+
+async def standing(citizen_ids: Sequence[UUID]) -> list[Standing]:
+    """How each of these inboxes stands, in one statement."""
+    found = await rows(
+        f"""
+        SELECT whose.id AS citizen_id, newest.*, (
+            SELECT count(*) FROM notice n WHERE n.citizen_id = whose.id AND read_at IS NULL
+        ) AS unread
+        FROM unnest($1::uuid[]) AS whose (id) LEFT JOIN LATERAL (
+            SELECT {_SHOWN} FROM notice n WHERE n.citizen_id = whose.id ORDER BY id DESC LIMIT 1
+        ) newest ON true
+        """,
+        list(citizen_ids),
+    )
+    return [
+        Standing(row["citizen_id"], row["unread"], row if row["id"] is not None else None)
+        for row in found
+    ]
+
+
 async def mark_read(citizen_id: UUID, notice_id: UUID, *, now: datetime) -> Any | None:
     """Note that she has read it, once; the notice, None when it is none of hers."""
     found = await rows(

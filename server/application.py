@@ -70,6 +70,7 @@ from server.live.sockets import Sockets, admit
 from server.notices import admin_routes as notice_templates
 from server.notices import callbacks as events
 from server.notices import routes as notices
+from server.notices.inbox import InboxWatch
 from server.notices.templates import Templates
 from server.payments import callbacks
 from server.payments import hall_routes as hall_payments
@@ -80,6 +81,7 @@ from server.payments.settling import Settler
 from server.printing import routes as printing
 from server.privacy import routes as privacy
 from server.privacy.key_file import FollowedKeys
+from server.ratings import routes as ratings
 from server.receipts import pages as receipt_pages
 from server.receipts import routes as receipts
 from server.reconciling import routes as reconciling
@@ -162,6 +164,7 @@ BLUEPRINTS = (
     notices.bp,
     notice_templates.bp,
     events.bp,
+    ratings.bp,
     reconciling.bp,
     receipts.bp,
     receipt_pages.bp,
@@ -271,6 +274,8 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
     app.ctx.find_ticket = current_ticket
     appointments_shown = AppointmentWatch(feed, lambda: room.directory, lambda: room.clock)
     room.own_topics["appointment"] = appointments_shown
+    inboxes_shown = InboxWatch(feed, app.ctx.notice_templates, lambda: room.directory)
+    room.own_topics["inbox"] = inboxes_shown
     feed.on_ended = partial(_end_sign_in, app)
     feed.on_joined = tokens.join
     feed.on_alerted = app.ctx.services.alerts.told
@@ -283,6 +288,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
         _never_ending("catalogue", _follow_catalogue(app)),
         _never_ending("alerts", app.ctx.services.alerts.show_forever()),
         _never_ending("appointments", appointments_shown.show_forever()),
+        _never_ending("inboxes", inboxes_shown.show_forever()),
         _never_ending("hall_lists", _keep_lists_up(app)),
         _never_ending("slots", app.ctx.slot_book.follow_forever()),
         _never_ending("settling", app.ctx.settler.run_forever()),

@@ -23,6 +23,7 @@ from server.halls.reading import read_directory
 from server.live.feed import Feed
 from server.live.projection import Projector
 from server.notices.background import deliver_forever
+from server.notices.purging import purge_notices
 from server.notices.reminding import remind_what_is_due
 from server.notices.watching import NoticeWatch
 from server.payments.background import tend_payments_forever
@@ -108,6 +109,7 @@ async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -
         Timed("grow_trees", "7 19 * * *", grow_trees),  # 03:07 in Shanghai
         Timed("reconcile", RECONCILING, partial(reconcile_what_is_due, settings, platforms)),
         Timed("purge", "17 19 * * *", purge),  # 03:17 in Shanghai
+        Timed("purge_notices", "37 19 * * *", purge_notices),  # 03:37 in Shanghai
         Timed("purge_grants", "27 19 * * *", purge_grants),
     )
     # Boards must not show the people of a day that went by while no worker ran.

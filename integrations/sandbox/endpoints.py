@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from sanic import HTTPResponse, Request, Sanic
+from sanic import HTTPResponse, Request, Sanic, text
 
 from integrations.sandbox.faults import Faults, suffer
 
@@ -70,6 +70,9 @@ class Endpoints:
                     return broken
                 if fault.kind == "wrong_signature" and endpoint.sign_wrongly is not None:
                     return endpoint.sign_wrongly(await handler(request))
+                if fault.kind == "lost":
+                    await handler(request)
+                    return text("Bad Gateway", status=502)
             return await handler(request)
 
         return counted

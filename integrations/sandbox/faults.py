@@ -17,14 +17,16 @@ class Fault(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
 
     `delay` is slow, then works; `error` answers `errcode`; `hang` says nothing for `seconds` and
     then drops dead with a 500; `wrong_signature` does what is asked and signs the answer wrongly,
-    where answers are signed. Without `times` and `for_s` it lasts until taken back.
+    where answers are signed; `lost` does what is asked, and its answer is lost. Without `times` and
+    `for_s` it lasts until taken back; with `every` only each so-manieth call suffers.
     """
 
     endpoint: str
-    kind: Literal["delay", "error", "http_500", "rubbish", "hang", "wrong_signature"]
+    kind: Literal["delay", "error", "http_500", "rubbish", "hang", "wrong_signature", "lost"]
     errcode: int | Annotated[str, Meta(max_length=128)] = -1
     seconds: _Seconds | None = None
     times: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    every: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     for_s: Annotated[float, Meta(gt=0, le=86_400)] | None = None
 
 
@@ -33,6 +35,7 @@ class _Running:
     fault: Fault
     left: float
     until: float
+    calls: int = 0
 
 
 class Faults:
@@ -57,6 +60,9 @@ class Faults:
         if now >= running.until:
             del self._running[endpoint]
             return None
+        running.calls += 1
+        if running.calls % running.fault.every:
+            return None
         running.left -= 1
         if running.left <= 0:
             del self._running[endpoint]
@@ -79,7 +85,7 @@ async def suffer(fault: Fault, refuse: Callable[[int | str], HTTPResponse]) -> H
     if fault.kind == "delay":
         await asyncio.sleep(1.0 if fault.seconds is None else fault.seconds)
         return None
-    if fault.kind == "wrong_signature":
+    if fault.kind in {"wrong_signature", "lost"}:
         return None
     if fault.kind == "error":
         return refuse(fault.errcode)

@@ -11,11 +11,17 @@ CLOCK_TIME: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9](:00)?(?!\n)$"
 ClockTime = Annotated[str, msgspec.Meta(pattern=CLOCK_TIME)]
 # Somebody else's number for a thing, as it stands in addresses.
 PLAIN_NUMBER: Final = r"^[0-9A-Za-z_\-]+(?!\n)$"
+# One line that somebody wrote.
+ONE_LINE: Final = r"^[^\x00-\x1f\x7f]+(?!\n)$"
 # How a body or query that does not match one is told so; every pattern of the API is in here.
 IN_WORDS: Final[dict[str, Sentence]] = {
     CLOCK_TIME: (
         "应为 24 小时制的时分，如 09:30。",
         "must be a time of day of 24 hours, such as 09:30",
+    ),
+    ONE_LINE: (
+        "应为一行文字，不含控制字符。",
+        "must be one line without control characters",
     ),
     "^[0-9]{6}$": ("应为 6 位数字。", "must be six digits"),
     PLAIN_NUMBER: (

@@ -21,6 +21,7 @@ from models import (
     holders,
     notices,
     proxies,
+    ratings,
     sso_people,
     visit_people,
 )
@@ -220,6 +221,7 @@ async def _join(tx: Transaction, sealer: Sealer, me: UUID, *, into: UUID, level:
     await sso_people.move_to(tx, me, into)
     await following.move_to(tx, me, into)
     await notices.move_to(tx, me, into)
+    await ratings.move_to(tx, me, into)
     await tx.run("UPDATE citizen_alias SET citizen_id = $2 WHERE citizen_id = $1", me, into)
     await tx.run(
         "INSERT INTO citizen_alias (id, citizen_id, joined_at) VALUES ($1, $2, now())", me, into

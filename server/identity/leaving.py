@@ -13,6 +13,7 @@ from models import (
     her_halls,
     notices,
     proxies,
+    ratings,
     sso_people,
     visit_people,
 )
@@ -89,6 +90,7 @@ async def _erase(tx: Transaction, me: UUID, halls: Collection[UUID], now: dateti
     await booking_people.forget(tx, me, now=now, version=microseconds())
     await bill_people.forget(tx, me)
     await notices.forget(tx, me)
+    await ratings.forget(tx, me)
     await tx.run("DELETE FROM channel_link WHERE citizen_id = $1", me)
     await tx.run("DELETE FROM answer WHERE person_id = $1", me)
     await sso_people.forget(tx, me)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from models import bill_people, booking_people, departures, visit_people
+from models import bill_people, booking_people, departures, ratings, visit_people
 from models.audit import Entry, record
 from models.database import Transaction, transaction
 from models.knowing import known
@@ -71,6 +71,7 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
             for row in await booking_people.kept_of(tx, citizen_id)
         ]
         bills = [_bill(row) for row in await bill_people.kept_of(tx, citizen_id)]
+        rated = [_rating(row, sealer) for row in await ratings.kept_of(tx, citizen_id)]
         _open_json(kept)
         entry = Entry(Actor("citizen", citizen_id), "citizen.exported", "citizen", citizen_id)
         await record(tx, entry)
@@ -87,6 +88,7 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
         "departures": coming,
         "appointments": booked,
         "bills": bills,
+        "ratings": rated,
         "family": family,
     }
 
@@ -129,3 +131,10 @@ async def _found(tx: Transaction, sql: str, citizen_id: UUID) -> list[dict[str, 
         {name: _told(value) for name, value in row}
         for row in (found.items() for found in await tx.rows(sql, citizen_id))
     ]
+
+
+def _rating(row: Any, sealer: Sealer) -> dict[str, Any]:
+    told = {name: _told(value) for name, value in row.items()}
+    if row["comment"] is not None:
+        told["comment"] = sealer.open(row["comment"], field=ratings.COMMENT, owner=row["id"])
+    return told

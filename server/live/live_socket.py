@@ -26,7 +26,7 @@ SEND_TIMEOUT_S = 30.0
 IDLE_S = 60.0
 SIGNED_OUT, UNFOLLOWED = "signed_out", "unfollowed"
 # Topics that only somebody signed in is shown.
-PRIVATE = ("ticket:", "appointment:", "staff:")
+PRIVATE = ("ticket:", "appointment:", "inbox:", "staff:")
 _encode = msgspec.json.Encoder().encode
 
 

@@ -142,6 +142,8 @@ async def _obey(message: str | bytes, socket: LiveSocket, room: Services, find: 
             await follow(code, socket, room, find)
         case Unwatch(topic):
             kind, _, name = plain(topic).partition(":")
+            if kind == "inbox" and not name and socket.signed_in is not None:
+                name = str(room.tokens.as_now(socket.signed_in.who).id)
             socket.unwatch(f"{kind}:{name}", room.feed)
             if kind == "ticket":
                 socket.unwatch(f"follower:{name}", room.feed)

@@ -25,7 +25,7 @@ FindTicket = Callable[[Feed, UUID], Awaitable[LiveTicket | None]]
 def plain(topic: str) -> str:
     """The topic as we write it: one ticket's id can be written in many ways."""
     kind, _, name = topic.partition(":")
-    if kind not in {"ticket", "appointment"}:
+    if kind not in {"ticket", "appointment", "inbox"}:
         return topic
     try:
         return f"{kind}:{UUID(name)}"
@@ -65,14 +65,15 @@ async def _watch_own(
     own: OwnTopic, kind: str, name: str, socket: LiveSocket, room: Services
 ) -> None:
     signed_in = _signed_in(socket, room)
+    me = room.tokens.as_now(signed_in.who).id
     try:
-        id = UUID(name)
+        id = UUID(name) if name else me
     except ValueError:
         raise NotFound from None
     if signed_in.who.kind is not PersonKind.CITIZEN:
         raise NotFound
     _add(f"{kind}:{id}", socket)
-    if not await own.watch(id, room.tokens.as_now(signed_in.who).id, socket):
+    if not await own.watch(id, me, socket):
         socket.unwatch(f"{kind}:{id}", room.feed)
         raise NotFound
 

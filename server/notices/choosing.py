@@ -16,6 +16,8 @@ from server.notices.templates import Template, Templates
 
 ORDER: Final = ("wechat", "alipay", "sms")
 MOST_TRIES: Final = 12
+# However often it was claimed: something about it makes workers die.
+MOST_CLAIMS: Final = 2000
 # What can wait is tried so often by one channel before the next one is asked.
 _PATIENCE: Final = 3
 

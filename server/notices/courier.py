@@ -23,8 +23,9 @@ from scheduler.quiet import quiet_s
 from server.clock import Clock
 from server.faults import is_store_fault
 from server.halls.directory import Directory
-from server.notices.choosing import MOST_TRIES, Due, Route, due_of, routes
+from server.notices.choosing import MOST_CLAIMS, MOST_TRIES, Due, Route, due_of, routes
 from server.notices.outcomes import Errand, again, failed, outcome, refused, unreached
+from server.notices.resting import Rests
 from server.notices.templates import Templates, fill
 from server.notices.wording import words_of
 
@@ -33,6 +34,8 @@ log = structlog.get_logger()
 POLL_S: Final = 0.2
 FLUSH_EVERY_S: Final = 0.02
 STORE_AWAY_S: Final = 1.0
+# Another to the same person by the same template goes first.
+HELD_UP_S: Final = 0.2
 
 
 class Courier:
@@ -59,6 +62,7 @@ class Courier:
         self._at_once = at_once
         self._running: set[asyncio.Task[None]] = set()
         self._outcomes: list[Outcome] = []
+        self._rests = Rests()
 
     async def run_forever(self) -> None:
         """Deliver what is due until cancelled; what is under way then is left to its lease."""
@@ -137,11 +141,14 @@ class Courier:
             if not ways:
                 self._outcomes.append(unreached(due))
                 continue
-            way = ways[0]
+            way = self._rests.first_awake(ways) if due.urgency == Urgency.TURN else ways[0]
+            if rest_s := self._rests.left_s(way.channel):
+                self._outcomes.append(again(due, rest_s))
+                continue
             hers = None if way.subject else due.id
             key = (way.channel, way.subject, way.template.template_id, hers)
             if key in planned:
-                self._outcomes.append(again(due, 0.0))
+                self._outcomes.append(again(due, HELD_UP_S))
                 continue
             planned[key] = (due, way, len(ways) > 1)
         return len(found), await self._begun(list(planned.values()))
@@ -156,6 +163,7 @@ class Courier:
                     way.channel,
                     way.subject,
                     way.template.template_id,
+                    self._messengers[way.channel].is_counted,
                     self._spends(due, way),
                 )
                 for due, way, _ in planned
@@ -163,7 +171,7 @@ class Courier:
         )
         for due, _, _ in planned:
             if due.id not in begun:
-                self._outcomes.append(again(due, 0.0))
+                self._outcomes.append(again(due, HELD_UP_S))
         return [
             Errand(due, way, begun[due.id], other) for due, way, other in planned if due.id in begun
         ]
@@ -190,7 +198,7 @@ class Courier:
         now = self._clock.now()
         if not due.holds or now >= due.useful_until:
             return outcome(due, NoticeState.EXPIRED, fault="over" if due.holds else "moved_on")
-        if due.tries > MOST_TRIES:
+        if len(due.tried) >= MOST_TRIES or due.tries > MOST_CLAIMS:
             return outcome(due, NoticeState.DEAD, fault="tried_too_often")
         if due.urgency != Urgency.TURN:
             quiet = quiet_s(now, due.quiet_from, due.quiet_to)
@@ -202,11 +210,14 @@ class Courier:
 
     async def _deliver(self, errand: Errand) -> None:
         """Send one; whatever happens is an outcome."""
+        channel = errand.route.channel
         try:
             number = await self._messengers[errand.route.channel].send(self._message(errand))
         except PlatformRefused as no:
+            self._rests.answered(channel)
             self._outcomes.append(refused(errand, no))
         except PlatformUnavailable as away:
+            self._rests.silent(channel)
             self._outcomes.append(failed(errand, away))
         except NotOpened:
             log.error("phone_not_opened")
@@ -216,6 +227,7 @@ class Courier:
             log.error("notice_not_sent", channel=errand.route.channel, fault=type(fault).__name__)
             self._outcomes.append(failed(errand, PlatformUnavailable(60)))
         else:
+            self._rests.answered(channel)
             self._outcomes.append(
                 outcome(
                     errand.due,

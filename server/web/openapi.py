@@ -70,6 +70,7 @@ TAGS = {
     "bundles": "一件事 · items that belong together",
     "visits": "联办 · one sign-in for several items",
     "notices": "通知 · what people are told",
+    "ratings": "评价 · how people found their service",
     "tickets": "号票 · numbers, from the citizen's side",
     "counters": "窗口 · counters, from the clerk's side",
     "payments": "缴费 · bills, payments, refunds",

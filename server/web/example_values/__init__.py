@@ -14,6 +14,7 @@ from server.web.example_values import (
     notices,
     payments,
     people,
+    ratings,
     running,
     single_sign_on,
     tickets,
@@ -31,6 +32,7 @@ SUBJECTS: Final = (
     notices,
     payments,
     people,
+    ratings,
     single_sign_on,
     running,
 )
