@@ -41,19 +41,19 @@ class Patience(Enum):
     ENDLESS = "endless"
 
 
-_BRIEFLY = "set_config('lock_timeout', '50', true) <> ''"
+BRIEFLY = "set_config('lock_timeout', '50', true) <> ''"
 # For several wishes the commit returns before it is flushed.
-_FLUSH_LATER = """set_config('synchronous_commit', CASE
+FLUSH_LATER = """set_config('synchronous_commit', CASE
               WHEN cardinality($2::uuid[]) > 1 THEN 'off'
               ELSE current_setting('synchronous_commit') END, true) <> ''"""
 # The halls ($2) that a statement may decide in, locked in the order of their ids, so that no two
 # statements wait for each other.
 LOCKED = {
     Patience.BRIEFLY: f"""
-        SELECT id FROM hall WHERE id = ANY($2::uuid[]) AND {_BRIEFLY} AND {_FLUSH_LATER}
+        SELECT id FROM hall WHERE id = ANY($2::uuid[]) AND {BRIEFLY} AND {FLUSH_LATER}
         ORDER BY id FOR UPDATE""",
     Patience.NONE: f"""
-        SELECT id FROM hall WHERE id = ANY($2::uuid[]) AND {_BRIEFLY} AND {_FLUSH_LATER}
+        SELECT id FROM hall WHERE id = ANY($2::uuid[]) AND {BRIEFLY} AND {FLUSH_LATER}
         ORDER BY id FOR UPDATE SKIP LOCKED""",
     Patience.ENDLESS: """
         SELECT id FROM hall WHERE id = ANY($2::uuid[]) ORDER BY id FOR UPDATE""",
@@ -65,10 +65,8 @@ LOCKED = {
 _turns: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]" = WeakKeyDictionary()
 
 
-def _turn(lane: "_Lane[Any, Any]") -> AbstractAsyncContextManager[Any]:
-    """The right to run a statement. One for a hall that somebody holds has no part in it."""
-    if lane.patience is Patience.ENDLESS:
-        return nullcontext()
+def _turn() -> AbstractAsyncContextManager[Any]:
+    """The right to run a statement that locks many halls."""
     return _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
@@ -105,9 +103,10 @@ class Together(Generic[Wish, Made]):
 
     `make_all` runs one statement for many wishes and answers in their order, BUSY for those whose
     hall it left out. Wishes of which `apart` is equal go into different statements, in the order in
-    which they came. `hall` names the hall in which a wish is decided. `look_after` completes what
-    was made, in its order, while the next statement is under way; it raises nothing. `durable`
-    returns when all that was committed is flushed.
+    which they came. `hall` names the hall in which a wish is decided, or what else it locks, such
+    as a slot. `look_after` completes what was made, in its order, while the next statement is under
+    way; it raises nothing. `durable` returns when all that was committed is flushed. Without
+    `in_turn` it waits for no statement of another kind: it locks nothing that those do.
     """
 
     def __init__(
@@ -118,10 +117,12 @@ class Together(Generic[Wish, Made]):
         apart: Callable[[Wish], Hashable],
         look_after: LookAfter[Made] | None = None,
         durable: Callable[[], Awaitable[None]] = durable,
+        in_turn: bool = True,
     ) -> None:
         self._make_all = make_all
         self._look_after = look_after
         self._durable = durable
+        self._in_turn = in_turn
         self._hall = hall
         self._apart = apart
         self._main: _Lane[Wish, Made] = _Lane(Patience.BRIEFLY)
@@ -154,7 +155,9 @@ class Together(Generic[Wish, Made]):
             # Whoever is being read from a socket at this moment comes along.
             await asyncio.sleep(0)
             while lane.waiting:
-                async with _turn(lane):
+                # One for a hall that somebody holds has no part in it.
+                alone = not self._in_turn or lane.patience is Patience.ENDLESS
+                async with nullcontext() if alone else _turn():
                     if not (entries := self._take(lane)):
                         break  # all who wished something have gone
                     await self._make_some(entries, lane.patience)

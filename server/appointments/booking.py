@@ -20,6 +20,7 @@ from scheduler.calendar import SHANGHAI, business_day
 from server.again import TRIES
 from server.appointments.codes import new_code
 from server.appointments.placing import places_in
+from server.appointments.plainly import booked_plainly
 from server.appointments.refusals import (
     AlreadyBooked,
     BookingBlocked,
@@ -55,6 +56,8 @@ async def book(
     After a refusal nothing has changed.
     """
     wanted = read_wish(wish, who, now, directory)
+    if plain := await booked_plainly(wanted, wish, once, slots):
+        return plain
     for _ in range(TRIES):
         try:
             view, places = await _booked(wanted, wish, once, sealer)
@@ -77,14 +80,13 @@ async def book(
 async def _booked(
     wanted: Booking, wish: Wish, once: Once, sealer: Sealer
 ) -> tuple[AppointmentView, Places]:
-    # Without a key her lock travels with BEGIN: a round trip less.
-    hers = None if wish.proxy or once.has_key else booking.locking(wanted.who.id)
+    # Her lock travels with BEGIN: a round trip less. It is taken before her key, as by those who
+    # decide many together.
+    hers = None if wish.proxy else booking.locking(wanted.who.id)
     async with transaction(hers) as tx:
         await once.claim(tx)
         if wish.proxy is not None:
             wanted = await for_another(tx, wanted, wish.proxy, sealer)
-        elif hers is None:
-            await tx.run(booking.locking(wanted.who.id))
         view, places = await place(tx, wanted, wish.slot_start, sealer, hold=wish.hold)
         await once.keep(tx, view, status=201)
         if (acting := wanted.acting) is not None:

@@ -5,12 +5,12 @@ Nothing of it stops a booking: it may be done by then, or elsewhere, where nobod
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
 from models import prerequisites
-from models.booking import Whose, whose
+from models.booking import Whose
 from models.database import Transaction
 from server.halls.directory import Directory, ItemEntry
 
@@ -80,10 +80,9 @@ LOOKS: Final[tuple[Look, ...]] = (items_before, bills_before)
 
 
 async def unfinished(
-    tx: Transaction | None, row: Any, items: Sequence[ItemEntry], directory: Directory
+    tx: Transaction | None, her: Whose, items: Sequence[ItemEntry], directory: Directory
 ) -> list[Unfinished]:
-    """All that whose appointment this row is has to do before she comes."""
-    her = whose(row)
+    """All that she has to do before she comes."""
     return [one for look in LOOKS for one in await look(tx, her, items, directory)]
 
 

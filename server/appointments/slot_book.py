@@ -98,6 +98,9 @@ class SlotBook:
         self._read_at: dict[UUID, int] = {}
         self._due = Word()
         self._woken = asyncio.Event()
+        # What changed while others were told of what changed before.
+        self._untold: list[Word] = []
+        self._telling = asyncio.Lock()
 
     def runs(self, hall: HallEntry, items: Sequence[ItemEntry]) -> Sequence[Seen]:
         """The slots in which items may be booked together; several, one after the other, as one.
@@ -132,6 +135,12 @@ class SlotBook:
                 return run[0] if len(run) == 1 else _as_one(run)
         return None
 
+    def at(self, hall: HallEntry, item: ItemEntry, start: datetime) -> Seen | None:
+        """The slot for an item that begins at a moment, as it was read last."""
+        slots = self._slots(hall, item)
+        nth = bisect_left(slots, start, key=lambda slot: slot.starts_at)
+        return slots[nth] if nth < len(slots) and slots[nth].starts_at == start else None
+
     def changed_since(self, generation: int) -> Iterator[UUID]:
         """The halls of which a slot changed after `generation` was what it is called."""
         for hall_id, changed in reversed(self._read_at.items()):
@@ -150,7 +159,16 @@ class SlotBook:
         """Say that slots changed. Never raises: it is committed, and found within 20 s anyway."""
         if not slots and not halls:
             return
-        self._mark(word := Word(list(slots), list(halls)))
+        word = Word(list(slots), list(halls))
+        self._mark(word)
+        self._untold.append(word)
+        async with self._telling:
+            words, self._untold = self._untold, []
+            if not words:
+                return  # whoever told before told this, too
+            await self._tell(Word(_all(w.slots for w in words), _all(w.halls for w in words)))
+
+    async def _tell(self, word: Word) -> None:
         try:
             await asyncio.wait_for(self._valkey.publish(SLOTS, _encode(word)), PUBLISH_WITHIN_S)
         except (aioredis.RedisError, OSError) as fault:
@@ -239,6 +257,11 @@ class SlotBook:
         self.generation += 1
         self._read_at.pop(hall_id, None)
         self._read_at[hall_id] = self.generation
+
+
+def _all(ids: Iterable[Iterable[UUID]]) -> list[UUID]:
+    """Each once, in order."""
+    return list(dict.fromkeys(itertools.chain.from_iterable(ids)))
 
 
 def _as_one(run: Sequence[Seen]) -> Seen:

@@ -1,6 +1,6 @@
 """An appointment as its own see it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, get_args
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from models.appointments import HOLDING, AppointmentState, Pardon
+from models.booking import whose
 from models.database import Transaction, rows
 from models.joined import HER_ID
 from models.no_shows import MISSED_BEFORE
@@ -196,10 +197,11 @@ async def _whole(row: Any, directory: Directory, tx: Transaction | None = None) 
     if seen.state not in OPEN:
         return seen
     items = [directory.item(item) for item in seen.items]
-    return msgspec.structs.replace(seen, unfinished=await unfinished(tx, row, items, directory))
+    before = await unfinished(tx, whose(row), items, directory)
+    return msgspec.structs.replace(seen, unfinished=before)
 
 
-def view(row: Any, directory: Directory) -> AppointmentView:
+def view(row: Mapping[str, Any], directory: Directory) -> AppointmentView:
     """An appointment's row, with the codes of its hall and line, as its own see it."""
     hall = directory.hall(row["hall"])
     items = [directory.item_by_id(item) for item in row["items"]]

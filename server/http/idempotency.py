@@ -1,6 +1,7 @@
 """Phones ask twice: the same `Idempotency-Key` from the same person gets the first answer again."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ import msgspec
 from sanic import Request
 from uuid_utils.compat import uuid7
 
+from models.answers import FirstAnswer
 from models.database import Transaction, rows
 from server.errors import IdempotencyKeyReused, InvalidRequest
 from server.services import services
@@ -76,6 +78,23 @@ class Once:
         if first is None or first["fingerprint"] != self._fingerprint:
             raise IdempotencyKeyReused
         raise AlreadyAnswered(first["status"], first["body"])
+
+    def first_answer(
+        self, answer: Callable[[Sequence[datetime]], Any], *, status: int
+    ) -> FirstAnswer | None:
+        """For who keeps key and answer by a statement of many; None without a key.
+
+        `answer` makes what msgspec can encode.
+        """
+        if self._key is None:
+            return None
+        return FirstAnswer(
+            self._person_id,
+            self._key,
+            self._fingerprint,
+            status,
+            lambda found: _encode(answer(found)),
+        )
 
     async def recall(self) -> None:
         """Look whether this was answered, where the effect is a platform's and not a transaction's.

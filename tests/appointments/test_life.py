@@ -5,6 +5,7 @@ what they do, too. After each step both refuse with the same code or stand alike
 than its places, no place is lost, and no offer is made to two.
 """
 
+import time as time_of_day
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
+import redis.asyncio as aioredis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -31,8 +33,10 @@ from scheduler.capacity import NoShows
 from server.appointments import booking, changing, waitlist, wishes
 from server.appointments.changing import Doing
 from server.appointments.planning import plan_hall
-from server.appointments.slot_book import SlotBook
+from server.appointments.slot_book import SlotBook, Word
 from server.appointments.tending import tend_appointments
+from server.clock import Clock
+from server.halls.directory import Directory
 from server.http.idempotency import Once
 from tests.lifecycle.real import HALLS, NO_KEY, PEOPLE, Real
 from tests.sizes import size
@@ -131,11 +135,17 @@ class Model:
 class Quiet(SlotBook):
     """Nobody listens: what phones see is another test's matter."""
 
-    def __init__(self) -> None:
-        """Without a store."""
+    def __init__(self, directory: Directory) -> None:
+        """Without a store, and at first without slots: everybody is booked by herself."""
+        clock = Clock(MONDAY, anchor=time_of_day.time())
+        super().__init__(aioredis.Redis(), lambda: directory, lambda: clock)
 
     async def changed(self, slots: Any = (), halls: Any = ()) -> None:
         """Tell nobody."""
+
+    async def read(self, hall_id: UUID) -> None:
+        """Know a hall's slots: plain bookings are decided together from now on."""
+        await self._read(Word(halls=[hall_id]))
 
 
 class Bookings(RuleBasedStateMachine):
@@ -149,12 +159,14 @@ class Bookings(RuleBasedStateMachine):
         places=st.sampled_from([(1, 1, 1), (1, 2, 1), (2, 2, 2)]),
         begun=st.lists(st.tuples(names, items, slots, st.booleans()), min_size=4, max_size=8),
         waiting=st.lists(st.tuples(names, items, slots), min_size=2, max_size=5),
+        plainly=st.booleans(),
     )
     def the_day_is_planned_and_mostly_booked(
         self,
         places: tuple[int, int, int],
         begun: list[tuple[str, int, int, bool]],
         waiting: list[tuple[str, int, int]],
+        plainly: bool,
     ) -> None:
         self.model = Model(places)
         real = self.real
@@ -162,8 +174,10 @@ class Bookings(RuleBasedStateMachine):
         rules = replace(hall.booking, book_per_week=0, book_per_month=0, no_shows_to_block=0)
         halls = {**real.directory.halls, HALL: replace(hall, booking=rules)}
         self.directory = replace(real.directory, halls=halls)
-        self.slots = Quiet()
+        self.slots = Quiet(self.directory)
         real.run(self._plan(places))
+        if plainly:
+            real.run(self.slots.read(hall.id))
         for name, item, slot, hold in begun:
             self.somebody_books(name, item, slot, hold)
         for name, item, first in waiting:
