@@ -1,9 +1,11 @@
 """Plain bookings of one moment, decided together: one item in one slot, by whoever comes herself.
 
-Two statements decide them all: one locks who books and the slots; the other sees all that was there
-when they were locked, and writes what nothing stands against. Whoever it writes nothing for is
-booked one by one (`models.booking`), where it is said why. Capacity is not decided here alone: the
-slot's row is locked, and its CHECK holds whatever is written.
+One statement locks who books and the slots, and writes what nothing stands against. Whoever it
+writes nothing for is booked one by one (`models.booking`), where it is said why. What it saw of
+others before it had the locks may be old: a slot's room is read from the row that it locked, one
+for a person, item and day is a unique key, and where bookings are counted the locks are taken
+before, by a statement of their own. Capacity is not decided here alone: the slot's CHECK holds
+whatever is written.
 """
 
 from collections.abc import Sequence
@@ -15,7 +17,7 @@ from uuid import UUID
 from models.answers import FirstAnswer, keep_all
 from models.appointments import AppointmentState, Step
 from models.booking import NewAppointment
-from models.database import transaction
+from models.database import rows, transaction
 from models.proving import counts_for
 from models.together import BRIEFLY, BUSY, FLUSH_LATER, Busy, Patience, Together
 
@@ -34,6 +36,11 @@ class PlainBooking:
     per_week: int
     per_month: int
     answer: FirstAnswer | None = None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is counted how often she has booked."""
+        return self.per_week > 0 or self.per_month > 0
 
     @property
     def citizen_id(self) -> UUID:
@@ -58,26 +65,22 @@ class Decided:
     missed: Sequence[datetime]
 
 
-_LOCK: Final = """
-    WITH people AS MATERIALIZED (
-        SELECT id FROM citizen WHERE id = ANY($1::uuid[]) {settings}
+_SETTINGS: Final = f"AND {BRIEFLY} AND {FLUSH_LATER}"
+# Who books and where, locked in the order in which everybody locks them.
+_LOCK: Final = """people AS MATERIALIZED (
+        SELECT id, level, phone, id_number FROM citizen WHERE id = ANY($2::uuid[]) {settings}
         ORDER BY id FOR NO KEY UPDATE {skip}
     ), slots AS MATERIALIZED (
-        SELECT id FROM slot WHERE id = ANY($2::uuid[]) AND (SELECT count(*) FROM people) >= 0
+        SELECT id, line_id, item_id, starts_at, ends_at, state,
+               capacity + overbooking - for_elders - for_companies - for_desk - taken AS room,
+               for_elders - taken_elders AS for_elders
+        FROM slot WHERE id = ANY($3::uuid[]) AND (SELECT count(*) FROM people) >= 0
         ORDER BY starts_at, id FOR UPDATE {skip}
-    )
-    SELECT ARRAY(SELECT id FROM people) AS people, ARRAY(SELECT id FROM slots) AS slots
-"""
-_SETTINGS: Final = f"AND {BRIEFLY} AND {FLUSH_LATER}"
-_LOCKING: Final = {
-    Patience.BRIEFLY: _LOCK.format(settings=_SETTINGS, skip=""),
-    Patience.NONE: _LOCK.format(settings=_SETTINGS, skip="SKIP LOCKED"),
-    Patience.ENDLESS: _LOCK.format(settings="", skip=""),
-}
+    )"""
 # `OFFSET 0` keeps a look-up a look-up, row by row. All of hers is read once: how often she has
 # booked, and what she missed since she was last blocked. Whose number is verified may be old enough
-# for the places kept for elders; those look at it one by one.
-_DECIDE: Final = f"""
+# for the places kept for elders: that is looked at one by one.
+_DECIDE: Final = """
     WITH wish AS MATERIALIZED (
         SELECT w.*, date_trunc('week', w.day::timestamp)::date AS monday,
                date_trunc('month', w.day::timestamp)::date AS first,
@@ -90,20 +93,12 @@ _DECIDE: Final = f"""
             id, citizen_id, slot_id, hall_id, line_id, item_id, day, slot_start, slot_end, state,
             step, at, held_until, code, version, level_required, sign_in_id, per_week, per_month,
             key, nth)
-    ), able AS MATERIALIZED (
+    ), {lock}, able AS MATERIALIZED (
         SELECT w.*, slot.room, slot.for_elders, hers.missed,
                row_number() OVER (PARTITION BY w.slot_id ORDER BY w.nth) AS place
-        FROM wish w CROSS JOIN LATERAL (
-            SELECT capacity + overbooking - for_elders - for_companies - for_desk - taken AS room,
-                   for_elders - taken_elders AS for_elders
-            FROM slot
-            WHERE id = w.slot_id AND state = 'open' AND line_id = w.line_id
-              AND starts_at = w.slot_start AND ends_at = w.slot_end
-              AND item_id IS NOT DISTINCT FROM (
-                  SELECT p.item_id FROM slot_plan p
-                  WHERE p.line_id = w.line_id AND p.item_id = w.item_id)
-            OFFSET 0
-        ) slot CROSS JOIN LATERAL (
+        FROM wish w JOIN people citizen ON citizen.id = w.citizen_id
+        JOIN slots slot ON slot.id = w.slot_id
+        CROSS JOIN LATERAL (
             SELECT coalesce(bool_or(until > w.at AND granted IS NOT TRUE), false) AS holds,
                    coalesce(max(since), '-infinity') AS since
             FROM booking_block WHERE person = w.citizen_id OFFSET 0
@@ -119,16 +114,18 @@ _DECIDE: Final = f"""
                   FROM appointment WHERE citizen_id = w.citizen_id OFFSET 0) a
         ) hers
         WHERE NOT block.holds
+          AND slot.state = 'open' AND slot.line_id = w.line_id
+          AND slot.starts_at = w.slot_start AND slot.ends_at = w.slot_end
+          AND slot.item_id IS NOT DISTINCT FROM (
+              SELECT p.item_id FROM slot_plan p
+              WHERE p.line_id = w.line_id AND p.item_id = w.item_id)
+          AND (slot.for_elders <= 0 OR citizen.id_number IS NULL)
+          AND (w.level_required = 0 OR {counts} >= w.level_required)
           AND (w.per_week = 0 OR hers.in_week < w.per_week)
           AND (w.per_month = 0 OR hers.in_month < w.per_month)
           AND NOT EXISTS (
               SELECT 1 FROM appointment_once o
               WHERE o.person = w.citizen_id AND o.item_id = w.item_id AND o.day = w.day OFFSET 0)
-          AND EXISTS (
-              SELECT 1 FROM citizen
-              WHERE id = w.citizen_id AND (slot.for_elders <= 0 OR id_number IS NULL)
-                AND (w.level_required = 0 OR {counts_for("w.sign_in_id")} >= w.level_required)
-              OFFSET 0)
           AND (w.key IS NULL OR NOT EXISTS (
               SELECT 1 FROM answer a WHERE a.person_id = w.citizen_id AND a.key = w.key OFFSET 0))
     ), granted AS MATERIALIZED (
@@ -152,9 +149,28 @@ _DECIDE: Final = f"""
                code, version
         FROM granted ORDER BY nth
     )
-    SELECT nth, place <= room AS made, place > room AND for_elders <= 0 AS full, missed[1:20]
-    FROM able
+    SELECT w.nth, people.id IS NULL OR slots.id IS NULL AS left_out,
+           coalesce(able.place <= able.room, false) AS made,
+           coalesce(able.place > able.room AND able.for_elders <= 0, false) AS full,
+           able.missed[1:20] AS missed
+    FROM wish w LEFT JOIN people ON people.id = w.citizen_id LEFT JOIN slots ON slots.id = w.slot_id
+    LEFT JOIN able USING (nth)
 """
+
+
+def _in(patience: Patience) -> tuple[str, str]:
+    """What locks alone, and what decides, by how long they wait."""
+    endless = patience is Patience.ENDLESS
+    lock = _LOCK.format(
+        settings="" if endless else _SETTINGS,
+        skip="SKIP LOCKED" if patience is Patience.NONE else "",
+    )
+    alone = lock.replace("$2", "$1").replace("$3", "$2")
+    decide = _DECIDE.format(lock=lock, counts=counts_for("w.sign_in_id"))
+    return f"WITH {alone} SELECT count(*) FROM slots", decide
+
+
+_STATEMENTS: Final = {patience: _in(patience) for patience in Patience}
 
 
 async def book_plainly(wish: PlainBooking) -> Decided:
@@ -166,23 +182,27 @@ async def book_plainly(wish: PlainBooking) -> Decided:
 
 
 async def _book_all(wishes: Sequence[PlainBooking], patience: Patience) -> list[Decided | Busy]:
-    people, slots = [wish.citizen_id for wish in wishes], [wish.slot_id for wish in wishes]
+    lock, decide = _STATEMENTS[patience]
+    if not any(wish.is_counted or wish.answer for wish in wishes):
+        return _decided(await rows(decide, *_columns(wishes)), patience)
     async with transaction() as tx:
-        locked = await tx.row(_LOCKING[patience], people, slots)
-        assert locked is not None, "two arrays are a row"
-        free_people, free_slots = set(locked["people"]), set(locked["slots"])
-        free = [
-            nth
-            for nth, wish in enumerate(wishes)
-            if wish.citizen_id in free_people and wish.slot_id in free_slots
-        ]
-        # Who was left out as somebody holds her row or the slot's; or there is no such row.
-        left_out = BUSY if patience is Patience.NONE else _BY_ITSELF
-        decided: list[Decided | Busy] = [left_out] * len(wishes)
-        for row in await tx.rows(_DECIDE, *_columns([wishes[nth] for nth in free])):
-            nth = free[row["nth"] - 1]
-            decided[nth] = Decided(row["made"], row["full"], row["missed"] or ())
+        # What is counted must be seen as it is under her lock: by a statement that begins with it.
+        if any(wish.is_counted for wish in wishes):
+            people = [wish.citizen_id for wish in wishes]
+            await tx.rows(lock, people, [wish.slot_id for wish in wishes])
+        decided = _decided(await tx.rows(decide, *_columns(wishes)), patience)
         await keep_all(tx, _answers(wishes, decided))
+    return decided
+
+
+def _decided(found: Sequence[Any], patience: Patience) -> list[Decided | Busy]:
+    # Who was left out as somebody holds her row or the slot's; or there is no such row.
+    left_out = BUSY if patience is Patience.NONE else _BY_ITSELF
+    decided: list[Decided | Busy] = [left_out] * len(found)
+    for row in found:
+        if not row["left_out"]:
+            one = Decided(row["made"], row["full"], row["missed"] or ())
+            decided[row["nth"] - 1] = one
     return decided
 
 

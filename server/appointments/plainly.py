@@ -62,7 +62,7 @@ async def booked_plainly(
         raise SlotFull
     if not decided.made:
         return None
-    await slots.changed(new.slots)
+    slots.mention(new.slots)
     return seen(decided.missed)
 
 

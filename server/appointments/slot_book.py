@@ -101,6 +101,7 @@ class SlotBook:
         # What changed while others were told of what changed before.
         self._untold: list[Word] = []
         self._telling = asyncio.Lock()
+        self._teller: asyncio.Future[None] | None = None
 
     def runs(self, hall: HallEntry, items: Sequence[ItemEntry]) -> Sequence[Seen]:
         """The slots in which items may be booked together; several, one after the other, as one.
@@ -159,16 +160,32 @@ class SlotBook:
         """Say that slots changed. Never raises: it is committed, and found within 20 s anyway."""
         if not slots and not halls:
             return
-        word = Word(list(slots), list(halls))
+        self._note(Word(list(slots), list(halls)))
+        await self._tell()
+
+    def mention(self, slots: Collection[UUID]) -> None:
+        """Have it said soon that slots changed: whoever answers a phone does not wait for it."""
+        self._note(Word(list(slots)))
+        if self._teller is None or self._teller.done():
+            self._teller = asyncio.ensure_future(self._tell_all())
+
+    def _note(self, word: Word) -> None:
         self._mark(word)
         self._untold.append(word)
-        async with self._telling:
-            words, self._untold = self._untold, []
-            if not words:
-                return  # whoever told before told this, too
-            await self._tell(Word(_all(w.slots for w in words), _all(w.halls for w in words)))
 
-    async def _tell(self, word: Word) -> None:
+    async def _tell_all(self) -> None:
+        while self._untold:
+            await self._tell()
+
+    async def _tell(self) -> None:
+        async with self._telling:
+            # Whoever waited longest tells what all have noted meanwhile.
+            words, self._untold = self._untold, []
+            if words:
+                slots, halls = ([each.slots for each in words], [each.halls for each in words])
+                await self._publish(Word(_all(slots), _all(halls)))
+
+    async def _publish(self, word: Word) -> None:
         try:
             await asyncio.wait_for(self._valkey.publish(SLOTS, _encode(word)), PUBLISH_WITHIN_S)
         except (aioredis.RedisError, OSError) as fault:

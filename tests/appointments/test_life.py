@@ -143,6 +143,9 @@ class Quiet(SlotBook):
     async def changed(self, slots: Any = (), halls: Any = ()) -> None:
         """Tell nobody."""
 
+    def mention(self, slots: Any) -> None:
+        """Tell nobody."""
+
     async def read(self, hall_id: UUID) -> None:
         """Know a hall's slots: plain bookings are decided together from now on."""
         await self._read(Word(halls=[hall_id]))
