@@ -106,7 +106,8 @@ class Together(Generic[Wish, Made]):
     which they came. `hall` names the hall in which a wish is decided, or what else it locks, such
     as a slot. `look_after` completes what was made, in its order, while the next statement is under
     way; it raises nothing. `durable` returns when all that was committed is flushed. Without
-    `in_turn` it waits for no statement of another kind: it locks nothing that those do.
+    `in_turn` it waits for no statement of another kind: it locks nothing that those do. After one
+    for several it gathers for `gather_s` seconds: where a statement costs as much as many wishes.
     """
 
     def __init__(
@@ -118,11 +119,13 @@ class Together(Generic[Wish, Made]):
         look_after: LookAfter[Made] | None = None,
         durable: Callable[[], Awaitable[None]] = durable,
         in_turn: bool = True,
+        gather_s: float = 0.0,
     ) -> None:
         self._make_all = make_all
         self._look_after = look_after
         self._durable = durable
         self._in_turn = in_turn
+        self._gather_s = gather_s
         self._hall = hall
         self._apart = apart
         self._main: _Lane[Wish, Made] = _Lane(Patience.BRIEFLY)
@@ -161,7 +164,7 @@ class Together(Generic[Wish, Made]):
                     if not (entries := self._take(lane)):
                         break  # all who wished something have gone
                     await self._make_some(entries, lane.patience)
-                await asyncio.sleep(0)
+                await asyncio.sleep(self._gather_s if len(entries) > 1 else 0)
         finally:
             lane.running = None
             if lane is not self._main:

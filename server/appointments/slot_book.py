@@ -8,7 +8,7 @@ import asyncio
 import itertools
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -260,7 +260,7 @@ class SlotBook:
         if due.slots:
             self._put(row for row in await slots_among(set(due.slots)))
 
-    def _put(self, found: Iterable[Mapping[str, Any]]) -> None:
+    def _put(self, found: Iterable[Sequence[Any]]) -> None:
         for row in found:
             seen = _seen(row)
             slots = self._halls.get(seen.hall_id, {}).get((seen.line_id, seen.item_id), [])
@@ -302,6 +302,15 @@ def _as_one(run: Sequence[Seen]) -> Seen:
     )
 
 
-def _seen(row: Mapping[str, Any]) -> Seen:
-    local = {name: row[name].astimezone(SHANGHAI) for name in ("starts_at", "ends_at")}
-    return Seen(**{**dict(row), **local})
+def _seen(row: Sequence[Any]) -> Seen:
+    """A slot's row, which has the columns of `Seen` in their order: many are read every second."""
+    id, hall_id, line_id, item_id, starts_at, ends_at, *rest = row
+    return Seen(
+        id,
+        hall_id,
+        line_id,
+        item_id,
+        starts_at.astimezone(SHANGHAI),
+        ends_at.astimezone(SHANGHAI),
+        *rest,
+    )
