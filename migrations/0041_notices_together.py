@@ -81,7 +81,7 @@ CREATE TRIGGER notice_of_step AFTER INSERT ON appointment_event
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0042_notices_of_matters")]
+    dependencies = [("models", "0044_ratings")]
 
     initial = False
 
