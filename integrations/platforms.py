@@ -37,7 +37,8 @@ from integrations.ports import Maps, PhoneReader, Platforms, ProvinceSignIn, Sig
 from integrations.ports_message import EventReader, Messenger
 from integrations.ports_payment import PaymentChannel
 from integrations.province import GuangdongSignIn, OidcSignIn
-from integrations.sms import SmsGateway, SmsMessages
+from integrations.sms import SmsMessages
+from integrations.texting import SMS_ACCOUNTS, SMS_HOSTS, SmsSettings, open_sms
 from integrations.wechat import (
     AccessToken,
     WeChatClient,
@@ -57,7 +58,7 @@ _HOSTS = (
     "alipay_gateway",
     "province_host",
     "identity_host",
-    "sms_host",
+    *SMS_HOSTS,
     "maps_host",
     *PAYMENT_HOSTS,
 )
@@ -67,7 +68,7 @@ class UnfitPlatforms(Exception):
     """Platforms that a real city must not use; the message is one sentence."""
 
 
-class PlatformSettings(PaymentSettings):
+class PlatformSettings(PaymentSettings, SmsSettings):
     """The accounts we have with the platforms. A platform without an account is a closed door."""
 
     model_config = SettingsConfigDict(
@@ -105,10 +106,6 @@ class PlatformSettings(PaymentSettings):
     identity_host: str | None = None
     identity_app_key: str | None = None
     identity_secret: SecretStr | None = None
-
-    sms_host: str | None = None
-    sms_app_key: str | None = None
-    sms_secret: SecretStr | None = None
 
     # A map service refines the ways to the first halls and knows addresses. Which one, and our key;
     # the secret where the key is set to want signatures. The host where it is not their own.
@@ -165,7 +162,7 @@ _ACCOUNTS = {
         "province_redirect",
     ),
     "the identity provider": ("identity_host", "identity_app_key", "identity_secret"),
-    "the SMS gateway": ("sms_host", "sms_app_key", "sms_secret"),
+    **SMS_ACCOUNTS,
     **PAYMENT_ACCOUNTS,
 }
 
@@ -216,10 +213,8 @@ def open_platforms(
         faces = AlipayFaceCheck(gateway, settings.alipay_return_url)
         if settings.alipay_aes_key:
             phones["alipay"] = AlipayPhone(credentials, _secret(settings.alipay_aes_key))
-    sms = None
-    if settings.sms_host:
-        secret = _secret(settings.sms_secret)
-        sms = SmsGateway(http, settings.sms_host, settings.sms_app_key or "", secret)
+    sms = open_sms(http, settings)
+    if sms is not None:
         messengers["sms"] = SmsMessages(sms)
     return Platforms(
         doors=doors,

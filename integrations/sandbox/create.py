@@ -25,6 +25,7 @@ from integrations.sandbox.replies import answer, problem
 from integrations.sandbox.sent import Sent
 from integrations.sandbox.settings import SandboxSettings
 from integrations.sandbox.sms import Sms
+from integrations.sandbox.sms_vendors import SmsVendors
 from integrations.sandbox.wechat import WeChat
 from integrations.sandbox.wechat_messages import WeChatMessages
 from integrations.sandbox.wechat_push import WeChatPush
@@ -101,6 +102,7 @@ def create_sandbox(
     app.ctx.province.open(app, app.ctx.endpoints)
     Identity(settings, clock, app.ctx.personas).open(app, app.ctx.endpoints)
     Sms(settings, clock, app.ctx.sent).open(app, app.ctx.endpoints)
+    SmsVendors(settings, clock, app.ctx.sent).open(app, app.ctx.endpoints)
     Maps(settings, clock).open(app, app.ctx.endpoints)
     app.ctx.till = Till(settings.most_orders)
     app.ctx.unionpay = UnionPay(settings, app.ctx.till)

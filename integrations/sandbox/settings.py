@@ -68,6 +68,11 @@ class SandboxSettings:
 
     sms_app_key: str = "yiting-demo-sms"
     sms_secret: str = field(default="yiting-demo-sms-secret", repr=False)
+    aliyun_sms_key: str = "yiting-demo-aliyun-sms"
+    aliyun_sms_secret: str = field(default="yiting-demo-aliyun-sms-secret", repr=False)
+    tencent_sms_id: str = "yiting-demo-tencent-sms"
+    tencent_sms_secret: str = field(default="yiting-demo-tencent-sms-secret", repr=False)
+    sms_sign_name: str = "一厅通"
     # None knows every template; else the names of those approved.
     sms_templates: frozenset[str] | None = None
     # Phones whose owners want no messages.

@@ -1,6 +1,9 @@
 """A gateway to the carriers, answering our ports."""
 
+from integrations.sms.aliyun import AliyunSms
 from integrations.sms.gateway import SmsGateway
+from integrations.sms.in_turn import SmsInTurn
 from integrations.sms.messages import SmsMessages
+from integrations.sms.tencent import TencentSms
 
-__all__ = ["SmsGateway", "SmsMessages"]
+__all__ = ["AliyunSms", "SmsGateway", "SmsInTurn", "SmsMessages", "TencentSms"]

@@ -1,0 +1,85 @@
+"""Which vendors bring text messages, as the settings say."""
+
+from typing import Final
+
+import httpx
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings
+
+from integrations.ports import SmsSender
+from integrations.sms import AliyunSms, SmsGateway, SmsInTurn, TencentSms
+
+SMS_HOSTS: Final = ("sms_host", "aliyun_sms_host", "tencent_sms_host")
+# What makes an account whole: all of it or nothing.
+SMS_ACCOUNTS: Final = {
+    "the SMS gateway": ("sms_host", "sms_app_key", "sms_secret"),
+    "Aliyun's SMS": ("aliyun_sms_key", "aliyun_sms_secret", "aliyun_sms_sign_name"),
+    "Tencent's SMS": (
+        "tencent_sms_id",
+        "tencent_sms_secret",
+        "tencent_sms_app_id",
+        "tencent_sms_sign_name",
+    ),
+}
+
+
+class SmsSettings(BaseSettings):
+    """The accounts that text messages are sent by: our gateway, then Aliyun, then Tencent."""
+
+    sms_host: str | None = None
+    sms_app_key: str | None = None
+    sms_secret: SecretStr | None = None
+
+    aliyun_sms_host: str = "https://dysmsapi.aliyuncs.com"
+    aliyun_sms_key: str | None = None
+    aliyun_sms_secret: SecretStr | None = None
+    aliyun_sms_sign_name: str | None = None
+
+    tencent_sms_host: str = "https://sms.tencentcloudapi.com"
+    tencent_sms_id: str | None = None
+    tencent_sms_secret: SecretStr | None = None
+    tencent_sms_app_id: str | None = None
+    tencent_sms_sign_name: str | None = None
+    # Under which numbers our templates were approved there: `NAME=number,NAME=number`.
+    tencent_sms_templates: str = ""
+
+
+def open_sms(http: httpx.AsyncClient, settings: SmsSettings) -> SmsSender | None:
+    """Whoever brings text messages, the next where the one before surely did not; None: nobody."""
+    senders: list[SmsSender] = []
+    if settings.sms_host and settings.sms_secret:
+        secret = settings.sms_secret.get_secret_value()
+        senders.append(SmsGateway(http, settings.sms_host, settings.sms_app_key or "", secret))
+    if settings.aliyun_sms_key and settings.aliyun_sms_secret:
+        senders.append(
+            AliyunSms(
+                http,
+                settings.aliyun_sms_host,
+                settings.aliyun_sms_key,
+                settings.aliyun_sms_secret.get_secret_value(),
+                settings.aliyun_sms_sign_name or "",
+            )
+        )
+    if settings.tencent_sms_id and settings.tencent_sms_secret:
+        senders.append(
+            TencentSms(
+                http,
+                settings.tencent_sms_host,
+                settings.tencent_sms_id,
+                settings.tencent_sms_secret.get_secret_value(),
+                app_id=settings.tencent_sms_app_id or "",
+                sign_name=settings.tencent_sms_sign_name or "",
+                templates=_numbers(settings.tencent_sms_templates),
+            )
+        )
+    if len(senders) <= 1:
+        return senders[0] if senders else None
+    return SmsInTurn(senders)
+
+
+def _numbers(text: str) -> dict[str, str]:
+    """Raises ValueError for what is not written as it should be."""
+    pairs = [pair.strip().partition("=") for pair in text.split(",") if pair.strip()]
+    if any(not name or not number for name, _, number in pairs):
+        raise ValueError("YITING_TENCENT_SMS_TEMPLATES is written NAME=number,NAME=number")
+    return {name: number for name, _, number in pairs}
