@@ -89,6 +89,8 @@ class Bill(Model):
     # Since when its number is given up or missed, as the trigger on events says; and what was done.
     abandoned_at = fields.DatetimeField(null=True)
     abandoned = fields.CharEnumField(Abandoned, max_length=12, null=True)
+    # It is paid, and its number is to go on to the line of those who have (`models.collecting`).
+    collects = fields.BooleanField(db_default=False)
 
     class Meta:
         table = "bill"

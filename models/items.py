@@ -48,6 +48,8 @@ class Item(Model):
 
     # The codes of the items that must be done before.
     requires = ArrayField(element_type="text", db_default=[])
+    # Its fee is to be paid before one is called.
+    pay_first = fields.BooleanField(db_default=False)
 
     class Meta:
         table = "item"
@@ -78,6 +80,8 @@ class Offering(Model):
     item: fields.ForeignKeyRelation[Item] = fields.ForeignKeyField("models.Item", "offerings")
     hall: fields.ForeignKeyRelation[Hall] = fields.ForeignKeyField("models.Hall", "offerings")
     line: fields.ForeignKeyRelation[Line] = fields.ForeignKeyField("models.Line", "offerings")
+    # The line in which whoever has paid waits on, if the hall has one for it.
+    paid_line_id = fields.UUIDField(null=True)
 
     class Meta:
         table = "offering"

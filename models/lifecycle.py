@@ -32,7 +32,7 @@ TELLS = {
     Move.TRANSFER: "a clerk sends her to another line, counter or hall",
     Move.RETURN_TO_LINE: "the counter closes before she has come; she waits in her place as before",
     Move.MOVE: "she goes to another hall; her rank time stays",
-    Move.REROUTE: "her line is stopped and another takes her; her rank time stays",
+    Move.REROUTE: "another line takes her: hers is stopped, or she has paid; her rank time stays",
     Move.STAY: "her line is stopped, nobody else takes her: she waits on, and the board says why",
     Move.LET_PASS: "she keeps her place behind some people more",
     Move.CLAIM: "she says that she has priority; that alone changes nothing",

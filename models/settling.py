@@ -13,6 +13,7 @@ from uuid import UUID
 
 from models import bills, ledger, receipts, refunds
 from models.bills import BillState
+from models.collecting import COLLECTS
 from models.database import Transaction
 from models.ledger import COLLECTED, OWED_BACK, Entry, EntryKind
 from models.orders import OrderState
@@ -122,8 +123,8 @@ async def _write(
     await ledger.enter(tx, entries, now=now)
     settled = [each.order_id for each, settles in zip(payments, settling, strict=True) if settles]
     await tx.run(
-        """
-        UPDATE bill SET state = 'paid', settled_by = o.id, ended_at = $2
+        f"""
+        UPDATE bill SET state = 'paid', settled_by = o.id, ended_at = $2, collects = {COLLECTS}
         FROM pay_order o WHERE o.id = ANY($1) AND bill.id = o.bill_id
         """,
         settled,

@@ -44,7 +44,7 @@ class Move(StrEnum):
     TRANSFER = "transfer"  # the clerk sends her to another line, counter or hall
     RETURN_TO_LINE = "return_to_line"  # the counter that called her closes before she has come
     MOVE = "move"  # she goes to another hall
-    REROUTE = "reroute"  # her line is stopped, and another takes her
+    REROUTE = "reroute"  # another line takes her: hers is stopped, or she has paid
     STAY = "stay"  # her line is stopped, and nobody else takes her
     LET_PASS = "let_pass"  # noqa: S105 no password
     CLAIM = "claim"  # she says that she has priority

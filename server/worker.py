@@ -120,7 +120,9 @@ async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -
     appointments = AppointmentWork(valkey, lambda: projector.directory, clock)
     foresight.no_show = appointments.no_show
     booking = asyncio.create_task(appointments.run_forever())
-    paying = asyncio.create_task(tend_payments_forever(platforms.payments, settings.issuer, clock))
+    paying = asyncio.create_task(
+        tend_payments_forever(platforms.payments, settings.issuer, clock, feed)
+    )
     storing = asyncio.create_task(remembering.run_forever())
     telling = asyncio.create_task(departures.run_forever())
     notices = asyncio.create_task(

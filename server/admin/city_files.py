@@ -66,6 +66,7 @@ COLUMNS = {
     "items.csv": "code,official_code,name,name_en,department,theme,audience,line,halls,minutes,"
     "fee_fen,level_required,bookable,guide,guide_en,aliases,residents_of",
     "prerequisites.csv": "item,before",
+    "payments.csv": "item,paid_line",
     "materials.csv": "item,no,name,name_en,kind,copies,required,note",
     "bundles.csv": "code,name,name_en,guide,guide_en",
     "bundle_items.csv": "bundle,no,item,after",

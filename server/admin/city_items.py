@@ -102,6 +102,9 @@ class ItemFile:
     aliases: tuple[str, ...]
     residents_of: str
     requires: tuple[str, ...]
+    # Whether its fee is to be paid before one is called, and the line of those who have paid.
+    pay_first: bool
+    paid_line: str | None
     materials: tuple[MaterialFile, ...]
 
 
@@ -165,6 +168,7 @@ def read_items(tables: Mapping[str, Table], lines: Lines | None) -> tuple[ItemFi
     before = _read_prerequisites(tables["prerequisites.csv"], table.values("code"))
     usccs = {row.cells["code"]: row.cells["uscc"] for row in departments.rows}
     levels = {row.cells["code"]: row.cells["level"] for row in tables["halls.csv"].rows}
+    paid_first = _read_payments(tables["payments.csv"], table, lines)
     codes: dict[str, int] = {}
     official_codes: dict[str, int] = {}
     found = []
@@ -195,10 +199,33 @@ def read_items(tables: Mapping[str, Table], lines: Lines | None) -> tuple[ItemFi
                 aliases=_aliases(row),
                 residents_of=_residents_of(row),
                 requires=tuple(before.get(code, ())),
+                pay_first=code in paid_first,
+                paid_line=paid_first.get(code),
                 materials=tuple(materials.get(code, ())),
             )
         )
     return tuple(found)
+
+
+def _read_payments(table: Table, items: Table, lines: Lines | None) -> Mapping[str, str | None]:
+    """Items to be paid for first, each with the line of those who have paid, if there is one."""
+    fees = {row.cells["code"]: row.cells["fee_fen"] for row in items.rows}
+    found: dict[str, str | None] = {}
+    seen: dict[str, int] = {}
+    for row in table.rows:
+        item = row.refer("item", items.values("code"), "items.csv")
+        row.once(seen, item, "item")
+        if fees.get(item) == "0":
+            row.wrong("item", f"“{item}”不收费", f"{item!r} costs nothing")
+        line = row.plain("paid_line", may_be_empty=True)
+        if (
+            line is not None
+            and lines is not None
+            and not any(line in has for has in lines.values())
+        ):
+            row.wrong("paid_line", f"没有一个厅设有业务队列“{line}”", f"no hall has line {line!r}")
+        found[item] = line
+    return found
 
 
 def _read_prerequisites(table: Table, items: Collection[str] | None) -> Mapping[str, Sequence[str]]:

@@ -199,6 +199,7 @@ async def _item(tx: Transaction, item: ItemFile, department_id: UUID, theme_name
             "bookable": item.bookable,
             "residents_of": item.residents_of,
             "requires": list(item.requires),
+            "pay_first": item.pay_first,
             "minutes": item.minutes,
         },
     )
@@ -236,6 +237,8 @@ async def _item_parts(
                 "item_id": item_id,
                 "hall_id": hall_ids[hall],
                 "line_id": line_ids[hall, item.line],
+                # A hall without such a line serves everybody in the usual one.
+                "paid_line_id": line_ids.get((hall, item.paid_line or "")),
             },
         )
 

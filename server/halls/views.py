@@ -187,6 +187,7 @@ class ItemSummary(msgspec.Struct, frozen=True, kw_only=True):
     """An item in the catalogue's list.
 
     `residents_of`: a hall takes everybody (`anywhere`), or residents of its city, town or village.
+    `pay_first`: its fee is to be paid before one is called, best while waiting.
     """
 
     code: str
@@ -199,6 +200,7 @@ class ItemSummary(msgspec.Struct, frozen=True, kw_only=True):
     theme_name: str
     audience: list[str]
     fee_fen: int
+    pay_first: bool
     level_required: int
     bookable: bool
     minutes: int

@@ -122,6 +122,8 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     for that, if they gave some, are `reason_text` and, in English, `reason_text_en`.
     `name` is what was given at the hall by somebody without an account, masked.
     `appointment` is the one with which she checked in, if she had booked.
+    `pay_first` is said with the new number alone: its item's fee is to be paid before she is
+    called (`POST /bills`, `POST /payments`).
     Who said where she is (`PUT /tickets/{id}/place`) is told when to `leave`, and of a
     `better_hall` while there is one.
     """
@@ -153,6 +155,7 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     leave: Leave | None = None
     better_hall: BetterHall | None = None
     appointment: OfAppointment | None = None
+    pay_first: bool = False
 
     def without_person(self) -> "TicketView":
         """The ticket for whoever follows it: nothing that says or hints who or where she is."""

@@ -204,4 +204,5 @@ def _view(
         visit=new.visit_id,
         checked_in_at=shown(issued.issued_at) if new.here else None,
         check_in_required=new.here is False,
+        pay_first=giving.item.pay_first,
     )

@@ -10,7 +10,9 @@ import structlog
 
 from server.clock import Clock
 from server.faults import is_store_fault
+from server.live.feed import Feed
 from server.payments.abandoning import look_after_abandoned
+from server.payments.collecting import look_after_collecting
 from server.payments.looking import Channels, ask_about_doubts, look_after_orders
 from server.payments.refunding import look_after_refunds
 from server.payments.settling import settle_news
@@ -22,7 +24,9 @@ DOUBTS_EVERY_S: Final = 15.0
 REFRESH_KEYS_EVERY_S: Final = 12 * 3600.0
 
 
-async def tend_payments_forever(channels: Channels, public_url: str, clock: Clock) -> None:
+async def tend_payments_forever(
+    channels: Channels, public_url: str, clock: Clock, feed: Feed
+) -> None:
     """Do what is due about once a second, until cancelled."""
     refreshed_at, doubted_at = -REFRESH_KEYS_EVERY_S, 0.0
     while True:
@@ -36,6 +40,7 @@ async def tend_payments_forever(channels: Channels, public_url: str, clock: Cloc
             if now - doubted_at >= DOUBTS_EVERY_S:
                 doubted_at = now
                 await ask_about_doubts(channels, clock.now())
+            await look_after_collecting(feed, clock.now())
             await look_after_abandoned(clock.now())
             await look_after_refunds(channels, public_url, clock.now())
         except Exception as fault:

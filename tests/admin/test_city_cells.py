@@ -162,6 +162,18 @@ BROKEN: dict[str, tuple[str, str, str, Edit]] = {
         "code",
         add("single,单件,Single,说明,Guide"),
     ),
+    "a fee of an item that costs nothing": (
+        "payments.csv",
+        "elder-card,",
+        "item",
+        add("elder-card,"),
+    ),
+    "a line of nobody for who has paid": (
+        "payments.csv",
+        "driving-licence-renewal,Z",
+        "paid_line",
+        add("driving-licence-renewal,Z"),
+    ),
     "a prerequisite that is no item": (
         "prerequisites.csv",
         "elder-card,luck",

@@ -22,6 +22,7 @@ VALUES: Final[dict[str, Any]] = {
     "ItemDetail.audience": ["anyone"],
     "audience": "anyone",
     "fee_fen": 0,
+    "pay_first": False,
     "level_required": 1,
     "minutes": 10,
     "guide": _GUIDE,
