@@ -64,6 +64,7 @@ _OWN_CHANGES: Mapping[Move, Callable[[Standing, Happened], dict[str, Any]]] = {
     Move.FINISH: lambda _, e: {"outcome": e.detail},
     Move.CLAIM: lambda _, e: {"priority": Priority(e.detail or "")},
     Move.CONFIRM: lambda _, e: {"priority_at": e.at},
+    Move.REFUSE: lambda _, __: {"priority": None},
     Move.LAPSE: lambda _, __: {"lapsed": True},
     Move.CHECK_IN: lambda _, e: _presence(e),
 }

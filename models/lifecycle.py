@@ -37,6 +37,7 @@ TELLS = {
     Move.LET_PASS: "she keeps her place behind some people more",
     Move.CLAIM: "she says that she has priority; that alone changes nothing",
     Move.CONFIRM: "her claim is true: her rank time is the hall's credit earlier, once",
+    Move.REFUSE: "staff looked at her papers: her claim does not stand, and she waits as before",
     Move.CHECK_IN: "she is at the hall: by her phone's place, or because staff see her",
     Move.CANCEL: "she gives up",
     Move.MERGE: "two accounts were one person's, and this the lesser of two tickets for one item",

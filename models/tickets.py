@@ -49,6 +49,7 @@ class Move(StrEnum):
     LET_PASS = "let_pass"  # noqa: S105 no password
     CLAIM = "claim"  # she says that she has priority
     CONFIRM = "confirm"  # and that is so
+    REFUSE = "refuse"  # or is not
     CHECK_IN = "check_in"  # she is at the hall
     MERGE = "merge"  # two accounts were one person's, and this the lesser of her two tickets
     UNDO = "undo"
@@ -60,6 +61,7 @@ OPEN_STATES = (_S.WAITING, _S.CALLED, _S.SERVING, _S.PARKED)
 TRANSITIONS: dict[tuple[TicketState, Move], TicketState] = {
     (_S.WAITING, Move.CLAIM): _S.WAITING,
     (_S.WAITING, Move.CONFIRM): _S.WAITING,
+    (_S.WAITING, Move.REFUSE): _S.WAITING,
     (_S.WAITING, Move.CHECK_IN): _S.WAITING,
     (_S.WAITING, Move.LET_PASS): _S.WAITING,
     (_S.WAITING, Move.MOVE): _S.WAITING,

@@ -230,14 +230,17 @@ def ticket_view(row: Any, *, hall: str, ahead: int | None) -> TicketView:
         next_ticket=row.get("next_ticket"),
         checked_in_at=shown(checked_in_at) if checked_in_at else None,
         check_in_required=row["away"] and row["state"] == TicketState.WAITING,
-        appointment=_of_appointment(_decode_booked(row["appointment"]))
-        if row["appointment"]
-        else None,
+        appointment=appointment_view(row["appointment"]),
     )
 
 
 def _of_appointment(found: OfAppointment | None) -> OfAppointment | None:
     return found and OfAppointment(found.id, shown(found.slot_start))
+
+
+def appointment_view(stored: str | None) -> OfAppointment | None:
+    """The appointment that a ticket came of, as `OF_APPOINTMENT` reads it."""
+    return _of_appointment(_decode_booked(stored)) if stored else None
 
 
 def priority_view(kind: str | None, since: datetime | None) -> PriorityView | None:

@@ -73,6 +73,25 @@ async def confirm_priority(
     return await _decide(hall, ticket, who, choose, now=now, feed=feed)
 
 
+async def refuse_priority(
+    hall: HallEntry, ticket: str, who: Principal, *, now: datetime, feed: Feed
+) -> TicketView:
+    """Let a claim of priority fall: she keeps her place, and nobody is asked about it again.
+
+    Raises NotFound, NoPriorityClaim, or WrongState unless she waits.
+    """
+
+    async def choose(_: Transaction, held: Held) -> Happened:
+        state = after(held.now.state, Move.REFUSE)
+        check_day(held, now)
+        claim = held.now.priority
+        if claim is None or held.now.priority_at is not None:
+            raise NoPriorityClaim
+        return Happened(Move.REFUSE, state, now, hall.id, detail=claim.value)
+
+    return await _decide(hall, ticket, who, choose, now=now, feed=feed)
+
+
 async def check_in(
     hall: HallEntry, ticket: str, who: Principal, *, now: datetime, feed: Feed
 ) -> TicketView:

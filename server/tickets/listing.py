@@ -12,11 +12,11 @@ from models.identifiers import mask_name
 from models.knowing import NAME
 from models.proxies import TAKEN_FOR
 from models.sealing import NotOpened, Sealer
-from models.tickets import OPEN_STATES, TicketState
+from models.tickets import OF_APPOINTMENT, OPEN_STATES, TicketState
 from scheduler.calendar import SHANGHAI
 from server.halls.directory import HallEntry
-from server.live.reading import priority_view, shown
-from server.live.state import PriorityView, TakenFor
+from server.live.reading import appointment_view, priority_view, shown
+from server.live.state import OfAppointment, PriorityView, TakenFor
 
 _decode_taken_for = msgspec.json.Decoder(TakenFor).decode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,7 +34,8 @@ _OVER = """
 _LISTED = """
     SELECT t.id, t.at, t.number, t.state, line.code AS line, item.code AS item, t.position,
            t.priority, t.priority_at, t.shown_as, t.checked_in_at, t.away, t.issued_at,
-           t.recalls, t.version, counter.code AS counter, {taken_for},
+           t.recalls, t.version, counter.code AS counter, t.visit_id, {taken_for},
+           {of_appointment},
            CASE WHEN t.acting_id IS NULL THEN t.citizen_id END AS named_id, citizen.name,
            CASE t.state WHEN 'called' THEN t.called_at WHEN 'serving' THEN t.started_at
                WHEN 'parked' THEN (SELECT max(e.at) FROM ticket_event e
@@ -50,8 +51,12 @@ _LISTED = """
       AND ($5::timestamptz IS NULL OR (t.at, t.id) {after} ($5, $6::uuid))
     ORDER BY t.at {way}, t.id {way} LIMIT $7
 """
-_LIST_OPEN: Final = _LISTED.format(taken_for=TAKEN_FOR, which=_OPEN, after=">", way="")
-_LIST_OVER: Final = _LISTED.format(taken_for=TAKEN_FOR, which=_OVER, after="<", way="DESC")
+_LIST_OPEN: Final = _LISTED.format(
+    taken_for=TAKEN_FOR, of_appointment=OF_APPOINTMENT, which=_OPEN, after=">", way=""
+)
+_LIST_OVER: Final = _LISTED.format(
+    taken_for=TAKEN_FOR, of_appointment=OF_APPOINTMENT, which=_OVER, after="<", way="DESC"
+)
 
 
 class HallTicketsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,7 +87,8 @@ class HallTicket(msgspec.Struct, frozen=True, kw_only=True):
     `since` is from when on she is in this state, and of who waits, from when on she counts as
     waiting. A `priority` that is not confirmed is a claim: `POST …/confirm-priority` after a look
     at her papers. `check_in_required`: she is passed over until she checks in. `name` is masked;
-    null where nobody gave one. Who is over is listed until midnight.
+    null where nobody gave one. `visit` is the visit of several items that it belongs to,
+    `appointment` the one with which she checked in. Who is over is listed until midnight.
     """
 
     id: UUID
@@ -99,6 +105,8 @@ class HallTicket(msgspec.Struct, frozen=True, kw_only=True):
     checked_in_at: datetime | None
     check_in_required: bool
     name: str | None
+    visit: UUID | None
+    appointment: OfAppointment | None
     version: int
 
 
@@ -166,6 +174,8 @@ def _view(row: Any, sealer: Sealer) -> HallTicket:
         checked_in_at=shown(checked_in_at) if checked_in_at else None,
         check_in_required=row["away"] and row["state"] == TicketState.WAITING,
         name=_name(row, sealer),
+        visit=row["visit_id"],
+        appointment=appointment_view(row["appointment"]),
         version=row["version"],
     )
 

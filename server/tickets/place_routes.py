@@ -211,3 +211,24 @@ async def confirm_priority(request: Request, who: Principal, hall: str, ticket: 
     room = services(request)
     entry = room.directory.hall(hall)
     return await desk.confirm_priority(entry, ticket, who, now=room.clock.now(), feed=room.feed)
+
+
+@endpoint(
+    bp,
+    "POST",
+    TICKET_OF_HALL + "/refuse-priority",
+    summary=("不予优先", "Refuse a priority"),
+    tag="tickets",
+    guard=CLERK,
+    returns=TicketView,
+    refuses=[NotFound, WrongStateRefusal, NoPriorityClaim],
+    example={"priority": None},
+)
+async def refuse_priority(request: Request, who: Principal, hall: str, ticket: str) -> TicketView:
+    """Her papers do not bear her claim out: she keeps her place, without priority.
+
+    `ticket` is its id, or today's number.
+    """
+    room = services(request)
+    entry = room.directory.hall(hall)
+    return await desk.refuse_priority(entry, ticket, who, now=room.clock.now(), feed=room.feed)

@@ -82,6 +82,18 @@ async def board(request: Request, hall: str) -> HTTPResponse:
     return serve_file(request, STATIC, "board.html")
 
 
+@page(bp, "/counter", name="counter_page")
+async def counter(request: Request) -> HTTPResponse:
+    """The counter console: which counter of which hall is told after the `#` of the address."""
+    return serve_file(request, STATIC, "counter.html")
+
+
+@page(bp, "/manager", name="manager_page")
+async def manager(request: Request) -> HTTPResponse:
+    """The page of whoever manages a hall, which is told after the `#` of the address."""
+    return serve_file(request, STATIC, "manager.html")
+
+
 @page(bp, "/t", name="ticket_page")
 async def ticket(request: Request) -> HTTPResponse:
     """A ticket that somebody follows; which one is told after the `#` of the address."""

@@ -115,11 +115,13 @@ OPERATIONS: dict[str, tuple[Do, set[str], dict[str, str]]] = {
     "move": (_moving, {"waiting"}, {}),
     "return": (at_desk("return"), {"missed"}, {}),
     "confirm": (at_desk("confirm-priority"), {"waiting"}, {}),
+    "refuse": (at_desk("refuse-priority"), {"waiting"}, {}),
 }
 # What is said when it was just done, where that is not simply a wrong state.
 TWICE = {
     "recall": None,  # as often as the hall allows
     "confirm": "no_priority_claim",
+    "refuse": "no_priority_claim",
     "move": "already_there",
     "resume": "wrong_state",
 }
@@ -149,7 +151,8 @@ async def test_what_cannot_be_done_now_is_refused_and_changes_nothing(scene: Sce
             assert code_of(refused) == expected, (name, state)
             if expected == REFUSED:
                 # Where nobody is at the counter, it is the counter's.
-                at_counter = name not in {"cancel", "let-pass", "move", "return", "confirm"}
+                hers = {"cancel", "let-pass", "move", "return", "confirm", "refuse"}
+                at_counter = name not in hers
                 nobody = at_counter and state not in {"called", "serving"}
                 assert refused.json()["state"] == ("open" if nobody else state), (name, state)
             assert await scene.now() == before, (name, state)

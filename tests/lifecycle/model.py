@@ -318,6 +318,14 @@ class City:
         earlier = ticket.rank - CREDIT[ticket.priority]
         return self.write(ticket, "confirm", None, rank=earlier, priority_at=self.now)
 
+    def refuse(self, ticket: Ticket) -> str | None:
+        """Her priority does not count."""
+        if ticket.state != "waiting":
+            return "wrong_state"
+        if ticket.priority is None or ticket.priority_at is not None:
+            return "no_priority_claim"
+        return self.write(ticket, "refuse", None, priority=None)
+
     def stop(self, hall: str, code: str, why: str, line: str | None, to: str | None) -> str | None:
         """A line stops; who waits in it is sent to another, to another hall, or stays."""
         if to is not None and to not in self.open_halls:

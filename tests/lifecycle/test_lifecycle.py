@@ -58,6 +58,7 @@ OF_HERS = {
     "lets_pass": ("waiting",),
     "comes_back": ("missed",),
     "is_confirmed": ("waiting",),
+    "is_refused": ("waiting",),
     "checks_in": ("waiting",),
 }
 # What a counter mostly does, with whom it has.
@@ -253,6 +254,9 @@ class Days(RuleBasedStateMachine):
             case "is_confirmed":
                 work = desk.confirm_priority(here, named, clerk, now=now, feed=real.feed)
                 self._agree(lambda: self.city.confirm(ticket), work)
+            case "is_refused":
+                work = desk.refuse_priority(here, named, clerk, now=now, feed=real.feed)
+                self._agree(lambda: self.city.refuse(ticket), work)
             case "checks_in":
                 work = desk.check_in(here, named, clerk, now=now, feed=real.feed)
                 self._agree(lambda: self.city.check_in(ticket), work)

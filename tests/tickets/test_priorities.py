@@ -68,6 +68,21 @@ async def test_a_claim_counts_once_a_clerk_has_confirmed_it(
     assert code_of(plain) == (409, "no_priority_claim")
 
 
+async def test_a_claim_that_does_not_stand_is_refused_and_she_keeps_her_place(
+    api: Api, hall: str
+) -> None:
+    await a_ticket(api, hall)
+    wang, claimed = await claiming(api, hall, "pregnant")
+    clerk = await api.clerk(hall)
+    refused = await clerk.post(f"/halls/{hall}/tickets/{claimed['number']}/refuse-priority")
+    assert refused.status_code == 200, refused.text
+    assert (refused.json()["priority"], refused.json()["ahead"]) == (None, claimed["ahead"])
+    assert (await wang.get(f"/tickets/{claimed['id']}")).json()["priority"] is None
+    for what in ("refuse", "confirm"):
+        again = await clerk.post(f"/halls/{hall}/tickets/{claimed['number']}/{what}-priority")
+        assert code_of(again) == (409, "no_priority_claim")
+
+
 async def test_priority_goes_so_far_and_no_further(api: Api, hall: str) -> None:
     _, first = await a_ticket(api, hall)
     api.later(minutes=25)

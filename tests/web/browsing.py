@@ -1,5 +1,6 @@
 """What is seen in a browser, and who is in the city."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,3 +62,9 @@ async def somebody_waits(http: httpx.AsyncClient, city: City, hall: str) -> Coun
     counter = Counter(await a_member_of_staff(http, f"clerk.{hall}.{code}"), hall, code)
     await counter.does("open", {"lines": [line]})
     return counter
+
+
+async def no_machine_words(page: Page) -> None:
+    """Nothing stands on the page that only programmers read."""
+    words = await page.locator("body").inner_text()
+    assert not re.search(r"\b(undefined|null|NaN)\b|\[object", words), words

@@ -9,7 +9,7 @@ from playwright.async_api import Browser, BrowserContext, Geolocation, Page, exp
 
 from tests.conftest import City
 from tests.people import a_member_of_staff
-from tests.web.browsing import PHONE
+from tests.web.browsing import PHONE, no_machine_words
 
 CENTRE = Geolocation(latitude=23.0207, longitude=113.7518)
 ITEM = "account-real-name"
@@ -34,8 +34,7 @@ async def page(phone: BrowserContext, city: City) -> AsyncIterator[Page]:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
-    words = await page.locator("body").inner_text()
-    assert not re.search(r"\b(undefined|null|NaN)\b|\[object", words), words
+    await no_machine_words(page)
     assert complaints == []
 
 

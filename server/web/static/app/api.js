@@ -80,6 +80,11 @@ export class Api {
     await this.#send("POST", "/sessions/page", {}, this.#token);
   }
 
+  /** Get another token, which says what she may do by now. */
+  renew() {
+    return this.#renew();
+  }
+
   async signOut() {
     const token = this.#token;
     this.#forget();
