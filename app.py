@@ -59,6 +59,7 @@ from server.commands.ground import Ground, Outside, console, fail
 from server.commands.keys import keys, sso_keys
 from server.commands.options import Crowd, Port
 from server.commands.personal_keys import personal_keys
+from server.commands.screenshots import screenshots
 from server.commands.serving import serve_here, start_api
 from server.commands.staff import staff
 from server.commands.verify import verify_database
@@ -204,6 +205,7 @@ def simulate(
 
 
 cli.command()(bench)
+cli.command()(screenshots)
 
 
 @cli.command(hidden=True)

@@ -11,11 +11,18 @@ from server.halls.bookable import Share
 class ReportQuery(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}
 ):
-    """Which days; at most 92, the last seven by default. `csv` is for spreadsheets."""
+    """Which days; at most 92, the last seven by default. `csv` and `xlsx` are for spreadsheets."""
 
     start: date | None = None
     to: date | None = None
-    format: Literal["json", "csv"] = "json"
+    format: Literal["json", "csv", "xlsx"] = "json"
+
+
+class DaysQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from"}):
+    """Which days; at most 92, the last seven by default."""
+
+    start: date | None = None
+    to: date | None = None
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):

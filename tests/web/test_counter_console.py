@@ -59,6 +59,7 @@ async def test_a_day_of_ten_visitors_by_keyboard_alone(
     claimed = (await lin.take(HALL, item, priority_claim="pregnant")).json()
 
     await page.goto(f"{city.url}/counter")
+    await expect(page.get_by_label("用户名")).to_be_focused()
     await page.keyboard.type(f"clerk.{HALL}.01")
     await page.keyboard.press("Tab")
     await page.keyboard.type(PASSWORD)
@@ -128,6 +129,7 @@ async def test_a_lost_network_is_said_and_nothing_is_done_twice(
     await expect(page.get_by_role("alert")).not_to_be_empty()
     await page.get_by_label("密码").fill(PASSWORD)
     await page.keyboard.press("Enter")
+    await expect(page.locator(".nobody")).to_contain_text("按 O 开窗")
     await press(page, "o", "窗口已开")
     await page.context.set_offline(True)
     await expect(page.locator("#link")).to_be_visible()

@@ -66,6 +66,16 @@ export class Api {
     return this.ask("GET", path, { query, signal });
   }
 
+  /** A file that only who is signed in may have. */
+  async file(path, query) {
+    const headers = { Authorization: `Bearer ${await this.token()}` };
+    const response = await fetch(`/api/v1${path}${asQuery(query)}`, { headers, cache: "no-store" }).catch(() => {
+      throw away();
+    });
+    if (!response.ok) throw new Problem(response.status, await response.json().catch(() => ({})));
+    return response.blob();
+  }
+
   /** An access token that is good for a while, or null when nobody is signed in. */
   async token() {
     if (this.#token !== null && Date.now() < this.#until) return this.#token;
