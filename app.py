@@ -59,12 +59,12 @@ from server.commands.ground import Ground, Outside, console, fail
 from server.commands.keys import keys, sso_keys
 from server.commands.options import Crowd, Port
 from server.commands.personal_keys import personal_keys
-from server.commands.screenshots import screenshots
 from server.commands.serving import serve_here, start_api
 from server.commands.staff import staff
 from server.commands.verify import verify_database
 from server.commands.waits import waits
 from server.demo.command import demo
+from server.demo.screenshots import screenshots
 from server.faults import is_store_fault
 from server.keys.token_keys import (
     WrongKeys,

@@ -121,7 +121,7 @@ async def _citizen(page: "Page", city: City, look: Look) -> None:
     for name in ("me", "bills"):
         await _at(page, f"{url}/{name}", "h1")
         await look(f"citizen-{name}", page)
-    await _at(page, f"{url}/book/{city.hall}/account-real-name", "h1")
+    await _at(page, f"{url}/book/dg-08/assistive-device-subsidy", "h1, .nothing")
     await look("citizen-book", page)
     await _at(page, f"{url}/halls/{city.hall}?item=account-real-name", ".button")
     await page.locator("main .button:not(.plain)").first.click()
@@ -133,7 +133,7 @@ async def _citizen(page: "Page", city: City, look: Look) -> None:
     await look("citizen-ticket-more", page)
     await page.context.set_offline(True)
     await page.evaluate("location.hash = '#/bills'")
-    await _shows(page, ".nothing")
+    await _shows(page, ".nothing[role=alert]")
     await look("citizen-offline", page)
 
 

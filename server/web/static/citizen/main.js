@@ -48,7 +48,7 @@ async function show() {
   } catch (problem) {
     if (signal.aborted || problem.name === "AbortError") return;
     if (problem.status === 401) return signInFirst();
-    put(root, failed(problem, show));
+    put(root, make("h1", { className: "sr" }, t("一厅通", "Yiting")), failed(problem, show));
   }
   scrollTo(0, 0);
 }
