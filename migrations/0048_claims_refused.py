@@ -7,7 +7,7 @@ from models.tickets import Move
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0040_places_together")]
+    dependencies = [("models", "0042_notices_of_matters")]
 
     initial = False
 

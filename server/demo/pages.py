@@ -204,6 +204,11 @@ async def _becomes(page: "Page", key: str, state: str) -> None:
     """Press a key that opens or closes the counter, where it is not so already."""
     there = page.locator(".head .state")
     await there.wait_for()
+    # Whoever is still there is finished, or did not come.
+    for being, does in (("called", "m"), ("serving", "f")):
+        if await page.locator(f'.visitor[data-state="{being}"]').count():
+            await page.keyboard.press(does)
+            await _shows(page, ".nobody")
     if await there.get_attribute("data-state") != state:
         await page.keyboard.press(key)
         await page.wait_for_timeout(SETTLED_MS)

@@ -55,7 +55,7 @@ class UsualMoment(msgspec.Struct, frozen=True, kw_only=True):
     wait_s: int | None
 
 
-class DayView(msgspec.Struct, frozen=True, kw_only=True):
+class HallDayView(msgspec.Struct, frozen=True, kw_only=True):
     """A day, as far as it is over, and the usual one: the same weekday in the four weeks before.
 
     `usual_days` are those of them on which somebody came; with none there is no usual day. Both
@@ -70,7 +70,7 @@ class DayView(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: None = None
 
 
-async def read_day(hall: HallEntry, day: date, *, now: datetime) -> DayView:
+async def read_day(hall: HallEntry, day: date, *, now: datetime) -> HallDayView:
     """A day of a hall and the usual one."""
     before = [day - timedelta(weeks=n) for n in range(1, WEEKS + 1) if (day - date.min).days > 28]
     found: dict[date, list[Any]] = defaultdict(list)
@@ -79,11 +79,11 @@ async def read_day(hall: HallEntry, day: date, *, now: datetime) -> DayView:
     usual_days = [one for one in before if found[one]]
     every = [row["quarter"] for of_day in found.values() for row in of_day]
     if not every:
-        return DayView(hall=hall.code, day=day, usual_days=[], data=[], usual=[])
+        return HallDayView(hall=hall.code, day=day, usual_days=[], data=[], usual=[])
     quarters = range(min(every), max(every) + 1)
     names = {line.id: code for code, line in hall.lines.items()}
     days = {one: _moments(one, found[one], quarters, names) for one in (day, *usual_days)}
-    return DayView(
+    return HallDayView(
         hall=hall.code,
         day=day,
         usual_days=usual_days,

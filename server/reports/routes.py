@@ -12,7 +12,7 @@ from server.http.days import check_days
 from server.http.endpoint import Also, endpoint
 from server.live.state import encode
 from server.reports.clerks import ClerksView, read_clerks
-from server.reports.day import DayQuery, DayView, read_day
+from server.reports.day import DayQuery, HallDayView, read_day
 from server.reports.reading import read_report
 from server.reports.table import as_csv, as_xlsx
 from server.reports.views import DaysQuery, ReportQuery, ReportView
@@ -67,10 +67,10 @@ async def show_report(
     tag="managing",
     guard=WATCHES_HALL,
     query=DayQuery,
-    returns=DayView,
+    returns=HallDayView,
     refuses=[NotFound],
 )
-async def show_day(request: Request, who: Principal, hall: str, query: DayQuery) -> DayView:
+async def show_day(request: Request, who: Principal, hall: str, query: DayQuery) -> HallDayView:
     """A day in quarter hours, to be looked at again and compared with what is usual."""
     room = services(request)
     now = room.clock.now()

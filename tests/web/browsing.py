@@ -64,6 +64,19 @@ async def somebody_waits(http: httpx.AsyncClient, city: City, hall: str) -> Coun
     return counter
 
 
+async def a_number_for(http: httpx.AsyncClient, hall: str, code: str) -> str:
+    """Give out a number that the counter calls; the item, of which there may be more."""
+    manager = await a_member_of_staff(http, f"manager.{hall}")
+    counters = (await manager.get(f"/halls/{hall}/counters")).json()["data"]
+    own = next(one["own"] for one in counters if one["code"] == code)
+    items = (await http.get("/api/v1/items", params={"hall": hall, "limit": 100})).json()["data"]
+    for item in items:
+        given = await manager.post(f"/halls/{hall}/tickets", {"item": item["code"]})
+        if given.status_code == 201 and given.json()["line"] in own:
+            return str(item["code"])
+    raise AssertionError("no item of this counter's lines")
+
+
 async def no_machine_words(page: Page) -> None:
     """Nothing stands on the page that only programmers read."""
     words = await page.locator("body").inner_text()

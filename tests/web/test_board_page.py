@@ -216,6 +216,67 @@ async def test_the_board_shows_the_citys_time_and_not_its_readers(
     assert abs((shown - datetime.strptime(f"{now:%H:%M:%S}", "%H:%M:%S")).total_seconds()) < 10
 
 
+# What is said aloud, kept in place of being heard.
+HEARING = """window.heard = [];
+Object.defineProperty(window, 'speechSynthesis', {value: {
+    cancel() {}, speak(said) { heard.push([said.lang, said.text]); said.onend?.(); }}});"""
+
+
+async def test_a_call_is_heard_in_the_languages_asked_for_and_on_the_walls_it_concerns(
+    city: City, http: httpx.AsyncClient, context: BrowserContext
+) -> None:
+    counter = await somebody_waits(http, city, "dg-10")
+    await context.add_init_script(HEARING)
+    walls = {}
+    for query in ("", "?voice=off", f"?voice=zh,yue,en&counters={counter.code}", "?counters=none"):
+        walls[query] = await context.new_page()
+        await walls[query].goto(f"{city.url}/board/dg-10{query}")
+        await expect(walls[query].locator("body")).to_have_attribute("data-link", "live")
+    called = await counter.does("call-next")
+    heard = {}
+    number, all_three = called["number"], walls[f"?voice=zh,yue,en&counters={counter.code}"]
+    await all_three.wait_for_function("heard.length === 3", timeout=1000)
+    await expect(all_three.locator("#calls .number").first).to_have_text(number, timeout=1000)
+    await walls[""].wait_for_function("heard.length === 1", timeout=1000)
+    for query, wall in walls.items():
+        heard[query] = await wall.evaluate("heard")
+    spelled = " ".join(number)
+    assert heard[""][0][0] == "zh-CN"
+    assert spelled in heard[""][0][1]
+    assert [lang for lang, _ in await all_three.evaluate("heard")] == ["zh-CN", "zh-HK", "en-GB"]
+    assert heard["?voice=off"] == heard["?counters=none"] == []
+    await expect(walls["?voice=off"].locator("#calls .number").first).to_have_text(number)
+    await expect(walls["?counters=none"].locator("#calls li")).to_have_count(0)
+    await expect(all_three.locator("#counters li")).to_have_count(1)
+
+
+async def test_a_wall_in_english_and_large_type(city: City, page: Page) -> None:
+    await page.goto(f"{city.url}/board/dg-10?language=en&type=large")
+    await expect(page.locator("#lines .name .en").first).to_be_visible()
+    await expect(page.locator("#lines .name .zh").first).to_be_hidden()
+    await expect(page.locator(".counters")).to_be_hidden()
+
+
+async def test_a_wall_does_not_grow_over_eight_hours_of_calls(city: City, page: Page) -> None:
+    socket = await play_server(page, city, "dg-04")
+    board = await board_of(city, "dg-04")
+    devtools = await page.context.new_cdp_session(page)
+
+    async def memory_after(first: int, last: int) -> float:
+        for nth in range(first, last):
+            calls = [
+                a_call(board, nth + n) | {"number": f"A{(nth + n) % 1000:03d}"} for n in range(6)
+            ]
+            await socket.show(board | {"version": 2**52 + nth, "called": calls})
+        await expect(page.locator("#calls .number").first).to_have_text(f"A{(last - 1) % 1000:03d}")
+        await devtools.send("HeapProfiler.collectGarbage")
+        return float((await devtools.send("Runtime.getHeapUsage"))["usedSize"])
+
+    # One change in twenty seconds; the first half hour warms it up.
+    before = await memory_after(0, 90)
+    assert await memory_after(90, 1440) < 1.1 * before
+
+
 # --- playing the server's part -------------------------------------------------------------
 
 

@@ -8,8 +8,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from tests.conftest import City
-from tests.people import PASSWORD, Person, a_citizen, a_member_of_staff
-from tests.web.browsing import no_machine_words
+from tests.people import PASSWORD, a_citizen, a_member_of_staff
+from tests.web.browsing import a_number_for, no_machine_words
 
 HALL = "dg-21"
 DESK = ViewportSize(width=1366, height=900)
@@ -35,24 +35,11 @@ async def press(page: Page, key: str, said: str) -> None:
     await expect(page.locator(".console > [role=status]")).to_contain_text(said)
 
 
-async def line_and_item(http: httpx.AsyncClient, manager: Person, code: str) -> tuple[str, str]:
-    """A line that the counter serves, and an item of it that asks for nothing."""
-    counters = (await manager.get(f"/halls/{HALL}/counters")).json()["data"]
-    lines = next(one["own"] for one in counters if one["code"] == code)
-    items = await http.get("/api/v1/items", params={"hall": HALL, "limit": 100})
-    for item in items.json()["data"]:
-        if item["level_required"] == 0:
-            given = await manager.post(f"/halls/{HALL}/tickets", {"item": item["code"]})
-            if given.status_code == 201 and given.json()["line"] in lines:
-                return given.json()["line"], item["code"]
-    raise AssertionError("no item of this counter's lines")
-
-
 async def test_a_day_of_ten_visitors_by_keyboard_alone(
     city: City, http: httpx.AsyncClient, page: Page
 ) -> None:
     manager = await a_member_of_staff(http, f"manager.{HALL}")
-    _, item = await line_and_item(http, manager, "01")
+    item = await a_number_for(http, HALL, "01")
     for _ in range(8):
         assert (await manager.post(f"/halls/{HALL}/tickets", {"item": item})).status_code == 201
     lin = await a_citizen(http, city.sandbox_url)

@@ -1,5 +1,6 @@
 // The wall board: shows each state of the hall as it comes, and never shows old news as new.
 
+import { part, sayAloud } from "./board-wishes.js";
 import { BusinessClock, dateOf, momentOf, shortTimeOf, timeOf } from "./clock.js";
 import { both, make, say, showList } from "./dom.js";
 import { BoardFeed } from "./live.js";
@@ -42,7 +43,8 @@ let turn = { id: null, ends: 0 };
 
 // --- the state ------------------------------------------------------------------------------
 
-function show(next) {
+function show(whole) {
+  const next = part(whole);
   board = next;
   clock.guess(next.as_of);
   document.title = `${next.name} · 叫号屏`;
@@ -151,10 +153,13 @@ function highlight(element) {
 }
 
 function speak(news, names) {
-  const sentences = news.map(({ number, counter }) => {
-    return `请 ${number} 号到 ${counterNames(counter, names.get(counter) ?? counter).short}。`;
+  const calls = news.map(({ number, counter }) => {
+    const { short, english } = counterNames(counter, names.get(counter) ?? counter);
+    return { number, place: short, english };
   });
-  say(byId("spoken"), sentences.join(""));
+  say(byId("spoken"), calls.map(({ number, place }) => `请 ${number} 号到 ${place}。`).join(""));
+  // The newest is shown first, and said last: what is heard is in the order of the calls.
+  sayAloud(calls.reverse());
 }
 
 function showCounters() {
