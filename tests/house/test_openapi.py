@@ -73,7 +73,16 @@ def test_every_declared_route_appears_and_nothing_else() -> None:
 
 async def test_every_route_of_the_server_is_declared_or_a_page(api: Api) -> None:
     documented = {(method, path) for method, path in operations()}
-    pages = {"/", "/about", "/t", "/board/{hall}", "/province/back", "/sw.js"}
+    pages = {
+        "/",
+        "/about",
+        "/t",
+        "/board/{hall}",
+        "/counter",
+        "/manager",
+        "/province/back",
+        "/sw.js",
+    }
     pages |= {"/assets/{name}", "/assets/{of}/{name}", "/api/v1/live"}
     for route in api.app.router.routes:
         path = "/" + re.sub(r"<(\w+)(:\w+)?>", r"{\1}", route.path)

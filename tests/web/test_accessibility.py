@@ -1,4 +1,4 @@
-"""axe-core finds nothing on any page in any state: in Chinese on a phone, in English written large."""
+"""axe-core finds nothing on any page in any state: in Chinese on a phone, in large English."""
 
 from pathlib import Path
 

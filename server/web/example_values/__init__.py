@@ -15,6 +15,7 @@ from server.web.example_values import (
     payments,
     people,
     ratings,
+    reports,
     running,
     single_sign_on,
     tickets,
@@ -33,6 +34,7 @@ SUBJECTS: Final = (
     payments,
     people,
     ratings,
+    reports,
     single_sign_on,
     running,
 )
