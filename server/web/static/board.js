@@ -149,7 +149,9 @@ function newPlace() {
 
 function highlight(element) {
   element.classList.add("fresh");
-  setTimeout(() => element.classList.remove("fresh"), FRESH_MS);
+  // A call that is over by then is not kept for it.
+  const shown = new WeakRef(element);
+  setTimeout(() => shown.deref()?.classList.remove("fresh"), FRESH_MS);
 }
 
 function speak(news, names) {

@@ -12,7 +12,7 @@ export function panel(title, name, { note, wide = false } = {}) {
 
 /** A table that scrolls within its panel where it is too wide. */
 export function table(words, heads, rows) {
-  return make("div", { className: "scroll", tabindex: "0", role: "region", "aria-label": words },
+  return make("div", { className: "scroll", tabindex: "0", role: "group", "aria-label": words },
     make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))),
       make("tbody", {}, ...rows.map(([first, ...rest]) => make("tr", {}, make("th", { scope: "row" }, first), ...rest.map((cell) => make("td", {}, cell ?? "—")))))));
 }
