@@ -7,7 +7,7 @@ from models.tickets import Move
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0042_notices_of_matters")]
+    dependencies = [("models", "0041_notices_together")]
 
     initial = False
 

@@ -149,9 +149,7 @@ function newPlace() {
 
 function highlight(element) {
   element.classList.add("fresh");
-  // A call that is over by then is not kept for it.
-  const shown = new WeakRef(element);
-  setTimeout(() => shown.deref()?.classList.remove("fresh"), FRESH_MS);
+  element.freshUntil = performance.now() + FRESH_MS;
 }
 
 function speak(news, names) {
@@ -269,6 +267,7 @@ function tick() {
     say(byId("date"), date);
     say(byId("date-en"), dateEn);
   }
+  for (const one of document.querySelectorAll(".fresh")) one.classList.toggle("fresh", performance.now() < one.freshUntil);
   if (board) showAnnouncements();
   if (board) say(byId("as-of"), `信息时间 As of ${timeOf(Date.parse(board.as_of))}`);
   const trouble = troubleNow();

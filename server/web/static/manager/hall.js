@@ -7,9 +7,12 @@ import { api, everyHall, live } from "../staff/room.js";
 import { accuracy, clerks, noShows, week } from "./figures.js";
 import { alerts } from "./alerts.js";
 import { counters, lines } from "./now.js";
+import { ratings } from "./ratings.js";
 import { today } from "./today.js";
 import { whatIf } from "./what-if.js";
 
+// Comments are for those who answer for the hall.
+const RATED_BY = new Set(["hall_manager", "admin"]);
 const LOOK_APART_MS = 2_000;
 const AGAIN_MS = 60_000;
 
@@ -30,7 +33,7 @@ export async function show(root, { parts: [code], who, signal }) {
   const panels = make("div", { className: "panels" });
   root.append(panels);
   const live_ = [alerts(hall), lines(hall), counters(hall)];
-  const slow = [whatIf(hall), accuracy(hall), today(hall), week(hall), clerks(hall), noShows(hall)];
+  const slow = [whatIf(hall), accuracy(hall), today(hall), week(hall), clerks(hall), noShows(hall), ...(RATED_BY.has(who.role) ? [ratings(hall)] : [])];
   panels.append(...[...live_, ...slow].map(({ box }) => box));
   const look = async () => {
     const [found, tickets] = await Promise.all([
