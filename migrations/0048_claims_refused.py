@@ -7,7 +7,7 @@ from models.tickets import Move
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0041_notices_together")]
+    dependencies = [("models", "0037_paid_lines")]
 
     initial = False
 
