@@ -28,7 +28,8 @@ async def keep(
 ) -> AppointmentView:
     """Keep where she is and how she comes, instead of what she said before, until she checks in.
 
-    `place` is in WGS-84. Raises NotFound, HallWithoutPlace, or WrongState when it is not to come.
+    `place` is in WGS-84. Raises NotFound, HallWithoutPlace, TooFarAway, or WrongState when it is
+    not to come.
     """
     mine = await own_appointment(appointment_id, who.id, room.directory)
     if mine is None:

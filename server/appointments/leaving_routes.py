@@ -5,7 +5,7 @@ from sanic import Blueprint, Request
 from server.appointments import leaving
 from server.appointments.views import AppointmentView
 from server.auth import CITIZEN, Principal, own_id
-from server.departures.refusals import HallWithoutPlace
+from server.departures.refusals import HallWithoutPlace, TooFarAway
 from server.departures.routes import ComeFrom
 from server.errors import NotFound, WrongStateRefusal
 from server.http.endpoint import endpoint
@@ -32,7 +32,7 @@ _LEAVE = {
     guard=CITIZEN,
     body=ComeFrom,
     returns=AppointmentView,
-    refuses=[NotFound, WrongStateRefusal, HallWithoutPlace],
+    refuses=[NotFound, WrongStateRefusal, HallWithoutPlace, TooFarAway],
     example={"leave": _LEAVE},
 )
 async def say_place_for_slot(

@@ -1,5 +1,6 @@
 """Keeping from where and how somebody comes, and what she is told at once."""
 
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -13,7 +14,7 @@ from scheduler.places import Place, geodesic_m
 from scheduler.travel import Paces, Travel, paces_with_roads, travel_times_s
 from server.auth import Principal
 from server.clock import microseconds
-from server.departures.refusals import HallWithoutPlace
+from server.departures.refusals import HallWithoutPlace, TooFarAway
 from server.errors import NotFound
 from server.faults import is_store_fault
 from server.halls.directory import HallEntry
@@ -29,14 +30,18 @@ from server.services import Services
 
 log = structlog.get_logger()
 
+# By distance. Whoever is farther off mistook the place or the way to travel; the moment to leave
+# would mean nothing.
+LONGEST_WAY_S: Final = 12 * 3600
+
 
 async def keep(
     ticket_id: UUID, place: Place, travel: Travel, who: Principal, room: Services
 ) -> TicketView:
     """Keep where she is and how she comes, instead of what she said before, until she is there.
 
-    `place` is in WGS-84. Raises NotFound, HallWithoutPlace, AlreadyCheckedIn, or WrongState unless
-    she waits.
+    `place` is in WGS-84. Raises NotFound, HallWithoutPlace, TooFarAway, AlreadyCheckedIn, or
+    WrongState unless she waits.
     """
     mine = await decisions.own(ticket_id, who.id)
     if mine is None:
@@ -61,12 +66,16 @@ async def with_departure(
 ) -> WithIt | None:
     """What keeps the same of a ticket that she is about to take; None where nobody knows the way.
 
-    The way is found before, so that no transaction waits for a map. Raises NotFound.
+    Too far away she gets her number all the same, and no moment to leave. The way is found before,
+    so that no transaction waits for a map. Raises NotFound.
     """
     hall = room.directory.hall(hall_code)
     if hall.place is None:
         return None
-    way = await way_to(hall, place, travel, room)
+    try:
+        way = await way_to(hall, place, travel, room)
+    except TooFarAway:
+        return None
 
     async def keep_it(tx: Transaction | None, view: TicketView) -> TicketView:
         if view.checked_in_at is not None:
@@ -115,9 +124,11 @@ def in_minutes(seconds: float) -> int:
 async def way_to(hall: HallEntry, place: Place, travel: Travel, room: Services) -> Way:
     """The way as a map service knows it, where there is one that does in time.
 
-    Raises HallWithoutPlace.
+    Raises HallWithoutPlace, or TooFarAway before any map is asked.
     """
     way = estimated(hall, place, travel, paces_with_roads(room.settings.road_factor))
+    if way.travel_s > LONGEST_WAY_S:
+        raise TooFarAway
     ways: Ways | None = room.ways
     if ways is None or hall.place is None:
         return way

@@ -6,7 +6,7 @@ from sanic import Blueprint, Request
 from scheduler.travel import Travel
 from server.auth import CITIZEN, Principal, own_id
 from server.departures import keeping
-from server.departures.refusals import HallWithoutPlace
+from server.departures.refusals import HallWithoutPlace, TooFarAway
 from server.errors import NotFound, WrongStateRefusal
 from server.http.endpoint import endpoint
 from server.live.state import TicketView
@@ -41,7 +41,7 @@ class ComeFrom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     guard=CITIZEN,
     body=ComeFrom,
     returns=TicketView,
-    refuses=[NotFound, WrongStateRefusal, AlreadyCheckedIn, HallWithoutPlace],
+    refuses=[NotFound, WrongStateRefusal, AlreadyCheckedIn, HallWithoutPlace, TooFarAway],
     example={"leave": _LEAVE},
 )
 async def say_place(request: Request, who: Principal, ticket: str, body: ComeFrom) -> TicketView:

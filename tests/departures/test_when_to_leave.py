@@ -188,3 +188,18 @@ async def test_where_nothing_is_foreseen_nothing_is_said(api: Api) -> None:
         lin, ticket = await a_ticket(api, hall)
         leave = (await said_where(api, lin, ticket))["leave"]
         assert (leave["at"], leave["certainty"], leave["travel"]) == (None, None, "drive")
+
+
+async def test_from_the_other_end_of_the_country_nobody_walks_to_her_turn(
+    api: Api, waiting: Waiting
+) -> None:
+    lin, ticket = await a_ticket(api, waiting.hall)
+    beijing = {"lat": 39.9, "lng": 116.4, "datum": "wgs84"}
+    reply = await lin.put(f"/tickets/{ticket['id']}/place", {"place": beijing, "travel": "walk"})
+    assert (reply.status_code, reply.json()["code"]) == (409, "too_far_away")
+    assert not await rows("SELECT 1 FROM departure WHERE id = $1", UUID(ticket["id"]))
+    assert (await said_where(api, lin, ticket, travel="walk"))["leave"]
+    # A number is given all the same, without a moment to leave.
+    item = api.item(waiting.hall, "E", nth=1)
+    given = await lin.take(waiting.hall, item, place=beijing, travel="walk")
+    assert (given.status_code, given.json()["leave"]) == (201, None)
