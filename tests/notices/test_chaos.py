@@ -148,10 +148,13 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def numbers_sent(sandbox: httpx.AsyncClient, template: str) -> dict[str, list[datetime]]:
-    """What the platform took by a template: when, by the number that it named."""
+    """What WeChat took by a template: when, by the number that it named.
+
+    Alipay's template of the same kind may bear the same name, and other tests send by it.
+    """
     found: dict[str, list[datetime]] = {}
     for one in (await sandbox.get("/_sandbox/sent", timeout=120)).json()["data"]:
-        if one["template"] == template:
+        if (one["channel"], one["template"]) == ("wechat", template):
             number = one["fields"]["character_string1"]
             found.setdefault(number, []).append(datetime.fromisoformat(one["at"]))
     return found

@@ -1,5 +1,6 @@
 """Her place in the line: taken along to another hall, given to others, got back."""
 
+import json
 from asyncio import gather
 from typing import Any
 from uuid import UUID
@@ -83,7 +84,10 @@ async def test_she_moves_only_where_she_can_be_served(api: Api, hall: str, other
     try:
         assert code_of(await lin.post(path, {"hall": other})) == (422, "item_not_offered")
     finally:
-        await rows("INSERT INTO offering VALUES ($1, $2, $3, $4)", *taken[0].values())
+        await rows(
+            "INSERT INTO offering SELECT * FROM json_populate_record(NULL::offering, $1)",
+            json.dumps(dict(taken[0]), default=str),
+        )
     api.turn_clock("2026-11-23T12:30:00+08:00")
     assert code_of(await lin.post(path, {"hall": other})) == (409, "hall_closed")
     assert await line_of(api, hall) == [mine["number"]]

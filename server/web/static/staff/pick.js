@@ -21,10 +21,12 @@ export function pick(question, options) {
     back.addEventListener("click", () => end(null));
     dialog.append(list, back);
     document.body.append(dialog);
-    let chosen = null;
+    // At once, not at the "close" event that comes later: a digit typed right after belongs to the
+    // next question.
     const end = (value) => {
-      chosen = value;
       dialog.close();
+      dialog.remove();
+      resolve(value);
     };
     dialog.addEventListener("keydown", (event) => {
       const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
@@ -33,10 +35,7 @@ export function pick(question, options) {
       else return;
       event.preventDefault();
     });
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(chosen);
-    });
+    dialog.addEventListener("close", () => end(null));
     dialog.showModal();
   });
 }
