@@ -154,7 +154,7 @@ async def numbers_sent(sandbox: httpx.AsyncClient, template: str) -> dict[str, l
     """
     found: dict[str, list[datetime]] = {}
     for one in (await sandbox.get("/_sandbox/sent", timeout=120)).json()["data"]:
-        if (one["channel"], one["template"]) == ("wechat", template):
+        if (one["platform"], one["template"]) == ("wechat", template):
             number = one["fields"]["character_string1"]
             found.setdefault(number, []).append(datetime.fromisoformat(one["at"]))
     return found
