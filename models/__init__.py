@@ -39,6 +39,11 @@ MODEL_MODULES = [
     "models.ratings",
     "models.receipts",
     "models.department_bills",
+    "models.consents",
+    "models.certificates",
+    "models.topics",
+    "models.traits",
+    "models.matched",
 ]
 
 

@@ -45,6 +45,8 @@ class NoticeKind(StrEnum):
     BILL_GOING_BACK = "bill_going_back"
     BILL_HELD = "bill_held"
     RATING_INVITED = "rating_invited"
+    DOCUMENT_EXPIRING = "document_expiring"
+    SERVICE_DUE = "service_due"
 
 
 class Urgency:
@@ -75,6 +77,10 @@ _TICKET: Final = frozenset({"number", "hall", "line", "item", "time"})
 _WAITING: Final = TicketState.WAITING
 _SLOT: Final = frozenset({"hall", "item", "slot", "time"})
 _BILL: Final = frozenset({"title", "amount", "hall", "time"})
+
+# What is written for a purpose that she consented to says why it came (`because`).
+_CONCERNS: Final = frozenset({"title", "text", "because", "item", "time"})
+_DOCUMENT: Final = frozenset({"document", "day", "days", "because", "time"})
 
 
 def _matter(words: frozenset[str], days: int = 3, *, by_sms: bool = False) -> KindRule:
@@ -127,4 +133,6 @@ RULES: Final[Mapping[NoticeKind, KindRule]] = {
     NoticeKind.BILL_GOING_BACK: _matter(_BILL),
     NoticeKind.BILL_HELD: _matter(_BILL, by_sms=True),
     NoticeKind.RATING_INVITED: _matter(_TICKET, 1),
+    NoticeKind.DOCUMENT_EXPIRING: _matter(_DOCUMENT, 7, by_sms=True),
+    NoticeKind.SERVICE_DUE: _matter(_CONCERNS, 7),
 }

@@ -16,6 +16,7 @@ from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 
+from models.consents import Purpose
 from models.database import Transaction, rows
 from models.joined import HER_ID
 from models.notice_kinds import RULES, NoticeKind
@@ -55,6 +56,8 @@ class Notice(Model):
     # The appointment or the bill that it is about.
     subject_id = fields.UUIDField(null=True)
     hall_id = fields.UUIDField(null=True)
+    # What she consented to that it is written for; null: it is about what she does here herself.
+    purpose = fields.CharEnumField(Purpose, max_length=12, null=True)
     # What its templates may name, such as {"number": "A023", "counter": "03"}; no person.
     facts: fields.Field[dict[str, Any]] = fields.JSONField()
     urgency = fields.SmallIntField()

@@ -137,6 +137,18 @@ def asked_for(expression: Expression) -> Iterator[Asked]:
                 yield from asked_for(each)
 
 
+def texts_of(expression: Expression) -> Iterator[str]:
+    """Every text that an expression compares with, as often as it does."""
+    match expression:
+        case Comparison(values=values):
+            yield from (value for value in values if isinstance(value, str))
+        case Not(part):
+            yield from texts_of(part)
+        case Joined(parts=parts):
+            for each in parts:
+                yield from texts_of(each)
+
+
 def groups_of(expression: Expression) -> frozenset[str]:
     """What a person must have consented to for this to be asked of her."""
     return frozenset(asked.attribute.group for asked in asked_for(expression))

@@ -15,6 +15,7 @@ from scheduler.matching.language import (
     asked_for,
     groups_of,
     read,
+    texts_of,
 )
 
 
@@ -34,6 +35,11 @@ class Rule:
     def asked(self) -> frozenset[Asked]:
         """The columns that it is judged by."""
         return frozenset(asked_for(self.expression)) if self.expression else frozenset()
+
+    @property
+    def places(self) -> frozenset[str]:
+        """The texts that it compares with: of whoever lives elsewhere nothing more is asked."""
+        return frozenset(texts_of(self.expression)) if self.expression else frozenset()
 
     def concerns(self, person: Person, consented: Collection[str]) -> bool:
         """Whether it concerns somebody who let these groups be used.
