@@ -1,13 +1,15 @@
 """Whoever says where she is, is told when to leave: at once, live, and once that it is time."""
 
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
 
 from models import departures
 from models.database import rows
+from server.halls.directory import HallEntry
 from server.live.foreseen import HallWaits
 from tests.conftest import Api
 from tests.counters.halls import a_ticket, code_of
@@ -199,7 +201,15 @@ async def test_from_the_other_end_of_the_country_nobody_walks_to_her_turn(
     assert (reply.status_code, reply.json()["code"]) == (409, "too_far_away")
     assert not await rows("SELECT 1 FROM departure WHERE id = $1", UUID(ticket["id"]))
     assert (await said_where(api, lin, ticket, travel="walk"))["leave"]
-    # A number is given all the same, without a moment to leave.
-    item = api.item(waiting.hall, "E", nth=1)
-    given = await lin.take(waiting.hall, item, place=beijing, travel="walk")
-    assert (given.status_code, given.json()["leave"]) == (201, None)
+    # Where numbers are given from so far, one is given, without a moment to leave.
+    halls = cast("dict[str, HallEntry]", api.services.directory.halls)
+    entry = halls[waiting.hall]
+    halls[waiting.hall] = replace(entry, remote_radius_m=500_000)
+    wuzhou = {"lat": 23.48, "lng": 111.28, "datum": "wgs84"}
+    try:
+        item = api.item(waiting.hall, "E", nth=1)
+        given = await lin.take(waiting.hall, item, place=wuzhou, travel="walk")
+    finally:
+        halls[waiting.hall] = entry
+    assert given.status_code == 201, given.text
+    assert given.json().get("leave") is None

@@ -266,7 +266,7 @@ async def test_two_thousand_people_are_sent_on_in_as_many_statements_as_one(
     path = f"/halls/{hall}/lines/E/stop"
     stopped, statements = await api.statements(manager.post(path, {**WHY, "to": {"hall": other}}))
     assert (stopped.json()["sent"], stopped.json()["stayed"]) == (2001, 0)
-    assert statements < 20
+    assert statements < 100  # those of the process's own round meanwhile among them
     assert (await shown(lin, ticket))["hall"] == other
 
 

@@ -224,7 +224,8 @@ async def test_what_the_hall_she_is_sent_to_does_not_offer_is_left_out(
     assert (await clerk.at(hall, counter, "transfer", {"hall": elsewhere})).status_code == 200
     theirs = await api.clerk(elsewhere)
     counter, first = await served(theirs, elsewhere, "E")
-    assert first["visit"] == visit["id"]
+    while first["visit"] != visit["id"]:  # whom other tests left here
+        first = await done(theirs, elsewhere, counter, "finish", "call-next", "start")
     await done(theirs, elsewhere, counter, "finish")
     over = await seen(lin, visit)
     assert (over["state"], states(over)) == ("finished", {one: "finished", two: "left_out"})
