@@ -87,7 +87,9 @@ class HallLists:
         self._keep(query, answer)
         return answer
 
-    async def ranked_together(self, query: NearQuery, as_of: datetime) -> bytes:
+    async def ranked_together(
+        self, query: NearQuery, as_of: datetime, travel_s: Mapping[str, int] | None = None
+    ) -> bytes:
         """The same, made at one go for all who ask at about the same moment.
 
         In a rush that is many, and a list for each of them costs a part of what one alone does.
@@ -95,7 +97,7 @@ class HallLists:
         """
         if answer := self.answered(query, as_of):
             return answer
-        return await self._asking.ask(self._wish(query, as_of, {}))
+        return await self._asking.ask(self._wish(query, as_of, travel_s or {}))
 
     def _answers_to(self, wishes: Sequence["_Wish"]) -> list[bytes]:
         """A list for each, those made together that are asked for alike."""

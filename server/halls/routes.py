@@ -57,28 +57,23 @@ async def list_halls(request: Request, query: NearQuery) -> HTTPResponse:
     room = services(request)
     lists: HallLists = request.app.ctx.hall_lists
     now = room.clock.second()
-    travel_s = None
+    travel_s: Mapping[str, int] = {}
     if room.ways is not None and query.rank == "fastest" and lists.answered(query, now) is None:
         travel_s = await _ways(room.ways, lists, query, now)
-    if travel_s:
-        answer = lists.ranked(query, now, travel_s)
-    else:
-        answer = await lists.ranked_together(query, now)
+    answer = await lists.ranked_together(query, now, travel_s)
     return Answer(answer, content_type="application/json")
 
 
-async def _ways(
-    ways: Ways, lists: HallLists, query: NearQuery, now: datetime
-) -> Mapping[str, int] | None:
+async def _ways(ways: Ways, lists: HallLists, query: NearQuery, now: datetime) -> Mapping[str, int]:
     """The ways to the first few halls by road, which decide."""
     if query.lat is None or query.lng is None:
-        return None
+        return {}
     try:
         where = Place(query.lat, query.lng, query.datum)
     except ValueError:
-        return None  # which the list refuses, in words
-    if not ways.may_know(where, query.travel):
-        return None
+        return {}  # which the list refuses, in words
+    if not ways.may_look():
+        return ways.kept_from(where, query.travel)
     return await ways.known(where, lists.first_served(query, now, FIRST_FEW), query.travel)
 
 

@@ -22,10 +22,11 @@ FIRST_FEW: Final = 5
 BUDGET_S: Final = 0.3
 KEPT_S: Final = 300
 _VALKEY_S: Final = 0.1
-_MOST_KEPT: Final = 20_000
+_MOST_KEPT: Final = 4_000  # places and modes
 _MOST_UNDER_WAY: Final = 50
 # In each process: map services sell so many questions a second, and a rush must not wait for them.
-LOOKS_A_SECOND: Final = 8
+# A look asks for FIRST_FEW ways, which takes as much of a processor as a hundred lists do.
+LOOKS_A_SECOND: Final = 3
 # What is kept of a way that the service does not know, so as not to ask again and again.
 _NO_WAY: Final = -1
 
@@ -37,19 +38,20 @@ class Ways:
         self._maps = maps
         self._valkey = valkey
         self._budget_s = budget_s
-        self._kept: dict[str, int] = {}
+        # Seconds to halls by their codes, from each place and by each mode that was asked about.
+        self._kept: dict[str, dict[str, int]] = {}
         self._bucket = 0
         self._quiet_until = 0.0
-        # Looks begun in this second, and the places and modes of which something is kept.
-        self._second, self._looks = 0, 0
-        self._asked_from: set[str] = set()
+        self._second, self._looks = 0, 0  # looks begun in this second
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
-    def may_know(self, origin: Place, mode: TravelMode) -> bool:
-        """Whether it is worth asking about ways from here: some are kept, or may be looked for."""
-        return self._may_look() or self._from(to_gcj02(origin), mode) in self._asked_from
+    def kept_from(self, origin: Place, mode: TravelMode) -> dict[str, int]:
+        """Seconds to halls by their codes, as far as they are known from here already."""
+        kept = self._kept.get(self._from(to_gcj02(origin), mode), {})
+        return {code: seconds for code, seconds in kept.items() if seconds != _NO_WAY}
 
-    def _may_look(self) -> bool:
+    def may_look(self) -> bool:
+        """Whether the service may be asked now."""
         second = int(time.monotonic())
         if second != self._second:
             self._second, self._looks = second, 0
@@ -70,19 +72,15 @@ class Ways:
         if bucket != self._bucket or len(self._kept) > _MOST_KEPT:
             self._bucket = bucket
             self._kept.clear()
-            self._asked_from.clear()
         start = to_gcj02(origin)
         from_here = self._from(start, mode)
-        keys = {f"way:{from_here}:{code}": code for code in halls}
-        missing = {key: halls[code] for key, code in keys.items() if key not in self._kept}
+        kept = self._kept.get(from_here, {})
+        missing = {code: place for code, place in halls.items() if code not in kept}
         if missing:
             rounded = MapPoint(round(start.lat, 3), round(start.lng, 3))
             await self._within_budget(from_here, rounded, missing, mode)
-        return {
-            code: seconds
-            for key, code in keys.items()
-            if (seconds := self._kept.get(key, _NO_WAY)) != _NO_WAY
-        }
+            kept = self._kept.get(from_here, {})
+        return {code: seconds for code in halls if (seconds := kept.get(code, _NO_WAY)) != _NO_WAY}
 
     async def _within_budget(
         self, from_here: str, start: MapPoint, missing: Mapping[str, Place], mode: TravelMode
@@ -90,50 +88,51 @@ class Ways:
         """Look for what is missing; whoever asks from the same place at once waits for one look."""
         task = self._under_way.get(from_here)
         if task is None:
-            if not self._may_look():
+            if not self.may_look():
                 return
             self._looks += 1
-            self._asked_from.add(from_here)
-            ends = {key: _point(place) for key, place in missing.items()}
-            task = asyncio.create_task(self._look(start, ends, mode))
+            ends = {code: _point(place) for code, place in missing.items()}
+            task = asyncio.create_task(self._look(from_here, start, ends, mode))
             self._under_way[from_here] = task
             task.add_done_callback(lambda _: self._under_way.pop(from_here, None))
         await asyncio.wait({task}, timeout=self._budget_s)
 
-    async def _look(self, start: MapPoint, ends: Mapping[str, MapPoint], mode: TravelMode) -> None:
+    async def _look(
+        self, from_here: str, start: MapPoint, ends: Mapping[str, MapPoint], mode: TravelMode
+    ) -> None:
         """In Valkey, then with the service; a service that refuses is left alone for a while."""
-        found = await self._shared(list(ends))
-        self._kept.update(found)
-        missing = [key for key in ends if key not in found]
+        kept = self._kept.setdefault(from_here, {})
+        kept.update(await self._shared(from_here, list(ends)))
+        missing = [code for code in ends if code not in kept]
         if not missing or time.monotonic() < self._quiet_until:
             return
         try:
-            times = await self._maps.travel_times_s(start, [ends[key] for key in missing], mode)
+            times = await self._maps.travel_times_s(start, [ends[code] for code in missing], mode)
         except PlatformUnavailable as fault:
             self._quiet_until = time.monotonic() + fault.retry_after_s
             return
         learned = {
-            key: _NO_WAY if seconds is None else seconds
-            for key, seconds in zip(missing, times, strict=True)
+            code: _NO_WAY if seconds is None else seconds
+            for code, seconds in zip(missing, times, strict=True)
         }
-        self._kept.update(learned)
-        await self._share(learned)
+        kept.update(learned)
+        await self._share(from_here, learned)
 
-    async def _shared(self, keys: Sequence[str]) -> dict[str, int]:
+    async def _shared(self, from_here: str, codes: Sequence[str]) -> dict[str, int]:
         try:
             async with asyncio.timeout(_VALKEY_S):
-                values = await self._valkey.mget(keys)
+                values = await self._valkey.mget([_key(from_here, code) for code in codes])
         except Exception as fault:
             self._without_valkey(fault)
             return {}
-        return {key: int(value) for key, value in zip(keys, values, strict=True) if value}
+        return {code: int(value) for code, value in zip(codes, values, strict=True) if value}
 
-    async def _share(self, learned: Mapping[str, int]) -> None:
+    async def _share(self, from_here: str, learned: Mapping[str, int]) -> None:
         try:
             async with asyncio.timeout(_VALKEY_S):
                 async with self._valkey.pipeline(transaction=False) as pipe:
-                    for key, seconds in learned.items():
-                        pipe.set(key, seconds, ex=KEPT_S)
+                    for code, seconds in learned.items():
+                        pipe.set(_key(from_here, code), seconds, ex=KEPT_S)
                     await pipe.execute()
         except Exception as fault:
             self._without_valkey(fault)
@@ -153,3 +152,7 @@ class Ways:
 def _point(place: Place) -> MapPoint:
     there = to_gcj02(place)
     return MapPoint(there.lat, there.lng)
+
+
+def _key(from_here: str, code: str) -> str:
+    return f"way:{from_here}:{code}"

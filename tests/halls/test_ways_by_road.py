@@ -180,7 +180,8 @@ async def test_a_rush_from_everywhere_does_not_wait_for_the_map_service(api: Api
     assert 0 < slow.looks <= LOOKS_A_SECOND * seconds
     assert {} in answers
     asked = next(place for place, answer in zip(places, answers, strict=True) if answer)
-    assert ways.may_know(asked, "drive")
+    assert ways.kept_from(asked, "drive") == {"dg-05": 600}
+    assert ways.kept_from(asked, "walk") == {}
     await ways.close()
 
 
