@@ -4,7 +4,8 @@ from datetime import date, datetime
 from uuid import UUID
 
 from models.booking import Whose
-from models.database import Transaction
+from models.database import Transaction, rows
+from models.joined import HER_ID
 
 
 async def find_by_code(tx: Transaction, code: str) -> tuple[UUID, UUID] | None:
@@ -27,6 +28,21 @@ async def all_of_person(tx: Transaction, hall_id: UUID, whose: Whose, first: dat
         whose.person_key,
     )
     return [row["id"] for row in found]
+
+
+async def days_booked(citizen_id: UUID, first: date, last: date) -> dict[date, int]:
+    """How many of a citizen's own count on each of these days, as booking counts them."""
+    found = await rows(
+        f"""
+        SELECT day, count(*) AS many FROM appointment
+        WHERE citizen_id = {HER_ID} AND day BETWEEN $2 AND $3
+          AND state IN ('held', 'offered', 'booked', 'checked_in', 'missed') GROUP BY day
+        """,
+        citizen_id,
+        first,
+        last,
+    )
+    return {row["day"]: row["many"] for row in found}
 
 
 async def find_by_person(

@@ -7,7 +7,7 @@ tickets for her bear a key made of its blind index, the same whoever takes them.
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from tortoise import fields
@@ -113,11 +113,21 @@ class Acting:
     person_key: UUID | None
     # Declared for a minor who has come of age since.
     outgrown: bool
+    # Of who has no account, as the number says that was given for her.
+    born: date | None = field(default=None, repr=False)
 
     @property
     def on_behalf_of(self) -> UUID:
         """Whom events name: the citizen acted for; who is none is named by the proxy."""
         return self.principal_id or self.proxy_id
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenFor:
+    """What is known of whom a proxy speaks for; `born` None: a company, or it is known no more."""
+
+    kind: ProxyKind
+    born: date | None = field(repr=False)
 
 
 async def acting(
@@ -150,10 +160,10 @@ async def acting(
     )
     if row is None:
         return None
-    outgrown = False
-    if row["proof"] == Proof.DECLARATION and row["id_number"] and row["id_type"] != USCC:
-        number = sealer.open(row["id_number"], field=ID_NUMBER, owner=row["id"])
-        outgrown = not may_be_declared(read_id(row["id_type"], number).born, today=today)
+    outgrown, born = False, None
+    if row["id_number"] and row["id_type"] != USCC:
+        born = _born(sealer, row)
+        outgrown = row["proof"] == Proof.DECLARATION and not may_be_declared(born, today=today)
     return Acting(
         proxy_id=row["id"],
         citizen_id=row["citizen_id"],
@@ -163,7 +173,21 @@ async def acting(
         principal_id=row["principal_id"],
         person_key=row["person_key"],
         outgrown=outgrown,
+        born=None if row["principal_id"] else born,
     )
+
+
+async def spoken_for(tx: Transaction, sealer: Sealer, proxy_id: UUID) -> SpokenFor:
+    """For whom somebody acts, or acted, through a proxy that was in force once."""
+    row = await tx.row("SELECT id, kind, id_type, id_number FROM proxy WHERE id = $1", proxy_id)
+    assert row is not None, "none is deleted that was ever in force"
+    named = row["id_number"] and row["id_type"] != USCC
+    return SpokenFor(ProxyKind(row["kind"]), _born(sealer, row) if named else None)
+
+
+def _born(sealer: Sealer, row: Any) -> date | None:
+    number = sealer.open(row["id_number"], field=ID_NUMBER, owner=row["id"])
+    return read_id(row["id_type"], number).born
 
 
 def may_be_declared(born: date | None, *, today: date) -> bool:

@@ -3,9 +3,10 @@
 Pure: facts and `now` in, choice out. All moments are aware, all rules whole numbers.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
 # What is away for less than this keeps nobody from checking in.
@@ -147,6 +148,39 @@ def excuses(
     first, last = check_in_times(slot_start, rules)
     within = min(until or last, last) - max(since, first)
     return within >= min(LEAST_OUTAGE, last - first)
+
+
+def counted_from(day: date) -> date:
+    """The first day whose bookings count beside one on this day: its week's, or its month's."""
+    return min(_monday(day), day.replace(day=1))
+
+
+def counted_until(day: date) -> date:
+    """The last such day."""
+    next_month = (day.replace(day=1) + timedelta(days=31)).replace(day=1)
+    return max(_monday(day) + timedelta(days=6), next_month - timedelta(days=1))
+
+
+def used_up(booked: Mapping[date, int], days: Iterable[date], rules: BookingRules) -> list[date]:
+    """On which of these days a person may book no more, as she has booked in its week or month.
+
+    `booked`: how many of hers count on which day, from `counted_from` to `counted_until` of them.
+    """
+    in_week: Counter[date] = Counter()
+    in_month: Counter[date] = Counter()
+    for day, many in booked.items():
+        in_week[_monday(day)] += many
+        in_month[day.replace(day=1)] += many
+    return [
+        day
+        for day in days
+        if 0 < rules.book_per_week <= in_week[_monday(day)]
+        or 0 < rules.book_per_month <= in_month[day.replace(day=1)]
+    ]
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
 
 
 def until_blocked(

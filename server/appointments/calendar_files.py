@@ -2,11 +2,11 @@
 
 import io
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import segno
-from icalendar import Alarm, Calendar, Event
+from icalendar import Alarm, Calendar, Event, vBinary
 
 from server.appointments.views import AppointmentView
 from server.halls.directory import Directory
@@ -69,6 +69,8 @@ def ics(view: AppointmentView, directory: Directory, *, now: datetime, english: 
     event.add("summary", told.title)
     event.add("description", told.description)
     event.add("location", told.location)
+    if not over:
+        event.add("attach", vBinary(qr_png(view.check_in_code)), {"FMTTYPE": "image/png"})
     event.add("status", "CANCELLED" if over else "CONFIRMED")
     reminder = Alarm()
     reminder.add("action", "DISPLAY")
@@ -86,6 +88,15 @@ def ics(view: AppointmentView, directory: Directory, *, now: datetime, english: 
 
 def qr_svg(text: str) -> bytes:
     """A text as a QR code, as SVG."""
+    return _qr(text, "svg")
+
+
+def qr_png(text: str) -> bytes:
+    """The same as PNG, which calendars show: some hundred bytes."""
+    return _qr(text, "png")
+
+
+def _qr(text: str, kind: Literal["svg", "png"]) -> bytes:
     out = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(out, kind="svg", scale=6, border=4)
+    segno.make(text, error="m", micro=False).save(out, kind=kind, scale=6, border=4)
     return out.getvalue()

@@ -2,18 +2,19 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from models import booking, booking_steps, waiting
+from models import booking, booking_steps, proxies, waiting
 from models.appointments import AppointmentState, Step, after
 from models.audit import Entry, record
 from models.booking import Whose
 from models.database import Transaction
 from models.joined import held
+from models.proxies import ProxyKind, SpokenFor
 from models.sealing import Sealer
 from models.sessions import PersonKind
 from models.slots import Part, WaitlistState
@@ -193,7 +194,16 @@ async def _move(
     check_time(hall, slot_start, doing.now)
     items = tuple(doing.directory.item_by_id(item) for item in row["items"])
     lines = tuple(line_for(hall, item) for item in items)
-    wanted = _Moving(hall, items, lines, doing.who, doing.now, doing.directory, _row=row)
+    wanted = _Moving(
+        hall,
+        items,
+        lines,
+        doing.who,
+        doing.now,
+        doing.directory,
+        _row=row,
+        _for=await _spoken_for(tx, row, sealer),
+    )
     found = await facts_of(tx, wanted, slot_start, besides=row["id"])
     same_day = business_day(slot_start) == row["day"]
     # Hers is the one on that day, and she may have been blocked since: this is no new booking. Nor
@@ -223,6 +233,8 @@ class _Moving(Booking):
     """A booking like the one that stands in a row."""
 
     _row: Any = None
+    # Who it is for, where a relative or somebody of a company booked for who has no account.
+    _for: SpokenFor | None = None
 
     @property
     def whose(self) -> Whose:
@@ -230,7 +242,21 @@ class _Moving(Booking):
 
     @property
     def is_company(self) -> bool:
-        return bool(self._row["part"] == Part.COMPANIES)
+        return self._for is not None and self._for.kind is ProxyKind.COMPANY
+
+    @property
+    def born(self) -> date | None:
+        return self._for.born if self._for else None
+
+    @property
+    def had_elders_place(self) -> bool:
+        return bool(self._row["part"] == Part.ELDERS)
+
+
+async def _spoken_for(tx: Transaction, row: Any, sealer: Sealer) -> SpokenFor | None:
+    if row["citizen_id"] is not None or row["proxy_id"] is None:
+        return None
+    return await proxies.spoken_for(tx, sealer, row["proxy_id"])
 
 
 def check_deadline(row: Any, doing: Doing) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from models.booking import BookingFacts, SlotAt
 from models.database import Transaction
@@ -111,27 +110,25 @@ async def _parts(
     parts = []
     if wanted.is_company:
         parts.append(Part.COMPANIES)
-    elif any(slot.for_elders > 0 for slot in all_slots) and await _is_elderly(tx, wanted, sealer):
+    elif any(slot.for_elders > 0 for slot in all_slots) and await is_elderly(tx, wanted, sealer):
         parts.append(Part.ELDERS)
     if wanted.by_hall:
         parts.append(Part.DESK)
     return [*parts, Part.EVERYBODY]
 
 
-async def _is_elderly(tx: Transaction, wanted: Booking, sealer: Sealer) -> bool:
-    if wanted.caller is not None and wanted.caller.born is not None:
-        return age_on(business_day(wanted.now), wanted.caller.born) >= ELDERLY_FROM_AGE
-    return await is_elderly(tx, sealer, wanted.whose.citizen_id, wanted.now)
+async def is_elderly(tx: Transaction, wanted: Booking, sealer: Sealer) -> bool:
+    """Whether whom it is for is over 70, as her number says.
 
-
-async def is_elderly(
-    tx: Transaction, sealer: Sealer, citizen_id: UUID | None, now: datetime
-) -> bool:
-    """Whether the verified number of whom it is for says that she is over 70."""
-    if citizen_id is None:
-        return False
-    her = await known(tx, sealer, citizen_id)
-    if her.id_type is None or her.id_number is None:
-        return False
-    born = read_id(her.id_type, her.id_number).born
-    return born is not None and age_on(business_day(now), born) >= ELDERLY_FROM_AGE
+    That is the number of her own account, verified; or the one given for her who has none, by the
+    hall that reads her card or by a relative: whoever comes with it shows that card.
+    """
+    if wanted.had_elders_place:
+        return True
+    born = wanted.born
+    if born is None and wanted.whose.citizen_id is not None:
+        her = await known(tx, sealer, wanted.whose.citizen_id)
+        if her.id_type is None or her.id_number is None:
+            return False
+        born = read_id(her.id_type, her.id_number).born
+    return born is not None and age_on(business_day(wanted.now), born) >= ELDERLY_FROM_AGE

@@ -30,7 +30,8 @@ class SlotView(msgspec.Struct, frozen=True, kw_only=True):
     `left`: how many everybody may still book; `left_elders`, `left_companies` and `left_desk` come
     on top, for these alone, the last for whom the hall books by itself. `load`: how full it is
     expected to be, with who comes without booking. `bookable`: there is a place for everybody, and
-    it is neither too soon nor too late to book it.
+    it is neither too soon nor too late to book it. All this is the slot's, the same for all who
+    ask; on which days I have booked as often as I may says `GET /me/booking-standing?hall=`.
     """
 
     start: datetime

@@ -1,6 +1,6 @@
 """Where somebody stands with her bookings: no-shows, a block, and her appeal against it."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -8,17 +8,40 @@ import msgspec
 from sanic import Blueprint, Request
 
 from models import no_shows
-from scheduler.booking import BookingRules
-from scheduler.calendar import SHANGHAI
+from models.booking_lookup import days_booked
+from scheduler.booking import BookingRules, counted_from, counted_until, used_up
+from scheduler.calendar import SHANGHAI, business_day, hours_between
 from server.appointments import appealing
+from server.appointments.planning import last_day
 from server.appointments.refusals import AlreadyAppealed, AppealDecided, NotBlocked
+from server.appointments.slot_routes import HallCode
 from server.auth import CITIZEN, Principal
-from server.errors import FieldFault, InvalidRequest
+from server.errors import FieldFault, InvalidRequest, NotFound
+from server.halls.directory import HallEntry
 from server.http.endpoint import endpoint
 from server.services import services
 
 bp = Blueprint("booking-standing", url_prefix="/api/v1")
 _EMPTY = ("不能为空。", "must say something")
+
+
+class StandingQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """At which hall I want to book, to be told how often I still may there."""
+
+    hall: HallCode | None = None
+
+
+class OwnLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a person may book at a hall in a week and a month (null: any number).
+
+    Bookings at any hall count. `used_up`: the days, of those that may be booked there now, on which
+    I may book no more, however many places are left in their slots.
+    """
+
+    hall: str
+    per_week: int | None
+    per_month: int | None
+    used_up: list[date]
 
 
 class BookingStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +50,8 @@ class BookingStanding(msgspec.Struct, frozen=True, kw_only=True):
     With `until_blocked` more my booking is blocked for `block_days` (null: no hall of this city
     blocks). Once it is, `until_blocked` is 0, `missed` are those that it came of and any since, and
     until `blocked_until` I may book nothing. `appealed_at` and `granted` are what became of my
-    appeal: null while I have not appealed, or nobody has decided.
+    appeal: null while I have not appealed, or nobody has decided. `limits` are those of the hall
+    that I asked about.
     """
 
     missed: list[datetime]
@@ -37,6 +61,7 @@ class BookingStanding(msgspec.Struct, frozen=True, kw_only=True):
     blocked_by: str | None
     appealed_at: datetime | None
     granted: bool | None
+    limits: OwnLimits | None = None
 
 
 class Appeal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,13 +79,22 @@ class Appeal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     summary=("我的预约信用", "My standing"),
     tag="appointments",
     guard=CITIZEN,
+    query=StandingQuery,
     returns=BookingStanding,
+    refuses=[NotFound],
 )
-async def show_standing(request: Request, who: Principal) -> BookingStanding:
-    """How many appointments I missed, how many more block my booking, and until when it is."""
-    room = services(request)
+async def show_standing(request: Request, who: Principal, query: StandingQuery) -> BookingStanding:
+    """How many appointments I missed, how many more block my booking, and until when it is.
+
+    With `hall`, also on which days I may book no more there, as I have booked as often as one may.
+    """
+    room, now = services(request), services(request).clock.now()
+    hall = room.directory.hall(query.hall) if query.hall is not None else None
     rules = _strictest([hall.booking for hall in room.directory.halls.values()])
-    return await _standing(who, rules, room.clock.now())
+    standing = await _standing(who, rules, now)
+    if hall is None:
+        return standing
+    return msgspec.structs.replace(standing, limits=await _limits(who, hall, business_day(now)))
 
 
 @endpoint(
@@ -99,6 +133,18 @@ def _strictest(rules: list[BookingRules]) -> BookingRules:
     blocking = [each for each in rules if each.no_shows_to_block]
     usual = BookingRules(no_shows_to_block=0)
     return min(blocking, key=lambda each: each.no_shows_to_block, default=usual)
+
+
+async def _limits(who: Principal, hall: HallEntry, today: date) -> OwnLimits:
+    last, rules = last_day(hall, today), hall.booking
+    days = hours_between(hall.timetable, today, last)
+    booked = await days_booked(who.id, counted_from(today), counted_until(last))
+    return OwnLimits(
+        hall=hall.code,
+        per_week=rules.book_per_week or None,
+        per_month=rules.book_per_month or None,
+        used_up=used_up(booked, [day.date for day in days if day.spans], rules),
+    )
 
 
 async def _standing(who: Principal, rules: BookingRules, now: datetime) -> BookingStanding:

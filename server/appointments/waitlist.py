@@ -142,7 +142,7 @@ async def join(
             if not _within(leg, until):
                 raise SlotClosed(NONE_THEN)
             part = Part.COMPANIES if wanted.is_company else Part.EVERYBODY
-            if await is_elderly(tx, sealer, wanted.whose.citizen_id, now):
+            if not wanted.is_company and await is_elderly(tx, wanted, sealer):
                 part = Part.ELDERS
             new = NewWait(
                 id=uuid7(),

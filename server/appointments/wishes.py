@@ -85,6 +85,18 @@ class Booking:
         return self.acting is not None and self.acting.kind is ProxyKind.COMPANY
 
     @property
+    def born(self) -> date | None:
+        """When whom it is for was born, by the number that was given for her, if one was."""
+        if self.caller is not None:
+            return self.caller.born
+        return self.acting.born if self.acting else None
+
+    @property
+    def had_elders_place(self) -> bool:
+        """Whether one kept for elders was hers until now."""
+        return False
+
+    @property
     def level_required(self) -> int:
         """The highest level that any of the items asks for."""
         return max(item.level_required for item in self.items)

@@ -15,7 +15,7 @@ from models.issuing import Papers
 from models.joined import NoSuchCitizen
 from models.knowing import ID_NUMBER as CITIZENS_NUMBER
 from models.knowing import known
-from models.proxies import ID_NUMBER, USCC, Acting
+from models.proxies import Acting
 from models.sealing import NotOpened, Sealer
 from models.tickets import SYSTEM, Actor, Move, Priority, TicketState
 from scheduler.calendar import business_day
@@ -119,19 +119,13 @@ async def _age(
     acting: Acting | None,
     now: datetime,
 ) -> int | None:
-    id_type, number = None, None
+    born = acting.born if acting else None
     if citizen_id is not None:
         try:
             her = await known(tx, sealer, citizen_id)
         except NoSuchCitizen:
             return None  # issuing says what became of her
-        id_type, number = her.id_type, her.id_number
-    elif acting is not None:
-        row = await tx.row("SELECT id_type, id_number FROM proxy WHERE id = $1", acting.proxy_id)
-        if row is not None and row["id_number"] and row["id_type"] != USCC:
-            id_type = row["id_type"]
-            number = sealer.open(row["id_number"], field=ID_NUMBER, owner=acting.proxy_id)
-    if id_type is None or number is None:
-        return None
-    born = read_id(id_type, number).born
+        if her.id_type is None or her.id_number is None:
+            return None
+        born = read_id(her.id_type, her.id_number).born
     return None if born is None else age_on(business_day(now), born)

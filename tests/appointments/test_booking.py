@@ -1,6 +1,7 @@
 """Booking a place: at once or first held, by the rules, and never one too many."""
 
 from asyncio import gather
+from datetime import date
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from tests.appointments.days import (
 )
 from tests.conftest import Api, until
 from tests.identity.families import a_child_of, a_company_of, a_named_citizen
-from tests.people import a_company_code
+from tests.people import Person, a_company_code
 
 
 @pytest.fixture
@@ -105,6 +106,13 @@ async def test_one_appointment_for_an_item_on_a_day(api: Api, hall: str) -> None
     assert (await book(lin, hall, an_item(api, hall, nth=1), at("10:00"))).status_code == 201
 
 
+async def used_up(who: Person, hall: str) -> list[str]:
+    """The weekdays on which she is told that she may book no more."""
+    told = (await who.get(f"/me/booking-standing?hall={hall}")).json()["limits"]
+    assert told["hall"] == hall
+    return [day for day in told["used_up"] if date.fromisoformat(day).weekday() < 5]
+
+
 async def test_so_many_a_week_and_a_month(api: Api, hall: str) -> None:
     lin, item = await api.citizen(), an_item(api, hall)
     with booking_ruled(api, hall, book_per_week=2, book_per_month=3, book_working_days=10):
@@ -114,7 +122,13 @@ async def test_so_many_a_week_and_a_month(api: Api, hall: str) -> None:
         third = await book(lin, hall, item, at("10:00", "2026-11-26"))
         assert code_of(third) == (409, "too_many_bookings")
         assert "2" in third.json()["detail"]
+        assert await used_up(lin, hall) == [f"2026-11-{day}" for day in range(23, 28)]
         await booked(lin, hall, item, at("10:00", "2026-11-30"))
+        full = await used_up(lin, hall)
+        assert full == [f"2026-11-{day}" for day in (*range(23, 28), 30)]
+        await booked(lin, hall, item, at("10:00", "2026-12-01"))
+    with booking_ruled(api, hall, book_per_week=0, book_per_month=0):
+        assert await used_up(lin, hall) == []
     with booking_ruled(api, hall, book_per_week=0, book_per_month=3):
         fourth = await book(lin, hall, item, at("10:00", "2026-11-27"))
         assert code_of(fourth) == (409, "too_many_bookings")

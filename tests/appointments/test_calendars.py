@@ -1,9 +1,12 @@
 """An appointment in her calendar, and as a QR code."""
 
+import base64
+import io
 import xml.etree.ElementTree as ET
 from datetime import datetime, timedelta
 
 import pytest
+import segno
 from icalendar import Calendar, Component
 
 from tests.appointments.days import a_bookable_hall, an_item, at, booked
@@ -35,11 +38,16 @@ async def test_any_calendar_takes_it_and_takes_it_out_again(api: Api, hall: str)
     assert event.decoded("dtend") == datetime.fromisoformat(at("10:30"))
     assert str(event["summary"]).startswith(api.services.directory.hall(hall).name)
     assert mine["check_in_code"] in str(event["description"])
+    assert event["attach"].params["fmttype"] == "image/png"
+    png = io.BytesIO()
+    segno.make(mine["check_in_code"], error="m", micro=False).save(png, kind="png", scale=6)
+    assert base64.b64decode(event["attach"].to_ical()) == png.getvalue()
     [alarm] = event.walk("VALARM")
     assert alarm.decoded("trigger") == timedelta(hours=-1)
     await lin.post(f"{path}/cancel")
     after, gone = event_in((await lin.get(f"{path}/calendar.ics")).content)
     assert (after["method"], gone["status"]) == ("CANCEL", "CANCELLED")
+    assert "attach" not in gone
     assert gone["uid"] == event["uid"]
 
 

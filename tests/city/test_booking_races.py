@@ -24,11 +24,12 @@ from tests.appointments.days import code_of
 from tests.city.driving import asked
 from tests.conftest import City
 from tests.people import Person, a_citizen, a_member_of_staff
+from tests.sizes import size
 
 HALL = "dg-21"
-# All twenty rounds are the bench's (`bench --only booking_race`).
-ROUNDS = 3
-A_FEW = 60
+# As the bar has it: twenty rounds, and all five hundred while processes are killed.
+ROUNDS = size(3, 20)
+A_CROWD = size(60, CROWD)
 
 
 async def an_item(http: httpx.AsyncClient) -> str:
@@ -110,7 +111,7 @@ async def test_what_was_promised_stands_though_a_process_dies(
 ) -> None:
     item = await an_item(http)
     slot = (await with_places(http, item, PLACES))[5]
-    people = await people_of(http, city, A_FEW)
+    people = await people_of(http, city, A_CROWD)
     body = {"hall": HALL, "item": item, "slot_start": slot["start"]}
 
     async def kill_one() -> None:
@@ -146,7 +147,7 @@ async def test_every_hold_ends_and_every_place_is_offered_though_processes_die(
 ) -> None:
     item = await an_item(http)
     slot = (await with_places(http, item, PLACES))[9]
-    people = await people_of(http, city, A_FEW)
+    people = await people_of(http, city, A_CROWD)
     wish = {"hall": HALL, "item": item, "slot_start": slot["start"], "hold": True}
 
     async def kill(*commands: str) -> None:
