@@ -7,13 +7,16 @@ now are passed over for this once, and looked at again by the worker within seco
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from models.booking import Whose
 from models.database import Transaction, rows
 from models.slots import Part, WaitlistState
+from scheduler.booking import BookingRules
 from scheduler.calendar import business_day
+
+_USUAL: Final = BookingRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,24 @@ async def join(tx: Transaction, new: NewWait) -> None:
     )
 
 
+# That whom `w` is for has booked as often in the week or month of `s` as one may at its hall.
+_BOOKED_ENOUGH = f"""
+    SELECT 1 FROM hall h CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE date_trunc('week', a.day::timestamp)
+                                    = date_trunc('week', s.day::timestamp)) AS in_week,
+               count(*) FILTER (WHERE date_trunc('month', a.day::timestamp)
+                                    = date_trunc('month', s.day::timestamp)) AS in_month
+        FROM appointment a WHERE (a.citizen_id = w.citizen_id OR a.person_key = w.person_key)
+        AND a.state IN ('held', 'offered', 'booked', 'checked_in', 'missed')
+    ) hers CROSS JOIN LATERAL (
+        SELECT coalesce((h.rules->>'book_per_week')::int, {_USUAL.book_per_week}) AS per_week,
+               coalesce((h.rules->>'book_per_month')::int, {_USUAL.book_per_month}) AS per_month
+    ) may WHERE h.id = s.hall_id
+      AND (0 < per_week AND per_week <= in_week OR 0 < per_month AND per_month <= in_month)
+"""
 # Whom a slot `s` could be offered to at a moment: it lies in her time, is of her item's slots, and
 # nothing of hers stands against it.
-FITS = """
+FITS = f"""
     w.line_id = s.line_id AND w.day = s.day AND w.state = 'waiting'
     AND w.starts_from <= s.starts_at AND s.ends_at <= w.until
     AND s.item_id IS NOT DISTINCT FROM (
@@ -70,8 +88,9 @@ FITS = """
          OR w.part = 'companies' AND s.taken_companies < s.for_companies)
     AND NOT EXISTS (SELECT 1 FROM appointment_once o WHERE o.item_id = w.item_id AND o.day = w.day
                     AND o.person = coalesce(w.citizen_id, w.person_key) OFFSET 0)
-    AND NOT EXISTS (SELECT 1 FROM booking_block b WHERE b.until > {now} AND b.granted IS NOT TRUE
+    AND NOT EXISTS (SELECT 1 FROM booking_block b WHERE b.until > {{now}} AND b.granted IS NOT TRUE
                     AND b.person = coalesce(w.citizen_id, w.person_key) OFFSET 0)
+    AND NOT EXISTS ({_BOOKED_ENOUGH} OFFSET 0)
 """
 
 

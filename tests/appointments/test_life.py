@@ -199,6 +199,12 @@ class Bookings(RuleBasedStateMachine):
                     self.real.ids[name],
                     name,
                 )
+            # Who waits is offered no more than that either, as the row says.
+            await tx.run(
+                "UPDATE hall SET rules = rules || $2::jsonb WHERE id = $1",
+                hall.id,
+                '{"book_per_week": 0, "book_per_month": 0}',
+            )
         await plan_hall(hall, now=MONDAY, directory=self.directory, no_shows=NoShows({}))
         line = hall.lines["E"].id
         for start, many in zip(STARTS, places, strict=True):

@@ -1,6 +1,9 @@
 """Who waits for a place is offered what becomes free: in order, one at a time, for a while."""
 
+import json
 from asyncio import gather
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -224,3 +227,39 @@ async def test_when_the_time_has_passed_the_waiting_is_over(api: Api, hall: str)
     api.turn_clock(at("12:00"))
     await tend(api)
     assert [one["state"] for one in await waits(lin)] == ["over"]
+
+
+@pytest.mark.parametrize("rule", ["book_per_week", "book_per_month"])
+async def test_who_has_booked_as_often_as_she_may_is_passed_over_meanwhile(
+    api: Api, hall: str, rule: str
+) -> None:
+    item, other = an_item(api, hall), an_item(api, hall, nth=1)
+    morning = await a_full_morning(api, hall, item)
+    lin, chen = await api.citizen(), await api.citizen()
+    for one in (lin, chen):
+        assert (await wait(one, hall, item)).status_code == 201
+    hers = await booked(lin, hall, other, at("10:00", "2026-11-25"))
+    async with ruled(api, hall, {rule: 1}):
+        await given_up(*morning.pop())
+        await tend(api)
+        assert [one["state"] for one in await waits(lin)] == ["waiting"]
+        assert [one["state"] for one in await waits(chen)] == ["offered"]
+        await given_up(lin, hers["id"])
+        await given_up(*morning.pop())
+        assert [one["state"] for one in await waits(lin)] == ["offered"]
+
+
+async def given_up(who: Person, appointment: str) -> None:
+    assert (await who.post(f"/appointments/{appointment}/cancel")).is_success
+
+
+@asynccontextmanager
+async def ruled(api: Api, hall: str, rules: dict[str, int]) -> AsyncIterator[None]:
+    """The hall's row has these rules meanwhile."""
+    hall_id, change = api.services.directory.hall(hall).id, "UPDATE hall SET rules = $2"
+    [before] = await rows("SELECT rules FROM hall WHERE id = $1", hall_id)
+    await rows(f"{change} WHERE id = $1", hall_id, json.dumps(rules))
+    try:
+        yield
+    finally:
+        await rows(f"{change} WHERE id = $1", hall_id, before["rules"])
