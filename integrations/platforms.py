@@ -233,6 +233,7 @@ def open_platforms(
         sms=sms,
         maps=open_maps(settings),
         payments={channel.name: channel for channel in payments if channel},
+        payment_host=settings.unionpay_host if settings.unionpay_merchant else None,
         batches=open_batches(settings),
         messengers=messengers,
         events=events,

@@ -207,7 +207,8 @@ class Platforms:
     `doors` and `phones` go by the platform's name, as in the API's paths: wechat, alipay; so do
     `payments`, by the channel's, and `messengers`, which also have `sms`; `events` read what the
     platforms push to us. `batches` reads what bank counters took for us.
-    `province_redirect` is the address that the province sends people back to.
+    `province_redirect` is the address that the province sends people back to, `payment_host` where
+    a browser posts the signed forms of the channels that are paid at their own page.
     """
 
     doors: Mapping[str, SignIn] = field(default_factory=dict)
@@ -219,6 +220,7 @@ class Platforms:
     sms: SmsSender | None = None
     maps: Maps | None = None
     payments: Mapping[str, PaymentChannel] = field(default_factory=dict)
+    payment_host: str | None = None
     batches: BatchReader | None = None
     messengers: Mapping[str, Messenger] = field(default_factory=dict)
     events: Mapping[str, EventReader] = field(default_factory=dict)

@@ -105,7 +105,7 @@ def our_accounts(sandbox_url: str, api_url: str, folder: Path) -> dict[str, obje
         "unionpay_pfx_password": PASSWORD,
         "unionpay_root_cert_file": folder / ROOT,
         "unionpay_middle_cert_file": folder / MIDDLE,
-        "unionpay_front_url": f"{api_url}/",
+        "unionpay_front_url": f"{api_url}/payments/back",
         "bank_keys_file": folder / KEYS_FILE,
         "province_host": sandbox_url,
         "province_client_id": _DEFAULTS.province_client_id,

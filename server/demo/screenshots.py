@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Page
 
 SIZES: Final = ((360, 780), (768, 1024), (1920, 1080))
+_LOOSEN: Final = """loose => document.querySelectorAll('.tabs').forEach(
+    one => one.style.position = loose ? 'static' : '')"""
 FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 
@@ -41,8 +43,11 @@ async def take_pictures(city: City, manner: Manner, out: Path) -> int:
             await page.set_viewport_size({"width": width, "height": height})
             await page.wait_for_timeout(150)
             whole = not name.startswith("board") or width < 600
+            # What is fixed to the window would stand in the midst of a whole page.
+            await page.evaluate(_LOOSEN, whole)
             await page.screenshot(path=out / f"{name}-{width}.png", full_page=whole)
             taken += 1
+        await page.evaluate(_LOOSEN, False)
         await page.set_viewport_size({"width": SIZES[0][0], "height": SIZES[0][1]})
         console.print(f"  {name}")
 

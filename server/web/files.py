@@ -3,10 +3,11 @@
 import gzip
 import hashlib
 import mimetypes
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse
@@ -18,6 +19,8 @@ from server.http.conditional import is_known
 from server.http.endpoint import READS, Handler
 
 STATIC = Path(__file__).resolve().parent / "static"
+# Files that come in one answer: a phone far away waits once for them.
+JOINED: Final = {"citizen.all.css": ("yiting.css", "app.css", "citizen.css")}
 # Pages name their assets by a version, so browsers need not ask again for a year.
 CACHED = "public, max-age=31536000, immutable"
 POLICY = (
@@ -27,11 +30,13 @@ POLICY = (
 )
 
 
-def page(bp: Blueprint, path: str, *, name: str) -> Callable[[Handler], Handler]:
+def page(
+    bp: Blueprint, path: str, *, name: str, methods: Sequence[str] = READS
+) -> Callable[[Handler], Handler]:
     """Declare a page or a file: what is served to browsers and is no part of the API."""
 
     def declare(handler: Handler) -> Handler:
-        bp.add_route(handler, path, methods=READS, name=name)
+        bp.add_route(handler, path, methods=methods, name=name)
         return handler
 
     return declare
@@ -65,7 +70,7 @@ def _names(folder: Path) -> frozenset[str]:
 
 @lru_cache(maxsize=512)
 def _read(folder: Path, name: str) -> _Kept:
-    content = (folder / name).read_bytes()
+    content = b"\n".join((folder / part).read_bytes() for part in JOINED.get(name, (name,)))
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     is_text = kind.startswith("text/") or kind.endswith(("javascript", "json", "xml"))
     if is_text:
@@ -103,7 +108,7 @@ def file_answer(
     more: Mapping[str, str] | None = None,
 ) -> HTTPResponse:
     """The same for a request that has been counted."""
-    if name not in _names(folder):
+    if not _names(folder).issuperset(JOINED.get(name, (name,))):
         raise NotFound
     kept = _read(folder, name)
     zipped = kept.zipped if "gzip" in request.headers.get("accept-encoding", "") else None

@@ -4,13 +4,14 @@ from datetime import datetime
 
 import msgspec
 from sanic import Blueprint, Request
-from sanic.response import HTTPResponse
+from sanic.response import HTTPResponse, redirect
 
 from scheduler.calendar import SHANGHAI
 from server.errors import NotFound
+from server.http.addresses import check_address
 from server.http.endpoint import endpoint
 from server.services import services
-from server.web.files import CACHED, STATIC, file_answer, page, serve_file, version
+from server.web.files import CACHED, POLICY, STATIC, file_answer, page, serve_file, version
 
 bp = Blueprint("pages")
 # Where only programs ask: the API and what stands at the root beside it.
@@ -27,11 +28,13 @@ class About(msgspec.Struct, frozen=True):
     """What the pages must know of this server.
 
     `now` is the business clock, which runs `clock_speed` times as fast as a real one;
-    `sandbox_url` is null outside the demo.
+    `sandbox_url` is null outside the demo. `pays_by_form`: channels whose payments a browser makes
+    by posting a form to their own page.
     """
 
     mode: str
     sandbox_url: str | None
+    pays_by_form: list[str]
     now: datetime
     clock_speed: float
 
@@ -39,7 +42,10 @@ class About(msgspec.Struct, frozen=True):
 @page(bp, "/", name="index")
 async def index(request: Request) -> HTTPResponse:
     """The citizen's pages: one document, whose views are named after the `#`."""
-    return serve_file(request, STATIC, "citizen.html", more={"Link": LINKS})
+    host = services(request).platforms.payment_host
+    # Who pays in a browser posts a signed form to the channel's own page.
+    policy = POLICY.replace("form-action 'self'", f"form-action 'self' {host}") if host else POLICY
+    return serve_file(request, STATIC, "citizen.html", policy=policy, more={"Link": LINKS})
 
 
 @page(bp, "/about", name="about_page")
@@ -52,6 +58,17 @@ async def about_page(request: Request) -> HTTPResponse:
 async def signed_in(request: Request) -> HTTPResponse:
     """Where the province sends a citizen's browser back to, with a code that her page spends."""
     return serve_file(request, STATIC, "signed-in.html")
+
+
+@page(bp, "/payments/back", name="paid_page", methods=("GET", "HEAD", "POST"))
+async def paid(request: Request) -> HTTPResponse:
+    """Where a channel's own page sends her browser back to; what came of it the bill tells.
+
+    UnionPay's browser posts what it says here; it is not read: only what is signed and comes to
+    the callback, or is asked for, settles anything.
+    """
+    check_address(request)
+    return redirect("/#/bills", status=303)
 
 
 @page(bp, "/sw.js", name="service_worker")
@@ -116,6 +133,7 @@ async def about(request: Request) -> About:
     return About(
         mode=room.settings.mode,
         sandbox_url=room.settings.sandbox_url if demo else None,
+        pays_by_form=[name for name in ("unionpay",) if name in room.platforms.payments],
         now=room.clock.now().astimezone(SHANGHAI),
         clock_speed=room.clock.speed,
     )

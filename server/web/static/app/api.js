@@ -66,6 +66,11 @@ export class Api {
     return this.ask("GET", path, { query, signal });
   }
 
+  /** What everybody may read: it waits for no token. */
+  read(path, query, signal) {
+    return this.#send("GET", path, { query, signal }, null);
+  }
+
   /** A file that only who is signed in may have. */
   async file(path, query) {
     const headers = { Authorization: `Bearer ${await this.token()}` };
@@ -150,12 +155,12 @@ function asQuery(query = {}) {
   return said.length ? `?${new URLSearchParams(said)}` : "";
 }
 
-/** All pages of a list, `most` entries at most. */
-export async function all(api, path, query = {}, most = 500) {
+/** All pages of a list, `most` entries at most; `get` asks for a page. */
+export async function all(get, path, query = {}, most = 500) {
   const found = [];
   let cursor;
   do {
-    const page = await api.get(path, { ...query, cursor, limit: 100 });
+    const page = await get(path, { ...query, cursor, limit: 100 });
     found.push(...page.data);
     cursor = page.next_cursor;
   } while (cursor && found.length < most);

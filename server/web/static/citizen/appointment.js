@@ -31,9 +31,10 @@ export async function show(root, { parts: [id], signal }) {
         one.state === "held" ? button(t("确认预约", "Confirm"), act("/confirm")) : null,
         one.state === "booked" ? button(t("我到了，签到", "I am here: check in"), async () => act("/check-in", { place: await locate().catch(() => undefined) })()) : null,
         one.state === "booked" ? go(t("改期", "Another time"), `#/book/${one.hall}/${one.item}?moving=${one.id}`, "plain") : null,
+        one.state === "booked" ? button(t("加到日历", "Add to calendar"), () => calendar(address), { kind: "plain" }) : null,
         button(t("取消预约", "Cancel"), async () => (await sure(t("取消后名额会给别人。确定取消吗？", "Your place goes to somebody else. Cancel?"), t("取消预约", "Cancel it"))) && act("/cancel")(), { kind: "plain danger" }),
       ) : null,
-      open ? card(t("签到码", "Check-in code"), make("p", { className: "code" }, one.check_in_code), make("p", { className: "quiet" }, t(`${moment(one.check_in_from, clock.now())} 起可签到`, `Check in from ${moment(one.check_in_from, clock.now())}`))) : null,
+      open ? card(t("签到码", "Check-in code"), await square(address, one), make("p", { className: "code" }, one.check_in_code), make("p", { className: "quiet" }, t(`${moment(one.check_in_from, clock.now())} 起可签到`, `Check in from ${moment(one.check_in_from, clock.now())}`))) : null,
       facts([t("最晚取消", "Cancel until"), open ? moment(one.cancel_until, clock.now()) : null], [t("何时出发", "Leave at"), one.leave?.at ? moment(one.leave.at, clock.now()) : null]),
       one.unfinished?.length ? card(t("来之前要先办好", "To be done before you come"), make("ul", { className: "checks" }, ...one.unfinished.map((todo) => make("li", {}, named(todo))))) : null,
       open ? materials(one.materials) : null,
@@ -41,4 +42,17 @@ export async function show(root, { parts: [id], signal }) {
     return `${day(one.slot_start)} ${time(one.slot_start)}`;
   };
   return draw();
+}
+
+/** Her check-in code as a square to be read at the hall; where it cannot be had, the code stands alone. */
+async function square(address, { check_in_code: code }) {
+  const drawing = await api.file(`${address}/qr.svg`).then((file) => file.text()).catch(() => null);
+  if (!drawing) return null;
+  return make("img", { className: "square", alt: t(`签到码 ${code}`, `Check-in code ${code}`), width: "200", height: "200", src: `data:image/svg+xml,${encodeURIComponent(drawing)}` });
+}
+
+async function calendar(address) {
+  const file = URL.createObjectURL(await api.file(`${address}/calendar.ics`));
+  make("a", { href: file, download: "appointment.ics" }).click();
+  setTimeout(() => URL.revokeObjectURL(file), 10_000);
 }

@@ -15,10 +15,15 @@ export async function show(root, { parts: [code, itemCode], query, signal }) {
   const [hall, item] = await Promise.all([hallOf(code), itemNamed(itemCode)]);
   const from = date(clock.now());
   const to = date(clock.now() + (DAYS - 1) * DAY_MS);
-  const slots = (await api.get(`/halls/${encodeURIComponent(code)}/slots`, { item: itemCode, from, to }, signal)).data;
+  const slots = (await api.read(`/halls/${encodeURIComponent(code)}/slots`, { item: itemCode, from, to }, signal)).data;
   const days = [...new Set(slots.map((slot) => date(slot.start)))];
   const list = make("ul", { className: "slots" });
-  const draw = (chosen) => list.replaceChildren(...slots.filter((slot) => date(slot.start) === chosen).map((slot) => make("li", {}, entry(slot, () => book(code, itemCode, slot.start, moving)))));
+  const waiting = make("div", {});
+  const draw = (chosen) => {
+    const those = slots.filter((slot) => date(slot.start) === chosen);
+    list.replaceChildren(...those.map((slot) => make("li", {}, entry(slot, () => book(code, itemCode, slot.start, moving)))));
+    put(waiting, !moving && those.some((slot) => slot.left === 0) ? awaitPlace(code, itemCode, chosen, those) : null);
+  };
   const first = days.find((one) => slots.some((slot) => date(slot.start) === one && slot.left > 0 && slot.bookable)) ?? days[0];
   const title = moving ? t("改期", "Another time") : t("预约时段", "Book a time");
   put(
@@ -28,7 +33,7 @@ export async function show(root, { parts: [code, itemCode], query, signal }) {
     moving ? null : await best(itemCode, signal),
     days.length === 0
       ? empty(t("最近两周没有可预约的时段，可以直接取号。", "No time can be booked within two weeks; you may take a number."))
-      : card(t("选一天", "Choose a day"), choice(t("日期", "Day"), "day", days.map((one) => [one, day(`${one}T12:00:00+08:00`)]), first, draw), list),
+      : card(t("选一天", "Choose a day"), choice(t("日期", "Day"), "day", days.map((one) => [one, day(`${one}T12:00:00+08:00`)]), first, draw), list, waiting),
   );
   if (first) draw(first);
   return title;
@@ -42,10 +47,22 @@ function entry(slot, onBook) {
   return one;
 }
 
+/** Somebody may cancel: be offered the place in turn. */
+function awaitPlace(hall, item, on, slots) {
+  const once = onceKey();
+  return button(t("这天有空位时告诉我", "Tell me when a place is free on this day"), async () => {
+    if (!(await api.token())) return (location.hash = `#/sign-in?then=${encodeURIComponent(location.hash.slice(1))}`);
+    const body = { hall, item, date: on, from: time(slots[0].start), to: time(slots.at(-1).end) };
+    await api.ask("POST", "/waitlist", { body, once });
+    toast(t("已候补，有空位会按次序给您。", "You wait for a place; it is offered in turn."));
+    location.hash = "#/visits";
+  }, { kind: "plain" });
+}
+
 /** The three that suit best, of any hall. */
 async function best(item, signal) {
   const place = here.place;
-  const found = await api.get("/slots/best", { item, lat: place?.lat, lng: place?.lng, datum: place?.datum }, signal).catch(() => ({ data: [] }));
+  const found = await api.read("/slots/best", { item, lat: place?.lat, lng: place?.lng, datum: place?.datum }, signal).catch(() => ({ data: [] }));
   if (found.data.length === 0) return null;
   const names = await Promise.all(found.data.map((one) => hallOf(one.hall).then(named)));
   return card(t("推荐", "Suggested"), make("ul", { className: "links" }, ...found.data.map((one, at) => make("li", {}, button(

@@ -4,8 +4,16 @@ import { t, named } from "../app/language.js";
 import { button, card, empty, facts, go, make, onceKey, put, say, showList } from "../app/parts.js";
 import { between, day, moment, people, time } from "../app/said.js";
 import { api, clock, hall as hallOf, here, itemNamed, items, live } from "./rooms.js";
+import { actingFor, nameOf } from "./family.js";
 import { takeNumber } from "./taking.js";
 
+const PRIORITIES = [
+  ["elderly", () => t("年满 70 岁", "Over 70")],
+  ["disabled", () => t("残疾人", "Disabled")],
+  ["pregnant", () => t("孕妇", "Pregnant")],
+  ["military", () => t("军人", "Military")],
+  ["with_infant", () => t("携带婴幼儿", "With an infant")],
+];
 const STATES = {
   open: () => t("可取号", "Open"),
   paused: () => t("暂停取号", "No new numbers"),
@@ -15,7 +23,7 @@ const STATES = {
 
 export async function show(root, { parts: [code], query, signal }) {
   const address = `/halls/${encodeURIComponent(code)}`;
-  const [hall, hours] = await Promise.all([hallOf(code), api.get(`${address}/hours`, {}, signal)]);
+  const [hall, hours] = await Promise.all([hallOf(code), api.read(`${address}/hours`, {}, signal)]);
   const item = query.get("item") ? await itemNamed(query.get("item")) : null;
   const offered = (await items()).filter((one) => hall.items.includes(one.code));
   const list = make("ul", { className: "lines" });
@@ -42,6 +50,16 @@ export async function show(root, { parts: [code], query, signal }) {
   return named(hall);
 }
 
+/** For whom she may take a number; nobody when she is not signed in. */
+async function mayActFor() {
+  try {
+    if (!(await api.token())) return [];
+    return actingFor((await api.get("/me/family")).data);
+  } catch {
+    return []; // she goes on for herself
+  }
+}
+
 function openToday(hall) {
   if (hall.open) return hall.closes_at ? t(`服务中，${time(hall.closes_at)} 止`, `Open until ${time(hall.closes_at)}`) : t("服务中", "Open");
   return hall.opens_at ? t(`休息，${moment(hall.opens_at, clock.now())} 开门`, `Closed; opens ${moment(hall.opens_at, clock.now())}`) : t("休息", "Closed");
@@ -63,10 +81,24 @@ function fillLine(element, line) {
 }
 
 function forItem(hall, item) {
-  const key = onceKey();
+  const wished = make("div", {});
+  let key = onceKey();
+  const priority = make("select", { id: "priority" }, make("option", { value: "" }, t("没有", "None")), ...PRIORITIES.map(([value, words]) => make("option", { value }, words())));
+  const whom = make("select", { id: "whom" }, make("option", { value: "" }, t("我自己", "Myself")));
+  // Another wish is another intention.
+  wished.addEventListener("change", () => (key = onceKey()));
+  const fields = [make("div", { className: "field" }, make("label", { for: "priority" }, t("依法优先（到窗口核实）", "Priority by law (checked at the counter)")), priority)];
+  put(wished, make("details", {}, make("summary", {}, t("优先、替家人办", "Priority, or for somebody else")), ...fields));
+  mayActFor().then((family) => {
+    if (family.length === 0) return;
+    whom.append(...family.map((one) => make("option", { value: one.id }, nameOf(one))));
+    wished.firstChild.append(make("div", { className: "field" }, make("label", { for: "whom" }, t("替谁办", "For whom")), whom));
+  });
+  const wishes = () => ({ ...(priority.value ? { priority_claim: priority.value } : {}), ...(whom.value ? { for: whom.value } : {}) });
   return card(named(item),
+    wished,
     make("div", { className: "choices" },
-      button(t("现在取号", "Take a number now"), () => takeNumber(hall.code, item.code, key)),
+      button(t("现在取号", "Take a number now"), () => takeNumber(hall.code, item.code, key, wishes())),
       item.bookable ? go(t("预约时段", "Book a time"), `#/book/${hall.code}/${item.code}`, "plain") : null,
       go(t("办事指南", "Guide"), `#/items/${item.code}?hall=${hall.code}`, "plain"),
     ),

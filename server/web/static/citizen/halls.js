@@ -1,9 +1,8 @@
 // Halls, soonest first: as a list and on a map, with honest ranges.
 
 import { t, named } from "../app/language.js";
-import { button, choice, empty, go, make, put, say, showList, toast } from "../app/parts.js";
+import { button, choice, empty, go, loading, make, put, say, showList, toast } from "../app/parts.js";
 import { about, between, distance, lasting, people, time } from "../app/said.js";
-import { drawMap } from "./map.js";
 import { api, here, itemNamed, locate } from "./rooms.js";
 
 const REFRESH_EVERY_MS = 15_000;
@@ -22,7 +21,7 @@ export async function show(root, { query, signal }) {
 
   const refresh = async () => {
     const place = here.place;
-    const answer = await api.get("/halls", {
+    const answer = await api.read("/halls", {
       item: item?.code,
       rank: place ? chosen.rank : "shortest_wait",
       travel: place ? chosen.travel : undefined,
@@ -37,14 +36,22 @@ export async function show(root, { query, signal }) {
     say(asOf, t(`${time(answer.as_of)} 的情况，每 15 秒更新`, `As of ${time(answer.as_of)}, updated every 15 s`));
     draw();
   };
-  const draw = () => {
+  const placed = () => {
     box.open = !here.place;
     say(where, here.place ? t(`从${here.name}出发`, `From ${here.name}`) : t("还不知道您在哪里，按等候最短排序。", "Your position is not known: shortest wait first."));
+  };
+  const draw = () => {
+    placed();
     list.hidden = chosen.as !== "list" || halls.length === 0;
     map.hidden = chosen.as !== "map" || halls.length === 0;
     nothing.hidden = halls.length > 0;
-    if (chosen.as === "map") drawMap(map, halls, here.place, (one) => link(one, item), colourOf);
+    if (chosen.as === "map") drawMapOf(halls);
     else showList(list, halls, (one) => one.code, (one) => entry(one, item), fill);
+  };
+  // The map's module comes when it is looked at.
+  const drawMapOf = async (those) => {
+    const { drawMap } = await import("./map.js");
+    if (those === halls) drawMap(map, halls, here.place, (one) => link(one, item), colourOf);
   };
   const again = () => refresh().catch((problem) => {
     if (problem.name === "AbortError") return;
@@ -81,7 +88,11 @@ export async function show(root, { query, signal }) {
     asOf, nothing, list, map,
   );
   nothing.hidden = true;
-  await refresh();
+  // What can be chosen is there before the halls are.
+  placed();
+  const waiting = loading();
+  root.append(waiting);
+  await refresh().finally(() => waiting.remove());
   const timer = setInterval(() => document.hidden || again(), REFRESH_EVERY_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
   return title;
@@ -143,7 +154,7 @@ function whereIs(onChange, where) {
     const words = search.value.trim();
     if (!words) return;
     try {
-      const { data } = await api.get("/places", { q: words });
+      const { data } = await api.read("/places", { q: words });
       found.replaceChildren(...data.slice(0, 6).map((one) => make("li", {}, button(one.name ?? one.address, () => take(one.place, one.name ?? words), { kind: "plain" }))));
       if (data.length === 0) found.replaceChildren(make("li", {}, t("没有找到这个地点。", "No such place was found.")));
     } catch (problem) {

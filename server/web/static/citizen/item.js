@@ -14,7 +14,7 @@ const LEVELS = [
 const KINDS = { original: () => t("原件", "original"), copy: () => t("复印件", "copy"), electronic: () => t("电子件", "electronic") };
 
 export async function show(root, { parts: [code], query, signal }) {
-  const item = await api.get(`/items/${encodeURIComponent(code)}`, {}, signal);
+  const item = await api.read(`/items/${encodeURIComponent(code)}`, {}, signal);
   const hall = query.get("hall");
   put(
     root,

@@ -2,7 +2,7 @@
 
 import { isLarge, language, onLanguage, speak, t, writeLarge } from "../app/language.js";
 import { failed, loading, make, put, say } from "../app/parts.js";
-import { api, live } from "./rooms.js";
+import { about, api, live } from "./rooms.js";
 
 const VIEWS = [
   [/^\/$/, () => import("./halls.js")],
@@ -15,12 +15,16 @@ const VIEWS = [
   [/^\/appointments\/([\w-]+)$/, () => import("./appointment.js")],
   [/^\/bills$/, () => import("./bills.js")],
   [/^\/me$/, () => import("./me.js")],
+  [/^\/inbox$/, () => import("./inbox.js")],
+  [/^\/preferences$/, () => import("./preferences.js")],
+  [/^\/family$/, () => import("./family.js")],
   [/^\/sign-in$/, () => import("./sign-in.js")],
 ];
 const TABS = [
   ["/", "⌂", () => t("大厅", "Halls")],
   ["/items", "☰", () => t("办事", "Services")],
   ["/visits", "◷", () => t("我的号", "My visits")],
+  ["/inbox", "✉", () => t("消息", "Messages")],
   ["/me", "☺", () => t("我的", "Me")],
 ];
 
@@ -37,7 +41,8 @@ async function show() {
   const root = make("div", { className: "view" }, loading());
   main.replaceChildren(root);
   try {
-    const view = await found();
+    // What the halls tell needs no clock; everything else may be of another day.
+    const [view] = await Promise.all([found(), path === "/" ? null : about]);
     if (signal.aborted) return;
     const title = await view.show(root, { parts, query: new URLSearchParams(search), signal });
     if (signal.aborted) return;

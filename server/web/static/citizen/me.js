@@ -1,6 +1,6 @@
 // Who she is here, her devices and consents, and the ways out.
 
-import { t } from "../app/language.js";
+import { t, named } from "../app/language.js";
 import { button, card, facts, go, make, put, sure, toast } from "../app/parts.js";
 import { moment } from "../app/said.js";
 import { forget } from "./offline.js";
@@ -11,10 +11,9 @@ const CHANNELS = { wechat: () => t("微信", "WeChat"), alipay: () => t("支付�
 
 export async function show(root, { signal }) {
   const draw = async () => {
-    const [me, devices, family, consents] = await Promise.all([
+    const [me, devices, consents] = await Promise.all([
       api.get("/me", {}, signal),
       api.get("/me/devices", {}, signal),
-      api.get("/me/family", {}, signal),
       api.get("/me/consents", {}, signal),
     ]);
     put(
@@ -26,8 +25,7 @@ export async function show(root, { signal }) {
         [t("手机", "Phone"), me.phone],
         [t("登录方式", "Signs in by"), me.channels.map((one) => CHANNELS[one]?.() ?? one).join(t("、", ", "))],
       ),
-      make("div", { className: "choices" }, go(t("我的号和预约", "My visits"), "#/visits", "plain"), go(t("缴费单", "Bills"), "#/bills", "plain")),
-      people(family.data),
+      make("div", { className: "choices" }, go(t("我的号和预约", "My visits"), "#/visits", "plain"), go(t("缴费单", "Bills"), "#/bills", "plain"), go(t("家人和单位", "Family and companies"), "#/family", "plain"), go(t("怎么通知我", "How I am told"), "#/preferences", "plain")),
       consented(consents.data, draw),
       signedInAt(devices.data, draw),
       ways(),
@@ -37,16 +35,12 @@ export async function show(root, { signal }) {
   return t("我的", "Me");
 }
 
-const people = (family) => card(t("家人", "Family"), family.length === 0
-  ? make("p", { className: "quiet" }, t("还没有家人。可在小程序里添加，替孩子、老人取号预约。", "Nobody yet. Add a child or parent in the mini-program to take numbers for them."))
-  : make("ul", { className: "rows" }, ...family.map((one) => make("li", {}, make("strong", {}, one.name ?? ""), make("span", { className: "quiet" }, one.number ?? "")))));
-
 const consented = (consents, draw) => consents.length === 0 ? null : card(t("已授权的系统", "Systems you let in"), make("ul", { className: "rows" }, ...consents.map((one) => make("li", {},
-  make("strong", {}, one.name ?? one.client),
+  make("span", {}, make("strong", {}, named(one, "client_name")), make("span", { className: "quiet" }, moment(one.given_at, clock.now()))),
   button(t("收回", "Withdraw"), async () => {
     await api.ask("DELETE", `/me/consents/${encodeURIComponent(one.client)}`);
     await draw();
-  }, { kind: "plain small" }),
+  }, { kind: "plain small", label: t(`收回 ${named(one, "client_name")}`, `Withdraw ${named(one, "client_name")}`) }),
 ))));
 
 const signedInAt = (devices, draw) => card(t("登录的设备", "Signed-in devices"), make("ul", { className: "rows" }, ...devices.map((one) => make("li", {},
@@ -55,9 +49,22 @@ const signedInAt = (devices, draw) => card(t("登录的设备", "Signed-in devic
     await api.ask("DELETE", `/me/devices/${one.id}`);
     await draw();
   }, { kind: "plain small", label: t(`退出 ${deviceNamed(one)}`, `End ${deviceNamed(one)}`) }),
-))));
+))), devices.length > 1 ? button(t("退出其他全部设备", "End all others"), async () => {
+  await api.ask("POST", "/me/devices/end-others");
+  await draw();
+}, { kind: "plain" }) : null);
 
-const deviceNamed = (one) => `${CHANNELS[one.channel]?.() ?? one.channel} · ${(one.device || t("未知设备", "unknown device")).slice(0, 40)}`;
+// What browsers and apps call themselves, in the order in which one hides behind another.
+const DEVICES = [[/MicroMessenger|WeChat/i, () => t("微信", "WeChat")], [/Alipay/i, () => t("支付宝", "Alipay")], [/Edg/, () => "Edge"], [/Firefox/, () => "Firefox"], [/Chrome/, () => "Chrome"], [/Safari/, () => "Safari"]];
+const SYSTEMS = [[/HarmonyOS/i, "HarmonyOS"], [/Android/, "Android"], [/iPhone/, "iPhone"], [/iPad/, "iPad"], [/Windows/, "Windows"], [/Mac OS/, "Mac"], [/Linux/, "Linux"]];
+
+/** By which door, and on what; a device that says nothing we know is told as it calls itself. */
+function deviceNamed({ channel, device }) {
+  const browser = DEVICES.find(([sign]) => sign.test(device ?? ""))?.[1]();
+  const system = SYSTEMS.find(([sign]) => sign.test(device ?? ""))?.[1];
+  const on = [browser, system].filter(Boolean).join(" ") || (device || t("未知设备", "unknown device")).slice(0, 40);
+  return `${CHANNELS[channel]?.() ?? channel} · ${on}`;
+}
 
 function ways() {
   return card(t("我的数据", "My data"), make("div", { className: "choices" },

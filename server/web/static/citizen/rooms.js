@@ -21,10 +21,10 @@ function once(key, get) {
   return kept.get(key);
 }
 
-export const items = () => once("items", () => all(api, "/items"));
+export const items = () => once("items", () => all(api.read.bind(api), "/items"));
 export const itemNamed = async (code) => (await items()).find((item) => item.code === code) ?? null;
-export const hall = (code) => once(`hall ${code}`, () => api.get(`/halls/${encodeURIComponent(code)}`));
-export const lines = (code) => once(`lines ${code}`, () => api.get(`/halls/${encodeURIComponent(code)}/lines`));
+export const hall = (code) => once(`hall ${code}`, () => api.read(`/halls/${encodeURIComponent(code)}`));
+export const lines = (code) => once(`lines ${code}`, () => api.read(`/halls/${encodeURIComponent(code)}/lines`));
 
 /** The business clock: a demo city may live on another day. */
 export const clock = {
@@ -37,8 +37,14 @@ export const clock = {
   },
 };
 
-const about = await fetch("/about.json").then((answer) => answer.json()).catch(() => null);
-if (about) clock.take(about.now);
+/** What the server says of itself; where it cannot be had, nothing. */
+export const about = fetch("/about.json")
+  .then((answer) => answer.json())
+  .then((said) => {
+    clock.take(said.now);
+    return said;
+  })
+  .catch(() => ({}));
 
 /** Where the phone says she is; throws words for her. */
 export function locate() {

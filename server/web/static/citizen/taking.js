@@ -4,12 +4,15 @@ import { t } from "../app/language.js";
 import { toast } from "../app/parts.js";
 import { api, here } from "./rooms.js";
 
-/** Take a number and go to it; `once` is the key of this one intention. */
-export async function takeNumber(hall, item, once) {
+/**
+ * Take a number and go to it; `once` is the key of this one intention. `wishes`: `for` whom, and
+ * her `priority_claim`.
+ */
+export async function takeNumber(hall, item, once, wishes = {}) {
   const signIn = () => (location.hash = `#/sign-in?then=${encodeURIComponent(location.hash.slice(1))}`);
   try {
     if (!(await api.token())) return signIn();
-    const ticket = await api.ask("POST", "/tickets", { body: { hall, item, ...(here.place ? { place: here.place } : {}) }, once });
+    const ticket = await api.ask("POST", "/tickets", { body: { hall, item, ...wishes, ...(here.place ? { place: here.place } : {}) }, once });
     location.hash = `#/tickets/${ticket.id}`;
   } catch (problem) {
     if (problem.status === 401) return signIn();

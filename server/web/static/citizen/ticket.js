@@ -2,9 +2,11 @@
 
 import { t, named } from "../app/language.js";
 import { button, card, facts, go, make, put, say, sure, toast } from "../app/parts.js";
-import { about, between, lasting, moment, people, time } from "../app/said.js";
+import { about, between, lasting, moment, money, people, time } from "../app/said.js";
 import { api, clock, hall as hallOf, itemNamed, lines, live, locate } from "./rooms.js";
+import { nameOf } from "./family.js";
 import { kept, keep } from "./offline.js";
+import { ratingOf } from "./rating.js";
 
 const STATES = {
   waiting: () => t("等候中", "Waiting"),
@@ -38,7 +40,11 @@ export async function show(root, { parts: [id], signal }) {
     if (!isOld) keep(`ticket ${id}`, { ticket: next, names }, clock.now());
     draw(box, next, names);
     say(asOf, isOld ? t(`没有网络；这是 ${time(before.at)} 的情况。`, `No network; this is as of ${time(before.at)}.`) : "");
-    actions.replaceChildren(...(isOld ? [] : offered(next, refresh, more)));
+    actions.replaceChildren(...(isOld ? [] : offered(next, names, refresh, more)));
+    if (next.state === "finished" && !isOld && more.dataset.asks !== "rating") {
+      more.dataset.asks = "rating";
+      await ratingOf(next, signal).then((box) => more.replaceChildren(box)).catch(() => delete more.dataset.asks);
+    }
   };
   const refresh = async () => take(await api.get(`/tickets/${encodeURIComponent(id)}`, {}, signal));
 
@@ -66,7 +72,7 @@ async function namesOf(ticket) {
     lines(ticket.hall).catch(() => ({ data: [] })),
   ]);
   const line = found.data.find((one) => one.code === ticket.line);
-  return { hall: hall ? named(hall) : ticket.hall, item: item ? named(item) : ticket.item, line: line ? named(line) : "" };
+  return { hall: hall ? named(hall) : ticket.hall, item: item ? named(item) : ticket.item, line: line ? named(line) : "", fee: item?.fee_fen ?? 0 };
 }
 
 function draw(box, ticket, names) {
@@ -78,6 +84,9 @@ function draw(box, ticket, names) {
     make("p", { className: "number" }, ticket.number),
     make("p", { className: "state" }, ticket.reason === "day_ended" ? t("当日服务已结束", "The day has ended") : next ? t("下一位就是您", "You are next") : STATES[ticket.state]()),
     counter ? make("p", { className: "counter" }, t(`请到 ${Number(ticket.counter) || ticket.counter} 号窗口`, `Please go to counter ${Number(ticket.counter) || ticket.counter}`)) : null,
+    ticket.for ? make("p", { className: "note" }, t(`替 ${nameOf(ticket.for)} 办理`, `For ${nameOf(ticket.for)}`)) : null,
+    ticket.priority && !ticket.priority.confirmed && ticket.state === "waiting" ? make("p", { className: "note" }, t("优先要等工作人员核实后才算。", "Your priority counts once staff have checked it.")) : null,
+    ticket.pay_first ? make("p", { className: "note bad" }, t("这个事项先缴费再叫号。", "This service is paid for before you are called.")) : null,
     ticket.check_in_required ? make("p", { className: "note" }, t("到大厅后请签到，次序为您保留。", "Check in when you are at the hall; your place is kept.")) : null,
     ticket.reason_text ? make("p", { className: "note" }, t(ticket.reason_text, ticket.reason_text_en ?? ticket.reason_text)) : null,
     facts(
@@ -95,7 +104,7 @@ function draw(box, ticket, names) {
 
 // --- what she may do ------------------------------------------------------------------------
 
-function offered(ticket, refresh, more) {
+function offered(ticket, names, refresh, more) {
   const address = `/tickets/${ticket.id}`;
   const act = (path, body) => async () => {
     await api.ask("POST", `${address}${path}`, { body });
@@ -105,10 +114,16 @@ function offered(ticket, refresh, more) {
     return [ticket.next_ticket ? go(t("看下一张号票", "Your next ticket"), `#/tickets/${ticket.next_ticket}`) : go(t("再办一件", "Something else"), "#/items")];
   }
   const why = button(t("为什么是这个次序", "Why this order"), async () => more.replaceChildren(order(await api.get(`${address}/order`))), { kind: "plain" });
-  if (ticket.state !== "waiting") return [why];
+  const pay = names.fee ? button(t(`缴费 ${money(names.fee)}`, `Pay ${money(names.fee)}`), async () => {
+    await api.ask("POST", "/bills", { body: { ticket: ticket.id } });
+    location.hash = "#/bills";
+  }, { kind: ticket.pay_first ? "" : "plain" }) : null;
+  if (ticket.state !== "waiting") return [why, pay].filter(Boolean);
   return [
+    ticket.pay_first ? pay : null,
     ticket.check_in_required ? button(t("我到了，签到", "I am here: check in"), async () => act("/check-in", { place: await locate() })()) : null,
     ticket.better_hall ? betterHall(ticket, act) : null,
+    ticket.pay_first ? null : pay,
     why,
     button(t("让后面的人先办", "Let people pass"), () => more.replaceChildren(letPass(ticket, act)), { kind: "plain" }),
     button(ticket.leave ? t("更新我的位置", "Update my position") : t("告诉我何时出发", "Tell me when to leave"), async () => {

@@ -30,10 +30,10 @@ export function once(key, get) {
 
 export const forget = (key) => kept.delete(key);
 export const me = () => once("me", () => api.get("/staff/me"));
-export const items = (hall) => once(`items ${hall}`, () => all(api, "/items", { hall }));
+export const items = (hall) => once(`items ${hall}`, () => all(api.get.bind(api), "/items", { hall }));
 export const item = (code) => once(`item ${code}`, () => api.get(`/items/${encodeURIComponent(code)}`));
 export const lines = (hall) => once(`lines ${hall}`, async () => (await api.get(`/halls/${hall}/lines`)).data);
-export const everyHall = () => once("halls", () => all(api, "/halls", {}));
+export const everyHall = () => once("halls", () => all(api.get.bind(api), "/halls", {}));
 
 /** The halls where she works, in the city's order. */
 export async function myHalls() {
