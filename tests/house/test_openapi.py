@@ -81,6 +81,7 @@ async def test_every_route_of_the_server_is_declared_or_a_page(api: Api) -> None
         "/counter",
         "/manager",
         "/province/back",
+        "/payments/back",
         "/sw.js",
     }
     pages |= {"/assets/{name}", "/assets/{of}/{name}", "/api/v1/live"}

@@ -254,7 +254,9 @@ async def test_a_wall_in_english_and_large_type(city: City, page: Page) -> None:
     await page.goto(f"{city.url}/board/dg-10?language=en&type=large")
     await expect(page.locator("#lines .name .en").first).to_be_visible()
     await expect(page.locator("#lines .name .zh").first).to_be_hidden()
-    await expect(page.locator(".counters")).to_be_hidden()
+    await expect(page.locator("#counters .name .en").first).to_be_visible()
+    await expect(page.locator("h1")).to_be_hidden()
+    await expect(page.locator("#hall-name-en")).to_be_visible()
 
 
 async def test_a_wall_does_not_grow_over_eight_hours_of_calls(city: City, page: Page) -> None:

@@ -15,6 +15,7 @@ VALUES: Final[dict[str, Any]] = {
     "checks": {"postgres": "ok", "valkey": "ok", "halls": "ok", "live": "ok"},
     "mode": "demo",
     "sandbox_url": "http://127.0.0.1:8001",
+    "pays_by_form": ["unionpay"],
     "now": AT,
     "clock_speed": 1.0,
     # Only in the shapes' own schemas: each refusal has an example of its own.

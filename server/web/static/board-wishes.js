@@ -15,6 +15,11 @@ document.documentElement.dataset.language = language === "en" || language === "z
 document.documentElement.dataset.type = asked.get("type") === "large" ? "large" : "usual";
 if (language === "en") document.documentElement.lang = "en";
 
+/** Words in Chinese and English as this wall says them: one of both, or both. */
+export const inWords = ([zh, en]) => (language === "en" ? en : language === "zh" ? zh : `${zh} ${en}`);
+/** The one that is written large. */
+export const mainWord = ([zh, en]) => (language === "en" ? en : zh);
+
 /** The part of a hall's board that this wall is for. */
 export function part(board) {
   if (lines.size === 0 && counters.size === 0 && !zone) return board;

@@ -1,6 +1,6 @@
 // The wall board: shows each state of the hall as it comes, and never shows old news as new.
 
-import { part, sayAloud } from "./board-wishes.js";
+import { inWords, mainWord, part, sayAloud } from "./board-wishes.js";
 import { BusinessClock, dateOf, momentOf, shortTimeOf, timeOf } from "./clock.js";
 import { both, make, say, showList } from "./dom.js";
 import { BoardFeed } from "./live.js";
@@ -177,18 +177,19 @@ function showCounters() {
     say(element.querySelector(".name .zh"), names.short);
     say(element.querySelector(".name .en"), names.english);
     say(element.querySelector(".serves"), names.serves);
-    say(element.querySelector(".now"), here ? counter.number : state[0]);
+    say(element.querySelector(".now"), here ? counter.number : mainWord(state));
     say(element.querySelector(".state"), stateBeneath(counter, state, served));
   });
 }
 
 /** What stands beneath a counter's number, or beneath its state. */
-function stateBeneath(counter, [zh, en], served) {
+function stateBeneath(counter, state, served) {
   const why = whyPaused(counter);
-  if (counter.number === null) return why || en;
+  if (counter.number === null) return why || state[1];
   // Somebody may still be served at a counter that is paused.
-  if (counter.state !== "open") return why ? `${zh} · ${why}` : `${zh} ${en}`;
-  return served.has(counter.code) ? "办理中 Serving" : "请前往 Called";
+  if (counter.state === "paused") return why ? `${mainWord(state)} · ${why}` : inWords(state);
+  // One that has closed still serves her.
+  return inWords(served.has(counter.code) ? ["办理中", "Serving"] : ["请前往", "Called"]);
 }
 
 /** Why a counter pauses, and until when: once that is over nobody knows any more. */
@@ -269,7 +270,7 @@ function tick() {
   }
   for (const one of document.querySelectorAll(".fresh")) one.classList.toggle("fresh", performance.now() < one.freshUntil);
   if (board) showAnnouncements();
-  if (board) say(byId("as-of"), `信息时间 As of ${timeOf(Date.parse(board.as_of))}`);
+  if (board) say(byId("as-of"), `${inWords(["信息时间", "As of"])} ${timeOf(Date.parse(board.as_of))}`);
   const trouble = troubleNow();
   byId("alarm").hidden = trouble === null;
   document.body.classList.toggle("old", trouble !== null);

@@ -30,7 +30,11 @@ export function lasting(seconds) {
 }
 
 /** "约 20 分钟" of a predicted time; null when it is not known. */
-export const about = (range) => (range ? t(`约 ${lasting(range.p50_s)}`, `about ${lasting(range.p50_s)}`) : null);
+export function about(range) {
+  if (!range) return null;
+  const takes = lasting(range.p50_s);
+  return minutes(range.p50_s) < 1 ? takes : t(`约 ${takes}`, `about ${takes}`);
+}
 
 /** "12–31 分钟": between which it lies four times in five; null when it is not known. */
 export function between(range) {

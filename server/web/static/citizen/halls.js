@@ -42,6 +42,9 @@ export async function show(root, { query, signal }) {
   };
   const draw = () => {
     placed();
+    // Without a place halls are in the order of waits, whatever she likes best.
+    const rank = root.querySelector(`input[name=rank][value=${here.place ? chosen.rank : "shortest_wait"}]`);
+    if (rank) rank.checked = true;
     list.hidden = chosen.as !== "list" || halls.length === 0;
     map.hidden = chosen.as !== "map" || halls.length === 0;
     nothing.hidden = halls.length > 0;
@@ -70,7 +73,7 @@ export async function show(root, { query, signal }) {
       ["fastest", t("最快办完", "Done soonest")],
       ["shortest_wait", t("等候最短", "Shortest wait")],
       ["nearest", t("离我最近", "Nearest")],
-    ], chosen.rank, (rank) => {
+    ], here.place ? chosen.rank : "shortest_wait", (rank) => {
       chosen.rank = rank;
       if (!here.place && rank !== "shortest_wait") toast(t("先说明您在哪里，才能算路程。", "Say where you are first, so that the way can be counted in."), "note");
       again();
