@@ -69,6 +69,8 @@ from server.faults import is_store_fault
 from server.keys.token_keys import (
     WrongKeys,
 )
+from server.matching.command import rules
+from server.matching.rule_files import WrongRules
 from server.privacy.chain import NotNoted
 from server.privacy.resealing import StillSealed
 from server.reconciling.bank_command import bank_batch
@@ -151,6 +153,7 @@ cli.add_typer(personal_keys, name="personal-keys")
 cli.add_typer(sso_keys, name="sso-keys")
 cli.add_typer(audit, name="audit")
 cli.add_typer(waits, name="waits")
+cli.add_typer(rules, name="rules")
 cli.command()(staff)
 cli.command("verify")(verify_database)
 cli.command()(reconcile)
@@ -245,6 +248,7 @@ def plainly() -> Iterator[None]:
         NotNoted,
         StillSealed,
         WrongKeys,
+        WrongRules,
     ) as wrong:
         raise fail(wrong, 2) from None
     except (ProgramFailed, BenchFailed, NoCity, DatabaseUnusable, ValkeyUnusable) as wrong:

@@ -111,11 +111,13 @@ _BEGIN: Final = """
     WITH plan AS MATERIALIZED (
         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::bool[])
             AS p (notice_id, channel, subject, template_id, counted, spends)
-        WHERE NOT p.counted OR NOT EXISTS (
+        WHERE EXISTS (
+            SELECT 1 FROM notice n WHERE n.id = p.notice_id AND n.state = 'waiting' OFFSET 0)
+          AND (NOT p.counted OR NOT EXISTS (
             SELECT 1 FROM notice_attempt a JOIN notice n ON n.id = a.notice_id
             WHERE a.channel = p.channel AND a.subject = p.subject AND a.template_id = p.template_id
               AND (a.result IS NULL OR a.result = 'unsure') AND a.notice_id <> p.notice_id
-              AND n.state = 'waiting')
+              AND n.state = 'waiting'))
     ), spent AS (
         UPDATE subscription s
         SET credits = s.credits - CASE WHEN s.lasting THEN 0 ELSE 1 END, changed_at = now()
@@ -177,8 +179,9 @@ async def claim(least: int, most: int, limit: int) -> list[Any]:
 async def begin(attempts: Sequence[Begin]) -> dict[UUID, int]:
     """Write that these are about to be made and spend what they are allowed by: the id of each.
 
-    Those whose permission somebody else has spent are left out, and those before which another of
-    the same subject and template is not settled. At most one of these at a time.
+    Those whose permission somebody else has spent are left out, those before which another of the
+    same subject and template is not settled, and those that were taken back since they were
+    claimed. At most one of these at a time.
     """
     async with transaction() as tx:
         if counted := [each for each in attempts if each.is_counted]:

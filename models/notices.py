@@ -138,7 +138,7 @@ _WRITE: Final = """
     RETURNING id
 """
 _SHOWN: Final = (
-    "id, kind, ticket_id, subject_id, hall_id, facts, happened_at, state, channel, read_at"
+    "id, kind, ticket_id, subject_id, hall_id, facts, happened_at, state, channel, read_at, purpose"
 )
 _LISTED: Final = f"""
     SELECT {_SHOWN} FROM notice

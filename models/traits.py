@@ -56,7 +56,7 @@ _STALE: Final = """
 _SOURCES: Final = """
     SELECT c.id, c.id_type, c.id_number, c.residence, (
         SELECT coalesce(bit_or(groups), 0) FROM consent k WHERE k.citizen_id = c.id) AS groups
-    FROM citizen c WHERE c.id = ANY($1) ORDER BY c.id FOR NO KEY UPDATE OF c
+    FROM citizen c WHERE c.id = ANY($1) ORDER BY c.id
 """
 _PROXIES: Final = """
     SELECT p.id, p.citizen_id, p.kind, p.id_type, p.id_number FROM proxy p
@@ -87,6 +87,10 @@ async def learn(
 
     They are locked, so nothing of theirs changes meanwhile. Who lets nothing be used has no row.
     """
+    # A statement of its own: the next sees what others did before they let go of them.
+    await tx.run(
+        "SELECT 1 FROM citizen WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE", list(citizen_ids)
+    )
     people = await tx.rows(_SOURCES, list(citizen_ids))
     spoken_for: dict[UUID, list[Any]] = {}
     for row in await tx.rows(_PROXIES, list(citizen_ids)):

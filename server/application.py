@@ -67,6 +67,9 @@ from server.live import socket
 from server.live.current import current_ticket
 from server.live.feed import Feed
 from server.live.sockets import Sockets, admit
+from server.matching import admin_routes as audiences
+from server.matching import routes as consents
+from server.matching.rule_files import rules_in
 from server.notices import admin_routes as notice_templates
 from server.notices import callbacks as events
 from server.notices import routes as notices
@@ -164,6 +167,8 @@ BLUEPRINTS = (
     notices.bp,
     notice_templates.bp,
     events.bp,
+    consents.bp,
+    audiences.bp,
     ratings.bp,
     reconciling.bp,
     receipts.bp,
@@ -270,6 +275,7 @@ async def _open(app: Sanic[Any, Any], settings: Settings, platforms: Platforms) 
     app.ctx.deliveries = Deliveries(lambda: room.valkey)
     app.ctx.refused_callbacks = RefusedCallbacks()
     app.ctx.notice_templates = Templates()
+    app.ctx.rule_book = rules_in(settings.rules_file)
     app.ctx.sockets = Sockets()
     app.ctx.find_ticket = current_ticket
     appointments_shown = AppointmentWatch(feed, lambda: room.directory, lambda: room.clock)

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     personal_keys_file: Path | None = None
     sso_keys_file: Path | None = None
     public_url: str | None = None
+    # The city's own rules of whom what concerns; without it those that come with the program.
+    rules_file: Path | None = None
 
     rate_limits: bool = True
     sandbox_url: str | None = None

@@ -22,6 +22,9 @@ from server.faults import is_store_fault
 from server.halls.reading import read_directory
 from server.live.feed import Feed
 from server.live.projection import Projector
+from server.matching.nightly import CRON as MATCHING
+from server.matching.nightly import match_nightly
+from server.matching.rule_files import rules_in
 from server.notices.background import deliver_forever
 from server.notices.purging import purge_notices
 from server.notices.reminding import remind_what_is_due
@@ -108,6 +111,17 @@ async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -
         ),
         Timed("grow_trees", "7 19 * * *", grow_trees),  # 03:07 in Shanghai
         Timed("reconcile", RECONCILING, partial(reconcile_what_is_due, settings, platforms)),
+        Timed(
+            "match",
+            MATCHING,
+            partial(
+                match_nightly,
+                rules_in(settings.rules_file),
+                lambda: projector.directory,
+                sealer,
+                clock,
+            ),
+        ),
         Timed("purge", "17 19 * * *", purge),  # 03:17 in Shanghai
         Timed("purge_notices", "37 19 * * *", purge_notices),  # 03:37 in Shanghai
         Timed("purge_grants", "27 19 * * *", purge_grants),

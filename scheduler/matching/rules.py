@@ -24,17 +24,18 @@ class Rule:
     """An audience.
 
     `reads` are the groups of attributes that it declares, and `expression` reads no other; it is
-    None where everybody is meant.
+    None where everybody is meant. `also` are attributes that what follows of it needs.
     """
 
     code: str
     reads: frozenset[str]
     expression: Expression | None
+    also: frozenset[Asked] = frozenset()
 
     @property
     def asked(self) -> frozenset[Asked]:
-        """The columns that it is judged by."""
-        return frozenset(asked_for(self.expression)) if self.expression else frozenset()
+        """The columns that it is judged by, and what follows of it."""
+        return self.also.union(asked_for(self.expression) if self.expression else ())
 
     @property
     def places(self) -> frozenset[str]:
@@ -60,7 +61,9 @@ class Rule:
         return concerned(self.expression, columns)
 
 
-def rule(code: str, text: str, reads: Collection[str]) -> Rule:
+def rule(
+    code: str, text: str, reads: Collection[str], *, also: frozenset[Asked] = frozenset()
+) -> Rule:
     """A rule as it was written; an empty text means everybody. Raises WrongExpression."""
     unknown = sorted(set(reads) - set(GROUPS))
     if unknown:
@@ -70,11 +73,12 @@ def rule(code: str, text: str, reads: Collection[str]) -> Rule:
             f"reads what is not known: {', '.join(unknown)}",
         )
     expression = read(text) if text.strip() else None
-    undeclared = sorted(groups_of(expression) - set(reads)) if expression else []
+    read_by_it = groups_of(expression) if expression else frozenset()
+    undeclared = sorted(read_by_it.union(each.attribute.group for each in also) - set(reads))
     if undeclared:
         raise WrongExpression(
             0,
             f"未声明就读取：{'、'.join(undeclared)}。",
             f"reads what it does not declare: {', '.join(undeclared)}",
         )
-    return Rule(code, frozenset(reads), expression)
+    return Rule(code, frozenset(reads), expression, also)

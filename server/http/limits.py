@@ -40,6 +40,8 @@ PASSWORD = Rate("password", 10, 60)
 # Questions of one person about who she is, answered from what we know or not.
 IDENTITY = Rate("identity", 100, 3600)
 EXPORT = Rate("export", 10, 3600)
+# Each looks at everybody who consents.
+AUDIENCE = Rate("audience", 20, 600)
 
 # The rest is counted with `take`, in windows that begin with their first try; all of them are in
 # docs/identity.md.

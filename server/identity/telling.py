@@ -8,6 +8,7 @@ import msgspec
 
 from models import bill_people, booking_people, departures, ratings, visit_people
 from models.audit import Entry, record
+from models.consents import groups_in
 from models.database import Transaction, transaction
 from models.knowing import known
 from models.sealing import Sealer
@@ -29,11 +30,23 @@ _KEPT: Final = {
         SELECT c.code AS client, c.name, o.facts, o.given_at
         FROM sso_consent o JOIN sso_client c ON c.id = o.client_id
         WHERE o.citizen_id = $1 ORDER BY o.given_at""",
+    "let_be_used": """
+        SELECT purpose, groups, given_at FROM consent WHERE citizen_id = $1 ORDER BY purpose""",
+    "known_for_rules": """
+        SELECT born, residence, household, youngest_born, has_company, learned_at FROM trait
+        WHERE citizen_id = $1""",
+    "certificates": """
+        SELECT kind, expires_on, changed_at FROM certificate
+        WHERE citizen_id = $1 ORDER BY kind""",
+    "topics": "SELECT topic FROM topic_follow WHERE citizen_id = $1 ORDER BY topic",
+    "told_by_rules": """
+        SELECT rule, occasion, at FROM matched WHERE citizen_id = $1 ORDER BY id""",
     "followed": """
         SELECT ticket_id AS ticket, day, made_at, ended_at FROM follow
         WHERE citizen_id = $1 ORDER BY made_at""",
     "notices": """
-        SELECT kind, facts, happened_at AS at, state, channel AS sent_by, read_at FROM notice
+        SELECT kind, facts, happened_at AS at, state, channel AS sent_by, read_at, purpose
+        FROM notice
         WHERE citizen_id = $1 ORDER BY id""",
     "notice_preferences": """
         SELECT english, channels, muted, quiet_from, quiet_to, ahead, changed_at
@@ -100,6 +113,8 @@ def _open_json(kept: dict[str, Any]) -> None:
     for wish in kept["notice_preferences"]:
         for name in ("channels", "muted"):
             wish[name] = msgspec.json.decode(wish[name])
+    for lets in kept["let_be_used"]:
+        lets["groups"] = groups_in(lets["groups"])
 
 
 def _visit(row: Any, sealer: Sealer) -> dict[str, Any]:

@@ -37,6 +37,15 @@ _EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "many": ("1", "1"),
     "title": ("居民身份证工本费", "Fee for an identity card"),
     "amount": ("¥20.00", "¥20.00"),
+    "text": (
+        "年满60周岁可申领老年人优待证，乘车、游园享受优待。",
+        "From the age of 60 a senior citizen's card gives reduced fares and free parks.",
+    ),
+    "because": (
+        "您收到这条消息，因为：年龄不小于 60。",
+        "You get this because your age is at least 60.",
+    ),
+    "document": ("道路运输从业资格证", "Road transport certificate"),
 }
 
 

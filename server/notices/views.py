@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from models.consents import Purpose
 from models.notice_kinds import NoticeKind
 from models.notices import NoticeState
 from scheduler.quiet import QUIET_FROM, QUIET_TO
@@ -27,7 +28,8 @@ class NoticeView(msgspec.Struct, frozen=True, kw_only=True):
 
     `state`: on its way (`waiting`), `sent` by the channel `sent_by`, or only here: no channel
     reached me (`kept`, `dead`), or it was of no use any more (`expired`). `subject_id`: the
-    appointment or the bill that it is about.
+    appointment, the bill or the certificate that it is about. `because`: why I get it, where I
+    consented to its `purpose`; null for what I do here myself.
     """
 
     id: UUID
@@ -41,6 +43,8 @@ class NoticeView(msgspec.Struct, frozen=True, kw_only=True):
     state: NoticeState
     sent_by: Channel | None
     read_at: datetime | None
+    purpose: Purpose | None = None
+    because: str | None = None
 
 
 class NoticeList(msgspec.Struct, frozen=True):
@@ -142,6 +146,8 @@ def notice_view(
         state=NoticeState(row["state"]),
         sent_by=row["channel"] if row["state"] == NoticeState.SENT else None,
         read_at=row["read_at"] and shown(row["read_at"]),
+        purpose=Purpose(row["purpose"]) if row["purpose"] else None,
+        because=words.get("because"),
     )
 
 

@@ -9,7 +9,9 @@ from scheduler.calendar import SHANGHAI
 from server.halls.directory import Directory, HallEntry
 
 # Facts that are shown as they are.
-_PLAIN: Final = ("number", "counter", "ahead", "minutes", "many", "title")
+_PLAIN: Final = ("number", "counter", "ahead", "minutes", "many")
+# Facts that are texts, in both languages where there is one in English.
+_TEXTS: Final = ("title", "text", "because", "document")
 # Moments, and how they are written.
 _MOMENTS: Final = {"until": "%H:%M", "slot": "%Y-%m-%d %H:%M", "day": "%Y-%m-%d"}
 
@@ -25,6 +27,9 @@ def words_of(
     """The words that templates may name; a fact that is not known has none."""
     hall = _hall(directory, hall_id)
     words = {name: str(facts[name]) for name in _PLAIN if name in facts}
+    for name in _TEXTS:
+        if name in facts:
+            words[name] = str(facts.get(f"{name}_en", facts[name]) if english else facts[name])
     words["time"] = at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
     for name, shape in _MOMENTS.items():
         if name in facts:

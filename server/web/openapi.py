@@ -70,6 +70,8 @@ TAGS = {
     "bundles": "一件事 · items that belong together",
     "visits": "联办 · one sign-in for several items",
     "notices": "通知 · what people are told",
+    "consents": "授权 · what people let be used of them, certificates, topics",
+    "audiences": "受众 · rules of personalised service, and dry runs",
     "ratings": "评价 · how people found their service",
     "tickets": "号票 · numbers, from the citizen's side",
     "counters": "窗口 · counters, from the clerk's side",

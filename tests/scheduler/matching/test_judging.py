@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.matching.columns import Column, Texts, concerned
-from scheduler.matching.explaining import why
+from scheduler.matching.explaining import why, whys
 from scheduler.matching.judging import judge
 from scheduler.matching.language import (
     ATTRIBUTES,
@@ -119,7 +119,7 @@ def test_a_column_of_people_is_judged_as_each_of_them(
 def test_why_tells_the_parts_that_made_it_so(text: str, person: dict[Asked, Value]) -> None:
     expression = read(text)
     if judge(expression, person) is True:
-        zh, en = why(expression, person, {"x": "社保卡"})
+        zh, en = why(expression, person, {("item", "x"): ("社保卡", "Social card")})
         assert zh.startswith("您收到这条消息，因为：")
         assert zh.endswith("。")
         assert len(en) > len("You get this because .")
@@ -143,17 +143,26 @@ def test_an_elder_is_told_her_rule_and_not_her_age() -> None:
     expression = read('(age >= 60 or has_company) and not done("elder-card")')
     assert isinstance(expression, Joined)
     her: dict[Asked, Value] = dict(zip(asked_for(expression), (71.0, 0.0, 0.0), strict=True))
-    zh, en = why(expression, her, {"elder-card": "老年人优待证"})
-    assert zh == "您收到这条消息，因为：年龄不小于 60；并非：您办理过“老年人优待证”。"
+    zh, en = why(
+        expression, her, {("item", "elder-card"): ("老年人优待证", "Senior citizen's card")}
+    )
+    assert zh == "您收到这条消息，因为：年龄不小于 60；您尚未办理“老年人优待证”。"
     assert en == (
-        "You get this because your age is at least 60; it is not so that you have done"
-        " “老年人优待证”."
+        "You get this because your age is at least 60; you have not done “Senior citizen's card”."
     )
     assert "71" not in zh + en
 
 
 def test_what_concerns_everybody_says_so() -> None:
     assert why(None, {})[1] == "You get this because it concerns everybody."
+
+
+@given(conditions(), st.lists(people(all_known=False), min_size=1, max_size=8))
+def test_many_are_told_what_each_would_be(text: str, crowd: list[dict[Asked, Value]]) -> None:
+    expression = read(text)
+    known = columns(expression, crowd)
+    at = np.flatnonzero(concerned(expression, known))
+    assert whys(expression, known, at) == [why(expression, crowd[nth]) for nth in at]
 
 
 def test_numbers_are_told_as_they_are_written() -> None:
