@@ -16,18 +16,14 @@ import asyncpg
 from models import (
     bill_people,
     booking_people,
-    certificates,
-    consents,
+    consent_people,
     following,
     her_halls,
     holders,
     notices,
     proxies,
-    purpose_notices,
     ratings,
     sso_people,
-    topics,
-    traits,
     visit_people,
 )
 from models.audit import Detail, Entry, record
@@ -227,9 +223,7 @@ async def _join(tx: Transaction, sealer: Sealer, me: UUID, *, into: UUID, level:
     await following.move_to(tx, me, into)
     await notices.move_to(tx, me, into)
     await ratings.move_to(tx, me, into)
-    for said in (consents, certificates, topics, purpose_notices):
-        await said.move_to(tx, me, into)
-    await traits.forget(tx, me)
+    await consent_people.move_to(tx, me, into)
     await tx.run("UPDATE citizen_alias SET citizen_id = $2 WHERE citizen_id = $1", me, into)
     await tx.run(
         "INSERT INTO citizen_alias (id, citizen_id, joined_at) VALUES ($1, $2, now())", me, into

@@ -8,18 +8,14 @@ from uuid import UUID
 from models import (
     bill_people,
     booking_people,
-    certificates,
-    consents,
+    consent_people,
     departures,
     following,
     her_halls,
     notices,
     proxies,
-    purpose_notices,
     ratings,
     sso_people,
-    topics,
-    traits,
     visit_people,
 )
 from models.audit import Entry, record
@@ -96,8 +92,7 @@ async def _erase(tx: Transaction, me: UUID, halls: Collection[UUID], now: dateti
     await bill_people.forget(tx, me)
     await notices.forget(tx, me)
     await ratings.forget(tx, me)
-    for known in (consents, traits, certificates, topics, purpose_notices):
-        await known.forget(tx, me)
+    await consent_people.forget(tx, me)
     await tx.run("DELETE FROM channel_link WHERE citizen_id = $1", me)
     await tx.run("DELETE FROM answer WHERE person_id = $1", me)
     await sso_people.forget(tx, me)

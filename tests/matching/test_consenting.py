@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from models import certificates, consents, purpose_notices, topics
+from models import consent_people, purpose_notices
 from models.consents import Purpose
 from models.database import rows, transaction
 from models.notice_kinds import NoticeKind
@@ -167,8 +167,7 @@ async def test_joined_what_both_accounts_said_is_hers_once(api: Api) -> None:
         await one.put("/me/topics", {"topics": ["tax"]})
         assert await told(one, "once", 32) == 1
     async with transaction() as tx:
-        for said in (consents, certificates, topics, purpose_notices):
-            await said.move_to(tx, her_id(was), her_id(into))
+        await consent_people.move_to(tx, her_id(was), her_id(into))
     [held] = (await into.get("/me/certificates")).json()["data"]
     assert held["expires_on"] == "2028-01-22"
     assert (await into.get("/me/topics")).json() == {"topics": ["tax"]}
