@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 # absent: never heard of. pending: accepted, nothing moved for sure. done: the money went back.
 # failed: it did not and will not under this number. stuck: it could not reach her account, and
@@ -56,6 +56,7 @@ class FundLine(NamedTuple):
     balance_fen: int
 
 
+@runtime_checkable
 class FundsChannel(Protocol):
     """A payment channel that also tells how our account with it moved."""
 

@@ -10,57 +10,13 @@ are remembered; and what is missing in the last hour of a day waits for the next
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from typing import Final, NamedTuple
+from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
-from models.database import Transaction, transaction
+from models.differing import Comparison, Told, comparison
 from models.reconciliation import Statement
-from scheduler.calendar import SHANGHAI
 
-# A day of a million lines takes seconds; one that takes this long has found another obstacle.
-PATIENCE_S: Final = 900.0
-NEAR_THE_END: Final = timedelta(hours=1)
-
-
-class Line(NamedTuple):
-    """A line of a statement. `state` is None for a payment; amounts are fen and positive."""
-
-    number: str
-    is_refund: bool
-    channel_no: str
-    fen: int
-    state: str | None
-    at: datetime
-
-
-@dataclass(slots=True)
-class Told:
-    """What the lines say together, counted as they are read."""
-
-    lines: int = 0
-    paid_fen: int = 0
-    back_fen: int = 0
-    fees_fen: int = 0
-    payments: int = 0
-
-
-# Big joins need memory of their own, and plans for these very tables.
-_PREPARE: Final = """
-    SET LOCAL work_mem = '96MB'; SET LOCAL plan_cache_mode = 'force_custom_plan';
-    CREATE TEMP TABLE statement_line (number text, is_refund boolean, channel_no text,
-        fen bigint, state text, at timestamptz) ON COMMIT DROP
-"""
-# Waits for whoever compares the same statement just now.
-_RUN: Final = """
-    INSERT INTO reconciliation_run (id, channel, statement, day, ran_at, lines, paid_fen, back_fen,
-        fees_fen, ours, ours_paid_fen, ours_back_fen)
-    VALUES ($1, $2, $3, $4, $5, 0, 0, 0, 0, 0, 0, 0)
-    ON CONFLICT (channel, statement, day) DO UPDATE SET ran_at = EXCLUDED.ran_at RETURNING id
-"""
 # Payments of a day, ours and theirs beside each other, but for those that are just the same: one
 # join of all with all, and whatever comes after it looks at few.
 _PAIRS: Final = """
@@ -160,61 +116,6 @@ _PAIRED: Final = """
          WHERE channel = $1 AND paid_at >= $2 AND paid_at < $3) AS ours
     FROM pair
 """
-_OURS: Final = """
-    WITH paid AS (
-        SELECT count(*) AS many, coalesce(sum(amount_fen), 0) AS fen FROM pay_order
-        WHERE channel = $1 AND paid_at >= $2 AND paid_at < $3
-    ), back AS (
-        SELECT count(*) AS many, coalesce(sum(r.amount_fen), 0) AS fen
-        FROM refund r JOIN pay_order o ON o.id = r.order_id
-        WHERE o.channel = $1 AND r.state = 'done' AND r.ended_at >= $2 AND r.ended_at < $3
-    )
-    UPDATE reconciliation_run SET lines = $5, paid_fen = $6, back_fen = $7, fees_fen = $8,
-        ours = paid.many + back.many, ours_paid_fen = paid.fen, ours_back_fen = back.fen
-    FROM paid, back WHERE id = $4
-"""
-_REMEMBER: Final = """
-    INSERT INTO statement_elsewhere (channel, statement, is_refund, number, day)
-    SELECT DISTINCT $1, 'trades', is_refund, number, $2::date FROM difference WHERE kind IS NULL
-    ON CONFLICT (channel, statement, is_refund, number) DO NOTHING
-"""
-_EXPLAIN: Final = """
-    UPDATE reconciliation_case c SET state = 'agreed', ended_at = $2
-    FROM difference d, reconciliation_run r
-    WHERE d.kind IS NULL AND c.number = d.number AND c.is_refund = d.is_refund
-      AND c.kind = 'missing_there' AND c.state IN ('waiting', 'open')
-      AND r.id = c.run_id AND r.channel = $1 AND r.statement = 'trades'
-"""
-# A case that was ended by itself, and is back, is open again; one that a person closed is not.
-_CASES: Final = """
-    INSERT INTO reconciliation_case AS c (id, run_id, kind, is_refund, number, channel_no, order_id,
-        refund_id, theirs_fen, ours_fen, theirs_state, ours_state, happened_at, state, opened_at)
-    SELECT DISTINCT ON (d.kind, d.is_refund, d.number, d.channel_no)
-        uuidv7(), $1, d.kind, d.is_refund, left(d.number, 128), left(d.channel_no, 128), d.order_id,
-        d.refund_id, d.theirs_fen, CASE WHEN d.kind <> 'missing_here' THEN d.ours_fen END,
-        left(d.theirs_state, 16), d.ours_state, d.at,
-        CASE WHEN d.kind = 'missing_there' AND d.at >= $3 THEN 'waiting' ELSE 'open' END, $2
-    FROM difference d WHERE d.kind IS NOT NULL
-    ON CONFLICT (run_id, kind, is_refund, number, channel_no) DO UPDATE SET
-        order_id = EXCLUDED.order_id, refund_id = EXCLUDED.refund_id,
-        theirs_fen = EXCLUDED.theirs_fen, ours_fen = EXCLUDED.ours_fen,
-        theirs_state = EXCLUDED.theirs_state, ours_state = EXCLUDED.ours_state,
-        state = CASE WHEN c.state IN ('agreed', 'repaired') THEN EXCLUDED.state ELSE c.state END,
-        ended_at = CASE WHEN c.state IN ('agreed', 'repaired') THEN NULL ELSE c.ended_at END
-"""
-_GONE: Final = """
-    UPDATE reconciliation_case c SET state = 'agreed', ended_at = $2
-    WHERE c.run_id = $1 AND c.state IN ('waiting', 'open') AND NOT EXISTS (
-        SELECT 1 FROM difference d WHERE d.kind = c.kind AND d.is_refund = c.is_refund
-          AND left(d.number, 128) = c.number AND left(d.channel_no, 128) = c.channel_no)
-"""
-# The statement that they waited for has come.
-_WAITED: Final = """
-    UPDATE reconciliation_case c SET state = 'open'
-    FROM reconciliation_run r JOIN reconciliation_run next
-      ON next.channel = r.channel AND next.statement = r.statement AND next.day = r.day + 1
-    WHERE c.run_id = r.id AND c.state = 'waiting' AND r.channel = $1 AND r.statement = 'trades'
-"""
 
 
 async def compare(
@@ -226,52 +127,22 @@ async def compare(
     they raise leaves everything as it was. Compared again, nothing changes but what is different
     by then.
     """
-    began = datetime.combine(day, time(), SHANGHAI)
-    ended = began + timedelta(days=1)
-    async with transaction() as tx:
-        run_id = await _run(tx, channel, Statement.TRADES, day, now)
-        await tx.connection.execute(_PREPARE)
-        await tx.connection.copy_records_to_table(
-            "statement_line", records=lines, timeout=PATIENCE_S
-        )
-        await _patiently(tx, "ANALYZE statement_line")
-        await _patiently(tx, _PAIRS, channel, began, ended)
-        await _patiently(tx, "ANALYZE pair")
-        await _patiently(tx, _DIFFERENCES, channel, began, ended, day)
-        await _repeated(tx, channel, began, ended, told)
-        await _patiently(tx, "ANALYZE difference")
-        sums = (told.lines, told.paid_fen, told.back_fen, told.fees_fen)
-        await _patiently(tx, _OURS, channel, began, ended, run_id, *sums)
-        await _patiently(tx, _REMEMBER, channel, day)
-        await _patiently(tx, _EXPLAIN, channel, now)
-        await _patiently(tx, _CASES, run_id, now, ended - NEAR_THE_END)
-        await _patiently(tx, _GONE, run_id, now)
-        await _patiently(tx, _WAITED, channel)
-    return run_id
+    async with comparison(channel, Statement.TRADES, day, now=now) as it:
+        await it.take(lines)
+        await it.run(_PAIRS, channel, it.began, it.ended)
+        await it.run("ANALYZE pair")
+        await it.run(_DIFFERENCES, channel, it.began, it.ended, day)
+        await _repeated(it, told)
+        await it.conclude(told)
+    return it.run_id
 
 
-async def _run(
-    tx: Transaction, channel: str, statement: Statement, day: date, now: datetime
-) -> UUID:
-    row = await tx.row(_RUN, uuid7(), channel, statement.value, day, now)
-    assert row is not None
-    found: UUID = row["id"]
-    return found
-
-
-async def _repeated(
-    tx: Transaction, channel: str, began: datetime, ended: datetime, told: Told
-) -> None:
+async def _repeated(it: Comparison, told: Told) -> None:
     """Find lines that stand there twice; among lines of known payments only where they are more.
 
     To look at each of a million costs a second, and counting them tells whether there is any.
     """
-    row = await tx.row(_PAIRED, channel, began, ended)
+    row = await it.tx.row(_PAIRED, it.channel, it.began, it.ended)
     assert row is not None
     more = told.payments - row["strangers"] != row["ours"] - row["missing"]
-    await _patiently(tx, _REPEATED, more)
-
-
-async def _patiently(tx: Transaction, sql: str, *args: object) -> None:
-    """Run a statement that may take longer than those that phones wait for."""
-    await tx.connection.execute(sql, *args, timeout=PATIENCE_S)
+    await it.run(_REPEATED, more)

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -11,11 +11,13 @@ from uuid import UUID
 
 import structlog
 
-from integrations.ports_bill import BillDamaged, BillLine, DayBill
+from integrations.ports_bill import BillDamaged, BillLine, DayBill, FundsChannel
 from integrations.ports_payment import BillNotMade, ChannelUnavailable, PaymentChannel
-from models.comparing import Told, compare
+from models.comparing import compare
+from models.differing import Told
 from models.reconciliation import Statement
 from server.payments.looking import Channels
+from server.reconciling.funds import compare_moved
 from server.reconciling.repairing import repair
 
 log = structlog.get_logger()
@@ -71,6 +73,9 @@ async def reconcile_day(
                 if repairs and trades.run_id is not None:
                     await repair(trades.run_id, channels, now=now, tell=tell)
                 done.append(trades)
+                # After what the trades mended: what was paid is in the ledger by then.
+                if isinstance(channel, FundsChannel):
+                    done.append(await _funds(name, channel, day, Path(folder), now=now, tell=tell))
     return done
 
 
@@ -91,19 +96,52 @@ async def _trades(
 ) -> Reconciled:
     """Fetch and compare a statement of payments and refunds."""
     tell(f"{channel.name} 下载对账单 fetching", 0, 0)
-    try:
-        bill = await channel.fetch_bill(day, folder)
-    except ChannelUnavailable as fault:
-        not_made = isinstance(fault, BillNotMade)
-        outcome = Outcome.NOT_MADE if not_made else Outcome.AWAY
-        log.warning("statement_not_fetched", channel=channel.name, outcome=outcome.value)
-        return Reconciled(channel.name, Statement.TRADES, outcome)
+    bill = await _fetched(channel.fetch_bill(day, folder), channel.name, Statement.TRADES)
+    if isinstance(bill, Reconciled):
+        return bill
     try:
         return await _compared(channel, day, bill, now=now, tell=tell)
     finally:
         if bill is not None:
             # It names people's accounts, and a day of a million lines is large.
             bill.file.unlink(missing_ok=True)
+
+
+async def _funds(
+    name: str, channel: FundsChannel, day: date, folder: Path, *, now: datetime, tell: Tell
+) -> Reconciled:
+    """Fetch and compare a statement of how our account moved."""
+    tell(f"{name} 下载资金账单 fetching", 0, 0)
+    bill = await _fetched(channel.fetch_funds(day, folder), name, Statement.FUNDS)
+    if isinstance(bill, Reconciled):
+        return bill
+    try:
+        lines = channel.read_funds(bill) if bill else iter(())
+        run_id = await compare_moved(name, day, lines, now=now)
+    except BillDamaged as fault:
+        return _damaged(name, Statement.FUNDS, fault)
+    finally:
+        if bill is not None:
+            bill.file.unlink(missing_ok=True)
+    return Reconciled(name, Statement.FUNDS, Outcome.COMPARED, run_id)
+
+
+async def _fetched(
+    fetching: Awaitable[DayBill | None], name: str, statement: Statement
+) -> DayBill | Reconciled | None:
+    """Give a statement, None where nothing happened that day, or what became of fetching it."""
+    try:
+        return await fetching
+    except ChannelUnavailable as fault:
+        not_made = isinstance(fault, BillNotMade)
+        outcome = Outcome.NOT_MADE if not_made else Outcome.AWAY
+        log.warning(
+            "statement_not_fetched",
+            channel=name,
+            statement=statement.value,
+            outcome=outcome.value,
+        )
+        return Reconciled(name, statement, outcome)
 
 
 async def _compared(
@@ -114,10 +152,20 @@ async def _compared(
         lines = _lines(channel, bill, told, tell) if bill else iter(())
         run_id = await compare(channel.name, day, lines, told, now=now)
     except BillDamaged as fault:
-        log.error("statement_damaged", channel=channel.name, why=fault.why, line=fault.line)
-        why = fault.why if fault.line is None else f"{fault.why}, line {fault.line}"
-        return Reconciled(channel.name, Statement.TRADES, Outcome.DAMAGED, why=why)
+        return _damaged(channel.name, Statement.TRADES, fault)
     return Reconciled(channel.name, Statement.TRADES, Outcome.COMPARED, run_id)
+
+
+def _damaged(name: str, statement: Statement, fault: BillDamaged) -> Reconciled:
+    log.error(
+        "statement_damaged",
+        channel=name,
+        statement=statement.value,
+        why=fault.why,
+        line=fault.line,
+    )
+    why = fault.why if fault.line is None else f"{fault.why}, line {fault.line}"
+    return Reconciled(name, statement, Outcome.DAMAGED, why=why)
 
 
 def _lines(

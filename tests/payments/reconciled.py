@@ -34,8 +34,18 @@ async def reconciled(counter: Counter, channel: str = "wechat", **how: Any) -> R
     return found[0]
 
 
-async def plant(counter: Counter, *differences: dict[str, Any], channel: str = "wechat") -> None:
-    planted = {"channel": channel, "day": str(today(counter)), "differences": list(differences)}
+async def plant(
+    counter: Counter,
+    *differences: dict[str, Any],
+    channel: str = "wechat",
+    statement: str = "trades",
+) -> None:
+    planted = {
+        "channel": channel,
+        "day": str(today(counter)),
+        "differences": list(differences),
+        "statement": statement,
+    }
     (await counter.till.put("/_sandbox/bills/differences", json=planted)).raise_for_status()
 
 

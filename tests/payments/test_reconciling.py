@@ -10,8 +10,9 @@ import pytest
 
 from integrations.ports_bill import BillLine, DayBill
 from models import ledger, orders, refunds, settling
-from models.comparing import Line, Told, compare
+from models.comparing import compare
 from models.database import rows, transaction
+from models.differing import Line, Told
 from models.reconciliation import CaseState
 from models.refunds import RefundReason, Wish
 from models.settling import Payment

@@ -14,6 +14,7 @@ from integrations.sandbox.payments.book import Book, Booked, RefundState
 from integrations.sandbox.payments.clock import BEIJING
 from integrations.sandbox.replies import read
 
+Statement = Literal["trades", "funds"]
 _Number = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
@@ -31,11 +32,15 @@ class Difference(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DifferencesRequest(Struct, forbid_unknown_fields=True):
-    """What a channel's bill of one day shall say wrongly; none puts it right."""
+    """What a channel's bill of one day shall say wrongly; none puts it right.
+
+    `statement` is which: of trades, or of how the account moved.
+    """
 
     channel: _Number
     day: date
     differences: Annotated[list[Difference], Meta(max_length=1000)]
+    statement: Statement = "trades"
 
 
 _request = msgspec.json.Decoder(DifferencesRequest)
@@ -46,7 +51,7 @@ class Bills:
 
     def __init__(self, book: Book) -> None:
         self._book = book
-        self._planted: dict[tuple[str, date], list[Difference]] = {}
+        self._planted: dict[tuple[str, date, Statement], list[Difference]] = {}
 
     def open(self, app: App) -> None:
         """Put the door to plant by on the app."""
@@ -59,12 +64,12 @@ class Bills:
         asked = read(_request, request.body)
         if isinstance(asked, HTTPResponse):
             return asked
-        self._planted[asked.channel, asked.day] = asked.differences
+        self._planted[asked.channel, asked.day, asked.statement] = asked.differences
         return empty()
 
-    def lines(self, channel: str, day: date) -> Iterator[Booked]:
+    def lines(self, channel: str, day: date, statement: Statement = "trades") -> Iterator[Booked]:
         """Yield the lines of a channel's bill of a day in Beijing."""
-        planted = self._planted.get((channel, day), [])
+        planted = self._planted.get((channel, day, statement), [])
         by_number = {d.number: d for d in planted if d.kind != "extra"}
         for line in self._book.day(channel, day):
             lie = by_number.get(line.refund_no or line.order_no)

@@ -52,7 +52,7 @@ class BillHandout:
         day = _day(request)
         if day is None or request.args.get("account_type", "BASIC") != "BASIC":
             return refuse("PARAM_ERROR")
-        lines = list(self._till.bills.lines("wechat", day))
+        lines = list(self._till.bills.lines("wechat", day, "funds"))
         return self._made(request, fund_bill(lines)) if lines else refuse("NO_STATEMENT_EXIST")
 
     def file(self, request: Request) -> Told:
