@@ -29,7 +29,8 @@ from tests.sizes import size
 HALL = "dg-21"
 # As the bar has it: twenty rounds, and all five hundred while processes are killed.
 ROUNDS = size(3, 20)
-A_CROWD = size(60, CROWD)
+A_FEW = 60
+A_CROWD = size(A_FEW, CROWD)
 
 
 async def an_item(http: httpx.AsyncClient) -> str:
@@ -91,7 +92,11 @@ async def http(city: City) -> Any:
 
 
 async def people_of(http: httpx.AsyncClient, city: City, many: int) -> list[Person]:
-    return list(await gather(*(a_citizen(http, city.sandbox_url) for _ in range(many))))
+    people: list[Person] = []
+    while len(people) < many:  # what races is booking, not signing in
+        some = range(min(A_FEW, many - len(people)))
+        people += await gather(*(a_citizen(http, city.sandbox_url) for _ in some))
+    return people
 
 
 async def test_ten_places_go_to_ten_of_five_hundred_each_time(city: City) -> None:
