@@ -145,6 +145,11 @@ async def make(tx: Transaction, facts: dict[str, Any], *, now: datetime) -> tupl
     return found["id"], False
 
 
+def key_of_ticket(ticket_id: UUID, item_code: str) -> str:
+    """What names the bill of an item's fee for a number: one of each, whoever asks for it."""
+    return f"{ticket_id}:{item_code}"[:120]
+
+
 async def lock(tx: Transaction, bill_id: UUID) -> Any | None:
     """Hold a bill's row; whoever touches its orders holds it first."""
     return await tx.row("SELECT * FROM bill WHERE id = $1 FOR UPDATE", bill_id)

@@ -81,7 +81,8 @@ LATER = """\
 | a payment for a cancelled bill | the same |
 | a payment after its order was closed | it goes back as a whole, with request number `late`; the bill stays due |
 | a payment while others of the bill are pending | these are closed at their channels |
-| nobody, for the number that an item's fee is for: given up, or missed for good | by the hall's rule `refund_abandoned` what is paid goes back (1, as usual) or is held for staff (0); what is due is cancelled |
+| nobody, for the number that an item's fee is for: given up, or missed for good | by the hall's rule `refund_abandoned` what is paid goes back (1, as usual) or is held (0); what is due is cancelled |
+| whose fee is held, with another number for the same item there | it goes with that number by itself, once, if it is whole and still what the item costs; else staff gives it back |
 | a payment of a number's fee, in a hall with a line for who has paid (`payments.csv`) | while she waits, the worker sends her on to that line with her rank time, once, and tells her her new number |
 """
 

@@ -12,6 +12,7 @@ from server.clock import Clock
 from server.faults import is_store_fault
 from server.live.feed import Feed
 from server.payments.abandoning import look_after_abandoned
+from server.payments.carrying import look_after_held
 from server.payments.collecting import look_after_collecting
 from server.payments.looking import Channels, ask_about_doubts, look_after_orders
 from server.payments.refunding import look_after_refunds
@@ -40,6 +41,7 @@ async def tend_payments_forever(
             if now - doubted_at >= DOUBTS_EVERY_S:
                 doubted_at = now
                 await ask_about_doubts(channels, clock.now())
+            await look_after_held()
             await look_after_collecting(feed, clock.now())
             await look_after_abandoned(clock.now())
             await look_after_refunds(channels, public_url, clock.now())

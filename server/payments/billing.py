@@ -6,7 +6,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from models import bills
+from models import bills, carrying
 from models.audit import Detail, Entry, record
 from models.bills import BillSource
 from models.database import Transaction, transaction
@@ -109,13 +109,19 @@ async def lock_of_hall(tx: Transaction, hall: HallEntry, bill_id: UUID) -> Any:
 async def _for_ticket(
     tx: Transaction, ticket: Any, actor: Actor, directory: Directory, now: datetime
 ) -> UUID:
-    """The bill for an item's fee: one a number and item, whoever asks for it."""
+    """The bill for an item's fee: one a number and item, whoever asks for it.
+
+    Where the hall holds what she paid for an earlier number, it is that bill, and paid.
+    """
     item = directory.item_by_id(ticket["item_id"])
     if item.fee_fen <= 0:
         raise NoFee
+    held = await carrying.held_for(tx, ticket["id"])
+    if held is not None and await carrying.carry(tx, held, ticket["id"]):
+        return held
     facts = _of_ticket(ticket, actor) | {
         "source": BillSource.TICKET.value,
-        "source_key": f"{ticket['id']}:{item.code}"[:120],
+        "source_key": bills.key_of_ticket(ticket["id"], item.code),
         "title": item.name,
         "amount_fen": item.fee_fen,
         # Who was missed may come back, or not: as if it had been there when she was.

@@ -1,12 +1,16 @@
 """Numbers with a fee: the counter sees whether it is paid, and what nobody came for goes back."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+
+import pytest
 
 from models.database import rows
 from scheduler.discipline import Rules
 from server.payments.abandoning import look_after_abandoned
+from server.payments.carrying import look_after_held
 from tests.conftest import MONDAY_MORNING
 from tests.payments.counter import Counter
 from tests.people import Person
@@ -72,6 +76,79 @@ async def test_a_hall_may_hold_it_instead(counter: Counter) -> None:
     held = await bill_of(who)
     assert (held["abandoned"], held["payment"]) == ("held", "paid")
     assert await told(who) == ["bill_held"]
+
+
+@pytest.fixture
+async def holds(counter: Counter) -> AsyncIterator[None]:
+    """The hall holds what was paid for numbers that are given up."""
+    hall = counter.hall
+    await rows("UPDATE hall SET rules = rules || '{\"refund_abandoned\": 0}' WHERE code = $1", hall)
+    yield
+    await rows("UPDATE hall SET rules = rules - 'refund_abandoned' WHERE code = $1", hall)
+
+
+async def held(counter: Counter, who: Person) -> dict[str, Any]:
+    """A bill of hers that she paid, for a number that she gave up."""
+    bill = await paid(counter, who)
+    assert (await who.post(f"/tickets/{bill['ticket']}/cancel")).status_code == 200
+    await decided(counter)
+    assert (await bill_of(who))["abandoned"] == "held"
+    return bill
+
+
+@pytest.mark.usefixtures("holds")
+async def test_what_is_held_goes_with_her_next_number(counter: Counter) -> None:
+    who = await counter.api.citizen()
+    bill = await held(counter, who)
+    stranger = (await (await counter.api.citizen()).take(counter.hall, bill["item"])).json()
+    taken = (await who.take(counter.hall, bill["item"])).json()
+    done = await asyncio.gather(*(look_after_held() for _ in range(4)))
+    assert sum(done) == 1
+    found = await bill_of(who)
+    assert (found["id"], found["ticket"], found["abandoned"], found["payment"]) == (
+        bill["id"],
+        taken["id"],
+        None,
+        "paid",
+    )
+    again = await who.post("/bills", {"ticket": taken["id"]})
+    assert (again.json()["id"], again.json()["state"]) == (bill["id"], "paid")
+    assert not await rows("SELECT 1 FROM bill WHERE ticket_id = $1", stranger["id"])
+    # Given up once more it is held once more.
+    assert (await who.post(f"/tickets/{taken['id']}/cancel")).status_code == 200
+    await decided(counter)
+    assert (await bill_of(who))["abandoned"] == "held"
+
+
+@pytest.mark.usefixtures("holds")
+async def test_who_asks_for_her_bill_at_once_is_not_asked_to_pay_twice(counter: Counter) -> None:
+    who = await counter.api.citizen()
+    bill = await held(counter, who)
+    taken = (await who.take(counter.hall, bill["item"])).json()
+    clerk = await counter.api.clerk(counter.hall)
+    asked = await asyncio.gather(
+        *(who.post("/bills", {"ticket": taken["id"]}) for _ in range(3)),
+        clerk.post(f"/halls/{counter.hall}/bills", {"ticket": taken["id"]}),
+        look_after_held(),
+    )
+    replies = [each for each in asked if not isinstance(each, int)]
+    assert [each.status_code for each in replies] == [201] * 4, [each.text for each in replies]
+    assert {(each.json()["id"], each.json()["state"]) for each in replies} == {(bill["id"], "paid")}
+
+
+@pytest.mark.usefixtures("holds")
+async def test_what_was_given_back_in_part_is_left_to_staff(counter: Counter) -> None:
+    who = await counter.api.citizen()
+    bill = await held(counter, who)
+    clerk = await counter.api.clerk(counter.hall)
+    body = {"request_no": "1", "amount_fen": 1, "reason": "overcharged"}
+    asked = await clerk.post(f"/halls/{counter.hall}/bills/{bill['id']}/refunds", body)
+    assert asked.status_code == 201, asked.text
+    taken = (await who.take(counter.hall, bill["item"])).json()
+    assert await look_after_held() == 0
+    own = (await who.post("/bills", {"ticket": taken["id"]})).json()
+    assert own["id"] != bill["id"]
+    assert own["state"] == "due"
 
 
 async def test_what_was_not_paid_is_asked_for_no_more(counter: Counter) -> None:
