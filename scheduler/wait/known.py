@@ -60,6 +60,24 @@ class Known:
             left -= end - start
         return self.open[-1][1] + left
 
+    def waited(self, start: float, work: float) -> float:
+        """Minutes on the clock from a moment until so many minutes of work have passed.
+
+        While the hall is closed that is until it opens at least: nobody is called before.
+        """
+        if not self.open:
+            return work
+        called = self.clock(self.worked(start) + work)
+        return max(called, self._opens(start)) - start
+
+    def working(self, start: float, waited: float) -> float:
+        """What `waited` was made of: minutes of work in so many on the clock from a moment."""
+        return self.worked(start + waited) - self.worked(start)
+
+    def _opens(self, clock: float) -> float:
+        """When the hall is open again, or is open; after closing, the moment itself."""
+        return next((max(start, clock) for start, end in self.open if clock < end), clock)
+
     def back_at(self, counter: str, t: float) -> float | None:
         """When a counter that is closed at t will serve again, if that is planned."""
         for start, end in self.pauses.get(counter, ()):

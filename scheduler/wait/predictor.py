@@ -179,9 +179,8 @@ class Waits:
         known = hall.known
         if not known.open:
             return shown
-        start = hall.clock + later
-        worked, left = known.worked(start), known.left(hall.clock, later)
-        ends = (known.clock(worked + p) - start for p in (shown.p10, shown.p50, shown.p90))
+        start, left = hall.clock + later, known.left(hall.clock, later)
+        ends = (known.waited(start, p) for p in (shown.p10, shown.p50, shown.p90))
         p10, p50, p90 = (max(min(each, left), 0.0) for each in ends)
         return Range(p10, p50, p90, shown.basis)
 

@@ -1,6 +1,6 @@
 """What would be if counters were opened or closed: the predictor asked twice."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -53,9 +53,16 @@ async def what_if(hall: HallEntry, line: str, change: int, *, now: datetime) -> 
         if known.able(code) and not waits.hall(hall.code).able(code):
             then[code] = [None] * len(horizons)  # nobody would serve it any more
     share = counters / max(counters + change, 1)
+    at = [minute + each for each in horizons]
+    most = [
+        known.known.working(start, known.known.left(minute, each))
+        for start, each in zip(at, horizons, strict=True)
+    ]
     for code in hall.lines:
-        most = [known.known.left(minute, each) for each in horizons]
-        then[code] = no_better(as_is[code], then[code], most, change=change, share=share)
+        # A break is as long with any number of counters: only work is done sooner or later.
+        one, two = (_each_as(known.known.working, at, some[code]) for some in (as_is, then))
+        held = no_better(one, two, most, change=change, share=share)
+        then[code] = _each_as(known.known.waited, at, held)
     return WhatIfView(
         hall=hall.code,
         line=line,
@@ -89,7 +96,7 @@ def no_better(
 
     Later waits follow what the change does to the wait now, which is played forward, at least by
     the same share. That is never more than `share`, the counters as they are to those there would
-    be. `most` is how long somebody can wait at each moment.
+    be. `most` is how long somebody can wait at each moment. All are minutes of work.
     """
     choose = max if change < 0 else min
     ratio = 1.0
@@ -105,6 +112,16 @@ def no_better(
         p10, p50, p90 = (min(choose(b, a * ratio), max(left, 0.0)) for a, b in pairs)
         held.append(Range(p10, p50, p90, two.basis))
     return held
+
+
+def _each_as(
+    told: Callable[[float, float], float], at: Sequence[float], ranges: Sequence[Range | None]
+) -> list[Range | None]:
+    """Ranges of waits that begin `at` these minutes of the day, each end told in other minutes."""
+    return [
+        each and Range(*(told(start, end) for end in (each.p10, each.p50, each.p90)), each.basis)
+        for start, each in zip(at, ranges, strict=True)
+    ]
 
 
 async def _as_known(hall: HallEntry, now: datetime) -> Waits:

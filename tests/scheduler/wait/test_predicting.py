@@ -268,6 +268,34 @@ def test_a_break_at_noon_is_added_for_those_who_must_wait_through_it() -> None:
     assert all(each is None or not 1.01 < each.p50 < 80.99 for each in shown.values())
 
 
+def test_in_a_break_nobody_is_told_that_she_is_called_before_its_end() -> None:
+    waits = heard([event for event in some_days(0) if event.kind != "leave"])
+    waits.know("H", Known(open=((500.0, 720.0), (800.0, 1020.0))))
+    for at in range(3):
+        waits.hear(issue("L0", f"{at}", 700.0 + at, day=9))
+    for now in (720.0, 750.0, 799.0):
+        told = [*waits.project("H", now).values(), waits.on_arrival("H", now, ["L1"])["L1"][0]]
+        assert all(each is not None and each.p10 >= 800.0 - now for each in told)
+    for in_min, each in zip(HORIZONS, waits.on_arrival("H", 799.0, ["L1"])["L1"], strict=True):
+        assert each is not None
+        assert each.p10 >= max(1.0 - in_min, 0.0)
+        assert each.p10 < 60.0
+
+
+@pytest.mark.parametrize(
+    ("start", "work", "waited"),
+    [(600, 30, 30), (600, 120, 120), (600, 121, 201), (720, 0, 80), (750, 0, 50), (750, 9, 59),
+     (450, 0, 50), (450, 9, 59), (1020, 0, 0), (1030, 7, 7)],
+)  # fmt: skip
+def test_minutes_of_work_are_waited_out_on_the_clock(
+    start: float, work: float, waited: float
+) -> None:
+    known = Known(open=((500.0, 720.0), (800.0, 1020.0)))
+    assert known.waited(start, work) == pytest.approx(waited)
+    assert known.working(start, waited) == pytest.approx(work)
+    assert Known().waited(start, work) == Known().working(start, work) == work
+
+
 def test_bookings_to_come_lengthen_the_wait_and_a_planned_return_shortens_it() -> None:
     def p50(known: Known, *, closed: bool = False) -> float:
         waits = a_predictor()
