@@ -69,7 +69,8 @@ class Facts:
     `starts_s` and `ends_s` are the day's openings, a row each; after `let_go_s` nobody is called;
     `last_s` is about when the last number will be given (inf: no end in sight, -inf: none any
     more); `known` whether anything is foretold. `stretches` holds the waits by when she
-    arrives, as `stretches_of` makes them, and `rows` says which of them are these halls'.
+    arrives, as `stretches_of` makes them of `in_one_opening`, and `rows` says which of them are
+    these halls'.
     """
 
     starts_s: Floats
@@ -106,11 +107,7 @@ def arrive(facts: Facts, now_s: float, travel_s: Floats) -> Arrivals:
     beyond = bool((ahead > _LATER[-1]).any())
     wait = waits_at(facts.stretches, facts.rows * POINTS, np.minimum(ahead, _LATER[-1], out=ahead))
     if beyond:
-        # Beyond the last point it stays as it is there; where that is in a break, what is left of
-        # the break is none of it.
-        last = ahead + now_s
-        closed = _opened(facts, last) - last
-        wait -= np.where((ready > last) & np.isfinite(closed), closed, 0.0)
+        wait -= _break_between(facts, ahead + now_s, ready, wait)
         np.maximum(wait, 0.0, out=wait)
     wait += ready - at
     at += wait[_P50]
@@ -121,6 +118,51 @@ def arrive(facts: Facts, now_s: float, travel_s: Floats) -> Arrivals:
     return Arrivals(wait.T, ~away)
 
 
+def _break_between(facts: Facts, last: Floats, ready: Floats, wait: Floats) -> Floats:
+    """Seconds of a break that are in the waits of who arrives `last`, and not of who comes after.
+
+    Beyond the last point it stays as it is there; who arrives `ready` need not wait through a break
+    that is over by then.
+    """
+    ends = np.full(len(last), np.inf)
+    for starts, each in zip(facts.starts_s, facts.ends_s, strict=True):
+        np.copyto(ends, each, where=(starts <= last) & (each > last))
+    opens = _opened(facts, ends)
+    is_over = np.isfinite(opens) & (ready >= opens)
+    closed = np.subtract(opens, ends, out=np.zeros(len(last)), where=is_over)
+    through: Floats = np.where(last + wait > ends, closed, 0.0)
+    return through
+
+
+def in_one_opening(
+    curves_s: Floats, moments_s: Floats, starts_s: Floats, ends_s: Floats
+) -> tuple[Floats, Floats]:
+    """Curves (row, POINTS, SHARES) without the steps that closing for a break makes in them.
+
+    `moments_s` (row, POINTS) is when those arrive for whom they are foretold, `starts_s` and
+    `ends_s` (opening, row) the day's openings. Who arrives while the hall is closed waits for it to
+    open, and then as long as is answered here. And that is how long those wait who arrive until it
+    closes: a stretch of the curve that a break begins in goes on to what is answered second (row,
+    POINTS - 1, SHARES), with the break in it only where whoever comes first must wait through it.
+    """
+    opened, ends = np.full((2, *moments_s.shape), np.inf)
+    for start, end in zip(starts_s[::-1, :, None], ends_s[::-1, :, None], strict=True):
+        np.copyto(opened, np.maximum(start, moments_s), where=end > moments_s)
+        np.copyto(ends, end, where=(start <= moments_s) & (end > moments_s))
+    closed = np.subtract(
+        opened, moments_s, out=np.zeros(moments_s.shape), where=np.isfinite(opened)
+    )
+    if not closed.any():
+        return curves_s, curves_s[:, 1:]
+    curves = np.maximum(curves_s - closed[..., None], 0.0)
+    until = curves[:, 1:].copy()
+    begins = (closed[:, :-1] == 0.0) & (closed[:, 1:] > 0.0) & np.isfinite(ends[:, :-1])
+    for row, at in zip(*np.nonzero(begins), strict=True):
+        through = moments_s[row, at] + curves[row, at] > ends[row, at]
+        until[row, at, through] += opened[row, at + 1] - ends[row, at]
+    return curves, until
+
+
 def _opened(facts: Facts, at: Floats) -> Floats:
     """When each hall next is open, `at` itself where it then is; inf: not on this day any more."""
     opened = np.full(len(at), np.inf)
@@ -129,15 +171,17 @@ def _opened(facts: Facts, at: Floats) -> Floats:
     return opened
 
 
-def stretches_of(curves_s: Floats) -> Floats:
+def stretches_of(curves_s: Floats, until_s: Floats | None = None) -> Floats:
     """Curves (row, POINTS, SHARES) as the straight lines between their points, and the level after.
 
-    For each point the SHARES of the wait as they would be for arriving at once, and by how much
-    each rises a second. So one product and one sum tell the wait of an arrival.
+    Each goes from its point to the next, or to `until_s` (row, POINTS - 1, SHARES). For each point
+    the SHARES of the wait as they would be for arriving at once, and by how much each rises a
+    second. So one product and one sum tell the wait of an arrival.
     """
     stretches = np.zeros((*curves_s.shape[:2], 2 * SHARES))
     starts, rises = stretches[..., :SHARES], stretches[..., SHARES:]
-    rises[:, :-1] = np.diff(curves_s, axis=1)
+    until = curves_s[:, 1:] if until_s is None else until_s
+    np.subtract(until, curves_s[:, :-1], out=rises[:, :-1])
     rises[:, :-1] /= _LONG
     np.subtract(curves_s, rises * _BEGINS, out=starts)
     return stretches

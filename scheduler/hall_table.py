@@ -4,6 +4,7 @@ Row h < number of halls is hall h as a whole; each line has a row of its own aft
 """
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,12 +13,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from scheduler.arrivals import (
+    ARRIVAL_AT_S,
     POINTS,
     SHARES,
     Bools,
     Facts,
     Floats,
     hours_of,
+    in_one_opening,
     stretches_of,
 )
 from scheduler.calendar import Timetable
@@ -52,13 +55,15 @@ Curve = Sequence[Sequence[float]]
 
 class Learned(NamedTuple):
     """What is foretold of a row: POINTS ranges or none, in seconds, when its last number goes, and
-    what those add who are on their way there.
+    what those add who are on their way there. Foretold it was at `as_of_s`; where that is not known
+    (NaN) no break is sought in it.
     """
 
     row: int
     curve_s: Curve
     last_s: float
     coming_s: float = 0.0
+    as_of_s: float = math.nan
 
 
 class HallTable:
@@ -86,6 +91,8 @@ class HallTable:
         # What people on their way there add to the wait.
         self.coming_s: Floats = np.zeros(rows)
         self._curves: Floats = np.full((rows, POINTS, SHARES), UNKNOWN_COUNTS_AS_S)
+        # What the stretch between each point and the next goes on to.
+        self._until: Floats = self._curves[:, 1:].copy()
         self.stretches: Floats = stretches_of(self._curves)
         self.stretches.shape = (rows * POINTS, 2 * SHARES)
         # The longest median wait foretold of each row, 0 where none is known.
@@ -136,9 +143,9 @@ class HallTable:
             np.minimum(late, ends_s[self._group_of_row], out=self.smooth_until_s)
         self._minded_s = now_s
 
-    def learn(self, row: int, curve_s: Curve, *, last_s: float) -> None:
+    def learn(self, row: int, curve_s: Curve, *, last_s: float, as_of_s: float = math.nan) -> None:
         """Take what is foretold of a row, POINTS ranges or none, and when its last number goes."""
-        self.learn_all([Learned(row, curve_s, last_s, float(self.coming_s[row]))])
+        self.learn_all([Learned(row, curve_s, last_s, float(self.coming_s[row]), as_of_s)])
 
     def learn_all(self, learned: Sequence["Learned"]) -> None:
         """The same of many rows, no row twice: that costs little more than of one."""
@@ -155,7 +162,14 @@ class HallTable:
         middle = curves[..., _P50]
         curves[..., 0] = np.minimum(curves[..., 0], middle)
         curves[..., -1] = np.maximum(curves[..., -1], middle)
-        self.known[rows], self._curves[rows] = known, curves
+        group = self._group_of_row[rows]
+        curves, until = in_one_opening(
+            curves,
+            np.array([each.as_of_s for each in learned])[:, None] + ARRIVAL_AT_S,
+            self.hours.starts_s[:, group],
+            self.hours.ends_s[:, group],
+        )
+        self.known[rows], self._curves[rows], self._until[rows] = known, curves, until
         self.last_s[rows] = [each.last_s for each in learned]
         self.coming_s[rows] = [each.coming_s for each in learned]
         self._settle(rows)
@@ -172,11 +186,11 @@ class HallTable:
 
     def _settle(self, rows: Indices) -> None:
         known = self.known[rows]
-        curves = self._curves[rows]
-        curves += (self.coming_s[rows] * known)[:, None, None]
+        delays = (self.coming_s[rows] * known)[:, None, None]
+        curves, until = self._curves[rows] + delays, self._until[rows] + delays
         by_row = self.stretches.reshape(-1, POINTS, 2 * SHARES)
-        by_row[rows] = stretches_of(curves)
-        longest_s = curves[..., _P50].max(axis=1) * known
+        by_row[rows] = stretches_of(curves, until)
+        longest_s = np.maximum(curves[..., _P50].max(axis=1), until[..., _P50].max(axis=1)) * known
         self._longest_s[rows] = longest_s
         group = self._group_of_row[rows]
         until = np.minimum(self.hours.let_go_s[group] - longest_s, self.last_s[rows])

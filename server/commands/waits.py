@@ -189,6 +189,7 @@ class _Rows:
             tell(total, total)
 
     def _open(self) -> IO[str]:
+        # Spreadsheets begin a file with a mark of its encoding.
         if self.path.suffix == ".gz":
-            return gzip.open(self.path, "rt", newline="", encoding="utf-8")
-        return self.path.open(newline="", encoding="utf-8")
+            return gzip.open(self.path, "rt", newline="", encoding="utf-8-sig")
+        return self.path.open(newline="", encoding="utf-8-sig")

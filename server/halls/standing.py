@@ -94,7 +94,7 @@ class Standing:
 
     def _learned(self, at: int, live: Kept) -> list[Learned]:
         """What a hall's new state says of it and of its lines."""
-        self.as_of_s[at] = live.board.as_of.timestamp()
+        as_of_s = self.as_of_s[at] = live.board.as_of.timestamp()
         before = self._live[at]
         self._live[at] = live
         if before is not None and before.board.version == live.board.version:
@@ -110,12 +110,18 @@ class Standing:
         ]
         coming = self._coming_s(at)
         learned = [
-            Learned(at, hall_curve(giving), max(last_s, default=math.inf), coming.get(at, 0.0))
+            Learned(
+                at,
+                hall_curve(giving),
+                max(last_s, default=math.inf),
+                coming.get(at, 0.0),
+                as_of_s,
+            )
         ]
         for line, curve, last in zip(lines, curves, last_s, strict=True):
             row = self.table.row_of.get((at, line.code))
             if row is not None:
-                learned.append(Learned(row, curve, last, coming.get(row, 0.0)))
+                learned.append(Learned(row, curve, last, coming.get(row, 0.0), as_of_s))
         return learned
 
     def _coming_s(self, at: int) -> dict[int, float]:

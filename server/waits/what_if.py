@@ -119,8 +119,10 @@ def _each_as(
 ) -> list[Range | None]:
     """Ranges of waits that begin `at` these minutes of the day, each end told in other minutes."""
     return [
-        each and Range(*(told(start, end) for end in (each.p10, each.p50, each.p90)), each.basis)
-        for start, each in zip(at, ranges, strict=True)
+        Range(told(start, one.p10), told(start, one.p50), told(start, one.p90), one.basis)
+        if one
+        else None
+        for start, one in zip(at, ranges, strict=True)
     ]
 
 

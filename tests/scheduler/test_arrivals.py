@@ -18,6 +18,7 @@ from scheduler.arrivals import (
 )
 from scheduler.calendar import SHANGHAI, Opening, SpecialDay, Timetable
 from scheduler.hall_table import HallFacts, HallTable
+from scheduler.wait.known import Known
 
 MONDAY = date(2026, 11, 23)
 MINUTE = 60.0
@@ -46,13 +47,17 @@ def going(
     after_close_min: int = 60,
     last_s: float = math.inf,
     people_coming: int = 0,
+    foretold: str = "",
 ) -> Arrivals:
-    """Somebody sets off at that time of Monday and is so many minutes on the way."""
+    """Somebody sets off at that time of Monday and is so many minutes on the way.
+
+    Breaks are in the curve where it says when it was `foretold`.
+    """
     hall = HallFacts(
         code="a", place=None, timetable=timetable, after_close_min=after_close_min, lines=["A"]
     )
     table = HallTable([hall], MONDAY)
-    table.learn(0, curve, last_s=last_s)
+    table.learn(0, curve, last_s=last_s, as_of_s=moment(foretold) if foretold else math.nan)
     table.expect(0, people_coming, 120.0)
     one = np.zeros(1, dtype=np.intp)
     return arrive(table.facts(one, one), moment(clock), np.array([minutes * MINUTE]))
@@ -82,7 +87,9 @@ def test_the_wait_on_arrival_lies_between_the_points_and_stays_after_the_last(
 def test_whoever_arrives_in_the_break_waits_for_its_end() -> None:
     # What is foretold at 11:50 for 13:20 has the ten minutes until 13:30 in it.
     curve = [[15 * 60.0, 20 * 60.0, 30 * 60.0]] * 5
-    assert minutes(going("11:50", 15, curve)) == pytest.approx([85 + 5, 85 + 10, 85 + 20])
+    assert minutes(going("11:50", 15, curve, foretold="11:50")) == pytest.approx(
+        [85 + 5, 85 + 10, 85 + 20]
+    )
 
 
 def test_after_the_break_her_wait_is_that_of_somebody_who_comes_at_its_end() -> None:
@@ -215,4 +222,35 @@ def test_a_break_is_waited_out_once_though_the_curve_ends_in_it(
     # What is foretold at 11:26 for 12:26 and 12:56 has the rest of the break in it.
     medians = (5, 5, 5, 64 + 5, 34 + 5)
     curve = [[max(0, m - 4) * 60.0, m * 60.0, (m + 9) * 60.0] for m in medians]
-    assert minutes(going("11:26", on_the_way, curve))[1] == pytest.approx(median, abs=0.01)
+    arrivals = going("11:26", on_the_way, curve, foretold="11:26")
+    assert minutes(arrivals)[1] == pytest.approx(median, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("clock", "work", "on_the_way", "waits"),
+    [
+        ("11:10", 5, 40, 5),  # 11:50: called at 11:55, though who comes at 12:10 waits for hours
+        ("11:10", 5, 47, 5),
+        ("11:10", 40, 20, 40 + 90),  # 11:30: at noon ten minutes are left
+        ("11:10", 40, 47, 40 + 90),
+        ("11:10", 5, 140 + 1, 5),  # 13:31, beyond the curve
+        ("10:20", 20, 90, 20 + 90),  # 11:50, the last point
+        ("10:20", 20, 200, 20),  # 13:40: the break is over
+        ("10:20", 5, 200, 5),
+        ("12:50", 5, 40, 5),  # 13:30, between a point in the break and one after it
+        ("12:50", 5, 50, 5),
+        ("08:40", 5, 20, 5),  # 09:00
+    ],
+)
+def test_a_break_is_in_nobodys_wait_who_need_not_wait_through_it(
+    clock: str, work: float, on_the_way: float, waits: float
+) -> None:
+    known = Known(open=((540.0, 720.0), (810.0, 1020.0)))
+    now = 60.0 * int(clock[:2]) + int(clock[3:])
+    shares = (work - 2, work, work + 9)
+    curve = [
+        [60 * known.waited(now + at / 60, minutes) for minutes in shares] for at in ARRIVAL_AT_S
+    ]
+    told = minutes(going(clock, on_the_way, curve, foretold=clock))
+    assert told[1] == pytest.approx(waits, abs=0.01)
+    assert told[0] <= told[1] <= told[2]

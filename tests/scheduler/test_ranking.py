@@ -155,9 +155,10 @@ def waits_by_hand(table: HallTable, at: int, now_s: float, travel_s: float) -> f
     medians = [point[1] for point in table._curves[at]]
     wait = float(np.interp(ahead, ARRIVAL_AT_S, medians)) + float(table.coming_s[at])
     last = now_s + ahead
-    opened = next((max(start, last) for start, end in spans if end > last), last)
-    if ready > last:  # beyond the curve, whose last point may have the rest of a break in it
-        wait = max(wait - (opened - last), 0.0)
+    for (start, end), (opens, _) in itertools.pairwise(spans):
+        # Beyond the curve there is no break to wait through that whoever came last on it had to.
+        if start <= last < end and ready >= opens and last + wait > end:
+            wait = max(wait - (opens - end), 0.0)
     wait += ready - arrives
     # Everybody is let go an hour after closing; waits are cut off five minutes before that.
     return None if arrives + wait > spans[-1][1] + 3600 - 300 else wait

@@ -54,6 +54,18 @@ def test_rows_that_tell_nothing_are_counted_and_passed_over(tmp_path: Path) -> N
     assert "2 行未采用" in output
 
 
+def test_a_trace_saved_by_a_spreadsheet_and_one_bad_day_change_nothing(tmp_path: Path) -> None:
+    events = list(some_days(1))
+    plain = write_trace(tmp_path / "plain.csv", events)
+    far = Event(10**30, 500.0, "G", "L0", "issue", "x")
+    other = write_trace(tmp_path / "other.csv", [*events[:500], far, *events[500:]])
+    other.write_text("\ufeff" + other.read_text(encoding="utf-8"), encoding="utf-8")
+    expected = replay(plain, tmp_path / "a.csv")[2]
+    code, output, rows = replay(other, tmp_path / "b.csv")
+    assert code == 0, output
+    assert [row for row in rows if row["hall"] == "H"] == expected
+
+
 def test_priority_credit_and_pools_change_who_is_ahead(tmp_path: Path) -> None:
     trace = write_trace(tmp_path / "trace.csv", list(some_days(0, 1)))
     plain = replay(trace, tmp_path / "a.csv")[2]
