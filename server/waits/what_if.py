@@ -8,6 +8,7 @@ from scheduler.calendar import business_day, open_spans
 from scheduler.wait.city import City, Range
 from scheduler.wait.events import Event
 from scheduler.wait.halls import Hall
+from scheduler.wait.known import Known
 from scheduler.wait.predictor import HORIZONS, Waits
 from scheduler.wait.prior import shipped_trees
 from server.errors import NotFound, Refusal
@@ -54,15 +55,8 @@ async def what_if(hall: HallEntry, line: str, change: int, *, now: datetime) -> 
             then[code] = [None] * len(horizons)  # nobody would serve it any more
     share = counters / max(counters + change, 1)
     at = [minute + each for each in horizons]
-    most = [
-        known.known.working(start, known.known.left(minute, each))
-        for start, each in zip(at, horizons, strict=True)
-    ]
     for code in hall.lines:
-        # A break is as long with any number of counters: only work is done sooner or later.
-        one, two = (_each_as(known.known.working, at, some[code]) for some in (as_is, then))
-        held = no_better(one, two, most, change=change, share=share)
-        then[code] = _each_as(known.known.waited, at, held)
+        then[code] = at_work(known.known, at, as_is[code], then[code], change=change, share=share)
     return WhatIfView(
         hall=hall.code,
         line=line,
@@ -82,6 +76,25 @@ async def what_if(hall: HallEntry, line: str, change: int, *, now: datetime) -> 
             for code, each in hall.lines.items()
         ],
     )
+
+
+def at_work(
+    known: Known,
+    at: Sequence[float],
+    as_is: Sequence[Range | None],
+    then: Sequence[Range | None],
+    *,
+    change: int,
+    share: float,
+) -> list[Range | None]:
+    """The same as `no_better` of waits on the clock that begin `at` these minutes of the day.
+
+    A break is as long with any number of counters: only work is done sooner or later.
+    """
+    one, two = _each_as(known.working, at, as_is), _each_as(known.working, at, then)
+    most = [known.working(each, known.left(each)) for each in at]
+    held = no_better(one, two, most, change=change, share=share)
+    return _each_as(known.waited, at, held)
 
 
 def no_better(

@@ -7,8 +7,9 @@ import pytest
 from models.database import rows
 from models.waits import CITY
 from scheduler.wait.city import Range
+from scheduler.wait.known import Known
 from server.waits.remembering import Remembering
-from server.waits.what_if import no_better
+from server.waits.what_if import at_work, no_better
 from tests.conftest import Api
 from tests.counters.halls import a_ticket, code_of, open_counters
 from tests.people import Person
@@ -158,3 +159,19 @@ def test_fewer_counters_shorten_no_wait_and_more_lengthen_none(change: int, shar
         ends = zip((one.p10, one.p50, one.p90), (two.p10, two.p50, two.p90), strict=True)
         assert all((a - b) * change >= 0 for a, b in ends)
         assert (one.p50 - two.p50) * change > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "share", "now"),
+    [(-1, 2.0, Range(10, 21 + 120, 30 + 120)), (2, 0.5, Range(2, 4.5, 7.5))],
+)
+def test_no_counter_shortens_a_break_and_none_lengthens_it(
+    change: int, share: float, now: Range
+) -> None:
+    known = Known(open=((540.0, 720.0), (840.0, 1020.0)), let_go=1080.0)
+    as_is = [Range(5, 10, 15), Range(110, 120, 140), Range(10, 30, 70)]
+    then = at_work(known, [700, 730, 1000], as_is, [now, *as_is[1:]], change=change, share=share)
+    assert then[0] == now
+    assert then[1] == Range(110, 110 + 10 * share, 110 + 30 * share)
+    # Nobody waits longer than until everybody is let go.
+    assert then[2] == Range(10 * share, 30 * share, min(70 * share, 80))
