@@ -156,10 +156,11 @@ def in_one_opening(
         return curves_s, curves_s[:, 1:]
     curves = np.maximum(curves_s - closed[..., None], 0.0)
     until = curves[:, 1:].copy()
-    begins = (closed[:, :-1] == 0.0) & (closed[:, 1:] > 0.0) & np.isfinite(ends[:, :-1])
-    for row, at in zip(*np.nonzero(begins), strict=True):
-        through = moments_s[row, at] + curves[row, at] > ends[row, at]
-        until[row, at, through] += opened[row, at + 1] - ends[row, at]
+    begins = np.nonzero((closed[:, :-1] == 0.0) & (closed[:, 1:] > 0.0) & np.isfinite(ends[:, :-1]))
+    through = (moments_s[:, :-1][begins] - ends[:, :-1][begins])[:, None] + curves[:, :-1][
+        begins
+    ] > 0
+    until[begins] += through * (opened[:, 1:][begins] - ends[:, :-1][begins])[:, None]
     return curves, until
 
 
