@@ -14,16 +14,15 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import asyncpg
 
 from server.bench.bench import Bench, BenchFailed, Figure, measurement
+from server.bench.own_database import GIB, own_database
 from server.commands.serving import APP
 
 LINES: Final = 1_000_000
 DAY: Final = "2026-11-22"
-GIB: Final = 1 << 30
 _DATABASE: Final = "bench_reconciling"
 _HEAD: Final = (
     "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,"
@@ -129,22 +128,8 @@ def _read_s(file: Path) -> float:
 async def _database(bench: Bench) -> dict[str, str]:
     """A database with our side of it; the variables that name it and the city's channels."""
     bench.say("our side of it is written")
-    script = f". {bench.folder / 'demo.env'} && env -0"
-    shown = await asyncio.to_thread(
-        subprocess.run, ["sh", "-c", script], capture_output=True, check=True
-    )
-    pairs = (line.partition("=") for line in shown.stdout.decode().split("\0") if line)
-    env = {name: value for name, _, value in pairs}
-    url = urlsplit(bench.database_url)._replace(path=f"/{_DATABASE}").geturl()
-    env["YITING_DATABASE_URL"] = url
-    connection = await asyncpg.connect(bench.database_url)
-    try:
-        await connection.execute(f"CREATE DATABASE {_DATABASE}")
-    finally:
-        await connection.close()
-    command = [sys.executable, str(APP), "migrate"]
-    await asyncio.to_thread(subprocess.run, command, env=env, check=True, capture_output=True)
-    connection = await asyncpg.connect(url)
+    env = await own_database(bench, _DATABASE)
+    connection = await asyncpg.connect(env["YITING_DATABASE_URL"])
     try:
         await connection.execute(_FILL)
         await connection.execute("VACUUM ANALYZE pay_order")

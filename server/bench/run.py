@@ -18,6 +18,7 @@ from server.bench import (
     decisions,
     long_lines,
     many_halls,
+    matching,
     predictions,
     races,
     rankings,
@@ -45,6 +46,7 @@ MODULES = (
     races,
     callbacks,
     reconciling,
+    matching,
 )
 HOST = "127.0.0.1"
 _WIDTH_IN_A_FILE = 120
