@@ -1,14 +1,16 @@
 """Consent for each purpose, over HTTP: given, seen, withdrawn at once; and what follows of it."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from models import consent_people, purpose_notices
+from models import consent_people, notice_delivery, purpose_notices
 from models.consents import Purpose
 from models.database import rows, transaction
+from models.notice_delivery import Begin
 from models.notice_kinds import NoticeKind
 from models.purpose_notices import Concern, Told
 from tests.conftest import Api
@@ -73,6 +75,28 @@ async def test_withdrawn_at_once_nothing_of_that_purpose_goes_out(api: Api) -> N
     )
     assert [row["action"] for row in audited] == ["consent.given", "consent.withdrawn"]
     assert (await lin.delete("/me/purposes/services")).status_code == 204
+
+
+async def test_what_a_courier_holds_already_is_not_begun_once_she_withdrew(api: Api) -> None:
+    begun = []
+    for withdraws in (False, True):
+        lin = await api.citizen()
+        await lin.put("/me/purposes/services", {"groups": []})
+        assert await told(lin, "", 0) == 1
+        [notice] = await rows("SELECT id FROM notice WHERE citizen_id = $1", her_id(lin))
+        if withdraws:
+            await lin.delete("/me/purposes/services")
+        plan = Begin(notice["id"], "sms", None, "x", is_counted=False, spends=False)
+        begun.append(notice["id"] in await notice_delivery.begin([plan]))
+    assert begun == [True, False]
+
+
+async def test_withdrawing_meets_the_night(api: Api) -> None:
+    for _ in range(5):
+        lin = await api.citizen()
+        await lin.put("/me/purposes/services", {"groups": []})
+        await asyncio.gather(told(lin, "", 0), lin.delete("/me/purposes/services"))
+        assert await states(lin) in ([], [("expired", "consent_withdrawn")])
 
 
 async def test_who_lets_less_be_used_is_not_told_what_was_found_by_more(api: Api) -> None:
