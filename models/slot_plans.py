@@ -79,10 +79,12 @@ async def override(
     item_id: UUID | None,
     starts_at: datetime,
     places: int | None,
-) -> UUID | None:
+) -> tuple[UUID, bool] | None:
     """Give one slot so many places, none to close it, or (None) leave it to planning again.
 
-    Who has booked keeps her place: the slot then has as many as are taken. None: no such slot.
+    Who has booked keeps her place: the slot then has as many as are taken. Answers the slot, and
+    whether it had other places before; what is left to planning, planning changes. None: no such
+    slot.
     """
     row = await tx.row(
         """
@@ -97,11 +99,12 @@ async def override(
             capacity = CASE WHEN $4::int IS NULL THEN capacity
                 ELSE greatest($4, taken + taken_elders + taken_companies + taken_desk) END
         WHERE line_id = $1 AND item_id IS NOT DISTINCT FROM $2 AND starts_at = $3
-        RETURNING id
+        RETURNING new.id, $4::int IS NOT NULL AND (old.state, old.planned, old.overbooking)
+            IS DISTINCT FROM (new.state, new.planned, new.overbooking) AS changed
         """,
         line_id,
         item_id,
         starts_at,
         places,
     )
-    return row["id"] if row else None
+    return (row["id"], row["changed"]) if row else None

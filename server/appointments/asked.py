@@ -8,14 +8,13 @@ from sanic import Request
 
 from scheduler.calendar import SHANGHAI
 from server.appointments.refusals import SlotClosed
-from server.appointments.slot_routes import slot_book
+from server.appointments.slot_routes import NEEDS_OFFSET, slot_book
 from server.appointments.slot_views import closest_slots
 from server.appointments.views import AppointmentView, own_appointment
 from server.auth import Principal, own_id
 from server.errors import FieldFault, InvalidRequest, NotFound
 from server.services import services
 
-_OFFSET = ("应带时区，例如 2026-11-24T09:30:00+08:00。", "needs an offset, such as +08:00")
 _TWICE = ("不能重复。", "must not stand twice")
 
 
@@ -51,7 +50,7 @@ def distinct(item: str, also: Sequence[str]) -> tuple[str, ...]:
 def with_offset(moment: datetime, *, at: str = "/slot_start") -> datetime:
     """A moment that says its offset, here. Raises InvalidRequest, which points to where it is."""
     if moment.tzinfo is None:
-        raise InvalidRequest(errors=[FieldFault(at, _OFFSET)])
+        raise InvalidRequest(errors=[FieldFault(at, NEEDS_OFFSET)])
     try:
         return moment.astimezone(SHANGHAI)
     except OverflowError:

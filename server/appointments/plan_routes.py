@@ -200,12 +200,14 @@ async def set_slot(request: Request, who: Principal, hall: str, body: OneSlot) -
         raise SlotClosed(("该时段已过。", "This slot is past."))
     line_id, item_id = line_of(entry, body.line).id, _item_of(request, entry, body.line, body.item)
     async with transaction() as tx:
-        slot_id = await slot_plans.override(tx, line_id, item_id, start, body.places)
-        if slot_id is None:
+        found = await slot_plans.override(tx, line_id, item_id, start, body.places)
+        if found is None:
             raise SlotClosed(("没有这个时段。", "There is no such slot."))
+        slot_id, changed = found
         actor, detail = Actor("staff", who.id), {"hall": hall, "places": body.places}
         await record(tx, Entry(actor, "slot.set", "slot", slot_id, detail=detail))
-    return await _replanned(request, entry)
+    planned = await _replanned(request, entry)
+    return Planned(planned.slots_changed + changed, planned.must_move)
 
 
 async def _replanned(request: Request, hall: HallEntry) -> Planned:

@@ -32,6 +32,10 @@ Also = (
 )
 _MOST_ALSO = 7
 _TOO_MANY = (f"最多 {_MOST_ALSO} 个，不能重复。", f"at most {_MOST_ALSO}, none of them twice")
+NEEDS_OFFSET = (
+    "应带时区，例如 2026-11-24T09:30:00+08:00。",
+    "needs an offset, such as +08:00",
+)
 _BOTH = ("lat 和 lng 应同时给出。", "lat and lng go together")
 _encode = msgspec.json.Encoder().encode
 _MOST_KEPT = 2_000
@@ -135,6 +139,8 @@ async def list_best(request: Request, query: BestQuery) -> BestSlots:
     """
     room = services(request)
     items, where = _items(request, query), _place(query)
+    if query.after is not None and query.after.tzinfo is None:
+        raise InvalidRequest(errors=[FieldFault("/after", NEEDS_OFFSET)])
     halls: list[HallEntry] = list(room.directory.halls.values())
     if query.hall is not None:
         halls = [room.directory.hall(query.hall)]

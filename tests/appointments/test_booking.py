@@ -273,6 +273,14 @@ async def test_a_hall_is_proposed_as_nearer_where_it_is(api: Api, hall: str) -> 
     assert {soonest["distance_m"], *(one["distance_m"] for one in nearer)} & {0}
     half = await api.http.get("/api/v1/slots/best", params={"item": item, "lat": 22.8})
     assert half.status_code == 422
+    for after in (
+        "2026-11-24T10:00:00",
+        "soon",
+        "9999-12-31T23:59:59-14:00",
+        "0001-01-01T00:00:00+14:00",
+    ):
+        reply = await api.http.get("/api/v1/slots/best", params={"item": item, "after": after})
+        assert reply.status_code == (422 if after in {"soon", "2026-11-24T10:00:00"} else 200)
 
 
 async def test_no_slots_are_shown_of_what_is_not_booked(api: Api, hall: str) -> None:
