@@ -87,6 +87,7 @@ from server.privacy.key_file import FollowedKeys
 from server.ratings import routes as ratings
 from server.receipts import pages as receipt_pages
 from server.receipts import routes as receipts
+from server.reconciling import batch_routes as bank_batches
 from server.reconciling import routes as reconciling
 from server.reports import routes as reports
 from server.running import health
@@ -171,6 +172,7 @@ BLUEPRINTS = (
     audiences.bp,
     ratings.bp,
     reconciling.bp,
+    bank_batches.bp,
     receipts.bp,
     receipt_pages.bp,
     departments_systems.bp,

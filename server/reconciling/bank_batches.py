@@ -60,7 +60,10 @@ async def bring(content: bytes, reader: BatchReader, *, by: UUID | None, now: da
 async def confirm(batch_id: UUID, *, by: UUID | None, now: datetime) -> Preview:
     """Make true what a batch says, once however often it is confirmed. It is recorded."""
     async with transaction() as tx:
-        before = await tx.row("SELECT confirmed_at FROM bank_batch WHERE id = $1", batch_id)
+        # Held from here on: of many who confirm it at once, one is the first.
+        before = await tx.row(
+            "SELECT confirmed_at FROM bank_batch WHERE id = $1 FOR UPDATE", batch_id
+        )
         row = await bank_batches.confirm(tx, batch_id, by=by, now=now)
         payments = await bank_batches.foreseen(batch_id, tx)
         if before is not None and before["confirmed_at"] is None:

@@ -5,28 +5,18 @@ from typing import Annotated, Final
 
 import typer
 
-from integrations.ports_bank import BatchFault, BatchRefused
+from integrations.ports_bank import BatchRefused
 from integrations.yuan import yuan_of
 from models.bank_batches import BatchDiffers, PaymentEffect
 from models.opening import open_database
 from server.commands.ground import console, fail, ground_of
 from server.reconciling.bank_batches import Preview, bring, confirm
+from server.reconciling.batch_faults import FAULTS
 from server.running.health import require_migrated
 from server.running.logs import configure_logs
 from server.settings import WrongSettings
 
 MOST_SHOWN: Final = 50
-FAULTS: Final[dict[BatchFault, tuple[str, str]]] = {
-    "too_big": ("文件过大", "the file is too big"),
-    "not_text": ("不是文本文件", "it is no text"),
-    "not_a_batch": ("不是银行批次文件", "it is no bank batch of version 1"),
-    "not_signed": ("没有签名行", "its last line is no signature"),
-    "key_unknown": ("没有该银行的密钥", "we have no such key of this bank"),
-    "signature_wrong": ("签名不符", "its signature is wrong"),
-    "count_wrong": ("笔数不符", "it has other than so many payments as it says"),
-    "total_wrong": ("总额不符", "its payments do not add up to what it says"),
-    "lines_wrong": ("明细有误", "lines of it are wrong"),
-}
 EFFECTS: Final = {
     PaymentEffect.SETTLES: "销账 settles its bill",
     PaymentEffect.SURPLUS: "账单已缴或已取消，应退 surplus: the bill is paid or cancelled",

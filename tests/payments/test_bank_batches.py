@@ -1,7 +1,9 @@
 """Bank counters' files: looked at, brought in once, through the one path that settles."""
 
 import asyncio
+import base64
 from datetime import date
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +16,7 @@ from models.bank_batches import BatchDiffers
 from models.database import rows
 from server.reconciling.bank_batches import bring, confirm
 from tests.conftest import Api
+from tests.payments.counter import Counter
 from tests.payments.money import NOW, a_bill, an_order, entries_of, paid, row_of
 
 KEY = HmacKey(b"k" * 32)
@@ -151,3 +154,71 @@ async def test_what_was_given_back_by_hand_is_entered_when_its_case_is_closed(ap
         ("returned", "owed_back", "at_bank", 800),
     ]
     assert await ledger.disagreeing() == []
+
+
+async def a_bank_file(counter: Counter, *payments: tuple[str, int], **how: Any) -> dict[str, str]:
+    """What is sent to bring a file that the sandbox's bank counter wrote and signed."""
+    taken = [{"bill_no": number, "fen": fen} for number, fen in payments]
+    wrote = await counter.till.post("/_sandbox/bank/batch", json={"payments": taken} | how)
+    assert wrote.status_code == 200, wrote.text
+    return {"content": base64.b64encode(wrote.content).decode()}
+
+
+async def test_a_file_is_looked_at_and_brought_in_over_http(counter: Counter) -> None:
+    finance = await counter.api.colleague("supervisor")
+    bill = await a_bill(1500)
+    number, unknown = await number_of(bill), f"B{uuid4().hex[:12]}"
+    body = await a_bank_file(counter, (number, 1500), (unknown, 7))
+    shown = await finance.post("/bank-batches", body)
+    assert shown.status_code == 201, shown.text
+    told = shown.json()
+    assert {one["effect"]: (one["payments"], one["amount_fen"]) for one in told["effects"]} == {
+        "settles": (1, 1500),
+        "unknown_bill": (1, 7),
+    }
+    assert [(one["bill_no"], one["effect"]) for one in told["to_look_at"]] == [
+        (unknown, "unknown_bill")
+    ]
+    assert (told["payments"], told["amount_fen"], told["confirmed_at"]) == (2, 1507, None)
+    assert (await row_of("bill", bill))["state"] == "due", "it was only looked at"
+    path = f"/bank-batches/{told['id']}"
+    done = await asyncio.gather(*(finance.post(f"{path}/confirm") for _ in range(4)))
+    assert [each.status_code for each in done] == [200] * 4
+    assert (await row_of("bill", bill))["state"] == "paid"
+    after = (await finance.get(path)).json()
+    assert after["confirmed_at"] is not None
+    assert after["effects"] == told["effects"]
+    assert (await finance.post("/bank-batches", body)).json() == after
+    audited = await rows(
+        "SELECT actor_kind FROM audit_entry WHERE action = 'bank_batch.confirmed'"
+        " AND subject_id = $1",
+        told["id"],
+    )
+    assert [row["actor_kind"] for row in audited] == ["staff"]
+    assert await ledger.disagreeing() == []
+
+
+async def test_what_no_bank_signed_is_refused_over_http(counter: Counter) -> None:
+    finance = await counter.api.colleague("supervisor")
+    number = await number_of(await a_bill(1500))
+    before = await rows("SELECT count(*) AS many FROM bank_batch")
+    for tamper in ("signature", "body", "key", "total"):
+        refused = await finance.post(
+            "/bank-batches", await a_bank_file(counter, (number, 1500), tamper=tamper)
+        )
+        assert (refused.status_code, refused.json()["code"]) == (422, "bank_batch_refused")
+    for content in ("no base64!", "AAAA", base64.b64encode(b"\xff\xfe" * 99).decode(), ""):
+        odd = await finance.post("/bank-batches", {"content": content})
+        assert odd.status_code == 422, odd.text
+    assert await rows("SELECT count(*) AS many FROM bank_batch") == before
+    for path in (f"/bank-batches/{uuid4()}", "/bank-batches/no-id"):
+        assert (await finance.get(path)).status_code == 404
+        assert (await finance.post(f"{path}/confirm")).status_code == 404
+    body = await a_bank_file(counter, (number, 1500))
+    other = await a_bank_file(counter, (number, 1500), number="twice")
+    again = await a_bank_file(counter, (number, 1499), number="twice")
+    assert (await finance.post("/bank-batches", other)).status_code == 201
+    reused = await finance.post("/bank-batches", again)
+    assert (reused.status_code, reused.json()["code"]) == (409, "bank_batch_number_reused")
+    clerk = await counter.api.clerk(counter.hall)
+    assert (await clerk.post("/bank-batches", body)).status_code == 403
