@@ -40,6 +40,7 @@ MODEL_MODULES = [
     "models.receipts",
     "models.department_bills",
     "models.consents",
+    "models.campaigns",
     "models.certificates",
     "models.topics",
     "models.traits",

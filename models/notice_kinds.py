@@ -47,6 +47,7 @@ class NoticeKind(StrEnum):
     RATING_INVITED = "rating_invited"
     DOCUMENT_EXPIRING = "document_expiring"
     SERVICE_DUE = "service_due"
+    POLICY_NEWS = "policy_news"
 
 
 class Urgency:
@@ -135,4 +136,6 @@ RULES: Final[Mapping[NoticeKind, KindRule]] = {
     NoticeKind.RATING_INVITED: _matter(_TICKET, 1),
     NoticeKind.DOCUMENT_EXPIRING: _matter(_DOCUMENT, 7, by_sms=True),
     NoticeKind.SERVICE_DUE: _matter(_CONCERNS, 7),
+    # A campaign ends before, and takes back what waits then.
+    NoticeKind.POLICY_NEWS: KindRule(_CONCERNS, timedelta(days=90), urgency=Urgency.CAMPAIGN),
 }

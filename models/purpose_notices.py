@@ -53,8 +53,8 @@ _WRITE: Final = """
     INSERT INTO notice (id, event_key, citizen_id, kind, subject_id, facts, urgency, purpose,
                         happened_at, useful_until, state, try_after)
     SELECT uuidv7(), 'rule:' || $12 || ':' || new.occasion, new.citizen_id, $13,
-           (SELECT c.id FROM certificate c
-            WHERE c.citizen_id = new.citizen_id AND c.kind = $14::text),
+           coalesce($17::uuid, (SELECT c.id FROM certificate c
+            WHERE c.citizen_id = new.citizen_id AND c.kind = $14::text)),
            g.facts, $15, $5, $7, $7 + $16::interval, 'waiting', now()
     FROM new JOIN given g USING (citizen_id, occasion)
     ON CONFLICT (event_key, citizen_id, kind) DO NOTHING RETURNING 1
@@ -76,12 +76,14 @@ class Concern:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a rule's notices are: for what, of which kind, about which kind of certificate."""
+    """What a rule's notices are: for what, of which kind, about which kind of certificate or what
+    else."""
 
     rule: str
     purpose: Purpose
     kind: NoticeKind
     certificate: str | None = None
+    subject_id: UUID | None = None
 
 
 async def fresh(rule: str, people: Sequence[UUID], occasions: Sequence[str]) -> list[int]:
@@ -115,6 +117,7 @@ async def write(tx: Transaction, told: Told, concerns: Sequence[Concern], *, now
         told.certificate,
         treated.urgency,
         treated.useful,
+        told.subject_id,
     )
     return len(found)
 

@@ -14,7 +14,7 @@ class Timed:
 
     name: str
     cron: str
-    do: Callable[[], Awaitable[None]]
+    do: Callable[[], Awaitable[object]]
 
 
 async def run_jobs(connection: asyncpg.Connection, timetable: tuple[Timed, ...]) -> None:

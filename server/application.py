@@ -40,6 +40,7 @@ from server.appointments.soonest import SoonestSlots
 from server.appointments.watching import AppointmentWatch
 from server.auth import Tokens
 from server.board import routes as board
+from server.campaigns import routes as campaigns
 from server.clock import Clock
 from server.counters import more_routes as attending
 from server.counters import routes as counters
@@ -170,6 +171,7 @@ BLUEPRINTS = (
     events.bp,
     consents.bp,
     audiences.bp,
+    campaigns.bp,
     ratings.bp,
     reconciling.bp,
     bank_batches.bp,

@@ -1,6 +1,7 @@
 """The worker process: projects the halls it holds and runs background jobs."""
 
 import asyncio
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from scheduler.jobs import Timed, run_jobs
 from scheduler.travel import paces_with_roads
 from server.application import clock_of
 from server.appointments.background import AppointmentWork
+from server.campaigns.running import CampaignRunner
 from server.clock import Clock
 from server.departures.watching import DepartureWatch
 from server.faults import is_store_fault
@@ -24,6 +26,7 @@ from server.live.feed import Feed
 from server.live.projection import Projector
 from server.matching.nightly import CRON as MATCHING
 from server.matching.nightly import match_nightly
+from server.matching.offering import names_of
 from server.matching.rule_files import rules_in
 from server.notices.background import deliver_forever
 from server.notices.purging import purge_notices
@@ -63,6 +66,7 @@ async def work(settings: Settings, platforms: Platforms, stop: asyncio.Event) ->
 
 async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -> None:
     assert settings.redis_url
+    rule_book = rules_in(settings.rules_file)
     directory = await read_directory()
     valkey = aioredis.from_url(settings.redis_url.get_secret_value())
     clock = clock_of(settings)
@@ -86,10 +90,6 @@ async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -
             log.info("day_ended", tickets=ended)
 
     sealer = Sealer(FollowedKeys(settings.personal_keys))
-    notary = Notary(sealer)
-
-    async def witness() -> None:
-        await notary.witness()
 
     async def grow_trees() -> None:
         await regrow(clock.now())
@@ -105,7 +105,7 @@ async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -
     )
     timetable = (
         Timed("end_days", "* * * * *", lapse),
-        Timed("witness_audit_log", "* * * * *", witness),
+        Timed("witness_audit_log", "* * * * *", Notary(sealer).witness),
         Timed(
             "remind", "* * * * *", partial(remind_what_is_due, clock, lambda: projector.directory)
         ),
@@ -116,7 +116,7 @@ async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -
             MATCHING,
             partial(
                 match_nightly,
-                rules_in(settings.rules_file),
+                rule_book,
                 lambda: projector.directory,
                 sealer,
                 clock,
@@ -140,11 +140,14 @@ async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -
     storing = asyncio.create_task(remembering.run_forever())
     telling = asyncio.create_task(departures.run_forever())
     notices = asyncio.create_task(
-        deliver_forever(
-            platforms.messengers,
-            directory=lambda: projector.directory,
-            sealer=sealer,
-            clock=clock,
+        _tell_forever(
+            CampaignRunner(lambda: names_of(rule_book, projector.directory), clock),
+            deliver_forever(
+                platforms.messengers,
+                directory=lambda: projector.directory,
+                sealer=sealer,
+                clock=clock,
+            ),
         )
     )
     watching = asyncio.create_task(
@@ -172,6 +175,13 @@ async def _work(settings: Settings, platforms: Platforms, stop: asyncio.Event) -
         for each in (tending, booking, paying, notices, watching, jobs, stopped):
             await _end(each)
         await valkey.aclose()
+
+
+async def _tell_forever(campaigns: CampaignRunner, delivering: Coroutine[Any, Any, None]) -> None:
+    """Write campaigns, and deliver whatever is written."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(campaigns.run_forever())
+        group.create_task(delivering)
 
 
 async def _tend_forever(feed: Feed, projector: Projector, clock: Clock) -> None:

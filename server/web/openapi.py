@@ -72,6 +72,7 @@ TAGS = {
     "notices": "通知 · what people are told",
     "consents": "授权 · what people let be used of them, certificates, topics",
     "audiences": "受众 · rules of personalised service, and dry runs",
+    "campaigns": "政策通知 · a notice to everybody whom it concerns",
     "ratings": "评价 · how people found their service",
     "tickets": "号票 · numbers, from the citizen's side",
     "counters": "窗口 · counters, from the clerk's side",

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from server.web.example_values import (
     appointments,
+    campaigns,
     halls,
     items,
     matching,
@@ -33,6 +34,7 @@ SUBJECTS: Final = (
     visits,
     notices,
     matching,
+    campaigns,
     payments,
     people,
     ratings,
