@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                 ("item_id", fields.UUIDField(null=True)),
                 ("starts_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ("ends_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
-                ("pace", fields.IntField()),
+                ("per_minute", fields.IntField()),
                 (
                     "state",
                     fields.CharEnumField(
@@ -95,6 +95,8 @@ class Migration(migrations.Migration):
             "Campaign",
             CheckConstraint(check="ends_at > starts_at", name="campaign_ends_after_start"),
         ),
-        ops.AddConstraint("Campaign", CheckConstraint(check="pace > 0", name="campaign_has_pace")),
+        ops.AddConstraint(
+            "Campaign", CheckConstraint(check="per_minute > 0", name="campaign_goes_on")
+        ),
         ops.RunSQL(CAMPAIGN_OF, reverse_sql="DROP INDEX notice_of_campaign"),
     ]

@@ -60,7 +60,7 @@ class Campaign(Model):
     starts_at = fields.DatetimeField()
     ends_at = fields.DatetimeField()
     # How many people a minute at most.
-    pace = fields.IntField()
+    per_minute = fields.IntField()
     state = fields.CharEnumField(CampaignState, max_length=12)
     version = fields.SmallIntField()
     author_id = fields.UUIDField()
@@ -90,7 +90,7 @@ class Campaign(Model):
                 name="campaign_until_ended",
             ),
             CheckConstraint(check="ends_at > starts_at", name="campaign_ends_after_start"),
-            CheckConstraint(check="pace > 0", name="campaign_has_pace"),
+            CheckConstraint(check="per_minute > 0", name="campaign_goes_on"),
         )
         indexes = (Index(fields=("state", "next_at"), name="campaign_due"),)
 
@@ -108,12 +108,12 @@ class Draft:
     item_id: UUID | None
     starts_at: datetime
     ends_at: datetime
-    pace: int
+    per_minute: int
 
 
 _SHOWN: Final = """
-    id, title, title_en, text, text_en, audience, reads, item_id, starts_at, ends_at, pace, state,
-    version, author_id, created_at, approved_by, approved_at, ended_at, left_out, figures,
+    id, title, title_en, text, text_en, audience, reads, item_id, starts_at, ends_at,
+    per_minute, state, version, author_id, created_at, approved_by, approved_at, ended_at, left_out, figures,
     counted_at
 """
 # In the order of their ids, as couriers hold them, lest each waits for the other.
@@ -133,7 +133,7 @@ _COLUMNS: Final = (
     "item_id",
     "starts_at",
     "ends_at",
-    "pace",
+    "per_minute",
 )
 
 
@@ -268,7 +268,7 @@ async def claim(worker: UUID, *, now: datetime, limit: int = 4) -> list[Any]:
             WHERE state IN ('approved', 'running') AND starts_at <= $2 AND ends_at > $2
               AND next_at <= now() AND (held_until IS NULL OR held_until <= now() OR held_by = $1)
             ORDER BY next_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-        RETURNING id, title, title_en, text, text_en, audience, reads, item_id, pace, cursor,
+        RETURNING id, title, title_en, text, text_en, audience, reads, item_id, per_minute, cursor,
             left_out, ends_at
         """,
         worker,
@@ -304,12 +304,12 @@ async def still_mine(tx: Transaction, campaign_id: UUID, worker: UUID, cursor: U
 async def went_on(
     tx: Transaction, campaign_id: UUID, *, cursor: UUID, looked_at: int, left_out: int
 ) -> None:
-    """Some more were written to; the next after as long as its pace says."""
+    """Some more were written to; the next after as long as its per_minute says."""
     await tx.run(
         "UPDATE campaign SET state = 'running', cursor = $2, left_out = left_out + $4,"
         " held_until = now() + make_interval(secs => $5),"
         " next_at = greatest(next_at, now() - interval '1 second')"
-        "     + make_interval(secs => $3::float8 * 60 / pace)"
+        "     + make_interval(secs => $3::float8 * 60 / per_minute)"
         " WHERE id = $1",
         campaign_id,
         cursor,

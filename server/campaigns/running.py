@@ -1,4 +1,4 @@
-"""A worker's part in campaigns: writes them at their pace, and counts how it went.
+"""A worker's part in campaigns: writes them at their per_minute, and counts how it went.
 
 How far a campaign is stands in its row. What a worker keeps besides is only where in the audience
 it reads; when it dies, another reads on from the row.
@@ -154,7 +154,7 @@ def rule_of(row: Any) -> Rule:
 
 async def parts(row: Any, names: Names, now: datetime) -> AsyncIterator[Part]:
     """Whom a campaign concerns and who was not told yet, behind where its row says."""
-    whom, at_once = rule_of(row), max(1, min(_AT_ONCE, row["pace"] // 60))
+    whom, at_once = rule_of(row), max(1, min(_AT_ONCE, row["per_minute"] // 60))
     facts = facts_of(row)
     found = pages(
         [whom], Purpose.POLICIES, today=business_day(now), after=row["cursor"], page=_PAGE

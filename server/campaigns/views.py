@@ -19,7 +19,7 @@ from server.matching.views import Group
 
 LONGEST: Final = timedelta(days=90)
 USUAL: Final = timedelta(days=30)
-USUAL_PACE: Final = 3_000
+USUAL_PER_MINUTE: Final = 3_000
 
 
 class CampaignGiven(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,7 +27,7 @@ class CampaignGiven(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `audience` is an expression that reads only the groups in `reads`; empty: everybody who lets
     herself be told of policies. `item` is what it is about, if anything. From `starts_at` (now) to
-    `ends_at` (30 days later), `pace` people a minute at most.
+    `ends_at` (30 days later), `per_minute` people a minute at most.
     """
 
     title: Annotated[str, Meta(min_length=1, max_length=40)]
@@ -39,7 +39,7 @@ class CampaignGiven(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     item: Annotated[str, Meta(max_length=64)] | None = None
     starts_at: Annotated[datetime, Meta(tz=True)] | None = None
     ends_at: Annotated[datetime, Meta(tz=True)] | None = None
-    pace: Annotated[int, Meta(ge=1, le=60_000)] = USUAL_PACE
+    per_minute: Annotated[int, Meta(ge=1, le=60_000)] = USUAL_PER_MINUTE
 
 
 class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,7 +92,7 @@ class CampaignView(msgspec.Struct, frozen=True, kw_only=True):
     item: str | None
     starts_at: datetime
     ends_at: datetime
-    pace: int
+    per_minute: int
     state: CampaignState
     version: int
     author: UUID
@@ -147,7 +147,7 @@ def draft_of(given: CampaignGiven, directory: Directory, now: datetime) -> Draft
         item_id=item.id if item else None,
         starts_at=starts_at,
         ends_at=ends_at,
-        pace=given.pace,
+        per_minute=given.per_minute,
     )
 
 
@@ -166,7 +166,7 @@ def campaign_view(row: Any, directory: Directory) -> CampaignView:
         item=item.code if item else None,
         starts_at=shown(row["starts_at"]),
         ends_at=shown(row["ends_at"]),
-        pace=row["pace"],
+        per_minute=row["per_minute"],
         state=CampaignState(row["state"]),
         version=row["version"],
         author=row["author_id"],

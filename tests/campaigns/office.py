@@ -20,7 +20,7 @@ POLICY = {
     "text_en": "Citizens of 60 and more can apply online.",
     "audience": "age >= 60",
     "reads": ["age"],
-    "pace": 60_000,
+    "per_minute": 60_000,
 }
 
 

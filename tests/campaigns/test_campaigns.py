@@ -1,4 +1,4 @@
-"""Campaigns: drafted by one, approved by another, told to those concerned, once, at their pace."""
+"""Campaigns: drafted by one, approved by another, told to those concerned, once each, little by little."""
 
 import asyncio
 import json
@@ -83,7 +83,7 @@ async def test_nobody_approves_what_she_wrote_herself(office: Office) -> None:
 
 async def test_it_pauses_goes_on_and_ends_when_told(office: Office) -> None:
     await people_born("1950-01-01", 6)
-    one = await office.approved(pace=120)
+    one = await office.approved(per_minute=120)
     runner = office.runner()
     assert await runner.once() == 2
     assert (await office.step(one, "pause")).json()["state"] == "paused"
@@ -104,7 +104,7 @@ async def test_it_pauses_goes_on_and_ends_when_told(office: Office) -> None:
 
 async def test_it_keeps_its_pace(office: Office) -> None:
     await people_born("1950-01-01", 5)
-    one = await office.approved(pace=60)
+    one = await office.approved(per_minute=60)
     runner = office.runner()
     assert await runner.once() == 1
     assert await runner.once() == 0  # one a second
@@ -114,7 +114,7 @@ async def test_it_keeps_its_pace(office: Office) -> None:
 
 async def test_a_worker_that_dies_is_followed_by_another_just_there(office: Office) -> None:
     everybody = await people_born("1950-01-01", 9)
-    one = await office.approved(pace=180)
+    one = await office.approved(per_minute=180)
     first, second = office.runner(), office.runner()
     assert await first.once() == 3
     # The first is not heard of any more; what it had read on is of no use when it comes back.
@@ -163,11 +163,12 @@ async def test_who_withdraws_is_not_told(office: Office) -> None:
 
 async def test_when_its_time_is_over_nothing_more_goes_out(office: Office) -> None:
     await people_born("1950-01-01", 4)
-    one = await office.approved(pace=60)
+    one = await office.approved(per_minute=60)
     runner = office.runner()
     assert await runner.once() == 1
     await rows(
-        "UPDATE campaign SET starts_at = $2::timestamptz - interval '2 days', ends_at = $2 WHERE id = $1",
+        "UPDATE campaign SET starts_at = $2::timestamptz - interval '2 days', ends_at = $2"
+        " WHERE id = $1",
         UUID(one),
         office.api.services.clock.now(),
     )
@@ -191,7 +192,7 @@ async def test_it_writes_no_faster_than_it_goes_out(
     monkeypatch.setattr(campaigns, "MOST_WAITING", 2)
     monkeypatch.setattr(running, "MOST_WAITING", 2)
     await people_born("1950-01-01", 5)
-    one = await office.approved(pace=120)
+    one = await office.approved(per_minute=120)
     runner = office.runner()
     assert await runner.once() == 2
     await rows("UPDATE campaign SET next_at = now() WHERE id = $1", UUID(one))
@@ -238,7 +239,7 @@ async def test_it_is_read_in_her_inbox(office: Office) -> None:
         ({"item": "no-such"}, "/item"),
         ({"ends_at": "2026-11-22T09:00:00+08:00"}, "/ends_at"),
         ({"ends_at": "2027-11-22T09:00:00+08:00"}, "/ends_at"),
-        ({"pace": 0}, "/pace"),
+        ({"per_minute": 0}, "/per_minute"),
         ({"reads": ["wealth"]}, "/reads"),
         ({"text": "字" * 501}, "/text"),
     ],

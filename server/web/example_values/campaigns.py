@@ -11,16 +11,15 @@ _TEXT_EN: Final = "From 1 December citizens of 60 and more can apply for the car
 
 VALUES: Final[dict[str, Any]] = (
     {
+        "campaign": "01939f2e-7c6a-7b1e-9d2f-3a4b5c6d7e92",
         "title_en": _TITLE_EN,
-        "text_en": _TEXT_EN,
-        "audience": "age >= 60",
-        "pace": 3000,
+        "per_minute": 3000,
         "author": "01939f2e-7c6a-7b1e-9d2f-3a4b5c6d7e90",
         "approved_by": "01939f2e-7c6a-7b1e-9d2f-3a4b5c6d7e91",
         "approved_at": AT,
         "left_out": 120,
         "written": 1370,
-        "sent": 1204,
+        "CampaignFigures.sent": 1204,
         "arrived": 1188,
         "inbox_only": 96,
         "withdrawn": 3,
@@ -37,6 +36,8 @@ VALUES: Final[dict[str, Any]] = (
         for name, value in {
             "title": _TITLE,
             "text": _TEXT,
+            "text_en": _TEXT_EN,
+            "audience": "age >= 60",
             "reads": ["age"],
             "item": "elder-card",
             "starts_at": AT,
