@@ -113,8 +113,8 @@ class Draft:
 
 _SHOWN: Final = """
     id, title, title_en, text, text_en, audience, reads, item_id, starts_at, ends_at,
-    per_minute, state, version, author_id, created_at, approved_by, approved_at, ended_at, left_out, figures,
-    counted_at
+    per_minute, state, version, author_id, created_at, approved_by, approved_at, ended_at,
+    left_out, figures, counted_at
 """
 # In the order of their ids, as couriers hold them, lest each waits for the other.
 _WAITING: Final = """

@@ -1,4 +1,4 @@
-"""Campaigns: drafted by one, approved by another, told to those concerned, once each, little by little."""
+"""Campaigns: drafted by one, approved by another, told once to each whom they concern."""
 
 import asyncio
 import json
