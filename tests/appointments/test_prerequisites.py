@@ -74,3 +74,29 @@ async def test_most_items_need_nothing_and_cost_no_look(api: Api, hall: str) -> 
     mine = await booked(lin, hall, item, at("10:00"))
     _, statements = await api.statements(lin.get(f"/appointments/{mine['id']}"))
     assert (mine["unfinished"], statements) == ([], 1)
+
+
+async def test_what_she_owes_for_an_item_is_said_until_it_is_asked_for_no_more(
+    api: Api, hall: str, needs: tuple[str, str]
+) -> None:
+    item = needs[0]
+    entry = api.services.directory.item(item)
+    was = entry.fee_fen
+    object.__setattr__(entry, "fee_fen", 2000)
+    try:
+        lin, clerk = await api.citizen(), await api.clerk(hall)
+        ticket = (await lin.take(hall, item)).json()["id"]
+        body = {"ticket": ticket, "amount_fen": 2000, "title": "工本费"}
+        bill = (await clerk.post(f"/halls/{hall}/bills", body)).json()
+        await lin.post(f"/tickets/{ticket}/cancel")
+        mine = await booked(lin, hall, item, at("10:00"))
+        [owed] = mine["unfinished"]
+        assert (owed["kind"], owed["code"], owed["name"]) == ("bill", bill["bill_no"], "工本费")
+        assert owed["needed_for"] == [item]
+        other = await booked(await api.citizen(), hall, item, at("10:00"))
+        assert other["unfinished"] == []
+        gone = await clerk.post(f"/halls/{hall}/bills/{bill['id']}/cancel")
+        assert gone.status_code == 200, gone.text
+        assert (await lin.get(f"/appointments/{mine['id']}")).json()["unfinished"] == []
+    finally:
+        object.__setattr__(entry, "fee_fen", was)
