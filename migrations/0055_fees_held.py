@@ -8,7 +8,7 @@ NOT_HELD = "DROP INDEX bill_held"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0049_consents")]
+    dependencies = [("models", "0050_campaigns")]
 
     initial = False
 
