@@ -77,6 +77,11 @@ class Rules:
     # Whether an item's fee is given back when its number was given up or missed for good; else it
     # is held until staff decides.
     refund_abandoned: int = 1
+    # Who manages the hall is shown a line whose wait is so long, a call that nothing followed for
+    # so long, and a service that takes so many times its usual time.
+    alert_wait_min: int = 45
+    alert_call_min: int = 5
+    alert_usual_times: int = 3
 
     @classmethod
     def of(cls, differing: Mapping[str, int]) -> "Rules":
@@ -108,6 +113,9 @@ _NO_MINUTES: Final = {
     "check_in_required": (0, 1),
     "notice_ahead": (0, 20),
     "refund_abandoned": (0, 1),
+    "alert_wait_min": (1, 240),
+    "alert_call_min": (1, 240),
+    "alert_usual_times": (1, 20),
 }
 RULES: Final[Mapping[str, tuple[int, int]]] = {
     field.name: _NO_MINUTES.get(field.name, _MINUTES) for field in fields(Rules)

@@ -80,6 +80,12 @@ class Personas:
         later: Iterator[Persona] = (p for p in self._people.values() if p.serial > serial)
         return list(islice(later, limit))
 
+    def named_like(self, words: str, limit: int) -> list[Persona]:
+        """Return up to `limit` people whose name or id number has the words, the newest first."""
+        newest = reversed(self._people.values())
+        like = (p for p in newest if words in p.name or words.upper() in p.id_number)
+        return list(islice(like, limit))
+
 
 def _invented_phone(key: str) -> str:
     digest = hashlib.sha256(key.encode()).digest()

@@ -5,6 +5,7 @@ chosen already and is sent back at once. `POST /_sandbox/province/authorize` wal
 as that person's browser would and answers what the redirect would carry.
 """
 
+from collections.abc import Mapping
 from html import escape
 from typing import Annotated
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -32,6 +33,9 @@ a{{display:block;padding:.6rem .8rem;margin:.4rem 0;border:1px solid #ccd;border
 color:#124;text-decoration:none}}small{{color:#667}}</style>
 <h1>省统一身份认证</h1>
 <p>沙箱页面：选择一个虚构的人登录。<br><small>Sandbox: choose an invented person.</small></p>
+<form>{kept}<label>姓名或证件号 Name or id number<br>
+<input type="search" name="find" value="{words}" maxlength="40"></label>
+<button>找 Find</button></form>
 {people}
 </html>"""
 
@@ -120,7 +124,7 @@ class Province:
             return redirect(_back(found.redirect, _error(found)))
         chosen = query.get("persona")
         if chosen is None:
-            return self._page(request.query_string)
+            return self._page(query)
         try:
             id_number = _id_number.decode(msgspec.json.encode(chosen))
         except msgspec.ValidationError:
@@ -142,14 +146,22 @@ class Province:
             told, target = _with_state({"code": code}, found.state), found.redirect
         return told, _back(target, told)
 
-    def _page(self, query: str) -> HTTPResponse:
+    def _page(self, query: Mapping[str, str]) -> HTTPResponse:
+        """The newest people, or those whose name or number has the words that were looked for."""
+        asked = {name: value for name, value in query.items() if name != "find"}
+        words = query.get("find", "").strip()
         people = [
-            f'<a href="?{escape(query)}&amp;{escape(urlencode({"persona": one.id_number}))}">'
+            f'<a href="?{escape(urlencode(asked | {"persona": one.id_number}))}">'
             f"{escape(one.name)} <small>L{one.level} · {escape(one.id_number)}</small></a>"
-            for one in self._personas.after(0, _SHOWN)
+            for one in self._personas.named_like(words, _SHOWN)
         ]
-        nobody = "<p>还没有人。Nobody exists yet: <code>POST /_sandbox/personas</code></p>"
-        return html(_PAGE.format(people="\n".join(people) or nobody))
+        nobody = "<p>没有这样的人。Nobody like that: <code>POST /_sandbox/personas</code></p>"
+        kept = (
+            f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+            for name, value in asked.items()
+        )
+        page = {"kept": "".join(kept), "words": escape(words)}
+        return html(_PAGE.format(people="\n".join(people) or nobody, **page))
 
 
 def _error(wrong: WrongRequest) -> dict[str, str]:

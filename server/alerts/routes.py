@@ -4,7 +4,7 @@ from sanic import Blueprint, Request
 
 from server.alerts import looking, raising
 from server.alerts.refusals import CounterClosed
-from server.alerts.views import AlertPage, AlertsQuery, AlertView, CallForHelp
+from server.alerts.views import AlertLimits, AlertPage, AlertsQuery, AlertView, CallForHelp
 from server.auth import CLERK, HALL_ADMIN, Principal, own_id
 from server.counters.routes import COUNTER, at_counter
 from server.errors import NotFound, WrongStateRefusal
@@ -65,6 +65,27 @@ async def list_alerts(request: Request, who: Principal, hall: str, query: Alerts
     )
     data = found[: query.limit]
     return AlertPage(data, str(data[-1].id) if len(found) > query.limit else None)
+
+
+@endpoint(
+    bp,
+    "GET",
+    "/halls/<hall:str>/alert-limits",
+    summary=("提醒的界限", "When something needs somebody"),
+    tag="managing",
+    guard=CLERK,
+    returns=AlertLimits,
+    refuses=[NotFound],
+    from_memory=True,
+)
+async def alert_limits(request: Request, who: Principal, hall: str) -> AlertLimits:
+    """By the hall's rules `alert_wait_min`, `alert_call_min` and `alert_usual_times`."""
+    rules = services(request).directory.hall(hall).rules
+    return AlertLimits(
+        wait_s=60 * rules.alert_wait_min,
+        call_s=60 * rules.alert_call_min,
+        usual_times=rules.alert_usual_times,
+    )
 
 
 @endpoint(

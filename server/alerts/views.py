@@ -31,6 +31,18 @@ class AlertView(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_by: str | None
 
 
+class AlertLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """From when on something in the hall needs somebody, as the hall decided.
+
+    A line whose wait is so long, a call that nothing followed for so long, and a service that takes
+    `usual_times` its usual time.
+    """
+
+    wait_s: int
+    call_s: int
+    usual_times: int
+
+
 class AlertPage(msgspec.Struct, frozen=True):
     """Emergency calls, newest first, a page at a time."""
 

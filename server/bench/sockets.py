@@ -23,7 +23,10 @@ from server.bench.client import request, send
 from server.bench.following import Following
 
 SOCKETS = 1_000
+# A whole city follows one hall: what a page must still bear.
+MANY_SOCKETS = 10_000
 ACTIONS = 60
+FEWER_ACTIONS = 20
 BAR_S = 1.0
 NEVER_S = 3600.0
 PAUSE_S = (0.05, 0.4)
@@ -107,6 +110,17 @@ class Socket(asyncio.Protocol):
 @measurement("live")
 async def live(bench: Bench) -> list[Figure]:
     """Takes and calls in one hall at uneven pauses, and when each socket was told of each."""
+    return await _told(bench, "live: commit to socket, p99", SOCKETS, ACTIONS)
+
+
+@measurement("live_10000")
+async def live_of_ten_thousand(bench: Bench) -> list[Figure]:
+    """The same with ten thousand who follow one hall."""
+    what = "live: commit to one of 10,000 sockets, p99"
+    return await _told(bench, what, MANY_SOCKETS, FEWER_ACTIONS)
+
+
+async def _told(bench: Bench, what: str, many: int, actions: int) -> list[Figure]:
     halls = await hall_codes(bench)
     lines = await items_by_line(bench, halls)
     hall = halls[1]
@@ -117,18 +131,18 @@ async def live(bench: Bench) -> list[Figure]:
         if any(skill in lines for skill in skills)
     ]
     items = [code for codes in lines.values() for code in codes]
-    people = await citizens(bench, 3 * ACTIONS)
-    first, rest = people[: 2 * ACTIONS], people[2 * ACTIONS :]
+    people = await citizens(bench, 3 * actions)
+    first, rest = people[: 2 * actions], people[2 * actions :]
     for nth, person in enumerate(first):
         await send(bench.api, Wish(person, hall, items[nth % len(items)]).request())
     await settled()
-    bench.say(f"{SOCKETS} sockets connect")
+    bench.say(f"{many} sockets connect")
     following = Following()
-    sockets = await _connect(bench, f"hall:{hall}", following.hear)
+    sockets = await _connect(bench, f"hall:{hall}", following.hear, many)
     try:
         following.begin()
-        for nth in range(ACTIONS):
-            bench.say(f"action {nth + 1} of {ACTIONS}")
+        for nth in range(actions):
+            bench.say(f"action {nth + 1} of {actions}")
             if nth % 2:
                 wish = Wish(rest[nth], hall, items[nth % len(items)])
                 await send(bench.api, wish.request())
@@ -148,28 +162,30 @@ async def live(bench: Bench) -> list[Figure]:
         for socket in sockets:
             socket.close()
     delays = following.delays(len(sockets))
-    missing = SOCKETS * ACTIONS - len(delays)
+    missing = many * actions - len(delays)
     p50, p99, slowest = (percentile(delays, part) for part in (50, 99, 100))
     return [
         Figure(
-            what="live: commit to socket, p99",
+            what=what,
             value=NEVER_S if missing else p99,
             unit="seconds",
             bar=BAR_S,
             p50_s=p50,
             p99_s=p99,
-            note=f"{ACTIONS} actions to {SOCKETS} sockets; slowest {slowest * 1000:.0f} ms"
+            note=f"{actions} actions to {many} sockets; slowest {slowest * 1000:.0f} ms"
             + (f"; {missing} never told" if missing else ""),
         )
     ]
 
 
-async def _connect(bench: Bench, topic: str, hear: Callable[[int, bytes], None]) -> list[Socket]:
+async def _connect(
+    bench: Bench, topic: str, hear: Callable[[int, bytes], None], many: int
+) -> list[Socket]:
     loop = asyncio.get_running_loop()
     sockets: list[Socket] = []
-    while len(sockets) < SOCKETS:
+    while len(sockets) < many:
         batch: list[Socket] = []
-        for _ in range(min(_CONNECTING_AT_ONCE, SOCKETS - len(sockets))):
+        for _ in range(min(_CONNECTING_AT_ONCE, many - len(sockets))):
             number = len(sockets) + len(batch)
             _, socket = await loop.create_connection(
                 partial(Socket, [topic], partial(hear, number)), *bench.api

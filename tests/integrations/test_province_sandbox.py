@@ -46,6 +46,22 @@ async def test_the_page_lists_everybody_and_trusts_no_name(
     assert f"persona={ID_NUMBER}" in reply.text
 
 
+async def test_the_page_finds_people_by_name_or_number_and_keeps_what_was_asked(
+    sandbox: RunningSandbox,
+) -> None:
+    await sandbox.persona(name="<b>林</b>", id_number="441900199003070016")
+    await sandbox.persona(name="陈静", id_number="441900198805050014")
+    for words, found, other in (("陈", "陈静", "林"), ("9900307", "&lt;b&gt;林", "陈静")):
+        reply = await sandbox.http.get(PATHS[0], params=asked(find=words))
+        assert found in reply.text
+        assert other not in reply.text
+        assert f'name="state" value="{asked()["state"]}"' in reply.text
+        assert "<b>" not in reply.text
+    reply = await sandbox.http.get(PATHS[0], params=asked(find='"><script>'))
+    assert "没有这样的人" in reply.text
+    assert "<script>" not in reply.text
+
+
 async def test_a_page_for_nobody_says_how_to_make_somebody(sandbox: RunningSandbox) -> None:
     assert "/_sandbox/personas" in (await sandbox.http.get(PATHS[0], params=asked())).text
 

@@ -14,6 +14,7 @@ from tests.conftest import Api, City, until
 from tests.counters.halls import code_of, done
 from tests.live.sockets import a_socket, hear, hear_until, say, signed_in
 from tests.people import Person, a_member_of_staff
+from tests.tickets.ruling import ruled
 
 NOTE = "有人晕倒，请叫救护车"
 
@@ -195,3 +196,14 @@ async def test_a_call_reaches_managers_at_every_process(city: City) -> None:
                 said = json.loads(await socket.recv())
             assert said["data"]["alerts"][0]["note"] == NOTE
             await socket.close()
+
+
+async def test_a_hall_decides_from_when_on_something_needs_somebody(api: Api, hall: str) -> None:
+    clerk = await api.clerk(hall)
+    usual = await clerk.get(f"/halls/{hall}/alert-limits")
+    assert usual.json() == {"wait_s": 2700, "call_s": 300, "usual_times": 3}
+    with ruled(api, hall, alert_wait_min=20, alert_call_min=2, alert_usual_times=5):
+        decided = await clerk.get(f"/halls/{hall}/alert-limits")
+    assert decided.json() == {"wait_s": 1200, "call_s": 120, "usual_times": 5}
+    citizen = await api.citizen()
+    assert code_of(await citizen.get(f"/halls/{hall}/alert-limits")) == (403, "not_allowed")

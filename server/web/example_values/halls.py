@@ -144,6 +144,9 @@ VALUES: Final[dict[str, Any]] = {
     "later_notes": [],
     "position": 3,
     "calls": 1,
+    "AlertLimits.wait_s": 2700,
+    "call_s": 300,
+    "usual_times": 3,
     "acknowledged_at": None,
     "acknowledged_by": None,
 }

@@ -29,6 +29,7 @@ export function part(board) {
   const served = new Set(shown.flatMap(({ lines: serves = [] }) => serves));
   return {
     ...board,
+    everyCounter: board.counters,
     counters: shown,
     // Whoever is called to a counter of another part may still be of a line shown here.
     called: board.called.filter(({ counter, number }) => codes.has(counter) || (counters.size === 0 && lines.has(number[0]))),

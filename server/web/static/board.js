@@ -91,7 +91,7 @@ function lengthOf(text, textEn) {
 const keyOfCall = (call) => `${call.number} ${call.counter} ${call.at}`;
 
 function showCalls() {
-  const names = new Map(board.counters.map((counter) => [counter.code, counter.name]));
+  const names = new Map((board.everyCounter ?? board.counters).map((counter) => [counter.code, counter.name]));
   const calls = board.called.filter(({ state }) => state !== "serving");
   const news = seen ? calls.filter((call) => !seen.has(keyOfCall(call))) : [];
   seen = new Set(board.called.map(keyOfCall));

@@ -2,7 +2,7 @@
 
 import { t, named } from "../app/language.js";
 import { sure } from "../app/parts.js";
-import { pick } from "../staff/pick.js";
+import { pick, pickSome, seek } from "../staff/pick.js";
 import { api, clock, lines } from "../staff/room.js";
 import { HELP, PAUSES, priorityOf } from "./words.js";
 
@@ -30,11 +30,13 @@ export function actionsOf(desk, names) {
   if (current?.state === "serving") {
     return [
       act("finish", "F", t("办结", "Finish"), () => desk.act((said) => (said.next_ticket ? t("已办结，已排下一项", "Done; the next number is given") : t("已办结", "Done")), () => desk.post("finish", {})), ""),
+      act("next-item", "D", t("办结，接着办", "Finish, then another"), () => finishAndGoOn(desk, names)),
       act("park", "P", t("挂起", "Hold"), step("park", t("已挂起，窗口空出", "On hold; the counter is free"))),
       send, ...claims, undo, ...(counter.state === "open" ? [pauseOf(desk)] : []), help,
     ];
   }
-  if (counter.state === "closed") return [open(t("开窗", "Open counter")), bring, ...claims];
+  const choose = act("open-for", "L", t("选队列开窗", "Open for some lines"), () => openFor(desk));
+  if (counter.state === "closed") return [open(t("开窗", "Open counter")), choose, bring, ...claims];
   const resume = desk.parked.length ? [act("resume", "B", t("恢复挂起的号", "Resume"), () => resumeParked(desk))] : [];
   if (counter.state === "paused") return [open(t("继续叫号", "Go on calling")), bring, ...claims, undo, close, help];
   return [
@@ -45,15 +47,29 @@ export function actionsOf(desk, names) {
 
 const pauseOf = (desk) => ({ does: "pause", key: "K", words: t("暂停", "Pause"), run: () => pause(desk) });
 
-async function openCounter(desk) {
+/** Open it for some of the lines it can serve. */
+async function openFor(desk) {
+  const found = (await lines(desk.hall)).filter(({ code }) => desk.counter.skills.includes(code));
+  const chosen = await pickSome(t("为哪些队列开窗？", "Open for which lines?"), found.map((line) => ({ value: line.code, words: `${line.code} ${named(line)}` })), t("开窗", "Open"));
+  if (chosen?.length) await openCounter(desk, { lines: chosen });
+}
+
+/** Done with this, and a number for another matter, with her place in time. */
+async function finishAndGoOn(desk, names) {
+  const item = await seek(t("接着办什么？", "What next?"), [...names.values()].map((one) => ({ value: one.code, words: named(one), also: one.name })));
+  if (item === null) return;
+  await desk.act((said) => (said.next_ticket ? t("已办结，已排下一项", "Done; the next number is given") : t("已办结", "Done")), () => desk.post("finish", { next_item: item }));
+}
+
+async function openCounter(desk, body = {}) {
   const words = t("窗口已开", "The counter is open");
   await desk.act(words, async () => {
     try {
-      return await desk.post("open", {});
+      return await desk.post("open", body);
     } catch (problem) {
       if (problem.code !== "staffed_by_another") throw problem;
       const yes = await sure(`${problem.detail} ${t("要接手吗？", "Take it over?")}`, t("接手", "Take over"), t("不接手", "Leave it"));
-      return yes ? desk.post("open", { take_over: true }) : null;
+      return yes ? desk.post("open", { ...body, take_over: true }) : null;
     }
   });
 }

@@ -6,19 +6,21 @@ import { about, lasting, time } from "../app/said.js";
 import { api, items, since } from "../staff/room.js";
 import { panel } from "./panel.js";
 
-const LONG_WAIT_S = 45 * 60;
-const NOT_COME_S = 5 * 60;
-const TIMES_USUAL = 3;
-
 export function alerts(hall) {
   const made = panel(t("需要处理", "Needs attention"), "alerts", { wide: true });
   made.body.setAttribute("aria-live", "polite");
   let usual = new Map();
+  // Until the hall's limits are known nothing is measured by them.
+  let limits = { wait_s: Infinity, call_s: Infinity, usual_times: Infinity };
+  api.get(`/halls/${hall.code}/alert-limits`).then((said) => {
+    limits = said;
+    made.draw();
+  }).catch(() => null);
   items(hall.code).then((all) => (usual = new Map(all.map((one) => [one.code, one.minutes * 60])))).catch(() => null);
   let shown = null;
   return Object.assign(made, {
     draw() {
-      const found = [...(hall.alerts ?? []).map((one) => calls(hall, one)), ...(hall.board ? [...longWaits(hall), ...idle(hall), ...stuck(hall, usual)] : [])];
+      const found = [...(hall.alerts ?? []).map((one) => calls(hall, one)), ...(hall.board ? [...longWaits(hall, limits), ...idle(hall), ...stuck(hall, usual, limits)] : [])];
       const key = JSON.stringify(found.map(({ words, note }) => [words, note]));
       if (key === shown) return;
       shown = key;
@@ -39,8 +41,8 @@ function calls(hall, alert) {
   };
 }
 
-const longWaits = ({ board }) =>
-  board.lines.filter(({ wait }) => wait && wait.p50_s >= LONG_WAIT_S).map((line) => ({
+const longWaits = ({ board }, limits) =>
+  board.lines.filter(({ wait }) => wait && wait.p50_s >= limits.wait_s).map((line) => ({
     words: t(`${line.code} ${named(line)} 等候过长`, `Long wait in ${line.code} ${named(line)}`),
     note: about(line.wait),
   }));
@@ -56,8 +58,8 @@ const idle = ({ counters, tickets }) =>
     }];
   });
 
-const stuck = ({ tickets }, usual) =>
-  tickets.filter(({ state, since: from, item }) => (state === "called" && since(from) > NOT_COME_S) || (state === "serving" && usual.get(item) && since(from) > TIMES_USUAL * usual.get(item))).map((one) => ({
+const stuck = ({ tickets }, usual, limits) =>
+  tickets.filter(({ state, since: from, item }) => (state === "called" && since(from) > limits.call_s) || (state === "serving" && usual.get(item) && since(from) > limits.usual_times * usual.get(item))).map((one) => ({
     words: one.state === "called" ? t(`${one.counter} 窗口叫 ${one.number} 后没有动作`, `Counter ${one.counter} called ${one.number} and did nothing since`) : t(`${one.counter} 窗口办理 ${one.number} 时间过长`, `Counter ${one.counter} has served ${one.number} for long`),
     note: lasting(since(one.since)),
   }));
