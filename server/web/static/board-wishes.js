@@ -15,6 +15,7 @@ document.documentElement.dataset.language = language === "en" || language === "z
 document.documentElement.dataset.type = asked.get("type") === "large" ? "large" : "usual";
 if (language === "en") document.documentElement.lang = "en";
 
+export const isEnglish = language === "en";
 /** Words in Chinese and English as this wall says them: one of both, or both. */
 export const inWords = ([zh, en]) => (language === "en" ? en : language === "zh" ? zh : `${zh} ${en}`);
 /** The one that is written large. */

@@ -1,6 +1,6 @@
 // The wall board: shows each state of the hall as it comes, and never shows old news as new.
 
-import { inWords, mainWord, part, sayAloud } from "./board-wishes.js";
+import { inWords, isEnglish, mainWord, part, sayAloud } from "./board-wishes.js";
 import { BusinessClock, dateOf, momentOf, shortTimeOf, timeOf } from "./clock.js";
 import { both, make, say, showList } from "./dom.js";
 import { BoardFeed } from "./live.js";
@@ -226,7 +226,7 @@ function showLines() {
     say(element.querySelector(".name .en"), line.name_en);
     say(element.querySelector(".count"), `${line.waiting}`);
     const [note, noteEn] = lineNote(line);
-    say(element.querySelector(".note .zh"), note);
+    say(element.querySelector(".note .zh"), noteEn || !isEnglish ? note : note.replace(/^约 ?/, "about ").replace(" 分钟", ""));
     say(element.querySelector(".note .en"), noteEn);
   });
 }
