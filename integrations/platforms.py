@@ -38,7 +38,7 @@ from integrations.ports_message import EventReader, Messenger
 from integrations.ports_payment import PaymentChannel
 from integrations.province import GuangdongSignIn, OidcSignIn
 from integrations.sms import SmsMessages
-from integrations.texting import SMS_ACCOUNTS, SMS_HOSTS, SmsSettings, open_sms
+from integrations.texting import SMS_ACCOUNTS, SMS_HOSTS, SmsSettings, open_receipts, open_sms
 from integrations.wechat import (
     AccessToken,
     WeChatClient,
@@ -237,6 +237,7 @@ def open_platforms(
         batches=open_batches(settings),
         messengers=messengers,
         events=events,
+        receipts=open_receipts(settings),
     )
 
 

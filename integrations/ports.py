@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from integrations.ports_bank import BatchReader
-from integrations.ports_message import EventReader, Messenger
+from integrations.ports_message import EventReader, Messenger, ReceiptReader
 from integrations.ports_payment import PaymentChannel
 
 RefusalReason = Literal[
@@ -206,9 +206,10 @@ class Platforms:
 
     `doors` and `phones` go by the platform's name, as in the API's paths: wechat, alipay; so do
     `payments`, by the channel's, and `messengers`, which also have `sms`; `events` read what the
-    platforms push to us. `batches` reads what bank counters took for us.
-    `province_redirect` is the address that the province sends people back to, `payment_host` where
-    a browser posts the signed forms of the channels that are paid at their own page.
+    platforms push to us, `receipts` (gateway, aliyun, tencent) what became of text messages.
+    `batches` reads what bank counters took for us. `province_redirect` is the address that the
+    province sends people back to, `payment_host` where a browser posts the signed forms of the
+    channels that are paid at their own page.
     """
 
     doors: Mapping[str, SignIn] = field(default_factory=dict)
@@ -224,6 +225,7 @@ class Platforms:
     batches: BatchReader | None = None
     messengers: Mapping[str, Messenger] = field(default_factory=dict)
     events: Mapping[str, EventReader] = field(default_factory=dict)
+    receipts: Mapping[str, ReceiptReader] = field(default_factory=dict)
 
 
 class PlatformRefused(Exception):

@@ -76,6 +76,29 @@ class PushEvent:
     code: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of the message with that number: it arrived, or (`code`) why it did not."""
+
+    message_no: str
+    code: str | None
+
+
+class ReceiptReader(Protocol):
+    """Reads the delivery receipts that a vendor of text messages pushes to us."""
+
+    @property
+    def thanks(self) -> bytes:
+        """The JSON that the vendor wants to hear; without it the vendor comes again."""
+        ...
+
+    def read(
+        self, path: str, headers: Mapping[str, str], query: Mapping[str, str], body: bytes
+    ) -> list[Receipt]:
+        """What a push says; `headers` by lower-case names. Raises NotGenuine."""
+        ...
+
+
 class EventReader(Protocol):
     """Reads what a platform pushes to us."""
 

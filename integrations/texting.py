@@ -3,11 +3,20 @@
 from typing import Final
 
 import httpx
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
 from integrations.ports import SmsSender
-from integrations.sms import AliyunSms, SmsGateway, SmsInTurn, TencentSms
+from integrations.ports_message import ReceiptReader
+from integrations.sms import (
+    AliyunReceipts,
+    AliyunSms,
+    GatewayReceipts,
+    SmsGateway,
+    SmsInTurn,
+    TencentReceipts,
+    TencentSms,
+)
 
 SMS_HOSTS: Final = ("sms_host", "aliyun_sms_host", "tencent_sms_host")
 # What makes an account whole: all of it or nothing.
@@ -43,6 +52,9 @@ class SmsSettings(BaseSettings):
     # Under which numbers our templates were approved there: `NAME=number,NAME=number`.
     tencent_sms_templates: str = ""
 
+    # Ends the addresses at which Aliyun and Tencent tell what became of messages: they sign none.
+    sms_receipts_key: SecretStr | None = Field(default=None, min_length=16)
+
 
 def open_sms(http: httpx.AsyncClient, settings: SmsSettings) -> SmsSender | None:
     """Whoever brings text messages, the next where the one before surely did not; None: nobody."""
@@ -75,6 +87,21 @@ def open_sms(http: httpx.AsyncClient, settings: SmsSettings) -> SmsSender | None
     if len(senders) <= 1:
         return senders[0] if senders else None
     return SmsInTurn(senders)
+
+
+def open_receipts(settings: SmsSettings) -> dict[str, ReceiptReader]:
+    """Whoever can tell us what became of text messages, by the names in our addresses."""
+    readers: dict[str, ReceiptReader] = {}
+    if settings.sms_host and settings.sms_secret:
+        secret = settings.sms_secret.get_secret_value()
+        readers["gateway"] = GatewayReceipts(settings.sms_app_key or "", secret)
+    if settings.sms_receipts_key:
+        key = settings.sms_receipts_key.get_secret_value()
+        if settings.aliyun_sms_key:
+            readers["aliyun"] = AliyunReceipts(key)
+        if settings.tencent_sms_id:
+            readers["tencent"] = TencentReceipts(key)
+    return readers
 
 
 def _numbers(text: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
+from models import notice_receipts
 from models.database import rows, transaction
 from models.notices import AttemptResult, NoticeState
 
@@ -205,7 +206,7 @@ async def begin(attempts: Sequence[Begin]) -> dict[UUID, int]:
 
 async def finish(outcomes: Sequence[Outcome]) -> None:
     """Write how it went. What somebody else has claimed meanwhile stays as that one leaves it,
-    unless the platform took it from us.
+    unless the platform took it from us. What a receipt told already not to have arrived goes on.
     """
     await rows(
         _FINISH,
@@ -220,4 +221,11 @@ async def finish(outcomes: Sequence[Outcome]) -> None:
         [each.code for each in outcomes],
         [each.message_no for each in outcomes],
         [each.credit.value for each in outcomes],
+    )
+    await notice_receipts.go_on(
+        [
+            (each.channel, each.message_no)
+            for each in outcomes
+            if each.channel is not None and each.message_no is not None
+        ]
     )

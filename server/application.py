@@ -74,6 +74,7 @@ from server.matching.rule_files import rules_in
 from server.notices import admin_routes as notice_templates
 from server.notices import callbacks as events
 from server.notices import routes as notices
+from server.notices import sms_receipts
 from server.notices.inbox import InboxWatch
 from server.notices.templates import Templates
 from server.payments import callbacks
@@ -169,6 +170,7 @@ BLUEPRINTS = (
     notices.bp,
     notice_templates.bp,
     events.bp,
+    sms_receipts.bp,
     consents.bp,
     audiences.bp,
     campaigns.bp,

@@ -25,6 +25,7 @@ from integrations.sandbox.replies import answer, problem
 from integrations.sandbox.sent import Sent
 from integrations.sandbox.settings import SandboxSettings
 from integrations.sandbox.sms import Sms
+from integrations.sandbox.sms_receipts import SmsReceipts
 from integrations.sandbox.sms_vendors import SmsVendors
 from integrations.sandbox.wechat import WeChat
 from integrations.sandbox.wechat_messages import WeChatMessages
@@ -41,6 +42,7 @@ _OWN_DOORS = [
     "POST /_sandbox/wechat/subscribe {openid, templates: [], answer?: accept|reject, always?, "
     "where?: prompt|settings}",
     "PUT /_sandbox/wechat/push {url, mode?: plain|aes, format?: json|xml}",
+    "PUT /_sandbox/sms/receipts {gateway?, aliyun?, tencent?: url, unreachable?: [phone]}",
     "GET /_sandbox/alipay/keys",
     "POST /_sandbox/alipay/phone {id_number}",
     "POST /_sandbox/alipay/subscribe {to, templates: [], answer?: accept|reject, lasting?}",
@@ -101,8 +103,10 @@ def create_sandbox(
     app.ctx.province = Province(settings, clock, app.ctx.personas)
     app.ctx.province.open(app, app.ctx.endpoints)
     Identity(settings, clock, app.ctx.personas).open(app, app.ctx.endpoints)
-    Sms(settings, clock, app.ctx.sent).open(app, app.ctx.endpoints)
-    SmsVendors(settings, clock, app.ctx.sent).open(app, app.ctx.endpoints)
+    receipts = SmsReceipts(settings)
+    receipts.open(app)
+    Sms(settings, clock, app.ctx.sent, receipts).open(app, app.ctx.endpoints)
+    SmsVendors(settings, clock, app.ctx.sent, receipts).open(app, app.ctx.endpoints)
     Maps(settings, clock).open(app, app.ctx.endpoints)
     app.ctx.till = Till(settings.most_orders)
     app.ctx.unionpay = UnionPay(settings, app.ctx.till)

@@ -18,6 +18,7 @@ from integrations.sandbox.replies import answer
 from integrations.sandbox.sent import Message, Sent
 from integrations.sandbox.settings import SandboxSettings
 from integrations.sandbox.signatures import Signatures, refuse
+from integrations.sandbox.sms_receipts import SmsReceipts
 
 _PHONE: Final = re.compile(r"1[3-9][0-9]{9}|\+(?!86)[1-9][0-9]{6,14}")
 _WORD: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
@@ -39,13 +40,16 @@ _wanted = msgspec.json.Decoder(_Wanted)
 class Sms:
     """One gateway account."""
 
-    def __init__(self, settings: SandboxSettings, clock: Clock, sent: Sent) -> None:
+    def __init__(
+        self, settings: SandboxSettings, clock: Clock, sent: Sent, receipts: SmsReceipts
+    ) -> None:
         self._signatures = Signatures(settings.sms_app_key, settings.sms_secret)
         self._templates = settings.sms_templates
         self._blocked = settings.sms_blocked
         self._most_references = settings.most_codes
         self._clock = clock
         self._sent = sent
+        self._receipts = receipts
         self._to_a_phone = PerWindow(settings.sms_a_minute, 60.0)
         # reference → message id and when it is forgotten
         self._references: OrderedDict[str, tuple[str, float]] = OrderedDict()
@@ -103,4 +107,5 @@ class Sms:
         self._sent.accept(
             Message("sms", "sms", wanted.phone, wanted.template, fields, datetime.now(UTC))
         )
+        self._receipts.tell("gateway", message_id, wanted.phone)
         return message_id

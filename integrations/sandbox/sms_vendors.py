@@ -21,6 +21,7 @@ from integrations.sandbox.limits import PerWindow
 from integrations.sandbox.replies import answer
 from integrations.sandbox.sent import Message, Sent
 from integrations.sandbox.settings import SandboxSettings
+from integrations.sandbox.sms_receipts import SmsReceipts
 
 _MAINLAND: Final = re.compile(r"1[3-9][0-9]{9}")
 _ABROAD: Final = re.compile(r"(?!86)[1-9][0-9]{6,14}")
@@ -43,10 +44,13 @@ def refuse_as_tencent(code: int | str) -> HTTPResponse:
 class SmsVendors:
     """One account at each."""
 
-    def __init__(self, settings: SandboxSettings, clock: Clock, sent: Sent) -> None:
+    def __init__(
+        self, settings: SandboxSettings, clock: Clock, sent: Sent, receipts: SmsReceipts
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._sent = sent
+        self._receipts = receipts
         self._limits = {
             name: PerWindow(settings.sms_a_minute, 60.0) for name in ("aliyun", "tencent")
         }
@@ -160,7 +164,9 @@ class SmsVendors:
     def _accept(self, vendor: str, phone: str, template: str, params: dict[str, str]) -> str:
         to = phone if _MAINLAND.fullmatch(phone) else f"+{phone}"
         self._sent.accept(Message(vendor, "sms", to, template, params, datetime.now(UTC)))
-        return secrets.token_hex(16)
+        number = secrets.token_hex(16)
+        self._receipts.tell(vendor, number, to)
+        return number
 
 
 def _status_as_tencent(code: str, number: str = "") -> HTTPResponse:

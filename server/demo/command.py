@@ -152,10 +152,13 @@ async def tell_time(sandbox_url: str, clock: Clock) -> None:
 
 
 async def tell_where_to_push(sandbox_url: str, api_url: str) -> None:
-    """Let the sandbox's WeChat push what happens to subscriptions and messages, sealed."""
+    """Let the sandbox tell what becomes of messages: by WeChat's pushes, and texts' receipts."""
     told = {"url": f"{api_url}/callbacks/wechat/events"}
     async with httpx.AsyncClient(trust_env=False) as http:
         reply = await http.put(f"{sandbox_url}/_sandbox/wechat/push", json=told)
+        reply.raise_for_status()
+        receipts = {"gateway": f"{api_url}/callbacks/sms/gateway/receipts"}
+        reply = await http.put(f"{sandbox_url}/_sandbox/sms/receipts", json=receipts)
         reply.raise_for_status()
 
 

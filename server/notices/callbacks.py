@@ -106,6 +106,13 @@ async def _take(events: list[PushEvent]) -> None:
                     template_id=event.template_id,
                     code=event.code,
                 )
+    await notice_receipts.go_on(
+        [
+            ("wechat", event.message_no)
+            for event in events
+            if event.said == "not_arrived" and event.message_no
+        ]
+    )
 
 
 async def _check_new(valkey: aioredis.Redis, request: Request) -> None:
