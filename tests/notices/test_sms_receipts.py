@@ -102,7 +102,7 @@ async def test_a_receipt_that_overtakes_its_answer_is_not_lost(
     await rows("UPDATE notice_attempt SET message_no = 'later' WHERE message_no = $1", number)
     assert (await told(api, [number])).status_code == 200
     await rows(
-        "UPDATE notice SET state = 'waiting' WHERE citizen_id = $1::text::uuid",
+        "UPDATE notice SET state = 'waiting', settled_at = NULL WHERE citizen_id = $1::text::uuid",
         lin.session["citizen"]["id"],
     )
     [notice] = await rows(
