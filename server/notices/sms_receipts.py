@@ -28,7 +28,7 @@ _SMS: Final = "sms"
 @endpoint(
     bp,
     "POST",
-    "/sms/<vendor>/receipts",
+    "/sms/<vendor:str>/receipts",
     summary=("短信回执", "A vendor tells what became of text messages"),
     tag=TAG,
     guard=CHANNEL,
