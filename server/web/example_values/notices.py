@@ -44,6 +44,7 @@ VALUES: Final[dict[str, Any]] = {
     "NoticeList.unread": 1,
     "NowRead.read": 3,
     "NoticePreferences.ahead": 5,
+    "vendor": "gateway",
     "template_id": "yiting_ticket_called",
     "SubscriptionView.credits": 1,
     "Accepted.accepted": ["yiting_ticket_called", "yiting_turn_near"],
