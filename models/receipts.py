@@ -106,15 +106,20 @@ _ISSUE: Final = """
            original_id, amount_fen, ($3::text[])[place], $4
     FROM asked JOIN counted USING (series)
 """
+# What is left for an issuer's code in `series`, beside a hyphen and the year.
+_LONGEST: Final = 35
 _PAID: Final = f"""
-    SELECT o.place, coalesce(d.code, h.code, '{CITY[0]}') || '-' || $5::text AS series,
-           'paid' AS kind, coalesce(d.name, h.name, '{CITY[1]}') AS issuer_name,
+    SELECT o.place, 'paid' AS kind, coalesce(d.name, h.name, c.name, '{CITY[1]}') AS issuer_name,
+           coalesce(d.code, h.code, CASE WHEN length(c.code) <= {_LONGEST} THEN c.code
+               ELSE left(c.code, {_LONGEST} - 9) || '-' || left(md5(c.code), 8) END,
+               '{CITY[0]}') || '-' || $5::text AS series,
            b.id AS bill_id, o.order_id, NULL::uuid AS refund_id, NULL::uuid AS original_id,
            b.amount_fen
     FROM unnest($1::uuid[]) WITH ORDINALITY AS o (order_id, place)
     JOIN bill b ON b.settled_by = o.order_id
     LEFT JOIN item i ON i.id = b.item_id LEFT JOIN department d ON d.id = i.department_id
     LEFT JOIN hall h ON h.id = b.hall_id
+    LEFT JOIN sso_client c ON b.made_by = 'department' AND c.id = b.made_by_id
 """
 _RED: Final = """
     SELECT r.place, regexp_replace(p.series, '[0-9]+$', $5) AS series, 'red' AS kind,
@@ -129,7 +134,8 @@ _RED: Final = """
 async def issue(tx: Transaction, order_ids: Sequence[UUID], *, now: datetime) -> None:
     """A receipt for each bill that one of these orders has settled in this transaction.
 
-    The issuer is the department of the bill's item, or else its hall.
+    The issuer is the department of the bill's item, or else its hall, or the department's system
+    that asked for it.
     """
     await _issue(tx, _PAID, order_ids, now)
 

@@ -10,7 +10,7 @@ import httpx
 import pytest_asyncio
 
 from models import bills, refunds
-from models.database import transaction
+from models.database import rows, transaction
 from models.refunds import RefundReason, Wish
 from models.tickets import SYSTEM
 from tests.conftest import Api
@@ -114,6 +114,11 @@ async def test_a_department_is_told_what_happened_once_and_in_order(register: Re
     order = await an_order(await id_of(first))
     await paid(order)
     assert await until_news(system) == [("paid", "a", 0)]
+    [receipt] = await rows(
+        "SELECT issuer_name, number FROM receipt WHERE bill_id = $1", await id_of(first)
+    )
+    assert receipt["issuer_name"] == "不动产登记中心"
+    assert receipt["number"].startswith(f"{system.code}-2026-")
     assert (await system.ask("POST", "/bills/b/withdraw")).json()["state"] == "cancelled"
     assert await until_news(system) == [("cancelled", "b", 0)]
     async with transaction() as tx:
