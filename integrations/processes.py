@@ -246,8 +246,11 @@ def hold_alone(path: Path) -> IO[str]:
 async def until_answers(url: str) -> None:
     """Return when the address answers 200. Raises ProgramFailed after START_TIMEOUT_S seconds."""
     deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
+    is_over = False
     async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
-        while asyncio.get_running_loop().time() < deadline:
+        # Asked once more at the end: a machine that stood still meanwhile is ready all the same.
+        while not is_over:
+            is_over = asyncio.get_running_loop().time() >= deadline
             with suppress(httpx.HTTPError):
                 if (await http.get(url)).status_code == 200:
                     return
