@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,16 +16,20 @@ PASSWORD = "yiting-demo"
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _serial = itertools.count(random.SystemRandom().randrange(10**8))
+_of_a_day: defaultdict[date, itertools.count[int]] = defaultdict(itertools.count)
 
 
 def an_id_number(born: date | None = None) -> str:
     """A resident id number nobody else in this run has, with a right check digit (GB 11643).
 
     Of somebody grown up and under 70, for whom nothing is done unasked, unless `born` says when.
+    A day has a thousand numbers, so those of a given day are counted by themselves.
     """
-    serial = next(_serial)
-    head = f"441900{1960 + serial // 1000 % 46}0{1 + serial // 100000 % 9}{10 + serial % 18}"
-    if born is not None:
+    if born is None:
+        serial = next(_serial)
+        head = f"441900{1960 + serial // 1000 % 46}0{1 + serial // 100000 % 9}{10 + serial % 18}"
+    else:
+        serial = next(_of_a_day[born])
         head = f"441900{born:%Y%m%d}"
     body = head + f"{serial % 1000:03d}"
     total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))

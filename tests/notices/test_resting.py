@@ -66,7 +66,7 @@ async def test_while_wechat_hangs_an_urgent_word_goes_by_text_message(
         await post.allow(one, "ticket_called")
         await post.until_allowed(one, "ticket_called", 1)
         if nth == SILENCES:
-            await with_a_phone(one, post, "13912340077")
+            await with_a_phone(one, post, "13912340070")
     courier = post.courier()
     await post.fails("wechat.subscribe_send", kind="http_500")
     for one, ticket in people[:SILENCES]:
@@ -77,7 +77,7 @@ async def test_while_wechat_hangs_an_urgent_word_goes_by_text_message(
     await asyncio.wait_for(courier.once(), 30)
     # Not asked at all: she has her text message, and WeChat its permission.
     assert len(await post.sent_to(one)) == 0
-    texts = [m for m in await post.sent("13912340077") if m["template"] == "YITING_TICKET_CALLED"]
+    texts = [m for m in await post.sent("13912340070") if m["template"] == "YITING_TICKET_CALLED"]
     assert len(texts) == 1
     assert await post.allowed(one, "ticket_called") == 1
 
