@@ -7,7 +7,6 @@ signing costs ten times what verifying does.
 import asyncio
 import base64
 import secrets
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from server.bench.bench import Bench
+from server.bench.own_database import city_environment
 
 PATH: Final = "/callbacks/wechatpay"
 FEN: Final = 1000
@@ -60,12 +60,7 @@ class Writer:
     @classmethod
     async def of(cls, bench: Bench) -> "Writer":
         """The measured city's, from its own settings and its sandbox's key."""
-        script = f". {bench.folder / 'demo.env'} && env -0"
-        shown = await asyncio.to_thread(
-            subprocess.run, ["sh", "-c", script], capture_output=True, check=True
-        )
-        pairs = (line.partition("=") for line in shown.stdout.decode().split("\0") if line)
-        env = {name: value for name, _, value in pairs}
+        env = await city_environment(bench)
         [file] = bench.folder.rglob(_KEY_FILE)
         key: Any = load_pem_private_key(file.read_bytes(), password=None)
         return cls(

@@ -222,3 +222,16 @@ async def statements(bench: Bench) -> float:
         if line.startswith("yiting_database_statements_total"):
             return float(line.split()[-1])
     return 0.0
+
+
+def worker_of(folder: Path) -> int:
+    """The process of the city's worker. Raises BenchFailed where there is none."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            ours = str(folder).encode() in (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if ours and b"work" in command:
+            return int(process.name)
+    raise BenchFailed("There is no worker.")

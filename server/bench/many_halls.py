@@ -19,7 +19,15 @@ import asyncpg
 import msgspec
 
 from server.bench.bench import Bench, BenchFailed, Figure, measurement, percentile
-from server.bench.city import admin, citizens, hall_codes, items_by_line, serve_some, settled
+from server.bench.city import (
+    admin,
+    citizens,
+    hall_codes,
+    items_by_line,
+    serve_some,
+    settled,
+    worker_of,
+)
 from server.bench.client import request, send, send_all
 from server.bench.sockets import Socket
 
@@ -50,7 +58,7 @@ async def busy_halls(bench: Bench) -> list[Figure]:
     sockets = await _watch(bench, codes, boards)
     try:
         await _until(lambda: len(boards.waiting) == HALLS, "the worker did not take the halls")
-        worker = _worker_of(bench.folder)
+        worker = worker_of(bench.folder)
         before, began = _processor_s(worker), time.perf_counter()
         await _change(bench, token, codes, item, boards=boards)
         spent, took = _processor_s(worker) - before, time.perf_counter() - began
@@ -216,19 +224,6 @@ async def _until(true: Callable[[], bool], otherwise: str) -> None:
         if time.monotonic() > give_up:
             raise BenchFailed(otherwise)
         await asyncio.sleep(0.1)
-
-
-def _worker_of(folder: Path) -> int:
-    """The process of the city's worker."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes().split(b"\0")
-            ours = str(folder).encode() in (process / "environ").read_bytes()
-        except OSError:
-            continue
-        if ours and b"work" in command:
-            return int(process.name)
-    raise BenchFailed("There is no worker.")
 
 
 def _processor_s(pid: int) -> float:

@@ -19,12 +19,7 @@ async def own_database(bench: Bench, name: str, *, city: Path | None = None) -> 
     """Make it, with a `city`'s files where one is given; the variables that name it and the city's
     channels.
     """
-    script = f". {bench.folder / 'demo.env'} && env -0"
-    shown = await asyncio.to_thread(
-        subprocess.run, ["sh", "-c", script], capture_output=True, check=True
-    )
-    pairs = (line.partition("=") for line in shown.stdout.decode().split("\0") if line)
-    env = {key: value for key, _, value in pairs}
+    env = await city_environment(bench)
     env["YITING_DATABASE_URL"] = urlsplit(bench.database_url)._replace(path=f"/{name}").geturl()
     connection = await asyncpg.connect(bench.database_url)
     try:
@@ -40,3 +35,13 @@ async def own_database(bench: Bench, name: str, *, city: Path | None = None) -> 
             capture_output=True,
         )
     return env
+
+
+async def city_environment(bench: Bench) -> dict[str, str]:
+    """The measured city's settings, as the variables that its programs are started with."""
+    script = f". {bench.folder / 'demo.env'} && env -0"
+    shown = await asyncio.to_thread(
+        subprocess.run, ["sh", "-c", script], capture_output=True, check=True
+    )
+    pairs = (line.partition("=") for line in shown.stdout.decode().split("\0") if line)
+    return {key: value for key, _, value in pairs}

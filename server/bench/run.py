@@ -15,6 +15,7 @@ from server.bench import (
     bookings,
     budgets,
     callbacks,
+    campaign,
     decisions,
     long_lines,
     many_halls,
@@ -47,6 +48,7 @@ MODULES = (
     callbacks,
     reconciling,
     matching,
+    campaign,
 )
 HOST = "127.0.0.1"
 _WIDTH_IN_A_FILE = 120
