@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections import defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,7 +16,7 @@ PASSWORD = "yiting-demo"
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _serial = itertools.count(random.SystemRandom().randrange(10**8))
-_of_a_day: defaultdict[date, itertools.count[int]] = defaultdict(itertools.count)
+_of_a_day: Counter[date] = Counter()
 
 
 def an_id_number(born: date | None = None) -> str:
@@ -29,7 +29,8 @@ def an_id_number(born: date | None = None) -> str:
         serial = next(_serial)
         head = f"441900{1960 + serial // 1000 % 46}0{1 + serial // 100000 % 9}{10 + serial % 18}"
     else:
-        serial = next(_of_a_day[born])
+        serial = _of_a_day[born]
+        _of_a_day[born] += 1
         head = f"441900{born:%Y%m%d}"
     body = head + f"{serial % 1000:03d}"
     total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))
