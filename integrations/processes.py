@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import fcntl
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -157,7 +158,6 @@ class _Kept:
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         output = self._open_log()
-        user = self.program.user
         try:
             return await asyncio.create_subprocess_exec(
                 *self.program.command,
@@ -165,14 +165,10 @@ class _Kept:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                # All of that user's rights and none of ours: root's group would still apply.
-                user=user,
-                group=user,
-                extra_groups=[] if user else None,
                 pass_fds=self.program.pass_fds,
                 # A session of its own: Ctrl-C reaches only us, and we stop the others in order.
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_as_child(self.program.user),
             )
         finally:
             if output is not None:
@@ -194,11 +190,24 @@ class _Kept:
         return f"{self.program.name} {what}{tail}"
 
 
-def _die_with_parent() -> None:
-    """Ask Linux to stop this process when its parent dies, even by SIGKILL; a no-op elsewhere."""
-    # Runs between fork and exec: the libc handle was loaded at import, nothing to dead-lock on.
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _as_child(user: str | None) -> Callable[[], None]:
+    """What a child does first: be that user, and die with its parent (on Linux), even by SIGKILL.
+
+    It runs between fork and exec: all it needs is looked up before, so nothing is left to dead-lock
+    on. uvloop knows no other way to start a program as somebody else.
+    """
+    known = pwd.getpwnam(user) if user is not None else None
+
+    def first() -> None:
+        if known is not None:
+            # All of that user's rights and none of ours: root's group would still apply.
+            os.setgroups([])
+            os.setgid(known.pw_gid)
+            os.setuid(known.pw_uid)
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    return first
 
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None

@@ -335,13 +335,13 @@ async def round_ended(tx: Transaction, campaign_id: UUID, *, again_after_s: floa
     if again_after_s is None:
         await tx.run(
             "UPDATE campaign SET state = 'done', ended_at = now(), cursor = NULL, held_by = NULL,"
-            " counted_at = NULL WHERE id = $1",
+            " held_until = NULL, counted_at = NULL WHERE id = $1",
             campaign_id,
         )
     else:
         await tx.run(
             "UPDATE campaign SET state = 'running', cursor = NULL, left_out = 0, held_by = NULL,"
-            " next_at = now() + make_interval(secs => $2) WHERE id = $1",
+            " held_until = NULL, next_at = now() + make_interval(secs => $2) WHERE id = $1",
             campaign_id,
             again_after_s,
         )

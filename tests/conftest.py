@@ -6,14 +6,16 @@ API processes, for races and crashes.
 """
 
 import asyncio
+import functools
 import logging
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +27,7 @@ import httpx
 import pytest
 import pytest_asyncio
 import structlog
+import uvloop
 from sanic import Sanic
 
 import app as yiting
@@ -201,6 +204,20 @@ def _nothing_leaks() -> Iterator[None]:
     yield
     logging.getLogger().removeHandler(OVERHEARING)
     assert LEAKS.found() == []
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Tests run on the loop that cities run on."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def authorities_read_once() -> Iterator[None]:
+    """Reading the machine's certificates takes each client 20 ms, and nobody here asks by TLS."""
+    with pytest.MonkeyPatch.context() as patch:
+        read = functools.cache(ssl.create_default_context)
+        patch.setattr(ssl, "create_default_context", read)
+        yield
 
 
 @pytest_asyncio.fixture(scope="session")
