@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import asyncpg
 import msgspec
@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from server.bench.bench import Bench
 from server.bench.own_database import city_environment
+
+Forger = Literal["a_stranger", "who_knows"]
 
 PATH: Final = "/callbacks/wechatpay"
 FEN: Final = 1000
@@ -79,12 +81,19 @@ class Writer:
         signature = base64.b64encode(self.key.sign(text, PKCS1v15(), SHA256())).decode()
         return request(body, self._headers(timestamp, nonce, signature))
 
-    def forged(self) -> tuple[dict[str, str], bytes]:
-        """Headers and body as right as somebody can make them who has not got the key."""
+    def forged(self, *, by: Forger) -> tuple[dict[str, str], bytes]:
+        """Headers and body as right as somebody can make them who has not got the key.
+
+        Only `who_knows` has seen callbacks of ours, and with them the id of the key, which no page
+        tells.
+        """
         body = self._body("YT2026112300000000")
         timestamp, nonce = str(int(time.time())), secrets.token_hex(16)
         signature = base64.b64encode(b"\1" + secrets.token_bytes(255)).decode()
-        return self._headers(timestamp, nonce, signature), body
+        headers = self._headers(timestamp, nonce, signature)
+        if by == "a_stranger":
+            headers["Wechatpay-Serial"] = f"PUB_KEY_ID_{secrets.randbelow(10**34):034d}"
+        return headers, body
 
     def _headers(self, timestamp: str, nonce: str, signature: str) -> dict[str, str]:
         return {

@@ -8,7 +8,7 @@ import asyncpg
 
 from server.bench import client, wrk
 from server.bench.bench import Bench, BenchFailed, Figure, Load, Pairs, measurement
-from server.bench.callback_writing import PATH, Writer, orders, request, signed
+from server.bench.callback_writing import PATH, Forger, Writer, orders, request, signed
 from server.bench.client import drive
 from server.bench.inserts import inserts
 
@@ -99,17 +99,29 @@ async def _until_settled(ours: asyncpg.Connection, numbers: list[str]) -> int:
 
 @measurement("forged_callbacks")
 async def forged_callbacks(bench: Bench) -> list[Figure]:
-    """The dearest forgery: all right but for the signature, which has to be computed to be seen."""
-    plan, pairs = bench.plan, Pairs()
-    writer = await Writer.of(bench)
-    await _forge(bench, writer, 1.0)
+    """Forgeries by whoever does not know our key's id, and the dearest ones: all right but for the
+    signature, which has to be computed to be seen.
+    """
+    plan, writer = bench.plan, await Writer.of(bench)
+    pairs: dict[Forger, Pairs] = {"a_stranger": Pairs(), "who_knows": Pairs()}
+    for by in pairs:
+        await _forge(bench, writer, by, 1.0)
     await _nothing(bench, 1.0)
     for number in range(1, plan.rounds + 1):
         bench.say(f"round {number} of {plan.rounds}: empty handler")
-        pairs.limits.append(await _nothing(bench, plan.seconds))
-        bench.say(f"round {number} of {plan.rounds}")
-        pairs.loads.append(await _forge(bench, writer, plan.seconds))
-    return [pairs.figure("forged_callbacks", limit="empty handler", bar=0.4)]
+        limit = await _nothing(bench, plan.seconds)
+        for by, kept in pairs.items():
+            bench.say(f"round {number} of {plan.rounds}: by {by}")
+            kept.limits.append(limit)
+            kept.loads.append(await _forge(bench, writer, by, plan.seconds))
+    notes: dict[Forger, str] = {
+        "a_stranger": "by who does not know our key's id",
+        "who_knows": "right but for the signature, which is computed",
+    }
+    return [
+        kept.figure(f"forged_callbacks: {by}", limit="empty handler", bar=0.4, note=notes[by])
+        for by, kept in pairs.items()
+    ]
 
 
 async def _nothing(bench: Bench, seconds: float) -> Load:
@@ -127,9 +139,9 @@ async def _nothing(bench: Bench, seconds: float) -> Load:
     return done.load(204)
 
 
-async def _forge(bench: Bench, writer: Writer, seconds: float) -> Load:
+async def _forge(bench: Bench, writer: Writer, by: Forger, seconds: float) -> Load:
     """A round of forgeries; whatever is answered other than 401 is refused."""
-    headers, body = writer.forged()
+    headers, body = writer.forged(by=by)
     if bench.wrk:
         return await wrk.drive_post(
             bench.wrk,

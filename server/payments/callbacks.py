@@ -122,7 +122,8 @@ async def _take(request: Request, name: str) -> HTTPResponse:
         await _store(request, room, news)
     except NotGenuine as fault:
         is_alone = await app.ctx.refused_callbacks.note(name, fault.reason)
-        if fault.reason == "unknown_key":
+        # Of a flood the first of each second do: each that asks waits for the channel's answer.
+        if fault.reason == "unknown_key" and is_alone:
             _fetch_keys(room, channel)
         return _sent(channel.refusal(fault), quiet=not is_alone)
     except Exception as fault:
