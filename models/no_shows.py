@@ -12,16 +12,17 @@ from models.joined import HER_ID
 
 APPEAL = "booking_block.appeal"
 _COUNTED = """
-    SELECT count(*) FROM appointment a
+    SELECT count(DISTINCT a.slot_start) FROM appointment a
     WHERE {whose} AND a.state = 'missed' AND a.pardoned_at IS NULL AND a.slot_start > greatest(
         $2::timestamptz, (SELECT max(b.since) FROM booking_block b WHERE b.person = $1))
 """
-# Those since the last block: nobody is blocked twice for the same.
+# Those since the last block: nobody is blocked twice for the same. Who did not come at a time did
+# so once, however many she had booked for it.
 COUNTED = _COUNTED.format(whose="a.citizen_id = $1")
 COUNTED_FOR = _COUNTED.format(whose="a.person_key = $1")
 # What the person of an appointment `t` missed before, while it is open; else it does not matter.
 MISSED_BEFORE = """CASE WHEN t.state IN ('held', 'offered', 'booked') THEN ARRAY(
-               SELECT a.slot_start FROM appointment a
+               SELECT DISTINCT a.slot_start FROM appointment a
                WHERE (a.citizen_id = t.citizen_id OR a.person_key = t.person_key)
                  AND a.state = 'missed' AND a.pardoned_at IS NULL
                  AND a.slot_start > coalesce((
@@ -39,7 +40,7 @@ _CAME_OF = """
 
 
 async def counted(tx: Transaction, person: UUID, since: datetime, *, citizen: bool) -> int:
-    """How many somebody missed since a moment, and since she was last blocked."""
+    """How often somebody did not come since a moment, and since she was last blocked."""
     row = await tx.row(COUNTED if citizen else COUNTED_FOR, person, since)
     assert row is not None, "a count is a row"
     return int(row[0])
@@ -64,7 +65,7 @@ async def blocks_of(citizen_id: UUID, now: datetime, *, within_days: int = 0) ->
     return await rows(
         f"""
         SELECT b.*, hall.code AS hall, ARRAY(
-            SELECT a.slot_start FROM appointment a WHERE {_CAME_OF.format(days="$3")}
+            SELECT DISTINCT a.slot_start FROM appointment a WHERE {_CAME_OF.format(days="$3")}
             AND a.pardoned_at IS NULL ORDER BY a.slot_start DESC LIMIT 20) AS missed
         FROM booking_block b JOIN hall ON hall.id = b.hall_id
         WHERE b.person = {HER_ID} AND b.until > $2 AND b.granted IS NOT TRUE
@@ -77,10 +78,10 @@ async def blocks_of(citizen_id: UUID, now: datetime, *, within_days: int = 0) ->
 
 
 async def missed_since(citizen_id: UUID, since: datetime) -> list[Any]:
-    """What a citizen missed since a moment, and not was pardoned; the last first."""
+    """When a citizen did not come since a moment, and was not pardoned; the last first."""
     return await rows(
         f"""
-        SELECT a.id, a.slot_start FROM appointment a
+        SELECT DISTINCT a.slot_start FROM appointment a
         WHERE a.citizen_id = {HER_ID} AND a.state = 'missed' AND a.pardoned_at IS NULL
           AND a.slot_start > greatest($2::timestamptz, (
               SELECT max(b.since) FROM booking_block b WHERE b.person = {HER_ID}))

@@ -101,10 +101,16 @@ def booked_from(now: datetime, rules: BookingRules) -> datetime:
 def may_cancel(
     slot_start: datetime, booked_at: datetime, now: datetime, rules: BookingRules
 ) -> bool:
-    """Whether a booking may still be given up: in time, or within a hold's time of booking."""
-    return now <= slot_start - timedelta(minutes=rules.cancel_before_min) or now <= min(
-        booked_at + timedelta(minutes=rules.hold_min), slot_start
-    )
+    """Whether a booking may still be given up."""
+    return now <= cancel_until(slot_start, booked_at, rules)
+
+
+def cancel_until(slot_start: datetime, booked_at: datetime | None, rules: BookingRules) -> datetime:
+    """Until when it may be: in time, or within a hold's time of booking (None: not booked yet)."""
+    in_time = slot_start - timedelta(minutes=rules.cancel_before_min)
+    if booked_at is None:
+        return in_time
+    return max(in_time, min(booked_at + timedelta(minutes=rules.hold_min), slot_start))
 
 
 def slots_needed(minutes: int, slot_min: int) -> int:

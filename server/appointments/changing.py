@@ -152,6 +152,8 @@ async def _held(tx: Transaction, appointment_id: UUID, doing: Doing) -> tuple[An
 async def _confirm(tx: Transaction, row: Any, doing: Doing) -> set[UUID] | None:
     if row["state"] == AppointmentState.BOOKED:
         return None
+    if row["state"] == AppointmentState.EXPIRED:
+        raise HoldExpired
     state = after(AppointmentState(row["state"]), Step.CONFIRM)
     if doing.now >= row["held_until"]:
         raise HoldExpired

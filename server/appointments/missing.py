@@ -15,7 +15,7 @@ from models.notice_kinds import NoticeKind
 from models.outages import OutageKind, outages_of
 from models.tickets import SYSTEM, Actor
 from scheduler.booking import check_in_times, excuses, missed_at
-from scheduler.calendar import is_open
+from scheduler.calendar import SHANGHAI, is_open
 from server.again import until_done
 from server.appointments.changing import let_go
 from server.appointments.views import AppointmentView, Excuse, appointment
@@ -53,7 +53,7 @@ async def miss(appointment_id: UUID, now: datetime, directory: Directory) -> set
         )
         freed = await let_go(tx, row, now=now, directory=directory)
         if step is Step.MISS:
-            await _block_if_due(tx, appointment_id, booking.whose(row), hall, now)
+            await _block_if_due(tx, row["slot_start"], booking.whose(row), hall, now)
         return freed
 
     return await until_done(work)
@@ -73,7 +73,7 @@ async def _excuse(tx: Transaction, row: Any, hall: HallEntry) -> Excuse | None:
 
 
 async def _block_if_due(
-    tx: Transaction, appointment_id: UUID, whose: Whose, hall: HallEntry, now: datetime
+    tx: Transaction, slot_start: datetime, whose: Whose, hall: HallEntry, now: datetime
 ) -> None:
     """Block, or warn that one more does; she is told, and not who booked for her."""
     rules = hall.booking
@@ -90,7 +90,7 @@ async def _block_if_due(
         kind, facts = NoticeKind.BOOKING_WARNED, {"many": str(many)}
     if kind is not None and whose.citizen_id is not None:
         told = notices.New(
-            event_key=f"{kind}:{appointment_id}",
+            event_key=f"{kind}:{slot_start.astimezone(SHANGHAI):%Y-%m-%dT%H:%M}",
             citizen_id=whose.citizen_id,
             kind=kind,
             facts=msgspec.json.encode(facts).decode(),

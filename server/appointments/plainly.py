@@ -120,6 +120,7 @@ def _view(
         "state": new.state,
         "made_at": new.now,
         "held_until": new.held_until,
+        "booked_at": None if new.held_until else new.now,
         "check_in_code": new.code,
         "version": new.version,
         "missed_before": missed,

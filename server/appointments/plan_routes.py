@@ -14,7 +14,7 @@ from models.tickets import Actor
 from scheduler.calendar import BadTimetable, Opening
 from server.appointments.asked import with_offset
 from server.appointments.planning import Replanned, plan_hall
-from server.appointments.refusals import SlotClosed
+from server.appointments.refusals import NotBookable, SlotClosed
 from server.appointments.slot_routes import slot_book
 from server.auth import HALL_ADMIN, Principal
 from server.errors import FieldFault, InvalidRequest, NotFound
@@ -30,6 +30,7 @@ LineCode = Annotated[str, msgspec.Meta(min_length=1, max_length=4)]
 ItemCode = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 _NEVER_ENDS = ("结束时间应晚于开始时间。", "must end after it starts")
+_OVERLAPS = ("与当天其他时间重叠。", "begins before others of that day are over")
 _OVER = ("各比例之和不能超过 100。", "all together are at most 100")
 
 
@@ -133,7 +134,7 @@ async def list_plans(request: Request, who: Principal, hall: str) -> LinePlans:
     guard=HALL_ADMIN,
     body=PlanToSet,
     returns=Planned,
-    refuses=[NotFound, NotOffered],
+    refuses=[NotFound, NotOffered, NotBookable],
 )
 async def set_plan(
     request: Request, who: Principal, hall: str, line: str, body: PlanToSet
@@ -142,6 +143,8 @@ async def set_plan(
     room = services(request)
     entry = room.directory.hall(hall)
     line_id, item_id = line_of(entry, line).id, _item_of(request, entry, line, body.item)
+    if body.item is not None and not room.directory.item(body.item).bookable:
+        raise NotBookable
     _check(body)
     values = {name: getattr(body, name) for name in slot_plans.PLANNED_BY_HAND}
     async with transaction() as tx:
@@ -244,8 +247,20 @@ def _check(body: SlotPlan) -> None:
             Opening(hours.weekday, time.fromisoformat(hours.start), time.fromisoformat(hours.to))
         except BadTimetable:
             faults.append(FieldFault(f"/hours/{nth}/to", _NEVER_ENDS))
+    faults += [FieldFault(f"/hours/{nth}/from", _OVERLAPS) for nth in _overlapping(body)]
     if faults:
         raise InvalidRequest(errors=faults)
+
+
+def _overlapping(body: SlotPlan) -> list[int]:
+    """Which of its hours begin before others of their day are over."""
+    found, ends = [], dict[int, int]()
+    hours = enumerate(body.hours or ())
+    for nth, each in sorted(hours, key=lambda one: (one[1].weekday, one[1].start)):
+        if _minute(each.start) < ends.get(each.weekday, 0):
+            found.append(nth)
+        ends[each.weekday] = max(ends.get(each.weekday, 0), _minute(each.to) or 24 * 60)
+    return sorted(found)
 
 
 def _hours(body: SlotPlan) -> str | None:

@@ -14,7 +14,7 @@ from models.joined import HER_ID
 from models.no_shows import MISSED_BEFORE
 from models.proxies import TAKEN_FOR
 from models.slot_departures import SLOT_WAY
-from scheduler.booking import missed_at, until_blocked
+from scheduler.booking import cancel_until, missed_at, until_blocked
 from scheduler.calendar import SHANGHAI
 from scheduler.leaving import CERTAINTY
 from scheduler.travel import Travel
@@ -220,7 +220,7 @@ def view(row: Mapping[str, Any], directory: Directory) -> AppointmentView:
         check_in_code=row["check_in_code"],
         held_until=_local(row["held_until"]) if state in OPEN else None,
         made_at=row["made_at"].astimezone(SHANGHAI),
-        cancel_until=start - timedelta(minutes=rules.cancel_before_min),
+        cancel_until=cancel_until(start, row["booked_at"], rules).astimezone(SHANGHAI),
         check_in_from=start - timedelta(minutes=rules.early_min),
         check_in_until=missed_at(start, rules),
         must_move=row["must_move"] and state in OPEN,

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 import xlsxwriter
 
+from server.halls.bookable import Share
 from server.reports.views import ReportRow, ReportView, Spread, Trueness
 
 # Without it spreadsheets take UTF-8 for something else.
@@ -26,7 +27,10 @@ def as_csv(report: ReportView) -> str:
 
 
 def as_xlsx(report: ReportView) -> bytes:
-    """The same rows as a workbook; what is text stays text, whatever it begins with."""
+    """The same rows as a workbook, and the bookable share on a second sheet.
+
+    What is text stays text, whatever it begins with.
+    """
     made = io.BytesIO()
     book = xlsxwriter.Workbook(made, {"in_memory": True, "strings_to_formulas": False})
     sheet = book.add_worksheet(f"{report.hall}"[:31])
@@ -43,8 +47,24 @@ def as_xlsx(report: ReportView) -> bytes:
                 sheet.write_string(at, column, value)
             elif value is not None:
                 sheet.write_number(at, column, value)
+    _bookable_in(book, report.bookable, heading)
     book.close()
     return made.getvalue()
+
+
+def _bookable_in(book: xlsxwriter.Workbook, share: Share, heading: Any) -> None:
+    """A sheet of which part of the items may be booked: all of them, then by department."""
+    sheet, percent = book.add_worksheet("bookable"), book.add_format({"num_format": "0%"})
+    for column, name in enumerate(("department", "items", "bookable", "share", "goal")):
+        sheet.write_string(0, column, name, heading)
+        sheet.set_column(column, column, 12)
+    for at, one in enumerate([share, *share.departments], start=1):
+        sheet.write_string(at, 0, "" if isinstance(one, Share) else one.department_name)
+        sheet.write_number(at, 1, one.items)
+        sheet.write_number(at, 2, one.bookable)
+        if one.share is not None:
+            sheet.write_number(at, 3, one.share, percent)
+        sheet.write_number(at, 4, share.goal, percent)
 
 
 def _columns() -> list[str]:

@@ -182,6 +182,8 @@ async def test_what_is_held_ends_by_itself_or_is_confirmed_once(api: Api, hall: 
     assert code_of(late) == (409, "hold_expired")
     assert await tend(api) >= 1
     assert (await chen.get(f"/appointments/{lost['id']}")).json()["state"] == "expired"
+    later = await chen.post(f"/appointments/{lost['id']}/confirm")
+    assert code_of(later) == (409, "hold_expired")
     assert (await lin.get(f"/appointments/{kept['id']}")).json()["state"] == "booked"
     assert await counted(api.services.directory.hall(hall).id, at("10:00")) == (1, 1)
     again = await book(chen, hall, item, at("10:00"))

@@ -325,7 +325,9 @@ class Bookings(RuleBasedStateMachine):
             work = changing.confirm(id_, self._doing(one.name), self.slots)
             self._agree("confirm again", work, None, lambda _: None)
             return
-        if one.state not in {"held", "offered"}:
+        if one.state == "expired":
+            expected = "hold_expired"
+        elif one.state not in {"held", "offered"}:
             expected = "wrong_state"
         elif one.until is not None and self.model.now >= one.until:
             expected = "hold_expired"

@@ -41,16 +41,22 @@ async def test_who_does_not_come_has_missed_it_and_is_blocked_after_two(
     lin, item = await a_named_citizen(api), an_item(api, hall)
     manager, clerk = await api.manager(hall), await api.clerk(hall)
     first = (await booked(lin, hall, item, at("10:00")))["id"]
-    second = (await booked(lin, hall, an_item(api, hall, nth=1), at("10:00")))["id"]
+    second = (await booked(lin, hall, an_item(api, hall, nth=1), at("10:30")))["id"]
+    # What she had besides at the same time is not one more.
+    beside = (await booked(lin, hall, an_item(api, hall, nth=2), at("10:30")))["id"]
     with booking_ruled(api, hall, most_late_min=20):
         api.turn_clock(at("10:19"))
         await tend(api)
         assert (await lin.get(f"/appointments/{first}")).json()["state"] == "booked"
         api.turn_clock(at("10:21"))
         await tend(api)
-    assert (await lin.get(f"/appointments/{first}")).json()["state"] == "missed"
+        assert (await lin.get(f"/appointments/{first}")).json()["state"] == "missed"
+        standing_then = (await lin.get("/me/booking-standing")).json()
+        assert (standing_then["missed"], standing_then["until_blocked"]) == ([at("10:00")], 1)
+        api.turn_clock(at("10:51"))
+        await tend(api)
     standing_now = (await lin.get("/me/booking-standing")).json()
-    assert standing_now["missed"] == [at("10:00")] * 2
+    assert standing_now["missed"] == [at("10:30"), at("10:00")]
     assert (standing_now["until_blocked"], standing_now["granted"]) == (0, None)
     assert (standing_now["blocked_by"], standing_now["blocked_until"][:10]) == (hall, "2026-12-24")
     later = {"hall": hall, "item": item, "slot_start": at("10:00", "2026-11-25")}
@@ -60,8 +66,11 @@ async def test_who_does_not_come_has_missed_it_and_is_blocked_after_two(
     assert said.json()["appealed_at"] is not None
     [appeal] = (await manager.get(f"/halls/{hall}/booking-appeals")).json()["data"]
     assert (appeal["text"], appeal["name"]) == ("孩子发烧", "林**")
-    assert {one["id"] for one in appeal["missed"]} == {first, second}
-    assert {(one["hall"], one["slot_start"]) for one in appeal["missed"]} == {(hall, at("10:00"))}
+    assert {one["id"] for one in appeal["missed"]} == {first, second, beside}
+    assert {(one["hall"], one["slot_start"]) for one in appeal["missed"]} == {
+        (hall, at("10:00")),
+        (hall, at("10:30")),
+    }
     assert (await clerk.get(f"/halls/{hall}/booking-appeals")).status_code == 403
     refused = await manager.post(
         f"/halls/{hall}/booking-appeals/{appeal['id']}/decide", {"grant": False}

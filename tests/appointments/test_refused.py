@@ -128,10 +128,10 @@ async def test_a_hold_is_confirmed_once_however_often_and_not_when_its_time_is_o
     # Her place is hers until somebody ends the hold, and then the next one's, once.
     assert await counted(hall_id, at("11:00")) == (1, 1)
     await tend(api)
-    assert code_of(await mei.post(late)) == (409, "wrong_state")
+    assert code_of(await mei.post(late)) == (409, "hold_expired")
     assert await counted(hall_id, at("11:00")) == (0, 0)
     await booked(lin, hall, an_item(api, hall, nth=1), at("11:00"))
-    assert code_of(await mei.post(late)) == (409, "wrong_state")
+    assert code_of(await mei.post(late)) == (409, "hold_expired")
 
 
 async def test_a_clock_put_back_neither_ends_a_hold_nor_opens_what_is_over(

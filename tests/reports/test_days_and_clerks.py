@@ -125,7 +125,10 @@ async def test_the_report_comes_as_a_workbook(api: Api, hall: str) -> None:
     assert f'filename="{hall}-{day}-{day}.xlsx"' in reply.headers["content-disposition"]
     with zipfile.ZipFile(io.BytesIO(reply.content)) as book:
         sheet = book.read("xl/worksheets/sheet1.xml").decode()
+        share = book.read("xl/worksheets/sheet2.xml").decode()
         words = book.read("xl/sharedStrings.xml").decode()
     assert sheet.count("<row ") == 1 + 4
+    told = (await manager.get(f"/halls/{hall}/report?from={day}&to={day}")).json()["bookable"]
+    assert share.count("<row ") == 1 + 1 + len(told["departments"])
     assert "told_near_within" in words
     assert "<f>" not in sheet
