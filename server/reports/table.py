@@ -58,12 +58,14 @@ def _bookable_in(book: xlsxwriter.Workbook, share: Share, heading: Any) -> None:
     for column, name in enumerate(("department", "items", "bookable", "share", "goal")):
         sheet.write_string(0, column, name, heading)
         sheet.set_column(column, column, 12)
-    for at, one in enumerate([share, *share.departments], start=1):
-        sheet.write_string(at, 0, "" if isinstance(one, Share) else one.department_name)
-        sheet.write_number(at, 1, one.items)
-        sheet.write_number(at, 2, one.bookable)
-        if one.share is not None:
-            sheet.write_number(at, 3, one.share, percent)
+    told = [("", share.items, share.bookable, share.share)]
+    told += [(of.department_name, of.items, of.bookable, of.share) for of in share.departments]
+    for at, (department, items, bookable, part) in enumerate(told, start=1):
+        sheet.write_string(at, 0, department)
+        sheet.write_number(at, 1, items)
+        sheet.write_number(at, 2, bookable)
+        if part is not None:
+            sheet.write_number(at, 3, part, percent)
         sheet.write_number(at, 4, share.goal, percent)
 
 
