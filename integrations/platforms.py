@@ -38,7 +38,14 @@ from integrations.ports_message import EventReader, Messenger
 from integrations.ports_payment import PaymentChannel
 from integrations.province import GuangdongSignIn, OidcSignIn
 from integrations.sms import SmsMessages
-from integrations.texting import SMS_ACCOUNTS, SMS_HOSTS, SmsSettings, open_receipts, open_sms
+from integrations.texting import (
+    SMS_ACCOUNTS,
+    SMS_HOSTS,
+    SmsSettings,
+    after_silence,
+    open_receipts,
+    open_sms,
+)
 from integrations.wechat import (
     AccessToken,
     WeChatClient,
@@ -197,7 +204,11 @@ def open_platforms(
         token = AccessToken(http, valkey, settings.wechat_host, settings.wechat_app_id, secret)
         client = WeChatClient(http, settings.wechat_host, token)
         phones["wechat"] = WeChatPhone(client)
-        messengers["wechat"] = WeChatMessages(client, stage=settings.wechat_stage)
+        messengers["wechat"] = WeChatMessages(
+            client,
+            stage=settings.wechat_stage,
+            is_told=settings.wechat_push_token is not None,
+        )
         if settings.wechat_push_token:
             events["wechat"] = WeChatPush(
                 settings.wechat_app_id,
@@ -215,7 +226,7 @@ def open_platforms(
             phones["alipay"] = AlipayPhone(credentials, _secret(settings.alipay_aes_key))
     sms = open_sms(http, settings)
     if sms is not None:
-        messengers["sms"] = SmsMessages(sms)
+        messengers["sms"] = SmsMessages(sms, after_silence(settings))
     return Platforms(
         doors=doors,
         phones=phones,

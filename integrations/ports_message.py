@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+# How it can be known what became of a message whose answer was lost. `reference`: asked again by
+# the same one, the channel sends nothing twice. `word`: it tells of its own accord what arrived.
+AfterSilence = Literal["reference", "word", "nothing"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
@@ -38,6 +42,11 @@ class Messenger(Protocol):
     is_counted: bool
 
     @property
+    def after_silence(self) -> AfterSilence:
+        """How it can be known whether a message was sent where no answer came."""
+        ...
+
+    @property
     def app_id(self) -> str:
         """Whose users it reaches, as their channel links name the app; "" for phone numbers."""
         ...
@@ -65,7 +74,8 @@ class PushEvent:
     """What a platform tells of its own accord; the same `key` again is the same event.
 
     `allowed`: she lets us send one more message of the template. `refused`: none any more.
-    `arrived` and `not_arrived`: what became of the message with that number, and why.
+    `arrived` and `not_arrived`: what became of the message with that number, and why. `at` is
+    when it happened, in Unix seconds, as the platform's clock has it; None where it does not say.
     """
 
     key: str
@@ -74,14 +84,19 @@ class PushEvent:
     template_id: str
     message_no: str | None = None
     code: str | None = None
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of the message with that number: it arrived, or (`code`) why it did not."""
+    """What became of the message with that number: it arrived, or (`code`) why it did not.
+
+    `reference` is ours, where the vendor repeats it.
+    """
 
     message_no: str
     code: str | None
+    reference: str | None = None
 
 
 class ReceiptReader(Protocol):

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
 from integrations.ports import SmsSender
-from integrations.ports_message import ReceiptReader
+from integrations.ports_message import AfterSilence, ReceiptReader
 from integrations.sms import (
     AliyunReceipts,
     AliyunSms,
@@ -87,6 +87,18 @@ def open_sms(http: httpx.AsyncClient, settings: SmsSettings) -> SmsSender | None
     if len(senders) <= 1:
         return senders[0] if senders else None
     return SmsInTurn(senders)
+
+
+def after_silence(settings: SmsSettings) -> AfterSilence:
+    """How it can be known what became of a text message; of all accounts, the least that one says.
+
+    Our gateway sends nothing twice by one reference; Aliyun's receipts repeat it, Tencent's do not.
+    """
+    if settings.tencent_sms_id:
+        return "nothing"
+    if settings.aliyun_sms_key:
+        return "word" if settings.sms_receipts_key else "nothing"
+    return "reference"
 
 
 def open_receipts(settings: SmsSettings) -> dict[str, ReceiptReader]:

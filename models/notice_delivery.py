@@ -16,6 +16,8 @@ from models.notices import AttemptResult, NoticeState
 
 # A courier that has not said for so long (seconds) how it went is taken for dead.
 LEASE_S: Final = 12.0
+# Messages to one person by one template are told apart by when they were sent, in seconds.
+APART_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +85,8 @@ _CLAIM: Final = """
             FROM channel_link l JOIN subscription s USING (platform, subject)
             WHERE l.citizen_id = n.citizen_id AND (s.lasting OR s.credits > 0)) AS allowed,
            (SELECT json_agg(json_build_object('id', a.id, 'channel', a.channel,
-                'result', a.result, 'code', a.code, 'arrived_as', CASE
-                WHEN a.result IS NULL OR a.result = 'unsure' THEN (
-                    SELECT r.message_no FROM notice_receipt r
-                    WHERE r.channel = a.channel AND r.subject = a.subject
-                      AND r.template_id = a.template_id AND r.code IS NULL
-                      AND r.received_at >= a.begun_at
-                      AND NOT EXISTS (SELECT 1 FROM notice_attempt o
-                          WHERE o.channel = r.channel AND o.message_no = r.message_no)
-                    ORDER BY r.id LIMIT 1) END) ORDER BY a.id)
+                'result', a.result, 'code', a.code,
+                'age_s', extract(epoch FROM clock_timestamp() - a.begun_at)) ORDER BY a.id)
             FROM notice_attempt a WHERE a.notice_id = n.id) AS attempts
     FROM held n
     LEFT JOIN citizen c ON c.id = n.citizen_id
@@ -107,7 +102,8 @@ _HOLD: Final = """
     ORDER BY s.id FOR UPDATE OF s
 """
 # A platform tells of a message that arrived whose and by which template it was: so nothing else is
-# sent to her by that template until it is known what became of the one before.
+# sent to her by that template until it is known what became of the one before; and while the two
+# could be taken for one another, where nobody waits for that any more.
 _BEGIN: Final = """
     WITH plan AS MATERIALIZED (
         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::bool[])
@@ -118,7 +114,7 @@ _BEGIN: Final = """
             SELECT 1 FROM notice_attempt a JOIN notice n ON n.id = a.notice_id
             WHERE a.channel = p.channel AND a.subject = p.subject AND a.template_id = p.template_id
               AND (a.result IS NULL OR a.result = 'unsure') AND a.notice_id <> p.notice_id
-              AND n.state = 'waiting'))
+              AND (n.state = 'waiting' OR a.begun_at > now() - make_interval(secs => $7))))
     ), spent AS (
         UPDATE subscription s
         SET credits = s.credits - CASE WHEN s.lasting THEN 0 ELSE 1 END, changed_at = now()
@@ -142,6 +138,7 @@ _FINISH: Final = """
         UPDATE notice_attempt a SET ended_at = now(), result = o.result, code = o.code,
             message_no = o.message_no
         FROM o WHERE a.id = o.attempt_id
+          AND (a.result IS DISTINCT FROM 'accepted' OR o.result = 'accepted')
         RETURNING a.channel, a.subject, a.template_id, o.credit
     ), owed AS MATERIALIZED (
         SELECT s.id, bool_or(e.credit = 'void') AS void, count(*) AS many
@@ -200,13 +197,15 @@ async def begin(attempts: Sequence[Begin]) -> dict[UUID, int]:
             [each.template_id for each in attempts],
             [each.is_counted for each in attempts],
             [each.spends for each in attempts],
+            APART_S,
         )
     return {row["notice_id"]: row["id"] for row in found}
 
 
 async def finish(outcomes: Sequence[Outcome]) -> None:
     """Write how it went. What somebody else has claimed meanwhile stays as that one leaves it,
-    unless the platform took it from us. What a receipt told already not to have arrived goes on.
+    unless the platform took it from us. What a receipt told already to have arrived has, and what
+    it told not to have goes on.
     """
     await rows(
         _FINISH,

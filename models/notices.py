@@ -115,6 +115,8 @@ class NoticeReceipt(Model):
     template_id = fields.CharField(max_length=64, null=True)
     # Null where it arrived, else the platform's word for why not.
     code = fields.CharField(max_length=64, null=True)
+    # When it happened, as the platform's clock has it, where it says so.
+    told_at = fields.DatetimeField(null=True)
     received_at = fields.DatetimeField()
 
     class Meta:
@@ -122,7 +124,6 @@ class NoticeReceipt(Model):
         constraints = (
             UniqueConstraint(fields=("channel", "message_no"), name="notice_receipt_once"),
         )
-        indexes = (("channel", "subject", "template_id", "received_at"),)
 
 
 _WRITE: Final = """

@@ -23,7 +23,7 @@ from integrations.alipay.client import (
 from integrations.asking import AFTER_REPAIR_S
 from integrations.graphemes import cut
 from integrations.ports import NotDone, PlatformRefused, PlatformUnavailable, RefusalReason
-from integrations.ports_message import FieldFault, Message
+from integrations.ports_message import AfterSilence, FieldFault, Message
 
 log = structlog.get_logger()
 
@@ -50,6 +50,7 @@ class AlipayMessages:
     """
 
     is_counted = True
+    after_silence: AfterSilence = "nothing"
 
     def __init__(self, gateway: AlipayGateway) -> None:
         self._gateway = gateway

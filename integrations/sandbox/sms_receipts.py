@@ -62,13 +62,13 @@ class SmsReceipts:
         self._to = asked
         return empty()
 
-    def tell(self, vendor: str, number: str, phone: str) -> None:
-        """Bring the receipt of a message in the background."""
+    def tell(self, vendor: str, number: str, phone: str, out_id: str = "") -> None:
+        """Bring the receipt of a message in the background; `out_id` is the sender's own number."""
         url = getattr(self._to, vendor)
         if url is None:
             return
         arrived = phone not in self._to.unreachable
-        said = _WRITTEN[vendor](number, phone, arrived)
+        said = _WRITTEN[vendor](number, phone, arrived, out_id)
         task = asyncio.create_task(self._bring(url, vendor, msgspec.json.encode(said)))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -117,13 +117,13 @@ class SmsReceipts:
             await self._http.aclose()
 
 
-def _as_gateway(number: str, phone: str, arrived: bool) -> object:
-    del phone
+def _as_gateway(number: str, phone: str, arrived: bool, out_id: str) -> object:
+    del phone, out_id
     status = {"status": "delivered"} if arrived else {"status": "failed", "code": "PHONE_OFF"}
     return {"receipts": [{"message_id": number, **status}]}
 
 
-def _as_aliyun(number: str, phone: str, arrived: bool) -> object:
+def _as_aliyun(number: str, phone: str, arrived: bool, out_id: str) -> object:
     at = time.strftime("%Y-%m-%d %H:%M:%S")
     code = "DELIVERED" if arrived else "MK:0001"
     return [
@@ -136,12 +136,13 @@ def _as_aliyun(number: str, phone: str, arrived: bool) -> object:
             "err_msg": "用户接收成功" if arrived else "用户停机",
             "sms_size": "1",
             "biz_id": number,
-            "out_id": "",
+            "out_id": out_id,
         }
     ]
 
 
-def _as_tencent(number: str, phone: str, arrived: bool) -> object:
+def _as_tencent(number: str, phone: str, arrived: bool, out_id: str) -> object:
+    del out_id
     return [
         {
             "user_receive_time": time.strftime("%Y-%m-%d %H:%M:%S"),

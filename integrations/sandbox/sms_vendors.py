@@ -78,7 +78,8 @@ class SmsVendors:
         fault = self._fault_of("aliyun", phone, form.get("TemplateCode", ""), params)
         if fault is not None:
             return refuse_as_aliyun(_ALIYUN[fault])
-        number = self._accept("aliyun", phone, form["TemplateCode"], params)
+        out_id = form.get("OutId", "")
+        number = self._accept("aliyun", phone, form["TemplateCode"], params, out_id)
         return answer({"Code": "OK", "Message": "OK", "BizId": number, "RequestId": number})
 
     def _aliyun_fault(self, form: dict[str, str]) -> str | None:
@@ -161,11 +162,13 @@ class SmsVendors:
             return "blocked"
         return None if self._limits[vendor].allows(phone, self._clock()) else "often"
 
-    def _accept(self, vendor: str, phone: str, template: str, params: dict[str, str]) -> str:
+    def _accept(
+        self, vendor: str, phone: str, template: str, params: dict[str, str], out_id: str = ""
+    ) -> str:
         to = phone if _MAINLAND.fullmatch(phone) else f"+{phone}"
         self._sent.accept(Message(vendor, "sms", to, template, params, datetime.now(UTC)))
         number = secrets.token_hex(16)
-        self._receipts.tell(vendor, number, to)
+        self._receipts.tell(vendor, number, to, out_id)
         return number
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from integrations.graphemes import cut, units
 from integrations.ports import SmsSender
-from integrations.ports_message import FieldFault, Message
+from integrations.ports_message import AfterSilence, FieldFault, Message
 
 # Carriers send a text of up to 70 characters as one message, and in pieces of 67 beyond.
 ONE_MESSAGE: Final = 70
@@ -25,13 +25,14 @@ def pieces(text: str) -> int:
 
 
 class SmsMessages:
-    """Notices as text messages through a gateway."""
+    """Notices as text messages through a gateway, of which `after_silence` says what is known."""
 
     app_id = ""
     is_counted = False
 
-    def __init__(self, sender: SmsSender) -> None:
+    def __init__(self, sender: SmsSender, after_silence: AfterSilence = "nothing") -> None:
         self._sender = sender
+        self.after_silence: AfterSilence = after_silence
 
     async def send(self, message: Message) -> str:
         """Send one message and return the gateway's id of it; see `ports_message.Messenger`."""

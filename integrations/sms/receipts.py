@@ -4,9 +4,10 @@ Our gateway signs a receipt as we sign requests (see `integrations.signed_asking
 `{"receipts": [{"message_id", "status": "delivered" | "failed", "code"?}]}`, answered by any 200.
 
 Aliyun (`SmsReport` over HTTP: `[{"biz_id", "success", "err_code", ...}]`, answered by
-`{"code": 0}`) and Tencent Cloud (`[{"sid", "report_status": "SUCCESS" | "FAIL", "errmsg", ...}]`,
-answered by `{"result": 0}`) sign nothing: the address that is registered with them ends in `?key=`
-and a secret that only they are told. Phone numbers come too, and are not read.
+`{"code": 0}`; `out_id` is our own reference) and Tencent Cloud (`[{"sid", "report_status":
+"SUCCESS" | "FAIL", "errmsg", ...}]`, answered by `{"result": 0}`) sign nothing: the address that is
+registered with them ends in `?key=` and a secret that only they are told. Phone numbers come too,
+and are not read.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ import hmac
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -27,6 +28,7 @@ _MOST: Final = 500
 _LONGEST_NUMBER: Final = 128
 # A vendor's word for why; a sentence might name somebody.
 _WORD: Final = re.compile(r"[A-Za-z0-9_.:\-]{1,40}")
+_REFERENCE: Final = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 
 T = TypeVar("T")
 
@@ -45,6 +47,7 @@ class _OfAliyun(msgspec.Struct):
     biz_id: str
     success: bool
     err_code: str = ""
+    out_id: str | None = None
 
 
 class _OfTencent(msgspec.Struct):
@@ -85,7 +88,7 @@ class GatewayReceipts:
         if abs(self._now() - int(stamp)) > _FRESH_S:
             raise NotGenuine("stale")
         return _receipts(
-            (each.message_id, each.status == "delivered", each.code)
+            (each.message_id, each.status == "delivered", each.code, None)
             for each in _decoded(_gateway, body).receipts
         )
 
@@ -106,7 +109,7 @@ class AliyunReceipts:
         _check_key(query, self._key)
         _check_size(body)
         found = _decoded(_aliyun, body)
-        return _receipts((each.biz_id, each.success, each.err_code) for each in found)
+        return _receipts((each.biz_id, each.success, each.err_code, each.out_id) for each in found)
 
 
 class TencentReceipts:
@@ -125,7 +128,9 @@ class TencentReceipts:
         _check_key(query, self._key)
         _check_size(body)
         found = _decoded(_tencent, body)
-        return _receipts((each.sid, each.report_status == "SUCCESS", each.errmsg) for each in found)
+        return _receipts(
+            (each.sid, each.report_status == "SUCCESS", each.errmsg, None) for each in found
+        )
 
 
 def _check_key(query: Mapping[str, str], key: bytes) -> None:
@@ -149,15 +154,19 @@ def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise NotGenuine("malformed") from None
 
 
-def _receipts(said: Iterable[tuple[str, bool, Any]]) -> list[Receipt]:
+def _receipts(said: Iterable[tuple[str, bool, str, str | None]]) -> list[Receipt]:
     found = [
-        Receipt(number, None if arrived else _word(why))
-        for number, arrived, why in said
+        Receipt(number, None if arrived else _word(why), _reference(ours))
+        for number, arrived, why, ours in said
         if 0 < len(number) <= _LONGEST_NUMBER and number.isascii() and number.isprintable()
     ]
     if len(found) > _MOST:
         raise NotGenuine("malformed")
     return found
+
+
+def _reference(said: str | None) -> str | None:
+    return said if said and _REFERENCE.fullmatch(said) else None
 
 
 def _word(why: str) -> str:

@@ -11,7 +11,7 @@ import structlog
 from msgspec import Struct
 
 from integrations.ports import PlatformRefused, RefusalReason
-from integrations.ports_message import FieldFault, Message
+from integrations.ports_message import AfterSilence, FieldFault, Message
 from integrations.wechat import message_fields
 from integrations.wechat.client import WeChatClient
 
@@ -33,13 +33,24 @@ class _Reply(Struct):
 
 
 class WeChatMessages:
-    """Sends in our mini-program's name; a message opens the app as it is in that `stage`."""
+    """Sends in our mini-program's name; a message opens the app as it is in that `stage`.
+
+    `is_told`: whether WeChat pushes to us what became of messages.
+    """
 
     is_counted = True
 
-    def __init__(self, client: WeChatClient, *, stage: Stage = "formal") -> None:
+    def __init__(
+        self, client: WeChatClient, *, stage: Stage = "formal", is_told: bool = False
+    ) -> None:
         self._client = client
         self._stage = stage
+        self._is_told = is_told
+
+    @property
+    def after_silence(self) -> AfterSilence:
+        """WeChat knows no reference of ours, but tells what it sent."""
+        return "word" if self._is_told else "nothing"
 
     @property
     def app_id(self) -> str:

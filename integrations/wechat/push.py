@@ -111,7 +111,14 @@ def _events(said: Mapping[str, Any]) -> list[PushEvent]:
     if not isinstance(who, str) or not 0 < len(who) <= 128:
         raise NotGenuine("malformed")
     moment = f"{name}:{who}:{when}"[:100]
-    return [_event(name, who, moment, entry) for entry in _entries(said, name)]
+    at = _at(when)
+    return [_event(name, who, moment, at, entry) for entry in _entries(said, name)]
+
+
+def _at(when: object) -> int | None:
+    """CreateTime: a number in JSON, its digits in XML."""
+    said = str(when)
+    return int(said) if said.isascii() and said.isdigit() and len(said) <= 10 else None
 
 
 def _entries(said: Mapping[str, Any], name: str) -> Iterable[Mapping[str, Any]]:
@@ -122,7 +129,7 @@ def _entries(said: Mapping[str, Any], name: str) -> Iterable[Mapping[str, Any]]:
     return entries
 
 
-def _event(name: str, who: str, moment: str, entry: Mapping[str, Any]) -> PushEvent:
+def _event(name: str, who: str, moment: str, at: int | None, entry: Mapping[str, Any]) -> PushEvent:
     template = str(entry.get("TemplateId", ""))
     if not 0 < len(template) <= 64:
         raise NotGenuine("malformed")
@@ -137,6 +144,7 @@ def _event(name: str, who: str, moment: str, entry: Mapping[str, Any]) -> PushEv
             template_id=template,
             message_no=number,
             code=None if code in {"0", ""} else code,
+            at=at,
         )
     is_yes = entry.get("SubscribeStatusString") == "accept"
     return PushEvent(
@@ -144,4 +152,5 @@ def _event(name: str, who: str, moment: str, entry: Mapping[str, Any]) -> PushEv
         subject=who,
         said="allowed" if is_yes else "refused",
         template_id=template,
+        at=at,
     )

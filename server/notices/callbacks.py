@@ -98,20 +98,23 @@ async def _take(events: list[PushEvent]) -> None:
             elif event.said == "refused":
                 await subscriptions.withdraw(tx, "wechat", event.subject, [event.template_id])
             else:
-                await notice_receipts.take(
-                    tx,
-                    "wechat",
-                    event.message_no or "",
-                    subject=event.subject,
-                    template_id=event.template_id,
-                    code=event.code,
-                )
+                await notice_receipts.take(tx, "wechat", [_told(event)])
     await notice_receipts.go_on(
         [
             ("wechat", event.message_no)
             for event in events
             if event.said == "not_arrived" and event.message_no
         ]
+    )
+
+
+def _told(event: PushEvent) -> notice_receipts.Told:
+    return notice_receipts.Told(
+        message_no=event.message_no or "",
+        code=event.code,
+        subject=event.subject,
+        template_id=event.template_id,
+        at=event.at,
     )
 
 

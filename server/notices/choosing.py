@@ -39,13 +39,13 @@ class Allowed(msgspec.Struct, frozen=True):
 
 
 class Tried(msgspec.Struct, frozen=True):
-    """An attempt that was made; `arrived_as` where the platform told later that it arrived."""
+    """An attempt that was made, and how many seconds ago it was begun."""
 
     id: int
     channel: str
     result: AttemptResult | None
     code: str | None
-    arrived_as: str | None
+    age_s: float
 
     @property
     def is_unsure(self) -> bool:

@@ -6,6 +6,7 @@ run out; what it may have sent is then asked after before it is sent anew.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -24,8 +25,9 @@ from server.clock import Clock
 from server.faults import is_store_fault
 from server.halls.directory import Directory
 from server.notices.choosing import MOST_CLAIMS, MOST_TRIES, Due, Route, due_of, routes
-from server.notices.outcomes import Errand, again, failed, outcome, refused, unreached
+from server.notices.outcomes import Errand, again, failed, held_up, outcome, refused, unreached
 from server.notices.resting import Rests
+from server.notices.silences import Silences
 from server.notices.templates import Templates, fill
 from server.notices.wording import words_of
 
@@ -34,8 +36,8 @@ log = structlog.get_logger()
 POLL_S: Final = 0.2
 FLUSH_EVERY_S: Final = 0.02
 STORE_AWAY_S: Final = 1.0
-# Another to the same person by the same template goes first.
-HELD_UP_S: Final = 0.2
+# A platform that is asked takes it so much later at most: then too it must be of use.
+IN_TIME: Final = timedelta(seconds=6)
 
 
 class Courier:
@@ -63,6 +65,7 @@ class Courier:
         self._running: set[asyncio.Task[None]] = set()
         self._outcomes: list[Outcome] = []
         self._rests = Rests()
+        self._silences = Silences(messengers)
 
     async def run_forever(self) -> None:
         """Deliver what is due until cancelled; what is under way then is left to its lease."""
@@ -132,9 +135,9 @@ class Courier:
         found = [due_of(row) for row in await notice_delivery.claim(self._least, self._most, limit)]
         # A person's notices by one template go one after the other: each spends a permission.
         planned: dict[tuple[str, str | None, str, UUID | None], tuple[Due, Route, bool]] = {}
-        arrived: set[str] = set()
+        await self._silences.follow(found)
         for due in found:
-            if (settled := self._settled(due, arrived)) is not None:
+            if (settled := self._settled(due)) is not None:
                 self._outcomes.append(settled)
                 continue
             ways = routes(due, self._messengers, self._templates)
@@ -142,13 +145,16 @@ class Courier:
                 self._outcomes.append(unreached(due))
                 continue
             way = self._rests.first_awake(ways) if due.urgency == Urgency.TURN else ways[0]
+            if self._silences.is_enough(due, way):
+                self._outcomes.append(outcome(due, NoticeState.KEPT, fault="unsure"))
+                continue
             if rest_s := self._rests.left_s(way.channel):
                 self._outcomes.append(again(due, rest_s))
                 continue
             hers = None if way.subject else due.id
             key = (way.channel, way.subject, way.template.template_id, hers)
             if key in planned:
-                self._outcomes.append(again(due, HELD_UP_S))
+                self._outcomes.append(held_up(due))
                 continue
             planned[key] = (due, way, len(ways) > 1)
         return len(found), await self._begun(list(planned.values()))
@@ -171,7 +177,7 @@ class Courier:
         )
         for due, _, _ in planned:
             if due.id not in begun:
-                self._outcomes.append(again(due, HELD_UP_S))
+                self._outcomes.append(held_up(due))
         return [
             Errand(due, way, begun[due.id], other) for due, way, other in planned if due.id in begun
         ]
@@ -182,22 +188,13 @@ class Courier:
             due.tried and due.tried[-1].channel == way.channel and due.tried[-1].is_unsure
         )
 
-    def _settled(self, due: Due, arrived: set[str]) -> Outcome | None:
+    def _settled(self, due: Due) -> Outcome | None:
         """What is decided without asking anybody."""
-        for tried in due.tried:
-            if tried.arrived_as is not None and tried.arrived_as not in arrived:
-                arrived.add(tried.arrived_as)
-                return outcome(
-                    due,
-                    NoticeState.SENT,
-                    channel=tried.channel,
-                    attempt_id=tried.id,
-                    result=AttemptResult.ACCEPTED,
-                    message_no=tried.arrived_as,
-                )
         now = self._clock.now()
-        if not due.holds or now >= due.useful_until:
+        if not due.holds or now + IN_TIME * self._clock.speed >= due.useful_until:
             return outcome(due, NoticeState.EXPIRED, fault="over" if due.holds else "moved_on")
+        if word_s := self._silences.word_in_s(due):
+            return again(due, word_s)
         if len(due.tried) >= MOST_TRIES or due.tries > MOST_CLAIMS:
             return outcome(due, NoticeState.DEAD, fault="tried_too_often")
         if due.urgency != Urgency.TURN:

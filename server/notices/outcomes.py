@@ -11,6 +11,8 @@ from server.notices.choosing import Due, Route, has_failed
 
 # The longest that a platform that is away is left alone, for what is urgent and for the rest.
 _MOST_WAIT_S: Final = {Urgency.TURN: 5.0, Urgency.MATTER: 300.0, Urgency.CAMPAIGN: 300.0}
+_HELD_UP_S: Final = 0.2
+_MOST_HELD_UP_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,13 @@ def outcome(due: Due, state: NoticeState, **more: object) -> Outcome:
 def again(due: Due, wait_s: float) -> Outcome:
     """It goes on waiting, for so many seconds."""
     return outcome(due, NoticeState.WAITING, wait_s=wait_s)
+
+
+def held_up(due: Due) -> Outcome:
+    """Another to the same person by the same template goes first: it looks again, ever more rarely
+    where many wait for one.
+    """
+    return again(due, min(_HELD_UP_S * 2.0 ** min(due.tries - 1, 10), _MOST_HELD_UP_S))
 
 
 def unreached(due: Due) -> Outcome:

@@ -1,6 +1,8 @@
 """Where vendors of text messages tell what became of them: verified, kept once, thanked for."""
 
+import re
 from typing import Final
+from uuid import UUID
 
 import structlog
 from sanic import Blueprint, Request
@@ -23,6 +25,7 @@ bp = Blueprint("sms_receipts", url_prefix="/callbacks")
 TAG: Final = "callbacks"
 # The channel whose messages these are, as attempts name it.
 _SMS: Final = "sms"
+_NOTICE: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @endpoint(
@@ -66,11 +69,19 @@ async def _take(receipts: list[Receipt]) -> None:
     if not receipts:
         return
     async with transaction() as tx:
-        await notice_receipts.take_all(
-            tx, _SMS, [(each.message_no, each.code) for each in receipts]
-        )
+        await notice_receipts.take(tx, _SMS, [_told(each) for each in receipts])
     await notice_receipts.go_on(
         [(_SMS, each.message_no) for each in receipts if each.code is not None]
+    )
+
+
+def _told(receipt: Receipt) -> notice_receipts.Told:
+    """What it says; our reference of a notice is its id."""
+    reference = receipt.reference or ""
+    return notice_receipts.Told(
+        message_no=receipt.message_no,
+        code=receipt.code,
+        reference=UUID(hex=reference) if _NOTICE.fullmatch(reference) else None,
     )
 
 

@@ -14,18 +14,18 @@ PATH = "/callbacks/sms/x/receipts"
 
 
 def test_what_arrived_and_what_did_not_is_told_by_both() -> None:
-    for reader, written, why in (
-        (AliyunReceipts(KEY), _as_aliyun, "MK:0001"),
-        (TencentReceipts(KEY), _as_tencent, "UNDELIV"),
+    for reader, written, why, ours in (
+        (AliyunReceipts(KEY), _as_aliyun, "MK:0001", "r-1"),
+        (TencentReceipts(KEY), _as_tencent, "UNDELIV", None),
     ):
         for arrived, code in ((True, None), (False, why)):
-            body = msgspec.json.encode(written("n1", "13912345678", arrived))
-            assert reader.read(PATH, {}, {"key": KEY}, body) == [Receipt("n1", code)]
+            body = msgspec.json.encode(written("n1", "13912345678", arrived, "r-1"))
+            assert reader.read(PATH, {}, {"key": KEY}, body) == [Receipt("n1", code, ours)]
 
 
 @pytest.mark.parametrize("query", [{}, {"key": ""}, {"key": KEY[:-1]}, {"key": "é" * 16}])
 def test_without_the_key_nothing_is_read(query: dict[str, str]) -> None:
-    body = msgspec.json.encode(_as_tencent("n1", "13912345678", False))
+    body = msgspec.json.encode(_as_tencent("n1", "13912345678", False, ""))
     for reader in (AliyunReceipts(KEY), TencentReceipts(KEY)):
         with pytest.raises(NotGenuine, match="wrong_signature"):
             reader.read(PATH, {}, query, body)
