@@ -114,7 +114,8 @@ _BEGIN: Final = """
             SELECT 1 FROM notice_attempt a JOIN notice n ON n.id = a.notice_id
             WHERE a.channel = p.channel AND a.subject = p.subject AND a.template_id = p.template_id
               AND (a.result IS NULL OR a.result = 'unsure') AND a.notice_id <> p.notice_id
-              AND (n.state = 'waiting' OR a.begun_at > now() - make_interval(secs => $7))))
+              AND (n.state = 'waiting' OR n.state = 'expired'
+                AND a.begun_at > now() - make_interval(secs => $7))))
     ), spent AS (
         UPDATE subscription s
         SET credits = s.credits - CASE WHEN s.lasting THEN 0 ELSE 1 END, changed_at = now()

@@ -85,6 +85,11 @@ class Due:
     allowed: Sequence[Allowed]
     tried: Sequence[Tried]
 
+    @property
+    def is_open(self) -> bool:
+        """Whether an attempt was made of which nobody knows what became of it."""
+        return any(each.is_unsure for each in self.tried)
+
 
 @dataclass(frozen=True, slots=True)
 class Route:

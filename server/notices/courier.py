@@ -136,7 +136,8 @@ class Courier:
         # A person's notices by one template go one after the other: each spends a permission.
         planned: dict[tuple[str, str | None, str, UUID | None], tuple[Due, Route, bool]] = {}
         await self._silences.follow(found)
-        for due in found:
+        # What may have been sent goes first: until that is known it keeps the others of her back.
+        for due in sorted(found, key=lambda due: not due.is_open):
             if (settled := self._settled(due)) is not None:
                 self._outcomes.append(settled)
                 continue

@@ -5,6 +5,7 @@ long ago. Where nothing tells, a turn is worth telling twice rather than not at 
 is told once at most by that channel, and stands in her inbox.
 """
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -20,6 +21,8 @@ WORD_S: Final = {Urgency.TURN: 30.0, Urgency.MATTER: 300.0, Urgency.CAMPAIGN: 30
 # However late its word comes, as far as we hear.
 MOST_LATE_S: Final = 600.0
 _LOOK_EVERY_S: Final = 2.0
+# A courier looks for what is due more often than that, unless its machine stood still.
+_STOOD_STILL_S: Final = 10.0
 
 
 class Silences:
@@ -29,13 +32,22 @@ class Silences:
         self._messengers = messengers
         self._late: Mapping[str, float] = {}
         self._looked = -_LOOK_EVERY_S
+        self._here = time.monotonic()
+        self._back = -math.inf
 
     async def follow(self, found: Sequence[Due]) -> None:
-        """See how late they come, where it matters to one of these."""
+        """See how late they come, where it matters to one of these.
+
+        While our machine stood still nobody took their words: they are waited for anew.
+        """
+        now = time.monotonic()
+        if now - self._here > _STOOD_STILL_S:
+            self._back = now
+        self._here = now
         matters = any(due.tried and due.tried[-1].is_unsure for due in found)
-        if matters and time.monotonic() - self._looked >= _LOOK_EVERY_S:
+        if matters and now - self._looked >= _LOOK_EVERY_S:
             self._late = await notice_receipts.lateness()
-            self._looked = time.monotonic()
+            self._looked = now
 
     def word_in_s(self, due: Due) -> float:
         """Seconds for which word of the last attempt may still come; 0: none is waited for."""
@@ -43,7 +55,8 @@ class Silences:
         if last is None or not last.is_unsure or self._after(last.channel) != "word":
             return 0.0
         late = min(self._late.get(last.channel, 0.0), MOST_LATE_S)
-        return max(0.0, WORD_S[due.urgency] + late - last.age_s)
+        heard_s = min(last.age_s, time.monotonic() - self._back)
+        return max(0.0, WORD_S[due.urgency] + late - heard_s)
 
     def is_enough(self, due: Due, way: Route) -> bool:
         """Whether she may have been told by this way, and is not to be told twice.

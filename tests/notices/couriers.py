@@ -1,10 +1,10 @@
 """A process of couriers, as a worker has them, to be killed at any moment.
 
-`python -m tests.notices.couriers FOLDER` reads what it needs from `couriers.json` there.
+It reads what it needs from `couriers.json` in its folder.
 """
 
 import asyncio
-import sys
+import os
 from pathlib import Path
 
 import msgspec
@@ -60,6 +60,9 @@ async def deliver(needs: Needs) -> None:
         )
 
 
-if __name__ == "__main__":
-    found = msgspec.json.decode((Path(sys.argv[1]) / NEEDS).read_bytes(), type=Needs)
-    asyncio.run(deliver(found))
+def run(folder: Path) -> None:
+    """Deliver notices until killed; what is logged goes to `couriers.log`."""
+    output = os.open(folder / "couriers.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    asyncio.run(deliver(msgspec.json.decode((folder / NEEDS).read_bytes(), type=Needs)))

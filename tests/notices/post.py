@@ -102,6 +102,17 @@ async def notices_of(who: Person, **query: Any) -> list[dict[str, Any]]:
     return data
 
 
+async def no_word_of(who: Person) -> None:
+    """What was tried was tried so long ago that the platform's word would have come."""
+    her = UUID(who.session["citizen"]["id"])
+    await rows(
+        "UPDATE notice_attempt SET begun_at = begun_at - interval '20 minutes'"
+        " WHERE notice_id IN (SELECT id FROM notice WHERE citizen_id = $1)",
+        her,
+    )
+    await due_now(who)
+
+
 async def due_now(who: Person) -> None:
     """What waits for a platform that was away need not wait any longer."""
     await rows(

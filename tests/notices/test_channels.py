@@ -6,7 +6,7 @@ from uuid import UUID
 from models.database import rows
 from tests.conftest import Api
 from tests.counters.halls import a_ticket, done, open_counters
-from tests.notices.post import Post, due_now, notices_of
+from tests.notices.post import Post, due_now, no_word_of, notices_of
 from tests.people import Person
 
 
@@ -76,6 +76,9 @@ async def test_what_nobody_answered_is_not_sent_by_another_channel(
     await post.courier().once()
     assert await texts(post, "13912340003") == []
     await due_now(lin)
+    await post.goes()
+    assert await post.sent_to(lin) == []
+    await no_word_of(lin)
     await post.goes()
     assert len(await post.sent_to(lin)) == 1
     assert await texts(post, "13912340003") == []
