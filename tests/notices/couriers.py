@@ -11,10 +11,12 @@ import msgspec
 
 from integrations.platforms import PlatformSettings, open_platforms
 from integrations.sandbox.accounts import our_accounts
+from models.notice_kinds import Urgency
 from models.opening import open_database
 from models.sealing import Sealer
 from server.application import clock_of
 from server.halls.reading import read_directory
+from server.notices import silences
 from server.notices.background import deliver_forever
 from server.privacy.key_file import FollowedKeys
 from server.settings import read_as, read_settings
@@ -31,6 +33,8 @@ class Needs(msgspec.Struct):
     keys: str
     clock_start: str
     clock_anchor: float
+    # For so many seconds a platform's word of a turn is waited for.
+    word_s: float
 
 
 async def deliver(needs: Needs) -> None:
@@ -48,6 +52,7 @@ async def deliver(needs: Needs) -> None:
         clock_anchor=needs.clock_anchor,
     )
     clock = clock_of(settings)
+    silences.WORD_S[Urgency.TURN] = needs.word_s
     accounts = our_accounts(needs.sandbox_url, "http://127.0.0.1", folder)
     platforms = open_platforms(read_as(PlatformSettings, **accounts), needs.redis_url, clock.now)
     async with open_database(needs.database_url, pool_size=6):
