@@ -4,6 +4,7 @@ What somebody does on her phone is told by `POST /_sandbox/alipay/subscribe`; of
 template nothing was ever told there, it is believed that she subscribed.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
@@ -20,6 +21,7 @@ from integrations.sandbox.sent import Message, Sent
 
 _SEND: Final = "alipay.open.app.mini.templatemessage.send"
 _MOST_DATA: Final = 2048
+_KEYWORD: Final = re.compile(r"keyword[1-9][0-9]?")
 
 
 class _Value(msgspec.Struct):
@@ -88,7 +90,10 @@ class AlipayMessages:
         except _UNREADABLE:
             return failure(name, "INVALID_PARAMETER")
         to = wanted.to_user_id or wanted.to_open_id
-        if not data or len(wanted.data) > _MOST_DATA:
+        is_to_one = bool(wanted.to_user_id) != bool(wanted.to_open_id)
+        if not is_to_one or not data or len(wanted.data) > _MOST_DATA:
+            return failure(name, "INVALID_PARAMETER")
+        if not all(_KEYWORD.fullmatch(each) for each in data):
             return failure(name, "INVALID_PARAMETER")
         if not self._alipay.knows(to):
             return failure(name, "USER_NOT_EXIST")

@@ -95,7 +95,14 @@ def create_sandbox(
     app.ctx.wechat.open(app, app.ctx.endpoints)
     pushing = WeChatPush(settings)
     pushing.open(app)
-    messages = WeChatMessages(settings, clock, app.ctx.wechat, app.ctx.sent, pushing.tell)
+    messages = WeChatMessages(
+        settings,
+        clock,
+        app.ctx.wechat,
+        app.ctx.sent,
+        push=pushing.tell,
+        reaches=pushing.reaches,
+    )
     messages.open(app, app.ctx.endpoints)
     app.ctx.alipay = Alipay(settings, app.ctx.personas, clock)
     app.ctx.alipay.open(app, app.ctx.endpoints)

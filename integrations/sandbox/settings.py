@@ -1,5 +1,6 @@
 """What can be set about the sandbox."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,8 @@ class SandboxSettings:
 
     # Templates of subscription messages; None knows every one. How many are sent in a day.
     wechat_templates: frozenset[str] | None = None
+    # Which fields a template has, where the sandbox is to hold a message to it.
+    wechat_template_fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
     wechat_messages_a_day: int = 30_000_000
     # Whether nothing is sent but what was allowed at /_sandbox/wechat/subscribe.
     wechat_strict_prompts: bool = False

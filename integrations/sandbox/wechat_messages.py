@@ -73,19 +73,30 @@ _prompted = msgspec.json.Decoder(_Prompted)
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 # event, openid, and its entries: what is pushed to the mini-program's backend.
 Push = Callable[[str, str, list[dict[str, str]]], None]
+# Whether messages arrive at this openid.
+Reaches = Callable[[str], bool]
 
 
 class WeChatMessages:
     """The messages of one mini-program; `push` tells its backend what became of them."""
 
     def __init__(
-        self, settings: SandboxSettings, clock: Clock, wechat: WeChat, sent: Sent, push: Push
+        self,
+        settings: SandboxSettings,
+        clock: Clock,
+        wechat: WeChat,
+        sent: Sent,
+        *,
+        push: Push,
+        reaches: Reaches,
     ) -> None:
         self._clock = clock
         self._wechat = wechat
         self._sent = sent
         self._push = push
+        self._reaches = reaches
         self._templates = settings.wechat_templates
+        self._fields = settings.wechat_template_fields
         self._today = PerWindow(settings.wechat_messages_a_day, _DAY_S)
         self._credits: dict[tuple[str, str], int] = {}
         self._always: set[tuple[str, str]] = set()
@@ -158,14 +169,21 @@ class WeChatMessages:
             return refuse(47001)
         if fault := self._fault_of(wanted):
             return refuse(fault)
-        for name, given in wanted.data.items():
-            if not _takes(name, str(given.value)):
-                told = f"argument invalid! data.{name}.value invalid"
-                return answer({"errcode": 47003, "errmsg": told})
+        if (name := self._wrong_field(wanted)) is not None:
+            told = f"argument invalid! data.{name}.value invalid"
+            return answer({"errcode": 47003, "errmsg": told})
         key = (wanted.touser, wanted.template_id)
         if not self._allows(key):
             return refuse(43101)
         return answer({"errcode": 0, "errmsg": "ok", "msgid": self._accept(wanted)})
+
+    def _wrong_field(self, wanted: _Wanted) -> str | None:
+        """A field that the message lacks, that its template lacks, or that is ill."""
+        theirs = self._fields.get(wanted.template_id)
+        if theirs is not None and theirs != set(wanted.data):
+            return min(theirs ^ set(wanted.data))
+        ill = (name for name, it in wanted.data.items() if not _takes(name, str(it.value)))
+        return next(ill, None)
 
     def _allows(self, key: tuple[str, str]) -> bool:
         """Whether she lets this be sent, which uses up what she allowed."""
@@ -195,11 +213,13 @@ class WeChatMessages:
         )
         self._sent.accept(message)
         number = next(self._numbers)
+        arrives = self._reaches(wanted.touser)
+        # What the platform says instead of 0 is assumed: nothing public lists it.
         told = {
             "TemplateId": wanted.template_id,
             "MsgID": str(number),
-            "ErrorCode": "0",
-            "ErrorStatus": "success",
+            "ErrorCode": "0" if arrives else "5",
+            "ErrorStatus": "success" if arrives else "fail",
         }
         self._push("subscribe_msg_sent_event", wanted.touser, [told])
         return number

@@ -1,7 +1,8 @@
 """WeChat's message push: brings events to the mini-program's backend, plain or sealed.
 
-Whoever is to hear of them is told to the sandbox by `PUT /_sandbox/wechat/push`. What is not
-answered with `success` is brought three times more.
+Whoever is to hear of them is told to the sandbox by `PUT /_sandbox/wechat/push`; `unreachable` are
+the openids that no message arrives at. What is not answered with `success` is brought three times
+more.
 """
 
 import asyncio
@@ -36,6 +37,7 @@ class _Where(msgspec.Struct, forbid_unknown_fields=True):
     url: str | None
     mode: Literal["plain", "aes"] = "aes"
     format: Literal["json", "xml"] = "json"
+    unreachable: list[str] = []
 
 
 _where = msgspec.json.Decoder(_Where)
@@ -63,6 +65,10 @@ class WeChatPush:
             return asked
         self._to = asked
         return empty()
+
+    def reaches(self, openid: str) -> bool:
+        """Whether messages arrive at this person's phone."""
+        return openid not in self._to.unreachable
 
     def tell(self, event: str, openid: str, entries: list[dict[str, str]]) -> None:
         """Push an event in the background."""
