@@ -23,7 +23,7 @@ from server.halls.views import (
     SpanView,
 )
 from server.halls.ways import FIRST_FEW, Ways
-from server.http.answers import Answer
+from server.http.answers import packed
 from server.http.days import check_days
 from server.http.endpoint import address_of, endpoint
 from server.live.state import Kept, LiveLine
@@ -61,7 +61,7 @@ async def list_halls(request: Request, query: NearQuery) -> HTTPResponse:
     if room.ways is not None and query.rank == "fastest" and lists.answered(query, now) is None:
         travel_s = await _ways(room.ways, lists, query, now)
     answer = await lists.ranked_together(query, now, travel_s)
-    return Answer(answer, content_type="application/json")
+    return packed(request, answer)
 
 
 async def _ways(ways: Ways, lists: HallLists, query: NearQuery, now: datetime) -> Mapping[str, int]:

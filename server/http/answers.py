@@ -1,12 +1,15 @@
 """Answers as they go over the wire."""
 
+import gzip
 from functools import lru_cache
 
+from sanic import Request
 from sanic.response import HTTPResponse
 
 JSON = "application/json"
 REQUEST_ID = "X-Request-ID"
 _WITHOUT_BODY = (204, 304)
+_WORTH_PACKING_B = 4_000
 
 
 class Answer(HTTPResponse):
@@ -28,6 +31,27 @@ class Answer(HTTPResponse):
             (b"x-request-id", value.encode()) if name == REQUEST_ID else _encoded(name, value)
             for name, value in self.headers.items()
         ]
+
+
+def packed(request: Request, body: bytes) -> Answer:
+    """JSON that everybody may read, compressed for whoever takes it so: a list of all halls is a
+    seventh, which a phone far away waits less for.
+
+    Never for what somebody alone may read: how well it compresses would tell of it (BREACH).
+    """
+    if len(body) < _WORTH_PACKING_B:
+        return Answer(body, content_type=JSON)
+    headers = {"Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        body = _packed(body)
+    return Answer(body, headers=headers, content_type=JSON)
+
+
+@lru_cache(maxsize=64)
+def _packed(body: bytes) -> bytes:
+    # The same question gets the same bytes for a while, so it is mostly done once.
+    return gzip.compress(body, 4, mtime=0)
 
 
 @lru_cache(maxsize=8192)

@@ -17,10 +17,12 @@ from server.http.addresses import check_address
 from server.http.answers import Answer
 from server.http.conditional import is_known
 from server.http.endpoint import READS, Handler
+from server.web.joining import join
 
 STATIC = Path(__file__).resolve().parent / "static"
 # Files that come in one answer: a phone far away waits once for them.
-JOINED: Final = {"citizen.all.css": ("yiting.css", "app.css", "citizen.css")}
+STYLES: Final = {"citizen.all.css": ("yiting.css", "app.css", "citizen.css")}
+MODULES: Final = ("citizen/first.js", "citizen/rest.js")
 # Pages name their assets by a version, so browsers need not ask again for a year.
 CACHED = "public, max-age=31536000, immutable"
 POLICY = (
@@ -59,18 +61,33 @@ def version() -> str:
     for path in sorted(STATIC.rglob("*")):
         if path.is_file():
             found.update(path.relative_to(STATIC).as_posix().encode() + b"\0" + path.read_bytes())
+    for content in _joined().values():
+        found.update(content)
     return found.hexdigest()[:12]
+
+
+@lru_cache
+def _joined() -> dict[str, bytes]:
+    """The files that are made of others, by name."""
+    styles = {
+        name: b"\n".join((STATIC / part).read_bytes() for part in parts)
+        for name, parts in STYLES.items()
+    }
+    modules = join(STATIC, "citizen/main.js", early=["citizen/halls.js"], files=MODULES)
+    return styles | {name: source.encode() for name, source in modules.items()}
 
 
 @lru_cache
 def _names(folder: Path) -> frozenset[str]:
     """Every file of the folder and of those below, as it is asked for."""
-    return frozenset(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    return frozenset(found | _joined().keys() if folder == STATIC else found)
 
 
 @lru_cache(maxsize=512)
 def _read(folder: Path, name: str) -> _Kept:
-    content = b"\n".join((folder / part).read_bytes() for part in JOINED.get(name, (name,)))
+    made = _joined().get(name) if folder == STATIC else None
+    content = (folder / name).read_bytes() if made is None else made
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     is_text = kind.startswith("text/") or kind.endswith(("javascript", "json", "xml"))
     if is_text:
@@ -108,7 +125,7 @@ def file_answer(
     more: Mapping[str, str] | None = None,
 ) -> HTTPResponse:
     """The same for a request that has been counted."""
-    if not _names(folder).issuperset(JOINED.get(name, (name,))):
+    if name not in _names(folder):
         raise NotFound
     kept = _read(folder, name)
     zipped = kept.zipped if "gzip" in request.headers.get("accept-encoding", "") else None

@@ -1,7 +1,7 @@
 // The public API as the pages ask it. The access token lives in memory only; a cookie that no
 // script reads gets the next one.
 
-import { language, t } from "./language.js";
+import { chosen, t } from "./language.js";
 
 const ANSWER_WITHIN_MS = 12_000;
 const RENEW_BEFORE_S = 90;
@@ -125,7 +125,7 @@ export class Api {
   }
 
   async #send(method, path, { body, query, once, signal }, token) {
-    const headers = { Accept: "application/json", "Accept-Language": language === "en" ? "en" : "zh-CN" };
+    const headers = { Accept: "application/json", "Accept-Language": chosen.language === "en" ? "en" : "zh-CN" };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (token) headers.Authorization = `Bearer ${token}`;
     if (once) headers["Idempotency-Key"] = once;

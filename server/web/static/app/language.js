@@ -25,25 +25,25 @@ function spokenHere() {
   return navigator.language?.toLowerCase().startsWith("zh") ? "zh" : navigator.language ? "en" : "zh";
 }
 
-export let language = spokenHere();
-export let isLarge = kept("type") === "large";
+/** How she has the pages: the language they speak, and whether they write large. */
+export const chosen = { language: spokenHere(), isLarge: kept("type") === "large" };
 
 /** The one of both that the page speaks. */
-export const t = (zh, en) => (language === "en" ? en : zh);
+export const t = (zh, en) => (chosen.language === "en" ? en : zh);
 
 /** A field of the API that comes as `name` and `name_en`. */
 export const named = (thing, field = "name") =>
-  (language === "en" && thing[`${field}_en`]) || thing[field] || "";
+  (chosen.language === "en" && thing[`${field}_en`]) || thing[field] || "";
 
 export function speak(wanted) {
-  language = wanted;
+  chosen.language = wanted;
   keep("language", wanted);
   apply();
   for (const listener of listeners) listener();
 }
 
 export function writeLarge(wanted) {
-  isLarge = wanted;
+  chosen.isLarge = wanted;
   keep("type", wanted ? "large" : "usual");
   apply();
 }
@@ -54,8 +54,8 @@ export function onLanguage(listener) {
 }
 
 function apply() {
-  document.documentElement.lang = language === "en" ? "en" : "zh-CN";
-  document.documentElement.dataset.type = isLarge ? "large" : "usual";
+  document.documentElement.lang = chosen.language === "en" ? "en" : "zh-CN";
+  document.documentElement.dataset.type = chosen.isLarge ? "large" : "usual";
 }
 
 apply();

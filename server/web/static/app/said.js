@@ -1,12 +1,12 @@
 // How values are said in the language of the page. A value that is not known is said to be so,
 // never made up.
 
-import { language, t } from "./language.js";
+import { chosen, t } from "./language.js";
 
 const ZONE = "Asia/Shanghai";
 const format = (options) => {
   const made = {};
-  return (at) => (made[language] ??= new Intl.DateTimeFormat(language === "en" ? "en-GB" : "zh-CN", { timeZone: ZONE, hourCycle: "h23", ...options })).format(new Date(at));
+  return (at) => (made[chosen.language] ??= new Intl.DateTimeFormat(chosen.language === "en" ? "en-GB" : "zh-CN", { timeZone: ZONE, hourCycle: "h23", ...options })).format(new Date(at));
 };
 
 /** 10:20 */

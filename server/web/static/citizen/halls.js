@@ -9,6 +9,7 @@ const REFRESH_EVERY_MS = 15_000;
 const chosen = { rank: "fastest", travel: "drive", as: "list", openOnly: false };
 const QUICK_S = 30 * 60;
 const LONG_S = 60 * 60;
+const ON_SCREEN = 8;
 
 export async function show(root, { query, signal }) {
   const item = query.get("item") ? await itemNamed(query.get("item")) : null;
@@ -49,7 +50,12 @@ export async function show(root, { query, signal }) {
     map.hidden = chosen.as !== "map" || halls.length === 0;
     nothing.hidden = halls.length > 0;
     if (chosen.as === "map") drawMapOf(halls);
-    else showList(list, halls, (one) => one.code, (one) => entry(one, item), fill);
+    else drawList(list.children.length === 0 ? ON_SCREEN : halls.length);
+  };
+  const drawList = (most) => {
+    showList(list, halls.slice(0, most), (one) => one.code, (one) => entry(one, item), fill);
+    // A slow phone shows what is on the screen before it makes the rest.
+    if (most < halls.length) requestAnimationFrame(() => setTimeout(() => signal.aborted || drawList(halls.length)));
   };
   // The map's module comes when it is looked at.
   const drawMapOf = async (those) => {

@@ -1,6 +1,6 @@
 // The citizen's pages: which view an address shows, and what stands around every view.
 
-import { isLarge, language, onLanguage, speak, t, writeLarge } from "../app/language.js";
+import { chosen, onLanguage, speak, t, writeLarge } from "../app/language.js";
 import { failed, loading, make, put, say } from "../app/parts.js";
 import { about, api, live } from "./rooms.js";
 
@@ -81,11 +81,11 @@ function frame(path) {
   );
   say(document.getElementById("city"), t("一厅通", "Yiting"));
   const other = document.getElementById("language");
-  say(other, language === "en" ? "中文" : "English");
-  other.lang = language === "en" ? "zh-CN" : "en";
+  say(other, chosen.language === "en" ? "中文" : "English");
+  other.lang = chosen.language === "en" ? "zh-CN" : "en";
   const type = document.getElementById("type");
   say(type, t("大字", "Large type"));
-  type.setAttribute("aria-pressed", `${isLarge}`);
+  type.setAttribute("aria-pressed", `${chosen.isLarge}`);
   say(document.getElementById("skip"), t("跳到正文", "Skip to content"));
 }
 
@@ -96,9 +96,9 @@ function showLink(link) {
   if (isAway) say(box, t("连接已断开，正在重连；看到的是断开前的情况。", "Connection lost, trying again. What you see is from before."));
 }
 
-document.getElementById("language").addEventListener("click", () => speak(language === "en" ? "zh" : "en"));
+document.getElementById("language").addEventListener("click", () => speak(chosen.language === "en" ? "zh" : "en"));
 document.getElementById("type").addEventListener("click", () => {
-  writeLarge(!isLarge);
+  writeLarge(!chosen.isLarge);
   frame((location.hash.slice(1) || "/").split("?", 1)[0]);
 });
 document.getElementById("skip").addEventListener("click", (event) => {
@@ -111,5 +111,8 @@ addEventListener("online", () => showLink("connecting"));
 addEventListener("offline", () => showLink("lost"));
 addEventListener("hashchange", show);
 api.onSignedOut(signInFirst);
-show();
-if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").catch(() => null);
+show().finally(() => {
+  // What other views need comes while she reads this one, so that they open at once, also offline.
+  setTimeout(() => import("./ticket.js").catch(() => null), 1_000);
+  navigator.serviceWorker?.register("/sw.js").catch(() => null);
+});

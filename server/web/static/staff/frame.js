@@ -1,6 +1,6 @@
 // What stands around every view of the staff's pages: sign-in first, her name, language, large type.
 
-import { isLarge, language, onLanguage, speak, t, writeLarge } from "../app/language.js";
+import { chosen, onLanguage, speak, t, writeLarge } from "../app/language.js";
 import { failed, loading, make, put, say, sure } from "../app/parts.js";
 import { api, forget, live, me } from "./room.js";
 
@@ -55,11 +55,11 @@ async function viewFor(address, who) {
 function frame(who) {
   say(document.getElementById("city"), page.title());
   const other = document.getElementById("language");
-  say(other, language === "en" ? "中文" : "English");
-  other.lang = language === "en" ? "zh-CN" : "en";
+  say(other, chosen.language === "en" ? "中文" : "English");
+  other.lang = chosen.language === "en" ? "zh-CN" : "en";
   const type = document.getElementById("type");
   say(type, t("大字", "Large type"));
-  type.setAttribute("aria-pressed", `${isLarge}`);
+  type.setAttribute("aria-pressed", `${chosen.isLarge}`);
   say(document.getElementById("skip"), t("跳到正文", "Skip to content"));
   const out = document.getElementById("sign-out");
   say(out, t("退出", "Sign out"));
@@ -75,10 +75,10 @@ function showLink(link) {
   if (isAway) say(box, t("连接已断开，正在重连；看到的是断开前的情况。", "Connection lost, trying again. What you see is from before."));
 }
 
-document.getElementById("language").addEventListener("click", () => speak(language === "en" ? "zh" : "en"));
+document.getElementById("language").addEventListener("click", () => speak(chosen.language === "en" ? "zh" : "en"));
 document.getElementById("type").addEventListener("click", () => {
-  writeLarge(!isLarge);
-  document.getElementById("type").setAttribute("aria-pressed", `${isLarge}`);
+  writeLarge(!chosen.isLarge);
+  document.getElementById("type").setAttribute("aria-pressed", `${chosen.isLarge}`);
 });
 document.getElementById("skip").addEventListener("click", (event) => {
   event.preventDefault();
