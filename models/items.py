@@ -34,6 +34,8 @@ class Item(Model):
     )
     theme = fields.CharField(max_length=32)
     theme_name = fields.CharField(max_length=40)
+    # Empty: sown before themes had one.
+    theme_name_en = fields.CharField(max_length=160, db_default="")
     audience = ArrayField(element_type="text")
     # What people call it: found by, never shown.
     aliases = ArrayField(element_type="text", null=True)

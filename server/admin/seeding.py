@@ -13,6 +13,7 @@ from models.database import Transaction, rows, transaction
 from models.staff import Role
 from server.admin.city_files import BundleFile, City, HallFile, ItemFile
 from server.admin.city_halls import LineFile
+from server.admin.city_items import ThemeFile
 from server.sessions.passwords import HASHER
 
 DAY_MINUTES = 24 * 60
@@ -46,7 +47,7 @@ async def seed_city(city: City, *, progress: Progress = lambda _: None) -> None:
             "DELETE FROM offering USING item WHERE item.id = item_id AND NOT item.code = ANY($1)",
             [item.code for item in city.items],
         )
-        themes = {theme.code: theme.name for theme in city.themes}
+        themes = {theme.code: theme for theme in city.themes}
         for item in city.items:
             progress(f"事项 {item.code} {item.name}")
             item_id = await _item(tx, item, departments[item.department], themes[item.theme])
@@ -178,7 +179,7 @@ async def _hall_parts(
     return line_ids
 
 
-async def _item(tx: Transaction, item: ItemFile, department_id: UUID, theme_name: str) -> UUID:
+async def _item(tx: Transaction, item: ItemFile, department_id: UUID, theme: ThemeFile) -> UUID:
     return await _upsert(
         tx,
         "item",
@@ -189,7 +190,8 @@ async def _item(tx: Transaction, item: ItemFile, department_id: UUID, theme_name
             "name_en": item.name_en,
             "department_id": department_id,
             "theme": item.theme,
-            "theme_name": theme_name,
+            "theme_name": theme.name,
+            "theme_name_en": theme.name_en,
             "audience": list(item.audience),
             "aliases": list(item.aliases),
             "guide": item.guide,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from server.commands.ground import console, fail
-from server.demo.pages import City, Manner, walk
+from server.demo.pages import walk
+from server.demo.walking import City, Manner
 
 if TYPE_CHECKING:
     from playwright.async_api import Page

@@ -92,6 +92,8 @@ class ItemEntry:
     aliases: tuple[str, ...] = ()
     # The codes of the items that must be done before.
     requires: tuple[str, ...] = ()
+    # Empty where its city was sown before themes had one.
+    theme_name_en: str = ""
     # Its fee is to be paid before one is called.
     pay_first: bool = False
 

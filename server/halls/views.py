@@ -196,8 +196,10 @@ class ItemSummary(msgspec.Struct, frozen=True, kw_only=True):
     name_en: str
     department: str
     department_name: str
+    department_name_en: str
     theme: str
     theme_name: str
+    theme_name_en: str
     audience: list[str]
     fee_fen: int
     pay_first: bool

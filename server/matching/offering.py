@@ -159,5 +159,8 @@ def names_of(book: RuleBook, directory: Directory) -> Names:
         {("item", each.code): (each.name, each.name_en) for each in items}
         | {("certificate", each.code): each.name for each in book.kinds.values()}
         | {("hall", each.code): (each.name, each.name_en) for each in directory.halls.values()}
-        | {("topic", each.theme): (each.theme_name, each.theme.capitalize()) for each in items}
+        | {
+            ("topic", each.theme): (each.theme_name, each.theme_name_en or each.theme_name)
+            for each in items
+        }
     )

@@ -18,7 +18,7 @@ _EXPORTED: Final = re.compile(
 )
 _LATER: Final = re.compile(r'\bimport\("(\.[^"]+)"\)')
 # Whatever else begins so would be lost without a word; so would a binding that changes (`let`).
-_UNKNOWN: Final = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
+_UNKNOWN: Final = re.compile(r"^(?:import|export)\s.*$", re.MULTILINE)
 
 
 class NotJoinable(ValueError):
@@ -117,7 +117,7 @@ def _wrapped(names: Iterable[str], modules: Mapping[str, Module], home: Mapping[
 
 def _as_function(module: Module, home: Mapping[str, str]) -> str:
     """The module as a constant: what it exports by name."""
-    exported = [f"{name}" for name in _EXPORTED.findall(module.source)]
+    exported = _EXPORTED.findall(module.source)
     for names, address in _PASSED_ON.findall(module.source):
         of = _variable(module.seek(address))
         exported += [f"{name}: {of}.{name}" for name in names.split(", ")]
@@ -137,4 +137,5 @@ def _as_function(module: Module, home: Mapping[str, str]) -> str:
     if left := _UNKNOWN.search(body):
         raise NotJoinable(f"{module.name}: {left[0]}")
     body = _LATER.sub(loaded, body)
-    return f"const {_variable(module.name)} = (() => {{\n{body}\nreturn {{ {', '.join(exported)} }};\n}})();"
+    returned = f"return {{ {', '.join(exported)} }};"
+    return f"const {_variable(module.name)} = (() => {{\n{body}\n{returned}\n}})();"

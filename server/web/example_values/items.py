@@ -18,6 +18,7 @@ VALUES: Final[dict[str, Any]] = {
     "department_name": "东莞市人力资源和社会保障局",
     "theme": "social-insurance",
     "theme_name": "社会保险",
+    "theme_name_en": "Social insurance",
     "ItemSummary.audience": ["anyone"],
     "ItemDetail.audience": ["anyone"],
     "audience": "anyone",

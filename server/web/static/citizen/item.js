@@ -25,7 +25,7 @@ export async function show(root, { parts: [code], query, signal }) {
       hall ? go(t("回到这个大厅", "Back to this hall"), `#/halls/${hall}?item=${item.code}`, "plain") : null,
     ),
     facts(
-      [t("办理部门", "Department"), item.department_name],
+      [t("办理部门", "Department"), named(item, "department_name")],
       [t("费用", "Fee"), item.fee_fen ? money(item.fee_fen) + (item.pay_first ? t("，叫号前缴", ", to be paid before you are called") : "") : t("不收费", "Free")],
       [t("大约办理", "Takes about"), t(`${item.minutes} 分钟`, `${item.minutes} min`)],
       [t("身份要求", "Identity"), LEVELS[item.level_required]?.()],

@@ -11,7 +11,7 @@ export async function show(root, { query }) {
   const list = make("div", {});
   const draw = () => {
     const words = search.value.trim().toLowerCase();
-    const found = all.filter((item) => `${item.name} ${item.name_en} ${item.theme_name} ${item.department_name}`.toLowerCase().includes(words));
+    const found = all.filter((item) => `${item.name} ${item.name_en} ${item.theme_name} ${item.theme_name_en} ${item.department_name} ${item.department_name_en}`.toLowerCase().includes(words));
     say(count, t(`${found.length} 个事项`, `${found.length} services`));
     list.replaceChildren(...themes(found));
     if (found.length === 0) list.replaceChildren(empty(t("没有找到，换个说法试试。", "Nothing found; try other words.")));
@@ -25,10 +25,10 @@ export async function show(root, { query }) {
 function themes(found) {
   const byTheme = Map.groupBy ? Map.groupBy(found, (item) => item.theme) : grouped(found);
   return [...byTheme.values()].map((group) => make("section", { className: "card" },
-    make("h2", {}, group[0].theme_name),
+    make("h2", {}, named(group[0], "theme_name")),
     make("ul", { className: "links" }, ...group.map((item) => make("li", {}, make("a", { href: `#/items/${item.code}` },
       make("strong", {}, named(item)),
-      make("span", {}, [item.department_name, item.fee_fen ? t("收费", "fee") : t("不收费", "free"), item.bookable ? t("可预约", "bookable") : null].filter(Boolean).join(" · ")),
+      make("span", {}, [named(item, "department_name"), item.fee_fen ? t("收费", "fee") : t("不收费", "free"), item.bookable ? t("可预约", "bookable") : null].filter(Boolean).join(" · ")),
     )))),
   ));
 }

@@ -17,6 +17,7 @@ const VIEWS = [
   [/^\/me$/, () => import("./me.js")],
   [/^\/inbox$/, () => import("./inbox.js")],
   [/^\/preferences$/, () => import("./preferences.js")],
+  [/^\/consents$/, () => import("./consents.js")],
   [/^\/family$/, () => import("./family.js")],
   [/^\/sign-in$/, () => import("./sign-in.js")],
 ];
@@ -38,7 +39,7 @@ async function show() {
   const [path, search] = (location.hash.slice(1) || "/").split("?", 2);
   const [found, parts] = seek(path);
   frame(path);
-  const root = make("div", { className: "view" }, loading());
+  const root = make("div", { className: "view" }, make("h1", { className: "sr" }, t("一厅通", "Yiting")), loading());
   main.replaceChildren(root);
   try {
     // What the halls tell needs no clock; everything else may be of another day.
