@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Page
 
 SIZES: Final = ((360, 780), (768, 1024), (1920, 1080))
-_LOOSEN: Final = """loose => document.querySelectorAll('.tabs').forEach(
+_LOOSEN: Final = """loose => document.querySelectorAll('.tabs, .top').forEach(
     one => one.style.position = loose ? 'static' : '')"""
 FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from playwright.async_api import Page, ViewportSize
+from playwright.async_api import BrowserContext, Page, ViewportSize
 
 from tests.conftest import City
 from tests.people import Person, a_citizen, a_member_of_staff
@@ -81,3 +81,27 @@ async def no_machine_words(page: Page) -> None:
     """Nothing stands on the page that only programmers read."""
     words = await page.locator("body").inner_text()
     assert not re.search(r"\b(undefined|null|NaN)\b|\[object", words), words
+
+
+# --- somebody signed in --------------------------------------------------------------------
+
+
+async def sign_in(page: Page, city: City, name: str, id_number: str) -> None:
+    """From the page that asks her to: at the province, as somebody the sandbox knows."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        who = {"name": name, "id_number": id_number, "phone": "13900139000"}
+        made = await http.post(f"{city.sandbox_url}/_sandbox/personas", json=who)
+        assert made.status_code in {200, 201}, made.text
+    await page.get_by_role("button", name="去登录").click()
+    # The page lists some of those who exist; she says who she is.
+    await page.wait_for_url(re.compile(f"^{re.escape(city.sandbox_url)}/"))
+    await page.goto(f"{page.url}&persona={id_number}")
+
+
+async def keep_signed_in(context: BrowserContext, who: Person) -> str:
+    """Let this browser be hers, as after a sign-in; the server's address."""
+    url = str(who.http.base_url).rstrip("/")
+    bearer = {"Authorization": f"Bearer {who.token}"}
+    answer = await context.request.post(f"{url}/api/v1/sessions/page", headers=bearer)
+    assert answer.status == 204, await answer.text()
+    return url

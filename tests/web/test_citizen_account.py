@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.conftest import City
 from tests.people import a_member_of_staff, an_id_number
-from tests.web.browsing import PHONE, no_machine_words
+from tests.web.browsing import PHONE, no_machine_words, sign_in
 
 HALL = "dg-09"
 # Shown as they are, wherever they come from; nothing of it may become part of the page.
@@ -25,13 +25,7 @@ async def page(browser: Browser, city: City) -> AsyncIterator[Page]:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     await page.goto(f"{city.url}/#/sign-in?then=%2Fme")
-    who = {"name": "评价人", "id_number": an_id_number(), "phone": "13900139077"}
-    async with httpx.AsyncClient(trust_env=False) as http:
-        made = await http.post(f"{city.sandbox_url}/_sandbox/personas", json=who)
-        assert made.status_code in {200, 201}, made.text
-    await page.get_by_role("button", name="去登录").click()
-    await page.wait_for_url(re.compile(f"^{re.escape(city.sandbox_url)}/"))
-    await page.goto(f"{page.url}&persona={who['id_number']}")
+    await sign_in(page, city, "评价人", an_id_number())
     await expect(page.locator("h1")).to_contain_text("评")
     yield page
     await no_machine_words(page)
@@ -61,8 +55,13 @@ async def test_she_is_called_served_and_rates_once(
     await page.get_by_label("2: 不满意").check(force=True)
     await page.get_by_text("等得太久").click()
     await page.get_by_label("还想说的").fill(ATTACK + LONG)
+    # What she has written is there still when the page was gone for a moment.
+    await page.reload()
+    await expect(page.get_by_label("还想说的")).to_have_value(ATTACK + LONG)
+    await page.get_by_label("2: 不满意").check(force=True)
     await page.get_by_role("button", name="提交评价").click()
     await expect(page.locator("main")).to_contain_text("您的评价")
+    assert await page.evaluate("Object.keys(sessionStorage).join()") == ""
     await page.reload()
     await expect(page.locator(".words")).to_contain_text("<script>window.attacked=1</script>")
     await expect(page.locator("main")).to_contain_text("大厅会在")

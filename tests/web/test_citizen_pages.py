@@ -9,7 +9,7 @@ from playwright.async_api import Browser, BrowserContext, Geolocation, Page, exp
 
 from tests.conftest import City
 from tests.people import a_member_of_staff
-from tests.web.browsing import PHONE, no_machine_words
+from tests.web.browsing import PHONE, no_machine_words, sign_in
 
 CENTRE = Geolocation(latitude=23.0207, longitude=113.7518)
 ITEM = "account-real-name"
@@ -36,18 +36,6 @@ async def page(phone: BrowserContext, city: City) -> AsyncIterator[Page]:
     yield page
     await no_machine_words(page)
     assert complaints == []
-
-
-async def sign_in(page: Page, city: City, name: str, id_number: str) -> None:
-    """At the province, as somebody the sandbox knows."""
-    async with httpx.AsyncClient(trust_env=False) as http:
-        who = {"name": name, "id_number": id_number, "phone": "13900139000"}
-        made = await http.post(f"{city.sandbox_url}/_sandbox/personas", json=who)
-        assert made.status_code in (200, 201), made.text
-    await page.get_by_role("button", name="去登录").click()
-    # The page lists some of those who exist; she says who she is.
-    await page.wait_for_url(re.compile(f"^{re.escape(city.sandbox_url)}/"))
-    await page.goto(f"{page.url}&persona={id_number}")
 
 
 async def test_from_the_soonest_hall_to_her_call(

@@ -66,8 +66,8 @@ export function failed(problem, again) {
   );
 }
 
-/** Ask before something is given up: whether she said yes. */
-export function sure(question, yes, no = t("不，保留", "No, keep it")) {
+/** Ask before something is given up, or settled (`kind` is of the button): whether she said yes. */
+export function sure(question, yes, no = t("不，保留", "No, keep it"), kind = "danger") {
   return new Promise((resolve) => {
     const dialog = make(
       "dialog",
@@ -75,7 +75,7 @@ export function sure(question, yes, no = t("不，保留", "No, keep it")) {
       make("form", { method: "dialog" },
         make("p", {}, question),
         make("div", { className: "choices" },
-          make("button", { className: "button danger", value: "yes" }, yes),
+          make("button", { className: `button ${kind}`.trim(), value: "yes" }, yes),
           make("button", { className: "button plain", value: "no" }, no),
         ),
       ),
@@ -87,6 +87,27 @@ export function sure(question, yes, no = t("不，保留", "No, keep it")) {
     });
     dialog.showModal();
   });
+}
+
+/** Words that take a while to write stay with this tab until they are sent, whatever befalls the page. */
+export function drafted(area, name) {
+  const key = `yiting draft ${name}`;
+  try {
+    area.value = sessionStorage.getItem(key) ?? "";
+    area.addEventListener("input", () => sessionStorage.setItem(key, area.value));
+  } catch {
+    // A browser that keeps nothing loses them with the page.
+  }
+  return { area, sent: () => forgetDrafts(key) };
+}
+
+/** Forget what was begun: one of them, or all, as when she signs out. */
+export function forgetDrafts(only = "yiting draft ") {
+  try {
+    for (const key of Object.keys(sessionStorage)) if (key.startsWith(only)) sessionStorage.removeItem(key);
+  } catch {
+    // Nothing was kept.
+  }
 }
 
 /** One of several, as radio buttons in a row. */

@@ -22,7 +22,8 @@ export async function show(root, { parts: [code, itemCode], query, signal }) {
   const draw = (chosen) => {
     const those = slots.filter((slot) => date(slot.start) === chosen);
     list.replaceChildren(...those.map((slot) => make("li", {}, entry(slot, () => book(code, itemCode, slot.start, moving)))));
-    put(waiting, !moving && those.some((slot) => slot.left === 0) ? awaitPlace(code, itemCode, chosen, those) : null);
+    const full = those.filter((slot) => slot.left === 0);
+    put(waiting, !moving && full.length ? awaitPlace(code, itemCode, chosen, full) : null);
   };
   const first = days.find((one) => slots.some((slot) => date(slot.start) === one && slot.left > 0 && slot.bookable)) ?? days[0];
   const title = moving ? t("改期", "Another time") : t("预约时段", "Book a time");
@@ -47,12 +48,12 @@ function entry(slot, onBook) {
   return one;
 }
 
-/** Somebody may cancel: be offered the place in turn. */
-function awaitPlace(hall, item, on, slots) {
+/** Somebody may cancel: be offered a place, in turn, between the first and the last that are full. */
+function awaitPlace(hall, item, on, full) {
   const once = onceKey();
-  return button(t("这天有空位时告诉我", "Tell me when a place is free on this day"), async () => {
+  return button(t("约满的时段有空位时告诉我", "Tell me when a place is free after all"), async () => {
     if (!(await api.token())) return (location.hash = `#/sign-in?then=${encodeURIComponent(location.hash.slice(1))}`);
-    const body = { hall, item, date: on, from: time(slots[0].start), to: time(slots.at(-1).end) };
+    const body = { hall, item, date: on, from: time(full[0].start), to: time(full.at(-1).end) };
     await api.ask("POST", "/waitlist", { body, once });
     toast(t("已候补，有空位会按次序给您。", "You wait for a place; it is offered in turn."));
     location.hash = "#/visits";
@@ -73,7 +74,7 @@ async function best(item, signal) {
 
 async function book(hall, item, start, moving) {
   const when = `${day(start)} ${time(start)}`;
-  if (!(await sure(moving ? t(`改到 ${when}？`, `Move to ${when}?`) : t(`预约 ${when}？`, `Book ${when}?`), moving ? t("改期", "Move") : t("预约", "Book"), t("再看看", "Not yet")))) return;
+  if (!(await sure(moving ? t(`改到 ${when}？`, `Move to ${when}?`) : t(`预约 ${when}？`, `Book ${when}?`), moving ? t("改期", "Move") : t("预约", "Book"), t("再看看", "Not yet"), ""))) return;
   const signIn = () => (location.hash = `#/sign-in?then=${encodeURIComponent(location.hash.slice(1))}`);
   if (!(await api.token())) return signIn();
   try {

@@ -73,7 +73,7 @@ function fillLine(element, line) {
   say(element.querySelector(".state"), (STATES[line.state] ?? (() => line.state))());
   const wait = between(line.wait);
   say(element.querySelector(".parts"), [
-    t(`${people(line.waiting)}等候`, `${people(line.waiting)} waiting`),
+    line.waiting === null ? null : t(`${people(line.waiting)}等候`, `${people(line.waiting)} waiting`),
     wait ? t(`要等 ${wait}`, `${wait} to wait`) : t("等候时间暂不能估计", "the wait cannot be foretold yet"),
     t(line.reason, line.reason_en ?? line.reason),
     line.left_today !== null && line.left_today < 20 ? t(`今天还剩 ${line.left_today} 个号`, `${line.left_today} numbers left today`) : null,

@@ -1,7 +1,7 @@
 // Who she is here, her devices and consents, and the ways out.
 
 import { t, named } from "../app/language.js";
-import { button, card, facts, go, make, put, sure, toast } from "../app/parts.js";
+import { button, card, facts, forgetDrafts, go, make, put, sure, toast } from "../app/parts.js";
 import { moment } from "../app/said.js";
 import { forget } from "./offline.js";
 import { api, clock } from "./rooms.js";
@@ -72,12 +72,14 @@ function ways() {
     button(t("退出登录", "Sign out"), async () => {
       await api.signOut();
       forget();
+      forgetDrafts();
       location.hash = "#/";
     }, { kind: "plain" }),
     button(t("注销账户", "Leave for good"), async () => {
       if (!(await sure(t("注销会删除您的资料，正在排的号也会退掉，不能恢复。", "Your data is deleted and your numbers are given up. This cannot be undone."), t("注销", "Leave for good")))) return;
       await api.ask("DELETE", "/me");
       forget();
+      forgetDrafts();
       toast(t("已注销。", "Your account is gone."));
       location.hash = "#/";
     }, { kind: "plain danger" }),

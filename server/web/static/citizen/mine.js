@@ -1,7 +1,7 @@
 // Her numbers and appointments.
 
 import { t, named } from "../app/language.js";
-import { button, card, empty, go, make, put, toast } from "../app/parts.js";
+import { button, card, drafted, empty, go, make, put, toast } from "../app/parts.js";
 import { about, day, moment, people, time } from "../app/said.js";
 import { api, clock, hall as hallOf, itemNamed } from "./rooms.js";
 
@@ -78,13 +78,14 @@ async function awaited(waits, again) {
 /** Whoever missed too often may not book for a while; she may say why. */
 function blocked(standing, again) {
   if (!standing.blocked_until) return null;
-  const why = make("textarea", { id: "why", rows: "3", maxlength: "500" });
+  const { area: why, sent } = drafted(make("textarea", { id: "why", rows: "3", maxlength: "500" }), "appeal");
   return card(t("暂时不能预约", "You cannot book for now"),
     make("p", {}, t(`因多次未到，到 ${moment(standing.blocked_until, clock.now())} 前不能预约，可以到厅取号。`, `Appointments were missed: no booking until ${moment(standing.blocked_until, clock.now())}. You may take a number.`)),
     ...(standing.appealed_at
       ? [make("p", { className: "quiet" }, standing.granted === null ? t("您的申诉在处理中。", "What you said is being looked at.") : standing.granted ? t("申诉已通过。", "Granted.") : t("申诉未通过。", "Not granted."))]
       : [make("label", { for: "why" }, t("有原因？请说明", "Was there a reason? Tell us")), why, button(t("申诉", "Send"), async () => {
           await api.ask("POST", "/me/booking-appeal", { body: { text: why.value.trim() } });
+          sent();
           await again();
         }, { kind: "plain" })]),
   );

@@ -1,7 +1,7 @@
 // How she found a service that she had: said once, and what the hall answered.
 
 import { t } from "../app/language.js";
-import { button, card, make, onceKey, put, toast } from "../app/parts.js";
+import { button, card, drafted, make, onceKey, put, toast } from "../app/parts.js";
 import { moment } from "../app/said.js";
 import { api, clock } from "./rooms.js";
 
@@ -54,12 +54,13 @@ function asked(ticket, done) {
   const chosen = new Set();
   let stars = 0;
   const tags = make("fieldset", { className: "tags" });
-  const comment = make("textarea", { id: "comment", rows: "3", maxlength: `${MOST_WORDS}` });
+  const { area: comment, sent } = drafted(make("textarea", { id: "comment", rows: "3", maxlength: `${MOST_WORDS}` }), `rating ${ticket.id}`);
   const send = button(t("提交评价", "Send"), async () => {
     if (stars === 0) return toast(t("请先选几颗星。", "Choose the stars first."), "note");
     const body = { subject: "ticket", id: ticket.id, stars, tags: [...chosen], comment: comment.value.trim() };
     try {
       done(await api.ask("POST", "/ratings", { body, once }));
+      sent();
       toast(t("谢谢您的评价。", "Thank you."));
     } catch (problem) {
       // Another tab, or another of her phones, was first.

@@ -141,7 +141,7 @@ function offered(ticket, names, refresh, more) {
 function betterHall(ticket, act) {
   const better = ticket.better_hall;
   return button(t(`改到${better.name}，约早 ${lasting(better.gain.p50_s)}`, `Move to ${better.name_en}: about ${lasting(better.gain.p50_s)} sooner`), async () => {
-    if (await sure(t("换到那个大厅，次序按您的取号时刻算。", "You keep your seniority there."), t("换过去", "Move"), t("留在这里", "Stay"))) await act("/move", { hall: better.hall })();
+    if (await sure(t("换到那个大厅，次序按您的取号时刻算。", "You keep your seniority there."), t("换过去", "Move"), t("留在这里", "Stay"), "")) await act("/move", { hall: better.hall })();
   });
 }
 
