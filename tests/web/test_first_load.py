@@ -32,6 +32,9 @@ async def test_the_first_load_is_light_and_stands_still(city: City, browser: Bro
     await expect(page.locator(".halls li")).to_have_count(34)
 
     assert 10_000 < sum(came.values()) <= MOST_BYTES, came
+    # The document, its style, its modules and the halls: each more is a wait for a phone far away.
+    needed = [url for url in asked if not url.endswith((".svg", "/about.json", "/rest.js"))]
+    assert len(needed) == 4, needed
     # The browser has begun to fetch the halls before any module ran, and does not ask twice.
     assert sum("/api/v1/halls" in url for url in asked) == 1
     assert await page.evaluate("shift") <= MOST_SHIFT
