@@ -39,6 +39,7 @@ MODEL_MODULES = [
     "models.ratings",
     "models.receipts",
     "models.department_bills",
+    "models.cases",
     "models.consents",
     "models.campaigns",
     "models.certificates",

@@ -54,6 +54,7 @@ SEALED_COLUMNS: Final = (
     SealedColumn("departure", "place"),
     SealedColumn("booking_block", "appeal"),
     SealedColumn("rating", "comment"),
+    SealedColumn("case_step", "note"),
 )
 
 

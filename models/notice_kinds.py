@@ -12,8 +12,8 @@ from models.tickets import TicketState
 class NoticeKind(StrEnum):
     """What a notice is about.
 
-    `ticket_…` are written by the move itself, `appointment_…` by the step and `bill_…` by what
-    happens to the bill, in their transactions; what only time brings, when it has come.
+    `ticket_…` are written by the move itself, `appointment_…` and `case_…` by the step, `bill_…` by
+    what happens to the bill, in their transactions; what only time brings, when it has come.
     """
 
     TICKET_CALLED = "ticket_called"
@@ -44,6 +44,11 @@ class NoticeKind(StrEnum):
     BILL_EXPIRING = "bill_expiring"
     BILL_GOING_BACK = "bill_going_back"
     BILL_HELD = "bill_held"
+    CASE_OPENED = "case_opened"
+    CASE_STEP = "case_step"
+    CASE_WANTED = "case_wanted"
+    CASE_FINISHED = "case_finished"
+    CASE_REFUSED = "case_refused"
     RATING_INVITED = "rating_invited"
     DOCUMENT_EXPIRING = "document_expiring"
     SERVICE_DUE = "service_due"
@@ -78,6 +83,7 @@ _TICKET: Final = frozenset({"number", "hall", "line", "item", "time"})
 _WAITING: Final = TicketState.WAITING
 _SLOT: Final = frozenset({"hall", "item", "slot", "time"})
 _BILL: Final = frozenset({"title", "amount", "hall", "time"})
+_CASE: Final = frozenset({"number", "item", "step", "hall", "time"})
 
 # What is written for a purpose that she consented to says why it came (`because`).
 _CONCERNS: Final = frozenset({"title", "text", "because", "item", "time"})
@@ -133,6 +139,11 @@ RULES: Final[Mapping[NoticeKind, KindRule]] = {
     NoticeKind.BILL_EXPIRING: _matter(_BILL | {"until"}),
     NoticeKind.BILL_GOING_BACK: _matter(_BILL),
     NoticeKind.BILL_HELD: _matter(_BILL, by_sms=True),
+    NoticeKind.CASE_OPENED: _matter(_CASE, 7),
+    NoticeKind.CASE_STEP: _matter(_CASE, 7),
+    NoticeKind.CASE_WANTED: _matter(_CASE, 7, by_sms=True),
+    NoticeKind.CASE_FINISHED: _matter(_CASE, 7, by_sms=True),
+    NoticeKind.CASE_REFUSED: _matter(_CASE, 7, by_sms=True),
     NoticeKind.RATING_INVITED: _matter(_TICKET, 1),
     NoticeKind.DOCUMENT_EXPIRING: _matter(_DOCUMENT, 7, by_sms=True),
     NoticeKind.SERVICE_DUE: _matter(_CONCERNS, 7),

@@ -53,7 +53,7 @@ class Notice(Model):
     citizen_id = fields.UUIDField()
     kind = fields.CharEnumField(NoticeKind, max_length=32)
     ticket_id = fields.UUIDField(null=True, db_index=True)
-    # The appointment or the bill that it is about.
+    # The appointment, the bill or the case that it is about.
     subject_id = fields.UUIDField(null=True)
     hall_id = fields.UUIDField(null=True)
     # What she consented to that it is written for; null: it is about what she does here herself.

@@ -1,4 +1,4 @@
-"""Ratings 评价: how somebody found her service. Once a ticket; a bad one has to be answered."""
+"""Ratings 评价: how somebody found her service, once a ticket or case; a bad one is answered."""
 
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -23,11 +23,12 @@ class Rating(Model):
     """What she said of one service. Without her (`citizen_id` null) its figures stay."""
 
     id = fields.UUIDField(primary_key=True)
-    # What it is about, such as `ticket`, and its id: rated once.
+    # What it is about, `ticket` or `case`, and its id: rated once.
     subject = fields.CharField(max_length=12)
     subject_id = fields.UUIDField()
     citizen_id = fields.UUIDField(null=True)
-    hall_id = fields.UUIDField()
+    # Null: of a case that was handed in at no hall; its department answers.
+    hall_id = fields.UUIDField(null=True)
     item_id = fields.UUIDField()
     stars = fields.SmallIntField()
     tags = ArrayField(element_type="text", db_default=[])
@@ -55,8 +56,9 @@ class Rating(Model):
         )
 
 
-_SHOWN: Final = """r.*, t.number FROM rating r
-    LEFT JOIN ticket t ON r.subject = 'ticket' AND t.id = r.subject_id"""
+_SHOWN: Final = """r.*, coalesce(t.number, c.no) AS number FROM rating r
+    LEFT JOIN ticket t ON r.subject = 'ticket' AND t.id = r.subject_id
+    LEFT JOIN case_file c ON r.subject = 'case' AND c.id = r.subject_id"""
 
 
 async def her_ticket(tx: Transaction, ticket_id: UUID, citizen_id: UUID) -> Any | None:
@@ -122,6 +124,24 @@ async def to_answer(hall_id: UUID, after: UUID | None, limit: int) -> list[Any]:
         hall_id,
         after,
         limit + 1,
+    )
+
+
+async def to_answer_by(client_id: UUID, after: UUID | None, limit: int) -> list[Any]:
+    """Bad ratings of a department's cases that nobody answered, as `to_answer` gives a hall's."""
+    return await rows(
+        f"SELECT {_SHOWN} WHERE c.client_id = $1 AND r.answer_by IS NOT NULL"
+        " AND r.answered_at IS NULL AND ($2::uuid IS NULL OR r.id > $2) ORDER BY r.id LIMIT $3",
+        client_id,
+        after,
+        limit + 1,
+    )
+
+
+async def hold_of_case(tx: Transaction, case_id: UUID) -> Any | None:
+    """The rating of a case, locked."""
+    return await tx.row(
+        "SELECT * FROM rating WHERE subject = 'case' AND subject_id = $1 FOR UPDATE", case_id
     )
 
 

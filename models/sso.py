@@ -53,6 +53,8 @@ class SsoClient(Model):
     public = fields.BooleanField(default=False)
     # Whether it may ask citizens for money.
     may_bill = fields.BooleanField(db_default=False)
+    # Whether it may open cases of citizens, and tell how they go.
+    may_handle_cases = fields.BooleanField(db_default=False)
     secret_digest = fields.CharField(max_length=64, null=True)
     # The secret before, while the department moves to the new one.
     old_secret_digest = fields.CharField(max_length=64, null=True)

@@ -6,6 +6,7 @@ from typing import Final
 
 from models.appointments import AppointmentState
 from models.bills import BillState
+from models.cases import CaseFileState
 from models.halls import CounterState, LineState
 from models.orders import OrderState
 from models.proxies import ProxyState
@@ -105,6 +106,17 @@ _WORDS: Final[Mapping[type[StrEnum], tuple[Sentence, Mapping[StrEnum, Sentence]]
             CaseState.REPAIRED: ("已修复", "repaired"),
             CaseState.AGREED: ("已一致", "gone"),
             CaseState.CLOSED: ("已办结", "closed"),
+        },
+    ),
+    CaseFileState: (
+        ("办件", "the case"),
+        {
+            CaseFileState.ACCEPTED: ("已受理", "accepted"),
+            CaseFileState.WAITING_FOR_MATERIALS: ("待补正材料", "waiting for materials"),
+            CaseFileState.IN_PROGRESS: ("办理中", "in progress"),
+            CaseFileState.FINISHED: ("已办结", "finished"),
+            CaseFileState.REFUSED: ("不予办理", "refused"),
+            CaseFileState.WITHDRAWN: ("已撤回", "withdrawn"),
         },
     ),
     ProxyState: (

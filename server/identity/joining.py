@@ -16,6 +16,7 @@ import asyncpg
 from models import (
     bill_people,
     booking_people,
+    case_people,
     consent_people,
     following,
     her_halls,
@@ -193,6 +194,7 @@ async def _gather(
     await visit_people.move_to(tx, was, into, key)
     await booking_people.move_to(tx, was, into, key, now=now, version=microseconds())
     await bill_people.move_to(tx, was, into, key)
+    await case_people.move_to(tx, was, into, key)
     changed = [*given_up, *(row for row in moved if row["shown"])]
     return [Change(row["code"], row["id"], row["version"]) for row in changed]
 

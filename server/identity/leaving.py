@@ -8,6 +8,7 @@ from uuid import UUID
 from models import (
     bill_people,
     booking_people,
+    case_people,
     consent_people,
     departures,
     following,
@@ -90,6 +91,7 @@ async def _erase(tx: Transaction, me: UUID, halls: Collection[UUID], now: dateti
     await departures.forget_of(tx, me)
     await booking_people.forget(tx, me, now=now, version=microseconds())
     await bill_people.forget(tx, me)
+    await case_people.forget(tx, me)
     await notices.forget(tx, me)
     await ratings.forget(tx, me)
     await consent_people.forget(tx, me)

@@ -1,13 +1,15 @@
 """Telling a citizen everything that is kept about her."""
 
+from base64 import b64decode
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
-from models import bill_people, booking_people, departures, ratings, visit_people
+from models import bill_people, booking_people, case_people, departures, ratings, visit_people
 from models.audit import Entry, record
+from models.cases import NOTE
 from models.consents import groups_in
 from models.database import Transaction, transaction
 from models.knowing import known
@@ -84,6 +86,7 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
             for row in await booking_people.kept_of(tx, citizen_id)
         ]
         bills = [_bill(row) for row in await bill_people.kept_of(tx, citizen_id)]
+        handled = [_case(row, sealer) for row in await case_people.kept_of(tx, citizen_id)]
         rated = [_rating(row, sealer) for row in await ratings.kept_of(tx, citizen_id)]
         _open_json(kept)
         entry = Entry(Actor("citizen", citizen_id), "citizen.exported", "citizen", citizen_id)
@@ -101,6 +104,7 @@ async def export(sealer: Sealer, who: Principal) -> dict[str, Any]:
         "departures": coming,
         "appointments": booked,
         "bills": bills,
+        "cases": handled,
         "ratings": rated,
         "family": family,
     }
@@ -135,6 +139,18 @@ def _departure(row: Any, sealer: Sealer) -> dict[str, Any]:
 def _bill(row: Any) -> dict[str, Any]:
     told = {name: _told(value) for name, value in row.items()}
     return told | {"payments": msgspec.json.decode(row["payments"])}
+
+
+def _case(row: Any, sealer: Sealer) -> dict[str, Any]:
+    told = {name: _told(value) for name, value in row.items()}
+    return told | {"steps": [_step(step, sealer) for step in msgspec.json.decode(row["steps"])]}
+
+
+def _step(step: dict[str, Any], sealer: Sealer) -> dict[str, Any]:
+    owner = UUID(step.pop("id"))
+    sealed = step["note"]
+    note = sealer.open(b64decode(sealed), field=NOTE, owner=owner) if sealed else None
+    return step | {"note": note}
 
 
 def _told(value: Any) -> Any:

@@ -11,7 +11,7 @@ from server.halls.directory import Directory, HallEntry
 # Facts that are shown as they are.
 _PLAIN: Final = ("number", "counter", "ahead", "minutes", "many")
 # Facts that are texts, in both languages where there is one in English.
-_TEXTS: Final = ("title", "text", "because", "document")
+_TEXTS: Final = ("title", "step", "text", "because", "document")
 # Moments, and how they are written.
 _MOMENTS: Final = {"until": "%H:%M", "slot": "%Y-%m-%d %H:%M", "day": "%Y-%m-%d"}
 

@@ -1,12 +1,14 @@
 """Rating a service that one had, and answering where it was bad."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from models import ratings
+from models import cases, ratings
 from models.audit import Entry, record
+from models.cases import CaseFileState
 from models.database import Transaction, transaction
 from models.sealing import Sealer
 from models.tickets import Actor, TicketState, WrongState
@@ -26,22 +28,16 @@ async def rate(
 
     async def work(tx: Transaction) -> RatingView:
         await once.claim(tx)
-        # Of cases nothing is known here yet: there is none such.
-        ticket = await ratings.her_ticket(tx, said.id, who.id) if said.subject == "ticket" else None
-        if ticket is None:
-            raise NotFound
-        state = TicketState(ticket["state"])
-        if state is not TicketState.FINISHED:
-            raise WrongState("rate", state)
+        served = await _served(tx, said, who)
         id = uuid7()
         comment = said.comment.strip()
         given = {
             "id": id,
             "subject": said.subject,
             "subject_id": said.id,
-            "citizen_id": ticket["her_id"],
-            "hall_id": ticket["hall_id"],
-            "item_id": ticket["item_id"],
+            "citizen_id": served["her_id"],
+            "hall_id": served["hall_id"],
+            "item_id": served["item_id"],
             "stars": said.stars,
             "tags": list(dict.fromkeys(said.tags)),
             "comment": sealer.seal(comment, field=ratings.COMMENT, owner=id) if comment else None,
@@ -55,6 +51,27 @@ async def rate(
         return view
 
     return await until_done(work)
+
+
+async def _served(tx: Transaction, said: Rate, who: Principal) -> Any:
+    """The ticket or case that she rates, locked. Raises NotFound, or WrongState before its end."""
+    state: TicketState | CaseFileState
+    if said.subject == "ticket":
+        found = await ratings.her_ticket(tx, said.id, who.id)
+        if found is None:
+            raise NotFound
+        state = TicketState(found["state"])
+        is_over = state is TicketState.FINISHED
+    else:
+        found = await cases.held_case(tx, said.id, who.id)
+        if found is None:
+            raise NotFound
+        state = CaseFileState(found["state"])
+        # How she was treated may be said of what was refused, too.
+        is_over = state in (CaseFileState.FINISHED, CaseFileState.REFUSED)
+    if not is_over:
+        raise WrongState("rate", state)
+    return found
 
 
 async def answer(

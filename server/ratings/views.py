@@ -22,7 +22,7 @@ _Stars = Annotated[int, Meta(ge=1, le=5)]
 
 
 class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How I found it: `id` is the ticket's; 5 stars are very good."""
+    """How I found it: `id` is the ticket's or the case's; 5 stars are very good."""
 
     subject: Subject
     id: UUID
@@ -32,16 +32,16 @@ class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RatingView(msgspec.Struct, frozen=True, kw_only=True):
-    """A rating. One or two stars are answered by the hall until `answer_by`.
+    """A rating. One or two stars are answered until `answer_by`: by the hall, or the department.
 
-    `comment` is null where nothing was said, or it cannot be opened any more; `number` where the
+    `hall` is null for a case that was handed in at none; `number` is a case's `no`. `comment` is null where nothing was said, or it cannot be opened any more; `number` where the
     ticket is not kept any more.
     """
 
     id: UUID
     subject: Subject
     subject_id: UUID
-    hall: str
+    hall: str | None
     item: str | None
     number: str | None
     stars: int
@@ -97,7 +97,7 @@ def rating_view(row: Any, directory: Directory, sealer: Sealer) -> RatingView:
         id=row["id"],
         subject=row["subject"],
         subject_id=row["subject_id"],
-        hall=directory.hall_by_id(row["hall_id"]).code,
+        hall=directory.hall_by_id(row["hall_id"]).code if row["hall_id"] else None,
         item=item.code if item else None,
         number=row["number"],
         stars=row["stars"],

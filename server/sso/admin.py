@@ -42,7 +42,8 @@ class NewClient(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `public` for programs that cannot keep a secret. Clients with the same `sector` are told the
     same `sub` for the same citizen; by default each has its own. `full_name` makes the scope
     `profile` the whole name instead of a masked one; `identity` is the id number. `may_bill`: it
-    may ask citizens for money (`/departments/bills`).
+    may ask citizens for money (`/departments/bills`). `may_handle_cases`: it may open cases of citizens
+    and tell how they go (`/departments/cases`).
     """
 
     client_id: Code
@@ -56,6 +57,7 @@ class NewClient(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sector: Name | None = None
     public: bool = False
     may_bill: bool = False
+    may_handle_cases: bool = False
 
 
 class ClientChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,6 +71,7 @@ class ClientChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scopes: list[Scope] | UnsetType = UNSET
     full_name: bool | UnsetType = UNSET
     may_bill: bool | UnsetType = UNSET
+    may_handle_cases: bool | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
 
 
@@ -92,6 +95,7 @@ class ClientView(msgspec.Struct, frozen=True):
     sector: str
     public: bool
     may_bill: bool
+    may_handle_cases: bool
     disabled: bool
     old_secret_until: datetime | None
     created_at: datetime
@@ -162,6 +166,7 @@ async def create_client(request: Request, who: Principal, body: NewClient) -> Cl
         "login_uri": body.login_uri,
         "public": body.public,
         "may_bill": body.may_bill,
+        "may_handle_cases": body.may_handle_cases,
     }
     _check(request, columns)
     row, secret = await registration.create(body.client_id, columns, by=who.id)
@@ -262,6 +267,7 @@ def _view(row: asyncpg.Record) -> ClientView:
         sector=row["sector"],
         public=row["public"],
         may_bill=row["may_bill"],
+        may_handle_cases=row["may_handle_cases"],
         disabled=row["disabled"],
         old_secret_until=shown(until) if until else None,
         created_at=shown(row["created_at"]),

@@ -37,6 +37,7 @@ class Client:
     login_uri: str | None
     public: bool
     may_bill: bool
+    may_handle_cases: bool
     disabled: bool
     secret_digests: tuple[str, ...]
 
@@ -69,6 +70,7 @@ def client_of(row: asyncpg.Record) -> Client:
         login_uri=row["login_uri"],
         public=row["public"],
         may_bill=row["may_bill"],
+        may_handle_cases=row["may_handle_cases"],
         disabled=row["disabled"],
         secret_digests=tuple(digest for digest in digests if digest is not None),
     )

@@ -86,8 +86,8 @@ FOR UPDATE OF g
 _ALLOWED = """
 SELECT g.subject, g.facts, t.scopes AS asked, s.person_id,
        c.id, c.code, c.name, c.name_en, c.sector, c.scopes, c.full_name, c.redirect_uris,
-       c.post_logout_redirect_uris, c.login_uri, c.public, c.may_bill, c.disabled,
-       c.secret_digest, c.old_secret_digest, c.old_secret_until
+       c.post_logout_redirect_uris, c.login_uri, c.public, c.may_bill, c.may_handle_cases,
+       c.disabled, c.secret_digest, c.old_secret_digest, c.old_secret_until
 FROM sso_token t
 JOIN sso_grant g ON g.id = t.grant_id
 JOIN sign_in s ON s.id = g.sign_in_id
