@@ -14,6 +14,7 @@ STATES = "\n".join(f"{state.name}: {state.value}" for state in CaseFileState)
 # Whoever is told of a step is told where the case is now: what was not sent yet is taken back.
 RULES = """
 CREATE SEQUENCE case_no;
+CREATE INDEX sso_subject_by_name ON sso_subject (sector, subject);
 CREATE FUNCTION notice_of_case_step() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM take_back_notices(NEW.case_id, 'step');
@@ -41,6 +42,7 @@ NO_RULES = """
 DROP TRIGGER notice_of_case_step ON case_step;
 DROP FUNCTION notice_of_case_step();
 DROP SEQUENCE case_no;
+DROP INDEX sso_subject_by_name;
 """
 
 

@@ -1,4 +1,4 @@
-"""Cases 办件: what somebody asked a department to do, and each step of it as the department tells it.
+"""Cases 办件: what somebody asked a department to do, and each step as the department tells it.
 
 A case is known to its department by a number of the department's own, to everybody else by `no`.
 Its rows are written by departments' systems alone; a step is never changed.
@@ -177,8 +177,8 @@ async def of_citizen(
 
 
 async def one_of_citizen(citizen_id: UUID, no: str) -> Any | None:
-    """A case that she may see, by its number."""
-    found = await rows(_VISIBLE + _HERS + " WHERE c.no = $2", citizen_id, no)
+    """A case that she may see, by its number or its id."""
+    found = await rows(_VISIBLE + _HERS + " WHERE c.no = $2 OR c.id::text = $2", citizen_id, no)
     return found[0] if found else None
 
 
@@ -251,7 +251,7 @@ async def add_step(tx: Transaction, case_id: UUID, facts: dict[str, Any]) -> Non
         facts["at"] if state in _ENDS else None,
     )
     await tx.run(
-        f"INSERT INTO case_step ({', '.join(given)}) VALUES ({places})",  # noqa: S608 columns of ours
+        f"INSERT INTO case_step ({', '.join(given)}) VALUES ({places})",
         *given.values(),
     )
 

@@ -15,6 +15,17 @@ async def subject_in(sector: str, citizen_id: UUID) -> str | None:
     return found[0]["subject"] if found else None
 
 
+async def citizen_by(tx: Transaction, sector: str, subject: str) -> UUID | None:
+    """Whom the sector knows as this subject; she stays until the transaction ends."""
+    row = await tx.row(
+        "SELECT c.id FROM sso_subject s JOIN citizen c ON c.id = s.citizen_id"
+        " WHERE s.sector = $1 AND s.subject = $2 FOR KEY SHARE OF c",
+        sector,
+        subject,
+    )
+    return row["id"] if row else None
+
+
 async def name_in(tx: Transaction, sector: str, citizen_id: UUID, subject: str) -> str:
     """Let the sector know her as this subject, unless it has another already; that which it has."""
     await tx.run(

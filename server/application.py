@@ -41,10 +41,12 @@ from server.appointments.watching import AppointmentWatch
 from server.auth import Tokens
 from server.board import routes as board
 from server.campaigns import routes as campaigns
+from server.cases import routes as cases
 from server.clock import Clock
 from server.counters import more_routes as attending
 from server.counters import routes as counters
 from server.counters import staffing_routes as staffing
+from server.departments import case_routes as departments_cases
 from server.departments import routes as departments_systems
 from server.departures import routes as departures
 from server.following import routes as following
@@ -174,12 +176,14 @@ BLUEPRINTS = (
     consents.bp,
     audiences.bp,
     campaigns.bp,
+    cases.bp,
     ratings.bp,
     reconciling.bp,
     bank_batches.bp,
     receipts.bp,
     receipt_pages.bp,
     departments_systems.bp,
+    departments_cases.bp,
     printing.bp,
     counters.bp,
     attending.bp,

@@ -15,6 +15,21 @@ async def billing_system(request: Request) -> Client:
 
     Raises NotSignedIn, NotAllowed or TooManyRequests.
     """
+    client = await _system(request)
+    if not client.may_bill:
+        raise NotAllowed
+    return client
+
+
+async def case_system(request: Request) -> Client:
+    """A system that may open cases of citizens; raises what `billing_system` does."""
+    client = await _system(request)
+    if not client.may_handle_cases:
+        raise NotAllowed
+    return client
+
+
+async def _system(request: Request) -> Client:
     room = services(request)
     header: str = request.headers.get("authorization", "")
     try:
@@ -29,6 +44,4 @@ async def billing_system(request: Request) -> Client:
         room.limits.check(ADDRESS, address_of(request))
         raise NotSignedIn from None
     room.limits.check(PERSON, client.id)
-    if not client.may_bill:
-        raise NotAllowed
     return client

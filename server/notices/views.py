@@ -28,7 +28,7 @@ class NoticeView(msgspec.Struct, frozen=True, kw_only=True):
 
     `state`: on its way (`waiting`), `sent` by the channel `sent_by`, or only here: no channel
     reached me (`kept`, `dead`), or it was of no use any more (`expired`). `subject_id`: the
-    appointment, the bill, the case or the certificate that it is about. `because`: why I get it, where I
+    appointment, bill, case or certificate that it is about. `because`: why I get it, where I
     consented to its `purpose`; null for what I do here myself.
     """
 

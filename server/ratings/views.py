@@ -34,8 +34,8 @@ class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RatingView(msgspec.Struct, frozen=True, kw_only=True):
     """A rating. One or two stars are answered until `answer_by`: by the hall, or the department.
 
-    `hall` is null for a case that was handed in at none; `number` is a case's `no`. `comment` is null where nothing was said, or it cannot be opened any more; `number` where the
-    ticket is not kept any more.
+    `hall` is null for a case that was handed in at none. `comment` is null where nothing was said,
+    or it cannot be opened any more; `number` is a case's `no`, null where the ticket is not kept.
     """
 
     id: UUID
@@ -102,7 +102,7 @@ def rating_view(row: Any, directory: Directory, sealer: Sealer) -> RatingView:
         number=row["number"],
         stars=row["stars"],
         tags=list(row["tags"]),
-        comment=_opened(row, sealer),
+        comment=opened_comment(row, sealer),
         rated_at=shown(row["rated_at"]),
         answer_by=row["answer_by"] and shown(row["answer_by"]),
         answer=row["answer"],
@@ -110,7 +110,8 @@ def rating_view(row: Any, directory: Directory, sealer: Sealer) -> RatingView:
     )
 
 
-def _opened(row: Any, sealer: Sealer) -> str | None:
+def opened_comment(row: Any, sealer: Sealer) -> str | None:
+    """What was said; None where nothing was, or it cannot be opened."""
     if row["comment"] is None:
         return None
     try:

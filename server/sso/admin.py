@@ -42,8 +42,8 @@ class NewClient(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `public` for programs that cannot keep a secret. Clients with the same `sector` are told the
     same `sub` for the same citizen; by default each has its own. `full_name` makes the scope
     `profile` the whole name instead of a masked one; `identity` is the id number. `may_bill`: it
-    may ask citizens for money (`/departments/bills`). `may_handle_cases`: it may open cases of citizens
-    and tell how they go (`/departments/cases`).
+    may ask citizens for money (`/departments/bills`). `may_handle_cases`: it may
+    open cases of citizens and tell how they go (`/departments/cases`).
     """
 
     client_id: Code

@@ -73,6 +73,7 @@ TAGS = {
     "consents": "授权 · what people let be used of them, certificates, topics",
     "audiences": "受众 · rules of personalised service, and dry runs",
     "campaigns": "政策通知 · a notice to everybody whom it concerns",
+    "cases": "办件 · how far what people asked departments to do has come",
     "ratings": "评价 · how people found their service",
     "tickets": "号票 · numbers, from the citizen's side",
     "counters": "窗口 · counters, from the clerk's side",

@@ -10,6 +10,7 @@ from typing import Any, Final
 from server.web.example_values import (
     appointments,
     campaigns,
+    cases,
     halls,
     items,
     matching,
@@ -35,6 +36,7 @@ SUBJECTS: Final = (
     notices,
     matching,
     campaigns,
+    cases,
     payments,
     people,
     ratings,
