@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,9 @@ from server.notices.courier import Courier
 from server.notices.templates import Templates
 from tests.conftest import Api
 from tests.people import Person
+
+# Starts a process of couriers.
+Spawn = Callable[[], BaseProcess]
 
 
 class Post:

@@ -4,40 +4,28 @@
 """
 
 import asyncio
-import json
 import logging
 import os
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from multiprocessing import get_context
-from multiprocessing.process import BaseProcess
-from pathlib import Path
 from uuid import UUID
 
 import httpx
-import pytest
 
 from models.database import rows
-from models.notice_kinds import Urgency
-from server.notices import silences
 from tests.conftest import Api
-from tests.notices import couriers
-from tests.notices.couriers import NEEDS
-from tests.notices.post import Post, openid_of
+from tests.notices.post import Post, Spawn, openid_of
 from tests.people import Person
 
 log = logging.getLogger(__name__)
 # A line for each message would cost more than the message.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
-Spawn = Callable[[], BaseProcess]
 NOTICES = int(os.environ.get("YITING_CHAOS_NOTICES", "200"))
 PEOPLE = max(60, NOTICES // 40)
-# How long a platform's word is waited for: as in a city, or less where few are told few things.
-WORD_S = silences.WORD_S[Urgency.TURN] if NOTICES >= 2_000 else 8.0
 # So many workers at a time; one is killed each so many seconds until most is done.
 WORKERS, EVERY_S = 2, 2.5
 CALLS, CROWD, READERS = (200, 100_000, 1_000) if NOTICES >= 20_000 else (25, 3_000, 40)
@@ -53,41 +41,6 @@ FAULTS: list[dict[str, object]] = [
     {"kind": "hang", "seconds": 2},
     {"kind": "delay", "seconds": 0.5},
 ]
-
-
-@pytest.fixture
-async def spawn(api: Api, tmp_path: Path) -> AsyncIterator[Spawn]:
-    """Starts processes of couriers; kills what is left of them.
-
-    They are forked from one that has read its modules, so that one is at work soon after another
-    was killed.
-    """
-    room, started = api.services, list[BaseProcess]()
-    forks = get_context("forkserver")
-    forks.set_forkserver_preload(["tests.notices.couriers"])
-    assert api.settings.database_url is not None
-    assert api.settings.redis_url is not None
-    assert api.settings.token_keys_file is not None
-    needs = {
-        "database_url": api.settings.database_url.get_secret_value(),
-        "redis_url": api.settings.redis_url.get_secret_value(),
-        "sandbox_url": api.sandbox_url,
-        "keys": str(api.settings.token_keys_file.parent),
-        "clock_start": room.clock.now().isoformat(),
-        "clock_anchor": time.time(),
-        "word_s": WORD_S,
-    }
-    (tmp_path / NEEDS).write_text(json.dumps(needs))
-
-    def start() -> BaseProcess:
-        started.append(forks.Process(target=couriers.run, args=(tmp_path,), daemon=True))
-        started[-1].start()
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.join()
 
 
 async def people_who_allow(api: Api, post: Post, many: int, *kinds: str) -> list[Person]:
