@@ -31,6 +31,40 @@ BLOCKED: Final = {
     "appealed_at": None,
     "granted": None,
 }
+_STEP: Final = {
+    "by_department": "不动产登记中心",
+    "by_department_en": "Real Estate Registration Centre",
+    "note": None,
+    "due_at": None,
+    "overdue": False,
+}
+CASE: Final = {
+    "id": "0194a7b2-0000-7000-8000-000000000001",
+    "no": "C2026112300000042",
+    "item": "account-real-name",
+    "item_name": "不动产转移登记",
+    "item_name_en": "Transfer of real estate",
+    "hall": None,
+    "state": "waiting_for_materials",
+    "is_mine": True,
+    "for_whom": None,
+    "opened_at": "2026-11-16T09:00:00+08:00",
+    "ended_at": None,
+    "due_at": "2026-11-20T18:00:00+08:00",
+    "overdue": True,
+    "steps": [
+        _STEP | {"name": "受理", "state": "accepted", "at": "2026-11-16T09:00:00+08:00"},
+        _STEP
+        | {
+            "name": "补正材料",
+            "state": "waiting_for_materials",
+            "at": "2026-11-18T15:30:00+08:00",
+            "note": "请补交买卖合同原件。",
+            "due_at": "2026-11-20T18:00:00+08:00",
+            "overdue": True,
+        },
+    ],
+}
 REFUSED: Final = {
     "code": "unavailable",
     "title": "暂时无法服务",
@@ -77,10 +111,14 @@ async def _round(walk: Walk) -> None:
 async def _what_is_hers(walk: Walk) -> None:
     page = walk.page
     await walk.shows("h1", "citizen-visits")
-    for name in ("me", "bills", "inbox", "preferences", "consents", "family"):
+    for name in ("me", "bills", "cases", "inbox", "preferences", "consents", "family"):
         await walk.to(f"/#/{name}", "h1:not(.sr)", f"citizen-{name}")
     await page.locator("summary").first.click()
     await walk.settles("citizen-family-adding")
+    await _played(page, "**/api/v1/cases?*", {"data": [CASE], "next_cursor": None})
+    await _played(page, f"**/api/v1/cases/{CASE['no']}", CASE)
+    await walk.to("/#/cases?again", ".links a", "citizen-cases-under-way")
+    await walk.to(f"/#/cases/{CASE['no']}", ".steps li", "citizen-case")
     await _played(page, "**/api/v1/waitlist?*", {"data": WAITLIST, "next_cursor": None})
     await _played(page, "**/api/v1/me/booking-standing", BLOCKED)
     await walk.to("/#/visits", "#why", "citizen-visits-waiting-and-blocked")

@@ -64,7 +64,7 @@ async def test_she_is_called_served_and_rates_once(
     assert await page.evaluate("Object.keys(sessionStorage).join()") == ""
     await page.reload()
     await expect(page.locator(".words")).to_contain_text("<script>window.attacked=1</script>")
-    await expect(page.locator("main")).to_contain_text("大厅会在")
+    await expect(page.locator("main")).to_contain_text("前会回复您")
     assert await page.evaluate("window.attacked") is None
     assert page.url.endswith(mine)
     # The back button leads to where she took the number, once.

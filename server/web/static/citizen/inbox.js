@@ -54,6 +54,7 @@ function entry(notice, onRead) {
 /** Where a notice leads, by what it is about. */
 function leadsTo({ kind, ticket_id: ticket, subject_id: subject }) {
   if (kind.startsWith("bill_")) return "#/bills";
+  if (kind.startsWith("case_") && subject) return `#/cases/${subject}`;
   if (ticket) return `#/tickets/${ticket}`;
   if (kind === "appointment_offered") return "#/visits";
   if (kind.startsWith("appointment_") && subject) return `#/appointments/${subject}`;

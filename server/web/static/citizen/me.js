@@ -25,7 +25,7 @@ export async function show(root, { signal }) {
         [t("手机", "Phone"), me.phone],
         [t("登录方式", "Signs in by"), me.channels.map((one) => CHANNELS[one]?.() ?? one).join(t("、", ", "))],
       ),
-      make("div", { className: "choices" }, go(t("我的号和预约", "My visits"), "#/visits", "plain"), go(t("缴费单", "Bills"), "#/bills", "plain"), go(t("家人和单位", "Family and companies"), "#/family", "plain"), go(t("怎么通知我", "How I am told"), "#/preferences", "plain"), go(t("授权和提醒", "Consents and reminders"), "#/consents", "plain")),
+      make("div", { className: "choices" }, go(t("我的号和预约", "My visits"), "#/visits", "plain"), go(t("办件进度", "My cases"), "#/cases", "plain"), go(t("缴费单", "Bills"), "#/bills", "plain"), go(t("家人和单位", "Family and companies"), "#/family", "plain"), go(t("怎么通知我", "How I am told"), "#/preferences", "plain"), go(t("授权和提醒", "Consents and reminders"), "#/consents", "plain")),
       consented(consents.data, draw),
       signedInAt(devices.data, draw),
       ways(),

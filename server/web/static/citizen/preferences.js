@@ -11,6 +11,7 @@ const ABOUT = [
   [() => t("别的大厅更快、排队变慢", "Faster halls, delays"), ["better_hall", "line_delayed", "hall_closing"]],
   [() => t("预约", "Appointments"), ["appointment_booked", "appointment_tomorrow", "appointment_soon", "appointment_leave", "appointment_changed", "appointment_moved", "appointment_must_move", "appointment_cancelled", "appointment_offered", "appointment_missed", "booking_warned", "booking_blocked"]],
   [() => t("缴费和退款", "Bills and refunds"), ["bill_due", "bill_paid", "bill_refunded", "bill_expiring", "bill_going_back", "bill_held"]],
+  [() => t("办件进度", "My cases"), ["case_opened", "case_step", "case_wanted", "case_finished", "case_refused"]],
   [() => t("请我评价", "Asking how it was"), ["rating_invited"]],
   [() => t("证件到期、可以办的事", "Papers that expire, things due"), ["document_expiring", "service_due"]],
 ];

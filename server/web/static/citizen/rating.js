@@ -17,17 +17,17 @@ const GOOD = [["态度好", "Friendly"], ["办得快", "Quick"], ["讲得清楚"
 const BAD = [["等得太久", "Long wait"], ["态度不好", "Unfriendly"], ["讲不清楚", "Badly explained"], ["材料要求不一", "Papers asked for changed"], ["没办成", "Not done"]];
 const MOST_WORDS = 500;
 
-/** Her rating of a ticket that was served: what she said, or where she says it. */
-export async function ratingOf(ticket, signal) {
+/** Her rating of a ticket or case that is over: what she said, or where she says it. */
+export async function ratingOf(ticket, signal, subject = "ticket") {
   const box = make("div", {});
-  const given = await find(ticket.id, signal);
-  put(box, given ? said(given) : asked(ticket, (rating) => put(box, said(rating))));
+  const given = await find(subject, ticket.id, signal);
+  put(box, given ? said(given) : asked(subject, ticket, (rating) => put(box, said(rating))));
   return box;
 }
 
-async function find(id, signal) {
+async function find(subject, id, signal) {
   const { data } = await api.get("/ratings", { limit: 100 }, signal);
-  return data.find((one) => one.subject === "ticket" && one.subject_id === id) ?? null;
+  return data.find((one) => one.subject === subject && one.subject_id === id) ?? null;
 }
 
 const words = (stars) => STARS[stars - 1]?.() ?? "";
@@ -39,8 +39,8 @@ export function said(rating) {
     rating.tags.length ? make("p", { className: "quiet" }, rating.tags.map(tagNamed).join(t("、", ", "))) : null,
     rating.comment ? make("p", { className: "words" }, rating.comment) : null,
     rating.answer
-      ? make("div", { className: "note" }, make("strong", {}, t("大厅回复", "The hall answers")), make("p", { className: "words" }, rating.answer))
-      : rating.answer_by ? make("p", { className: "quiet" }, t(`大厅会在 ${moment(rating.answer_by, clock.now())} 前回复您。`, `The hall answers by ${moment(rating.answer_by, clock.now())}.`)) : null,
+      ? make("div", { className: "note" }, make("strong", {}, rating.hall ? t("大厅回复", "The hall answers") : t("部门回复", "The department answers")), make("p", { className: "words" }, rating.answer))
+      : rating.answer_by ? make("p", { className: "quiet" }, t(`${moment(rating.answer_by, clock.now())} 前会回复您。`, `You get an answer by ${moment(rating.answer_by, clock.now())}.`)) : null,
   );
 }
 
@@ -49,7 +49,7 @@ const tagNamed = (tag) => {
   return known ? t(...known) : tag;
 };
 
-function asked(ticket, done) {
+function asked(subject, ticket, done) {
   const once = onceKey();
   const chosen = new Set();
   let stars = 0;
@@ -57,14 +57,14 @@ function asked(ticket, done) {
   const { area: comment, sent } = drafted(make("textarea", { id: "comment", rows: "3", maxlength: `${MOST_WORDS}` }), `rating ${ticket.id}`);
   const send = button(t("提交评价", "Send"), async () => {
     if (stars === 0) return toast(t("请先选几颗星。", "Choose the stars first."), "note");
-    const body = { subject: "ticket", id: ticket.id, stars, tags: [...chosen], comment: comment.value.trim() };
+    const body = { subject, id: ticket.id, stars, tags: [...chosen], comment: comment.value.trim() };
     try {
       done(await api.ask("POST", "/ratings", { body, once }));
       sent();
       toast(t("谢谢您的评价。", "Thank you."));
     } catch (problem) {
       // Another tab, or another of her phones, was first.
-      const given = problem.code === "already_rated" ? await find(ticket.id) : null;
+      const given = problem.code === "already_rated" ? await find(subject, ticket.id) : null;
       if (!given) throw problem;
       done(given);
     }
