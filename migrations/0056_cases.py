@@ -71,7 +71,7 @@ def _person(related_name: str) -> fields.Field[object]:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0059_receipts_told_at")]
+    dependencies = [("models", "0061_theme_names")]
 
     initial = False
 
