@@ -235,9 +235,9 @@ async def test_a_call_is_heard_in_the_languages_asked_for_and_on_the_walls_it_co
     called = await counter.does("call-next")
     heard = {}
     number, all_three = called["number"], walls[f"?voice=zh,yue,en&counters={counter.code}"]
-    await all_three.wait_for_function("heard.length === 3", timeout=1000)
+    await hears(all_three, 3)
     await expect(all_three.locator("#calls .number").first).to_have_text(number, timeout=1000)
-    await walls[""].wait_for_function("heard.length === 1", timeout=1000)
+    await hears(walls[""], 1)
     for query, wall in walls.items():
         heard[query] = await wall.evaluate("heard")
     spelled = " ".join(number)
@@ -248,6 +248,16 @@ async def test_a_call_is_heard_in_the_languages_asked_for_and_on_the_walls_it_co
     await expect(walls["?voice=off"].locator("#calls .number").first).to_have_text(number)
     await expect(walls["?counters=none"].locator("#calls li")).to_have_count(0)
     await expect(all_three.locator("#counters li")).to_have_count(1)
+
+
+async def hears(wall: Page, many: int) -> None:
+    """So many calls have been heard there within a second.
+
+    It is asked from here: the page's own policy lets nobody evaluate anything in it again and again.
+    """
+    async with asyncio.timeout(1):
+        while await wall.evaluate("heard.length") < many:
+            pass
 
 
 async def test_a_wall_in_english_and_large_type(city: City, page: Page) -> None:
