@@ -253,7 +253,7 @@ async def test_a_call_is_heard_in_the_languages_asked_for_and_on_the_walls_it_co
 async def hears(wall: Page, many: int) -> None:
     """So many calls have been heard there within a second.
 
-    It is asked from here: the page's own policy lets nobody evaluate anything in it again and again.
+    It is asked from here: the page's own policy lets nobody evaluate in it again and again.
     """
     async with asyncio.timeout(1):
         while await wall.evaluate("heard.length") < many:
