@@ -8,7 +8,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0056_cases")]
+    dependencies = [("models", "0059_receipts_told_at")]
 
     initial = False
 
