@@ -126,7 +126,8 @@ async def booked(who: Person, hall: str, item: str, start: str, **more: Any) -> 
 
 
 async def slots(api: Api, hall: str, item: str, day: str = TUESDAY) -> dict[str, dict[str, Any]]:
-    """A day's slots by when they start, as phones see them."""
+    """A day's slots by when they start, as phones see them once what was booked got around."""
+    await seen(api, hall)
     query = {"item": item, "from": day, "to": day}
     reply = await api.http.get(f"/api/v1/halls/{hall}/slots", params=query)
     assert reply.status_code == 200, reply.text

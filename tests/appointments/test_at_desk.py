@@ -112,7 +112,6 @@ async def test_places_kept_for_the_desk_are_booked_by_the_hall_alone(api: Api, h
     day, hall_id = "2026-11-26", api.services.directory.hall(hall).id
     plan = {"places": 2, "desk_percent": 50}
     assert (await manager.put(f"/halls/{hall}/slot-plans/E", plan)).status_code == 200
-    await seen(api, hall)
     shown = (await slots(api, hall, item, day))[at("10:00", day)]
     assert (shown["left"], shown["left_desk"]) == (1, 1)
     await booked(await api.citizen(), hall, item, at("10:00", day))

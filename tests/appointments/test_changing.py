@@ -18,7 +18,6 @@ from tests.appointments.days import (
     code_of,
     counted,
     replan,
-    seen,
     slots,
 )
 from tests.conftest import Api
@@ -108,7 +107,6 @@ async def test_giving_up_has_a_deadline_but_for_who_has_just_booked(api: Api, ha
 async def test_planning_again_changes_nothing(api: Api, hall: str) -> None:
     lin, item = await api.citizen(), an_item(api, hall)
     await booked(lin, hall, item, at("10:00"))
-    await seen(api, hall)
     before = await slots(api, hall, item)
     found = await replan(api, hall)
     assert (found.slots, found.must_move) == (0, ())

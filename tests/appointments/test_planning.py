@@ -16,7 +16,6 @@ from tests.appointments.days import (
     code_of,
     counted,
     replan,
-    seen,
     slots,
 )
 from tests.conftest import Api
@@ -35,7 +34,6 @@ async def test_a_manager_plans_a_line_and_it_is_in_the_log(api: Api, hall: str) 
     plan = {"slot_min": 20, "places": 3, "hours": hours}
     reply = await manager.put(f"/halls/{hall}/slot-plans/E", plan)
     assert reply.status_code == 200, reply.text
-    await seen(api, hall)
     shown = await slots(api, hall, item)
     assert list(shown) == [at(f"{h}:{m}") for h in (14, 15) for m in ("00", "20", "40")]
     assert {slot["capacity"] for slot in shown.values()} == {3}
@@ -46,7 +44,6 @@ async def test_a_manager_plans_a_line_and_it_is_in_the_log(api: Api, hall: str) 
     [row] = await rows(said, str(line))
     assert row["action"] == "slot_plan.set"
     assert (await manager.delete(f"/halls/{hall}/slot-plans/E")).status_code == 200
-    await seen(api, hall)
     assert at("09:00") in await slots(api, hall, item)
     assert code_of(await manager.delete(f"/halls/{hall}/slot-plans/E")) == (404, "not_found")
 
@@ -95,7 +92,6 @@ async def test_no_hours_at_all_is_never_and_null_is_whenever_the_hall_is_open(
     closed = reply.json()
     assert closed["slots_changed"] > 10
     assert closed["must_move"] == 1
-    await seen(api, hall)
     assert await slots(api, hall, item) == {}
     assert code_of(await book(lin, hall, an_item(api, hall, nth=1), at("10:00"))) == (
         409,
@@ -109,7 +105,6 @@ async def test_no_hours_at_all_is_never_and_null_is_whenever_the_hall_is_open(
     assert again == {"slots_changed": 0, "must_move": 0}
     opened = (await manager.put(path, plan | {"hours": None})).json()
     assert (opened["slots_changed"], opened["must_move"]) == (closed["slots_changed"], 0)
-    await seen(api, hall)
     assert at("10:00") in await slots(api, hall, item)
     assert (await lin.get(f"/appointments/{mine['id']}")).json()["must_move"] is False
 
@@ -119,7 +114,6 @@ async def test_an_item_with_slots_of_its_own_is_booked_in_these_alone(api: Api, 
     apart, other = an_item(api, hall), an_item(api, hall, nth=1)
     plan = {"slot_min": 60, "places": 1}
     await manager.put(f"/halls/{hall}/slot-plans/E", {**plan, "item": apart})
-    await seen(api, hall)
     assert at("09:30") not in await slots(api, hall, apart)
     assert at("09:30") in await slots(api, hall, other)
     assert code_of(await book(lin, hall, apart, at("09:30"))) == (409, "slot_closed")
@@ -174,7 +168,6 @@ async def test_one_slot_is_given_more_places_or_closed(api: Api, hall: str) -> N
     )
     again = await manager.put(path, slot | {"places": None})
     assert again.json() == {"slots_changed": 1, "must_move": 0}
-    await seen(api, hall)
     assert (await slots(api, hall, item))[at("10:00")]["left"] == 3
     assert (await lin.get(f"/appointments/{mine['id']}")).json()["must_move"] is False
     for wrong in (at("10:10"), at("10:00", "2026-11-20")):
@@ -187,7 +180,6 @@ async def test_places_kept_for_groups_are_theirs_until_a_day_before(api: Api, ha
     hall_id, day = api.services.directory.hall(hall).id, "2026-11-26"
     plan = {"places": 3, "elders_percent": 34, "companies_percent": 34}
     await manager.put(f"/halls/{hall}/slot-plans/E", plan)
-    await seen(api, hall)
     shown = (await slots(api, hall, item, day))[at("10:00", day)]
     assert (shown["left"], shown["left_elders"], shown["left_companies"]) == (1, 1, 1)
     await booked(await api.citizen(), hall, item, at("10:00", day))

@@ -83,6 +83,7 @@ async def test_without_a_place_in_time_nothing_at_all_is_booked(api: Api, hall: 
     assert await counted(hall_id, at("10:00")) == (0, 0)
     assert (await lin.get("/appointments")).json()["data"] == []
     # Nor is it shown: there the two do not go together.
+    await seen(api, hall)
     query = {"item": first, "also": second, "from": TUESDAY, "to": TUESDAY}
     told = await api.http.get(f"/api/v1/halls/{hall}/slots", params=query)
     starts = [slot["start"] for slot in told.json()["data"]]
