@@ -169,7 +169,9 @@ class Api:
         halls = {each.id: each.code for each in self.services.directory.halls.values()}
         touched = {hall, *(halls[row["hall_id"]] for row in gone)}
         # Nothing that an earlier test's day told stops anybody from taking a number.
+        # Rows read on that day, shown on this one, would tell what its manager decided then.
         self.projector._outlook.pop(hall, None)
+        self.projector._rows.pop(hall, None)
         await self.services.feed.changed(*(Change(code) for code in touched))
         await until(lambda: self._has_no_end_in_sight(hall))
         # Whatever was done to the hall until now, its tickets' events told all of it. Asked last:
@@ -209,6 +211,20 @@ def _nothing_leaks() -> Iterator[None]:
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Tests run on the loop that cities run on."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What was set up for all tests stands for those that await nothing too.
+
+    They have no loop of their own, and a session's fixtures are made anew when its loop changes.
+    """
+    loop = "_asyncio_loop_factory"
+    if "store_urls" in metafunc.fixturenames and loop not in metafunc.fixturenames:
+        metafunc.fixturenames.append(loop)
+        hidden = (pytest.HIDDEN_PARAM,)
+        metafunc.parametrize(
+            loop, [uvloop.new_event_loop], ids=hidden, indirect=True, scope="session"
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)
