@@ -44,29 +44,33 @@ _TAKE: Final = """
     ORDER BY message_no, code IS NULL
     ON CONFLICT (channel, message_no) DO NOTHING
 """
-_OPEN: Final = f"""
-    a.channel = $1 AND (a.result IS NULL OR a.result = 'unsure')
-    AND (told.code IS NULL OR a.result = 'unsure')
+_THEN: Final = f"""
+    (told.code IS NULL OR a.result = 'unsure')
     AND a.begun_at BETWEEN told.told_at - interval '{_TAKEN_WITHIN_S} s'
         AND told.told_at + interval '{_CLOCKS_S} s'
 """
 # A courier writes notices before attempts, so this locks them first too; what it has written
 # meanwhile stands. That a message did not arrive settles only what nobody else will settle.
+# A notice has few attempts: `|| ''` and `coalesce` keep those of a reference from being looked for
+# in the indexes of a whole channel and of all that are open, which are short when plans are made.
 _SETTLE: Final = f"""
     WITH told AS MATERIALIZED (
         SELECT *, coalesce(to_timestamp(at), clock_timestamp()) AS told_at
         FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::uuid[])
             AS p (message_no, code, subject, template_id, at, reference)
         WHERE NOT EXISTS (SELECT 1 FROM notice_attempt o
-            WHERE o.channel = $1 AND o.message_no = p.message_no)
+            WHERE o.channel = $1 AND o.message_no = p.message_no OFFSET 0)
     ), mine AS MATERIALIZED (
         SELECT DISTINCT ON (found.id) found.id, found.notice_id, told.message_no, told.code
         FROM told CROSS JOIN LATERAL (
             SELECT a.id, a.notice_id, a.begun_at FROM notice_attempt a
-            WHERE a.subject = told.subject AND a.template_id = told.template_id AND {_OPEN}
+            WHERE a.channel = $1 AND a.subject = told.subject
+                AND a.template_id = told.template_id
+                AND (a.result IS NULL OR a.result = 'unsure') AND {_THEN}
             UNION ALL
             SELECT a.id, a.notice_id, a.begun_at FROM notice_attempt a
-            WHERE a.notice_id = told.reference AND {_OPEN}
+            WHERE a.notice_id = told.reference AND a.channel || '' = $1
+                AND coalesce(a.result, 'unsure') = 'unsure' AND {_THEN}
             ORDER BY begun_at DESC LIMIT 1) found
         ORDER BY found.id, told.message_no
     ), theirs AS MATERIALIZED (
@@ -93,12 +97,17 @@ _SETTLE: Final = f"""
 # What did not arrive, of messages that were taken as it was told before: their notices go on by
 # another channel. Nothing of it changes when it is done again.
 _GO_ON: Final = """
-    WITH failed AS (
-        UPDATE notice_attempt a SET result = 'refused', code = left('not_arrived:' || r.code, 64)
+    WITH lost AS MATERIALIZED (
+        SELECT a.id, r.code
         FROM unnest($1::text[], $2::text[]) AS p (channel, message_no)
-        JOIN notice_receipt r USING (channel, message_no)
-        WHERE r.code IS NOT NULL AND a.channel = r.channel AND a.message_no = r.message_no
-          AND a.result = 'accepted'
+        CROSS JOIN LATERAL (SELECT r.code FROM notice_receipt r
+            WHERE r.channel = p.channel AND r.message_no = p.message_no AND r.code IS NOT NULL
+            OFFSET 0) r
+        CROSS JOIN LATERAL (SELECT a.id FROM notice_attempt a
+            WHERE a.channel = p.channel AND a.message_no = p.message_no OFFSET 0) a
+    ), failed AS (
+        UPDATE notice_attempt a SET result = 'refused', code = left('not_arrived:' || lost.code, 64)
+        FROM lost WHERE a.id = lost.id AND a.result = 'accepted'
         RETURNING a.notice_id
     )
     UPDATE notice SET state = 'waiting', settled_at = NULL, fault = 'not_arrived',

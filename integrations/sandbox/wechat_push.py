@@ -26,6 +26,8 @@ _PATIENCE_S: Final = 5.0
 _TRIES: Final = 4
 _PAUSE_S: Final = 1.0
 _MOST_AT_ONCE: Final = 32
+# httpx looks at each idle connection with every request.
+_MOST_IDLE: Final = 4
 _LISTS: Final = {
     "subscribe_msg_popup_event": "SubscribeMsgPopupEvent",
     "subscribe_msg_change_event": "SubscribeMsgChangeEvent",
@@ -142,7 +144,8 @@ class WeChatPush:
 
     def _client(self) -> httpx.AsyncClient:
         if self._http is None:
-            self._http = httpx.AsyncClient(timeout=_PATIENCE_S, trust_env=False)
+            limits = httpx.Limits(max_keepalive_connections=_MOST_IDLE)
+            self._http = httpx.AsyncClient(timeout=_PATIENCE_S, trust_env=False, limits=limits)
         return self._http
 
     async def _close(self, _: App) -> None:

@@ -62,6 +62,8 @@ class Courier:
         self._clock = clock
         self._least, self._most = least, most
         self._at_once = at_once
+        # What is urgent is claimed one by one; what can wait, several with each statement.
+        self._least_room = 1 if least == Urgency.TURN else max(1, at_once // 2)
         self._running: set[asyncio.Task[None]] = set()
         self._outcomes: list[Outcome] = []
         self._rests = Rests()
@@ -86,7 +88,8 @@ class Courier:
             try:
                 await self._templates.follow()
                 room = self._at_once - len(self._running)
-                claimed, errands = await self._take(room) if room else (0, [])
+                is_full = room < self._least_room
+                claimed, errands = (0, []) if is_full else await self._take(room)
             except Exception as fault:
                 if not is_store_fault(fault):
                     raise
@@ -98,7 +101,7 @@ class Courier:
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
             if not claimed:
-                await self._rest(is_full=not room)
+                await self._rest(is_full=is_full)
 
     async def _rest(self, *, is_full: bool) -> None:
         if is_full:
