@@ -220,7 +220,8 @@ async def _rate(ours: asyncpg.Connection, meanwhile: Awaitable[object]) -> float
     """How many messages a second are sent until something else is over."""
     before, began = await ours.fetchval(_SENT), time.perf_counter()
     await meanwhile
-    return (await ours.fetchval(_SENT) - before) / (time.perf_counter() - began)
+    sent: int = await ours.fetchval(_SENT) - before
+    return sent / (time.perf_counter() - began)
 
 
 class _Calls:
