@@ -69,6 +69,8 @@ class Material(Model):
     copies = fields.SmallIntField()
     required = fields.BooleanField()
     note = fields.CharField(max_length=300)
+    # Empty: sown before notes had one.
+    note_en = fields.CharField(max_length=600, db_default="")
 
     class Meta:
         table = "material"

@@ -67,7 +67,7 @@ COLUMNS = {
     "fee_fen,level_required,bookable,guide,guide_en,aliases,residents_of",
     "prerequisites.csv": "item,before",
     "payments.csv": "item,paid_line",
-    "materials.csv": "item,no,name,name_en,kind,copies,required,note",
+    "materials.csv": "item,no,name,name_en,kind,copies,required,note,note_en",
     "bundles.csv": "code,name,name_en,guide,guide_en",
     "bundle_items.csv": "bundle,no,item,after",
     "bundle_fields.csv": "bundle,no,code,name,name_en,kind,required,most,choices",

@@ -78,6 +78,7 @@ class MaterialFile:
     copies: int
     required: bool
     note: str
+    note_en: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ def _read_materials(
             copies=row.whole("copies", 0, 20),
             required=row.yes_no("required"),
             note=row.text("note", 300, may_be_empty=True),
+            note_en=row.text("note_en", 600, may_be_empty=not row.cells["note"]),
         )
         if not row.spoiled:
             row.once(seen, (item, material.no), "no")

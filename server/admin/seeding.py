@@ -228,6 +228,7 @@ async def _item_parts(
                 "copies": material.copies,
                 "required": material.required,
                 "note": material.note,
+                "note_en": material.note_en,
             },
         )
     await tx.run("DELETE FROM offering WHERE item_id = $1", item_id)

@@ -63,6 +63,7 @@ class MaterialEntry:
     copies: int
     required: bool
     note: str
+    note_en: str
 
 
 @dataclass(frozen=True, slots=True)

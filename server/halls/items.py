@@ -72,6 +72,7 @@ async def show_item(request: Request, item: str) -> ItemDetail:
                 needed.copies,
                 needed.required,
                 needed.note,
+                needed.note_en,
             )
             for needed in entry.materials
         ],

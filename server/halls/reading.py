@@ -139,7 +139,13 @@ async def _bundles(tx: Transaction) -> dict[str, BundleEntry]:
 
 def _material(row: dict[str, Any]) -> MaterialEntry:
     return MaterialEntry(
-        row["name"], row["name_en"], row["kind"], row["copies"], row["required"], row["note"]
+        name=row["name"],
+        name_en=row["name_en"],
+        kind=row["kind"],
+        copies=row["copies"],
+        required=row["required"],
+        note=row["note"],
+        note_en=row["note_en"],
     )
 
 

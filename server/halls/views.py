@@ -181,6 +181,7 @@ class MaterialView(msgspec.Struct, frozen=True):
     copies: int
     required: bool
     note: str
+    note_en: str
 
 
 class ItemSummary(msgspec.Struct, frozen=True, kw_only=True):

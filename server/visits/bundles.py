@@ -70,6 +70,7 @@ class Needed(msgspec.Struct, frozen=True, kw_only=True):
     copies: int
     required: bool
     notes: list[str]
+    notes_en: list[str]
     items: list[str]
 
 
@@ -159,9 +160,14 @@ def _needed(asked: list[tuple[str, MaterialEntry]]) -> Needed:
         kind=first.kind,  # type: ignore[arg-type]
         copies=sum(copies) if first.kind in _HANDED_IN else max(copies),
         required=any(material.required for _, material in asked),
-        notes=list(dict.fromkeys(material.note for _, material in asked if material.note)),
+        notes=_each_once(material.note for _, material in asked),
+        notes_en=_each_once(material.note_en or material.note for _, material in asked),
         items=[code for code, _ in asked],
     )
+
+
+def _each_once(words: Iterable[str]) -> list[str]:
+    return [said for said in dict.fromkeys(words) if said]
 
 
 def _summary(bundle: BundleEntry, directory: Directory) -> BundleSummary:

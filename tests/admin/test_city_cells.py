@@ -124,7 +124,7 @@ BROKEN: dict[str, tuple[str, str, str, Edit]] = {
         "materials.csv",
         "nothing,",
         "item",
-        add("nothing,1,纸,Paper,form,1,yes,"),
+        add("nothing,1,纸,Paper,form,1,yes,,"),
     ),
     "an unknown kind": (
         "materials.csv",
@@ -135,11 +135,17 @@ BROKEN: dict[str, tuple[str, str, str, Edit]] = {
             "passport,1,居民身份证,Resident identity card,paper",
         ),
     ),
+    "a note in one language": (
+        "materials.csv",
+        "passport,99,纸",
+        "note_en",
+        add("passport,99,纸,Paper,form,1,yes,自备,"),
+    ),
     "a material number twice": (
         "materials.csv",
         "passport,1,纸",
         "no",
-        add("passport,1,纸,Paper,form,1,yes,"),
+        add("passport,1,纸,Paper,form,1,yes,,"),
     ),
     "an unknown rule": ("rules.csv", "dg-01,luck", "rule", add("dg-01,luck,1")),
     "a rule of no hall": ("rules.csv", "dg-99,", "hall", add("dg-99,grace_min,1")),

@@ -15,7 +15,18 @@ HOSTILE: Final = f"{ATTACK} شكرا جزيلا \u202eמה 🧑‍🧑‍🧒�
 # Whatever somebody has typed somewhere: citizens, clerks, managers, who writes a city's files.
 TYPED: Final = (
     *("name", "name_en", "title", "body", "guide", "guide_en", "address", "text", "text_en"),
-    *("note", "notes", "comment", "answer", "reason", "reason_en", "reason_text", "what"),
+    *(
+        "note",
+        "note_en",
+        "notes",
+        "notes_en",
+        "comment",
+        "answer",
+        "reason",
+        "reason_en",
+        "reason_text",
+        "what",
+    ),
     *("theme_name", "theme_name_en", "department_name", "department_name_en", "client_name"),
 )
 _MEDDLE: Final = """

@@ -9,6 +9,7 @@ from uuid import uuid4
 from integrations.sandbox.crowd import habits
 from integrations.sandbox.crowd.booking import Arrives, Bookings
 from integrations.sandbox.crowd.bundles import Bundle
+from integrations.sandbox.crowd.department import Department
 from integrations.sandbox.crowd.door import Answer, Door, Session
 from integrations.sandbox.crowd.figures import Figures
 from integrations.sandbox.crowd.in_line import Citizen, Holding, InLine
@@ -36,6 +37,7 @@ class Citizens:
         waiting: Waiting,
         in_line: InLine,
         bookings: Bookings,
+        department: Department,
     ) -> None:
         self._plan = plan
         self._door = door
@@ -45,6 +47,7 @@ class Citizens:
         self._waiting = waiting
         self._in_line = in_line
         self._bookings = bookings
+        self._department = department
         self._dice = Random(f"{plan.seed}/citizens")
         self._born = 0
 
@@ -94,6 +97,11 @@ class Citizens:
             return
         await self._bookings.begin(citizen, hall, item, arrives)
 
+    def was_accepted(self, ticket_id: str, item: str, hall: str) -> None:
+        """A counter has accepted what the holder of this number came for; a department goes on."""
+        if (holding := self._in_line.holding(ticket_id)) is not None:
+            self._department.accept(holding.citizen.person, item, hall)
+
     def goes_home(self, ticket_id: str) -> None:
         """This ticket has ended."""
         self._in_line.ends(ticket_id)
@@ -129,6 +137,7 @@ class Citizens:
         if self._born < self._plan.most_people:
             self._born += 1
             citizen = self._sign_up(invent(self._plan.seed, self._born - 1))
+            self._department.remember(citizen.person)
             if self._dice.random() < self._plan.rates.proves_name:
                 await self._prove_name(citizen)
             return citizen

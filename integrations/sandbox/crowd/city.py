@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from integrations.sandbox.crowd.agenda import Agenda
 from integrations.sandbox.crowd.citizens import Citizens
+from integrations.sandbox.crowd.department import Department
 from integrations.sandbox.crowd.door import Answer, Door, Session
 from integrations.sandbox.crowd.figures import Figures
 from integrations.sandbox.crowd.neighbours import Neighbours
@@ -26,6 +27,7 @@ class City:
     agenda: Agenda
     strangers: Strangers
     citizens: Citizens
+    department: Department
     figures: Figures
     passwords: asyncio.Semaphore
     neighbours: Neighbours

@@ -77,13 +77,14 @@ class Door:
         body: object = None,
         *,
         token: str | None = None,
+        basic: tuple[str, str] | None = None,
         key: str | None = None,
         few: asyncio.Semaphore | None = None,
     ) -> Answer:
         """Ask until there is an answer, however long the server is away.
 
-        A server fault that stays is answered as it is. `few` bounds how many such requests are
-        under way at once.
+        A server fault that stays is answered as it is. `basic` is the id and secret of a system.
+        `few` bounds how many such requests are under way at once.
         """
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         if key is not None:
@@ -94,7 +95,9 @@ class Door:
             self._figures.requests += 1
             try:
                 async with few or nullcontext():
-                    reply = await self._http.request(method, url, json=body, headers=headers)
+                    reply = await self._http.request(
+                        method, url, json=body, headers=headers, auth=basic
+                    )
             except httpx.HTTPError as fault:
                 self._figures.errors += 1
                 self._complain(type(fault).__name__)

@@ -63,6 +63,9 @@ class Figures:
     paused: int = 0
     handed_over: int = 0
     closed_early: int = 0
+    # What a department makes of what counters accepted.
+    cases: int = 0
+    case_steps: int = 0
     # The managers.
     alarms: int = 0
     acknowledged: int = 0

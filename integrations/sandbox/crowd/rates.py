@@ -31,6 +31,9 @@ class Rates:
     # Of those with a name proven: a death in the family, a soldier's return. The form asks for it.
     bundles: float = 0.15
 
+    # Of those with a phone: a department is at work on something of hers, or has just ended it.
+    asked_before: float = 0.4
+
     # --- who books ---
 
     # By phone instead of a number now; most want one of the next slots.

@@ -13,6 +13,7 @@ from integrations.sandbox.crowd.booking import Bookings
 from integrations.sandbox.crowd.bundles import Bundle, read_bundle
 from integrations.sandbox.crowd.citizens import Citizens
 from integrations.sandbox.crowd.city import City
+from integrations.sandbox.crowd.department import Department
 from integrations.sandbox.crowd.door import Answer, Door
 from integrations.sandbox.crowd.figures import Figures
 from integrations.sandbox.crowd.halls import Catalogue, Hall
@@ -111,6 +112,7 @@ def _found(plan: CrowdPlan, door: Door, figures: Figures) -> City:
     in_line, neighbours = InLine(), Neighbours()
     waiting = Waiting(plan, agenda, figures, in_line, neighbours)
     bookings = Bookings(plan, door, agenda, tempo, figures, in_line=in_line, neighbours=neighbours)
+    department = Department(plan, door, agenda, tempo, figures)
     citizens = Citizens(
         plan,
         door,
@@ -120,9 +122,12 @@ def _found(plan: CrowdPlan, door: Door, figures: Figures) -> City:
         waiting=waiting,
         in_line=in_line,
         bookings=bookings,
+        department=department,
     )
     passwords = asyncio.Semaphore(_PASSWORDS_AT_ONCE)
-    return City(plan, door, tempo, agenda, strangers, citizens, figures, passwords, neighbours)
+    return City(
+        plan, door, tempo, agenda, strangers, citizens, department, figures, passwords, neighbours
+    )
 
 
 async def _carry_on(forever: Callable[[], Coroutine[Any, Any, None]], figures: Figures) -> None:
@@ -154,6 +159,7 @@ async def _learn(city: City) -> dict[str, Hall]:
                 bookable.add(one["code"])
         more = f"&cursor={page['next_cursor']}" if page["next_cursor"] else None
     bundles = await _learn_bundles(city)
+    await city.department.open(city.staff("admin"), sorted(easy))
     listed = await _read(city, "/api/v1/halls?limit=100")
     city.tempo.read(listed["as_of"])
     chosen = [

@@ -143,6 +143,8 @@ async def finish(at: At, ticket: Ticket) -> None:
     if not answer.ok:
         return
     figures.served += 1
+    if body["outcome"] == "accepted":
+        at.city.citizens.was_accepted(ticket["id"], ticket["item"], at.hall.code)
     following = answer.body.get("next_ticket")
     if following is None:
         at.city.citizens.goes_home(ticket["id"])

@@ -32,5 +32,6 @@ VALUES: Final[dict[str, Any]] = {
     "MaterialView.name": "居民身份证",
     "MaterialView.name_en": "Resident identity card",
     "MaterialView.note": "",
+    "MaterialView.note_en": "",
     "q": "社保卡",
 }

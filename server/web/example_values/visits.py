@@ -30,6 +30,7 @@ VALUES: Final[dict[str, Any]] = {
     "Needed.name_en": "Resident identity card",
     "Needed.kind": "original",
     "notes": [],
+    "notes_en": [],
     "Needed.items": ["birth-household", "newborn-medical"],
     "FormField.code": "child-name",
     "FormField.name": "新生儿姓名",

@@ -42,6 +42,6 @@ export function materials(list) {
     ? make("p", {}, t("不需要材料。", "Nothing."))
     : make("ul", { className: "checks" }, ...list.map((one) => make("li", {},
         make("strong", {}, named(one)),
-        make("span", { className: "quiet" }, [KINDS[one.kind]?.(), one.copies > 1 ? `× ${one.copies}` : null, one.required ? null : t("如有请带", "if you have it"), ...(one.notes ?? [one.note])].filter(Boolean).join(" · ")),
+        make("span", { className: "quiet" }, [KINDS[one.kind]?.(), one.copies > 1 ? `× ${one.copies}` : null, one.required ? null : t("如有请带", "if you have it"), ...[named(one, one.notes ? "notes" : "note")].flat()].filter(Boolean).join(" · ")),
       ))));
 }
