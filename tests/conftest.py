@@ -244,9 +244,17 @@ async def store_urls(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
     wipe(folder)
 
 
+@pytest.fixture(scope="session")
+def _catalogue_stays() -> Iterator[None]:
+    """Tests give halls rules in memory; what others write of the catalogue must not undo that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("server.application.LOOK_EVERY_S", 3600.0)
+        yield
+
+
 @pytest_asyncio.fixture(scope="session")
 async def api(
-    store_urls: StoreUrls, tmp_path_factory: pytest.TempPathFactory
+    store_urls: StoreUrls, tmp_path_factory: pytest.TempPathFactory, _catalogue_stays: None
 ) -> AsyncIterator[Api]:
     keys = tmp_path_factory.mktemp("keys") / "token-keys.json"
     write_token_keys(keys)

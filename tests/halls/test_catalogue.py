@@ -20,11 +20,12 @@ from tests.conftest import Api, until
 
 
 @pytest.fixture
-async def files(tmp_path: Path) -> AsyncIterator[City]:
+async def files(api: Api, tmp_path: Path) -> AsyncIterator[City]:
     """The files of the tests' city; they are the catalogue again afterwards."""
     city = read_city(city_without_caps(tmp_path / "city"))
     yield city
     await seed_city(city)
+    application.use_directory(api.app, await read_directory())
 
 
 async def test_what_is_seeded_anew_is_offered_without_a_restart(

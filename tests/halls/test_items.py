@@ -126,7 +126,10 @@ async def test_the_guide_lists_all_materials_at_once(api: Api) -> None:
         needed.name for needed in entry.materials
     ]
     assert detail["materials"]
-    assert {"name", "name_en", "kind", "copies", "required", "note"} == set(detail["materials"][0])
+    fields = {"name", "name_en", "kind", "copies", "required", "note", "note_en"}
+    assert set(detail["materials"][0]) == fields
+    assert all(bool(needed["note"]) == bool(needed["note_en"]) for needed in detail["materials"])
+    assert any(needed["note_en"] for needed in detail["materials"])
     assert detail["halls"] == [
         hall.code
         for hall in api.services.directory.halls.values()

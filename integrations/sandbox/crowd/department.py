@@ -64,6 +64,15 @@ _STORIES: tuple[tuple[int, tuple[Step, ...]], ...] = (
 )
 
 
+@dataclass(slots=True)
+class _Case:
+    """A case by the department's number and by the city's, and how many of its steps are told."""
+
+    number: str
+    no: str
+    told: int = 0
+
+
 class Department:
     """Tells the city of its cases; until it is registered it has none."""
 
@@ -92,14 +101,14 @@ class Department:
 
         async def begin() -> None:
             promised = {"due_at": _moment(self._tempo.now() + _PROMISED)}
-            if (no := await self._begin(told | promised)) is not None:
-                self._tell_later(no, _story(self._dice))
+            if (case := await self._begin(told | promised)) is not None:
+                self._go_on(case, _story(self._dice))
 
         self._agenda.put(self._dice.uniform(20, 90), begin)
 
     def remember(self, person: Person) -> None:
         """Somebody who comes for the first time may have asked for something days ago."""
-        # By the person alone, so that a crowd that comes again tells no second one.
+        # By the person alone, so that a crowd that comes again tells the same.
         dice = Random(f"{self._plan.seed}/case/{person.id_number}")
         if dice.random() >= self._plan.rates.asked_before or not self._items:
             return
@@ -118,38 +127,43 @@ class Department:
             "id_number": person.id_number,
         }
         accepted, *days = working_days(self._tempo.now(), 1 + happened, dice)
-        no = await self._begin(told | _dated(accepted, promised=True))
-        if no is None:
+        case = await self._begin(told | _dated(accepted, promised=True))
+        if case is None:
             return
-        for step, at in zip(story, days, strict=False):
-            await self._tell(no, step, _dated(at, promised=step.promised))
-        self._tell_later(no, story[happened:])
+        for at in days:
+            step = story[case.told]
+            if not await self._tell(case, step, _dated(at, promised=step.promised)):
+                return
+        self._go_on(case, story)
 
-    async def _begin(self, told: dict[str, Any]) -> str | None:
-        """Tell of a new case; what the city calls it, None where it is refused or known."""
+    async def _begin(self, told: dict[str, Any]) -> _Case | None:
+        """Tell of a case; None where the city knows another by its number."""
         answer = await self._ask("/cases", told)
         if not answer.ok:
             return None
         self._figures.cases += 1
-        no: str = answer.body["no"]
-        return no
+        return _Case(told["number"], answer.body["no"])
 
-    def _tell_later(self, no: str, left: list[Step]) -> None:
-        if not left:
+    def _go_on(self, case: _Case, story: Sequence[Step]) -> None:
+        """Tell the rest of the story, a step every few minutes."""
+        if case.told == len(story):
             return
 
         async def tell() -> None:
-            step = left.pop(0)
+            step = story[case.told]
             due = {"due_at": _moment(self._tempo.now() + _PROMISED)} if step.promised else {}
-            if await self._tell(no, step, due):
-                self._tell_later(no, left)
+            if await self._tell(case, step, due):
+                self._go_on(case, story)
 
         self._agenda.put(self._dice.uniform(*_BETWEEN_STEPS_S), tell)
 
-    async def _tell(self, no: str, step: Step, times: dict[str, str]) -> bool:
-        said = {"number": uuid4().hex, "name": step.name, "state": step.state, "note": step.note}
-        answer = await self._ask(f"/cases/{no}/steps", said | times)
+    async def _tell(self, case: _Case, step: Step, times: dict[str, str]) -> bool:
+        """Tell a case's next step; False where an earlier crowd has told another in its place."""
+        number = f"{case.number}-{case.told + 1}"
+        said = {"number": number, "name": step.name, "state": step.state, "note": step.note}
+        answer = await self._ask(f"/cases/{case.no}/steps", said | times)
         self._figures.case_steps += answer.ok
+        case.told += answer.ok
         return answer.ok
 
     async def _ask(self, what: str, body: dict[str, Any]) -> Answer:
@@ -181,9 +195,9 @@ class Department:
                 log.warning("no_case_system", status=made.status, code=made.code)
 
 
-def _story(dice: Random) -> list[Step]:
+def _story(dice: Random) -> tuple[Step, ...]:
     stories, many = [story for _, story in _STORIES], [many for many, _ in _STORIES]
-    return list(dice.choices(stories, many)[0])
+    return dice.choices(stories, many)[0]
 
 
 def working_days(now: datetime, many: int, dice: Random) -> list[datetime]:
