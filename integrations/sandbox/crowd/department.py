@@ -91,7 +91,7 @@ class Department:
         self._items: Sequence[str] = ()
 
     async def open(self, admin: Session, items: Sequence[str]) -> None:
-        """Have the system registered by an administrator; `items` are what people asked for."""
+        """Have the system registered by an administrator; `items` are what anybody may ask for."""
         self._admin, self._items = admin, items
         await self._register(None)
 

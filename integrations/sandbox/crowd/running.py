@@ -147,6 +147,7 @@ async def _learn(city: City) -> dict[str, Hall]:
     minutes: dict[str, int] = {}
     easy: set[str] = set()
     bookable: set[str] = set()
+    for_anyone: set[str] = set()
     more: str | None = ""
     while more is not None:
         page = await _read(city, f"/api/v1/items?limit=100{more}")
@@ -157,9 +158,11 @@ async def _learn(city: City) -> dict[str, Hall]:
                 easy.add(one["code"])
             if one["bookable"]:
                 bookable.add(one["code"])
+            if one["audience"] == ["anyone"]:
+                for_anyone.add(one["code"])
         more = f"&cursor={page['next_cursor']}" if page["next_cursor"] else None
     bundles = await _learn_bundles(city)
-    await city.department.open(city.staff("admin"), sorted(easy))
+    await city.department.open(city.staff("admin"), sorted(for_anyone))
     listed = await _read(city, "/api/v1/halls?limit=100")
     city.tempo.read(listed["as_of"])
     chosen = [
