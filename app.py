@@ -95,6 +95,8 @@ cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Fills sentences into the width there is, wherever their lines end in the source.
+    rich_markup_mode="markdown",
     help="一厅通 Yiting: 政务大厅排队预约后台 · smart queuing for a city's government halls.",
 )
 # --- commands ------------------------------------------------------------------------------
@@ -105,7 +107,7 @@ cli.command()(demo)
 
 @cli.command()
 def serve() -> None:
-    """Serve the API in production, as the YITING_… settings say."""
+    """正式运行接口服务。 Serve the API in production, as the YITING_… settings say."""
     settings = GROUND.settings()
 
     async def main() -> None:
@@ -126,7 +128,7 @@ def serve() -> None:
 
 @cli.command()
 def work() -> None:
-    """Work in the background: live state of the halls, jobs."""
+    """后台工作：大厅实时状态与定时任务。 Work in the background: live halls, jobs."""
     settings = GROUND.settings()
     configure_logs(settings.log_level)
 
@@ -169,7 +171,7 @@ def sandbox(
     ] = None,
     fd: Annotated[int | None, typer.Option(help="A listening socket.", hidden=True)] = None,
 ) -> None:
-    """Run the platforms, played locally; never for real people."""
+    """平台沙箱，仅供演示和测试。 Run the platforms, played locally; never for real people."""
     configure_logs("info")
     with plainly():
         sock = listen("127.0.0.1", port) if fd is None else socket.socket(fileno=fd)
@@ -188,7 +190,7 @@ def simulate(
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed, the same people and habits.")] = 1,
 ) -> None:
-    """Send simulated citizens, clerks and managers to a demo city through its API, until Ctrl-C."""
+    """模拟市民和工作人员，按 Ctrl-C 停止。 Send a simulated crowd to a city through its API."""
     settings = GROUND.settings()
     configure_logs(settings.log_level)
     plan = CrowdPlan(

@@ -26,7 +26,7 @@ def bench(
     check: Annotated[bool, typer.Option("--check", help="Exit 1 when a bar is missed.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep data and logs.")] = False,
 ) -> None:
-    """Measure a still demo city against bare Sanic and bare PostgreSQL."""
+    """性能测量。 Measure a still demo city against bare Sanic and bare PostgreSQL."""
     ground = ground_of(context)
     plan = Plan(seconds, rounds, connections, workers, tuple(only or ()))
     folder = Path(tempfile.mkdtemp(prefix="yiting-bench-"))

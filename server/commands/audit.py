@@ -14,7 +14,9 @@ from server.privacy.showing import entries_about, line_of
 from server.running.health import require_migrated
 from server.settings import require_personal_keys
 
-audit = typer.Typer(no_args_is_help=True, help="The log of who looked at what is personal.")
+audit = typer.Typer(
+    no_args_is_help=True, help="审计日志。 The log of who looked at what is personal."
+)
 
 
 @audit.command("verify")
@@ -26,7 +28,7 @@ def verify_audit_log(
         typer.Option(help="SEQ:HASH as printed or logged earlier; repeatable.", metavar="SEQ:HASH"),
     ] = None,
 ) -> None:
-    """Walk the chain; exit code 3 and the first broken entry when it does not hold."""
+    """核验日志链。 Walk the chain; exit code 3 and the first broken entry when it does not hold."""
     ground = ground_of(context)
     settings = ground.settings()
 
@@ -55,7 +57,7 @@ def show_audit_log(
     actor: Annotated[UUID | None, typer.Option(help="By, or on behalf of, this person.")] = None,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 100,
 ) -> None:
-    """Show who looked at or changed somebody's data."""
+    """查询谁看过或改过某人的资料。 Show who looked at or changed somebody's data."""
     ground = ground_of(context)
     settings = ground.settings()
 

@@ -14,7 +14,7 @@ from server.settings import WrongSettings
 
 
 def migrate(context: typer.Context) -> None:
-    """Bring the database to this version's schema."""
+    """升级数据库结构。 Bring the database to this version's schema."""
     ground = ground_of(context)
 
     async def main() -> None:
@@ -31,7 +31,7 @@ def seed(
     *,
     check_only: Annotated[bool, typer.Option("--check", help="Only check the files.")] = False,
 ) -> None:
-    """Write a city's files into the database."""
+    """导入城市资料。 Write a city's files into the database."""
     ground = ground_of(context)
     with ground.plainly():
         city = read_city_folder(folder)

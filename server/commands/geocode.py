@@ -47,7 +47,7 @@ def geocode_halls(
         bool, typer.Option("--rough", help="Take streets and towns too, not only doors.")
     ] = False,
 ) -> None:
-    """Find coordinates for the halls without any, by their addresses, through the map service."""
+    """按地址补全大厅坐标。 Find coordinates for the halls without any, by the map service."""
     ground = ground_of(context)
     settings = ground.settings()
     maps = ground.maps()

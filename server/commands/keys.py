@@ -22,13 +22,15 @@ class KeysGroup(TyperGroup):
         return list(super().parse_args(ctx, args if named else ["new", *args]))
 
 
-keys = typer.Typer(cls=KeysGroup, no_args_is_help=True, help="Make or rotate the token keys.")
+keys = typer.Typer(
+    cls=KeysGroup, no_args_is_help=True, help="令牌密钥。 Make or rotate the token keys."
+)
 KeysFile = Annotated[Path, typer.Argument(help="The file of keys.")]
 
 
 @keys.command("new")
 def new_keys(context: typer.Context, file: KeysFile) -> None:
-    """Make the keys that sign access tokens; an existing file is kept."""
+    """新建密钥文件。 Make the keys that sign access tokens; an existing file is kept."""
     with ground_of(context).plainly():
         console.print(f"{file}: {'已生成 made' if write_token_keys(file) else '已存在 kept'}")
         tell_keys(key_names(file))
@@ -43,7 +45,7 @@ def rotate_keys(
         str | None, typer.Option(metavar="KID", help="Only take this old key out.")
     ] = None,
 ) -> None:
-    """Put a new key first, without signing anybody out: the old ones go on verifying.
+    """更换密钥，不影响已登录的人。 Put a new key first; the old ones go on verifying.
 
     Processes that run notice within seconds. Drop the old key a quarter of an hour later, when
     no token that it signed is left; or at once, when somebody else may have it.
@@ -59,20 +61,20 @@ def tell_keys(names: Sequence[str]) -> None:
 
 
 sso_keys = typer.Typer(
-    no_args_is_help=True, help="The keys of single sign-on for departments' systems."
+    no_args_is_help=True, help="单点登录密钥。 The keys of single sign-on for departments' systems."
 )
 
 
 @sso_keys.command("new")
 def new_sso_keys(context: typer.Context, file: KeysFile) -> None:
-    """Make a file of keys; an existing one is kept."""
+    """新建密钥文件。 Make a file of keys; an existing one is kept."""
     with ground_of(context).plainly():
         console.print(f"{file}: {'已生成 made' if write_signing_keys(file) else '已存在 kept'}")
 
 
 @sso_keys.command("rotate")
 def rotate_sso_keys(context: typer.Context, file: KeysFile) -> None:
-    """Let the next key sign, from the next start of `serve` on; it has been published before."""
+    """启用下一把密钥。 Let the next key sign, from the next start of `serve` on."""
     with ground_of(context).plainly():
         require_sso_keys(file)
         console.print(f"{file}: 今后签名的密钥 signs from now on: {rotate_signing_keys(file)}")

@@ -29,21 +29,21 @@ from server.running.health import require_migrated
 from server.settings import WrongSettings, require_personal_keys
 
 personal_keys = typer.Typer(
-    no_args_is_help=True, help="The keys that seal names, id numbers and phones."
+    no_args_is_help=True, help="个人信息密钥。 The keys that seal names, id numbers and phones."
 )
 KeyFile = Annotated[Path, typer.Argument(help="The file of keys.")]
 
 
 @personal_keys.command("new")
 def new_personal_keys(context: typer.Context, file: KeyFile) -> None:
-    """Make a file of keys; an existing one is kept."""
+    """新建密钥文件。 Make a file of keys; an existing one is kept."""
     with ground_of(context).plainly():
         console.print(f"{file}: {'已生成 made' if write_personal_keys(file) else '已存在 kept'}")
 
 
 @personal_keys.command("list")
 def list_personal_keys(context: typer.Context, file: KeyFile) -> None:
-    """Show the keys' ids: which seals, which only open."""
+    """列出密钥编号。 Show the keys' ids: which seals, which only open."""
     with ground_of(context).plainly(), readable(file):
         tell_ring(read_key_file(file))
 
@@ -58,14 +58,14 @@ def rotate_personal_keys(
         typer.Option("--prepare", help="Only add the key; the next `rotate` lets it seal."),
     ] = False,
 ) -> None:
-    """Add a new first key; running processes follow within seconds, older keys still open."""
+    """启用新密钥，旧密钥仍可解密。 Add a new first key; running processes follow in seconds."""
     with ground_of(context).plainly(), readable(file):
         tell_ring(prepare(file) if wait else rotate(file))
 
 
 @personal_keys.command("reencrypt")
 def reencrypt(context: typer.Context) -> None:
-    """Seal anew, with the first key, all that older keys sealed; may be stopped and repeated."""
+    """用新密钥重新加密，可中断后重来。 Seal anew, with the first key, what older ones sealed."""
     ground = ground_of(context)
     settings = ground.settings()
 
@@ -91,7 +91,7 @@ def drop_personal_key(
     context: typer.Context,
     key: Annotated[str, typer.Argument(help="The id of a key, as `list` shows it.")],
 ) -> None:
-    """Take an old key away for ever, once nothing is sealed with it any more."""
+    """删除不再使用的旧密钥。 Take an old key away for ever, once nothing is sealed with it."""
     ground = ground_of(context)
     settings = ground.settings()
 

@@ -27,7 +27,7 @@ def staff(
         bool, typer.Option("--reset", help="A new password for an account, and no device.")
     ] = False,
 ) -> None:
-    """Make an account of staff, such as a city's first administrator, or rescue one.
+    """新建或挽救工作人员账号。 Make an account of staff, such as the first, or rescue one.
 
     Prints a password that is good once: for signing in within three days and choosing another.
     """

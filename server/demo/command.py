@@ -51,7 +51,7 @@ def demo(
         typer.Option(help="A city's files, sown on the first start.", exists=True, file_okay=False),
     ] = CITY_FILES,
 ) -> None:
-    """Run the demo city: stores, sandbox, 34 halls and a crowd.
+    """运行演示城市。 Run the demo city: stores, sandbox, 34 halls and a crowd.
 
     A busy morning, quickly: demo --clock 2026-11-23T09:30:00+08:00 --speed 60 --crowd 3000
     """

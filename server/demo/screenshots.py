@@ -67,7 +67,7 @@ def screenshots(  # noqa: PLR0917 options, not positions
     language: Language = "zh",
     large: Large = False,
 ) -> None:
-    """Write pictures of every page in every state of a running demo, at three sizes."""
+    """为每个页面截图。 Write pictures of every page and state of a running demo, at three sizes."""
     out.mkdir(parents=True, exist_ok=True)
     city = City(url.rstrip("/"), hall, counter)
     taken = asyncio.run(take_pictures(city, Manner(language=language, large=large), out))
