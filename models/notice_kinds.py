@@ -107,7 +107,7 @@ RULES: Final[Mapping[NoticeKind, KindRule]] = {
     NoticeKind.TICKET_MISSED: KindRule(_TICKET, timedelta(hours=2), TicketState.MISSED),
     NoticeKind.TICKET_SENT_ON: KindRule(_TICKET, timedelta(hours=2), _WAITING),
     NoticeKind.TURN_NEAR: KindRule(
-        _TICKET | {"ahead", "minutes"}, timedelta(minutes=45), _WAITING, by_sms=True
+        _TICKET | {"ahead", "minutes", "soon"}, timedelta(minutes=45), _WAITING, by_sms=True
     ),
     NoticeKind.LEAVE_NOW: KindRule(
         _TICKET | {"minutes"}, timedelta(minutes=45), _WAITING, by_sms=True

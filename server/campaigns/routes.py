@@ -36,6 +36,7 @@ from server.http.endpoint import endpoint
 from server.http.idempotency import once
 from server.http.limits import AUDIENCE
 from server.matching.offering import names_of
+from server.matching.rule_files import RuleBook
 from server.matching.trying import Tried, try_audience
 from server.matching.views import AudienceView
 from server.services import services
@@ -81,7 +82,7 @@ async def list_campaigns(request: Request, who: Principal, query: CampaignQuery)
 async def draft_campaign(request: Request, who: Principal, body: CampaignGiven) -> CampaignView:
     """Nobody is told anything before somebody else approves it."""
     room, key = services(request), once(request, who.id)
-    draft = draft_of(body, room.directory, room.clock.now())
+    draft = draft_of(body, _book(request), room.directory, room.clock.now())
     async with transaction() as tx:
         await key.claim(tx)
         row = await campaigns.create(tx, draft, by=who.id)
@@ -122,7 +123,7 @@ async def rewrite_campaign(
 ) -> CampaignView:
     """The draft's next version. Whoever writes it last cannot approve it."""
     room = services(request)
-    draft = draft_of(body, room.directory, room.clock.now())
+    draft = draft_of(body, _book(request), room.directory, room.clock.now())
 
     async def step(tx: Transaction, campaign_id: UUID) -> Any:
         return await campaigns.rewrite(tx, campaign_id, draft, by=who.id)
@@ -147,7 +148,7 @@ async def try_campaign(request: Request, who: Principal, campaign: str) -> Audie
     await room.limits.take([(AUDIENCE, who.id)])
     return await try_audience(
         Tried(rule_of(row), Purpose.POLICIES),
-        names_of(request.app.ctx.rule_book, room.directory),
+        names_of(_book(request), room.directory),
         room.sealer,
         Actor("staff", who.id),
         today=business_day(room.clock.now()),
@@ -226,6 +227,11 @@ async def resume_campaign(request: Request, who: Principal, campaign: str) -> Ca
 async def cancel_campaign(request: Request, who: Principal, campaign: str) -> CampaignView:
     """Nobody more is told, for good. What was sent stays in the inboxes."""
     return await _changed(request, who, campaign, "campaign.cancelled", campaigns.cancel)
+
+
+def _book(request: Request) -> RuleBook:
+    book: RuleBook = request.app.ctx.rule_book
+    return book
 
 
 async def _known(campaign_id: UUID) -> Any:

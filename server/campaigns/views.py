@@ -9,12 +9,12 @@ from msgspec import Meta
 
 from models.campaigns import CampaignState, Draft
 from models.consents import groups_in, kept_as
-from scheduler.matching.language import WrongExpression
-from scheduler.matching.rules import rule
 from server.errors import FieldFault, InvalidRequest
 from server.halls.directory import Directory
 from server.http.paging import PageQuery
 from server.live.reading import shown
+from server.matching.audience import read_audience
+from server.matching.rule_files import RuleBook
 from server.matching.views import Group
 
 LONGEST: Final = timedelta(days=90)
@@ -111,17 +111,12 @@ class CampaignPage(msgspec.Struct, frozen=True):
     next_cursor: UUID | None
 
 
-def draft_of(given: CampaignGiven, directory: Directory, now: datetime) -> Draft:
+def draft_of(given: CampaignGiven, book: RuleBook, directory: Directory, now: datetime) -> Draft:
     """What was given, if it can be told to anybody. `now` is business time.
 
     Raises InvalidRequest.
     """
-    try:
-        rule("draft", given.audience, given.reads)
-    except WrongExpression as wrong:
-        at = wrong.at + 1
-        why = (f"第 {at} 个字符：{wrong.zh}", f"character {at}: {wrong.en}")
-        raise InvalidRequest(errors=[FieldFault("/audience", why)]) from None
+    read_audience(given.audience, given.reads, at="/audience", book=book, directory=directory)
     item = directory.items.get(given.item) if given.item else None
     if given.item and item is None:
         why = ("没有这个事项。", "there is no such item")

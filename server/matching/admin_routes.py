@@ -8,12 +8,12 @@ from models.audiences import ReadsTooMuch
 from models.staff import Role
 from models.tickets import Actor
 from scheduler.calendar import business_day
-from scheduler.matching.language import WrongExpression
-from scheduler.matching.rules import rule
 from server.auth import Principal, staff
 from server.errors import FieldFault, InvalidRequest, TooManyRequests, wants_english
+from server.halls.directory import Directory
 from server.http.endpoint import endpoint
 from server.http.limits import AUDIENCE
+from server.matching.audience import read_audience
 from server.matching.offering import names_of
 from server.matching.refusals import RuleUnknown
 from server.matching.rule_files import RuleBook
@@ -80,7 +80,7 @@ async def try_out(request: Request, who: Principal, body: TryAudience) -> Audien
     purpose, and what is wrong with it is said with its place.
     """
     room, book = services(request), _book(request)
-    tried = _tried(body, book)
+    tried = _tried(body, book, room.directory)
     await room.limits.take([(AUDIENCE, who.id)])
     try:
         return await try_audience(
@@ -96,7 +96,7 @@ async def try_out(request: Request, who: Principal, body: TryAudience) -> Audien
         raise InvalidRequest(errors=[FieldFault("/reads", why)]) from None
 
 
-def _tried(body: TryAudience, book: RuleBook) -> Tried:
+def _tried(body: TryAudience, book: RuleBook, directory: Directory) -> Tried:
     if (body.rule is None) == (body.when is None):
         why = ("rule 与 when 应给出其一。", "give either `rule` or `when`")
         raise InvalidRequest(errors=[FieldFault("/when", why)])
@@ -105,12 +105,8 @@ def _tried(body: TryAudience, book: RuleBook) -> Tried:
         if service is None:
             raise RuleUnknown
         return Tried(service.rule, service.purpose, service)
-    try:
-        return Tried(rule("tried", body.when or "", body.reads), body.purpose)
-    except WrongExpression as wrong:
-        at = wrong.at + 1
-        why = (f"第 {at} 个字符：{wrong.zh}", f"character {at}: {wrong.en}")
-        raise InvalidRequest(errors=[FieldFault("/when", why)]) from None
+    given = read_audience(body.when or "", body.reads, at="/when", book=book, directory=directory)
+    return Tried(given, body.purpose)
 
 
 def _book(request: Request) -> RuleBook:

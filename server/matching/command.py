@@ -19,7 +19,13 @@ from server.commands.ground import console, fail, ground_of
 from server.halls.reading import read_directory
 from server.matching.nightly import match_everybody
 from server.matching.offering import names_of
-from server.matching.rule_files import RuleBook, WrongRules, rules_in, strange_names
+from server.matching.rule_files import (
+    RuleBook,
+    WrongRules,
+    rules_in,
+    strange_names,
+    unknown_names,
+)
 from server.matching.trying import Tried, try_audience
 from server.privacy.key_file import FollowedKeys
 from server.running.health import require_migrated
@@ -91,9 +97,12 @@ def try_out(
         async with ground.stores(settings) as urls, open_database(urls.database):
             await require_migrated()
             try:
+                directory = await read_directory()
+                if unknown := unknown_names(tried.rule, book, directory):
+                    raise fail("\n".join(" ".join(why) for why in unknown), FILE_IS_WRONG)
                 found = await try_audience(
                     tried,
-                    names_of(book, await read_directory()),
+                    names_of(book, directory),
                     Sealer(FollowedKeys(settings.personal_keys)),
                     SYSTEM,
                     today=business_day(ground.now(settings)),

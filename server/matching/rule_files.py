@@ -182,26 +182,29 @@ def strange_names(book: RuleBook, directory: Directory) -> list[RuleFault]:
     """Names in the rules that the city's catalogue does not have: items, halls, topics."""
     faults = []
     for service in book.services:
-        known: Mapping[str, Collection[str]] = {
-            "item": directory.items,
-            "certificate": book.kinds,
-            "topic": directory.themes,
-        }
         where = f"rule {service.rule.code}"
-        for asked in sorted(service.rule.asked, key=str):
-            takes = asked.attribute.takes
-            if takes is not None and asked.of not in known[takes]:
-                faults.append(_unknown(where, takes, str(asked.of)))
+        faults += [RuleFault(where, why) for why in unknown_names(service.rule, book, directory)]
         faults += [
-            _unknown(where, "hall", place)
-            for place in sorted(service.rule.places - set(directory.halls))
-        ]
-        faults += [
-            _unknown(where, "item", code)
+            RuleFault(where, _unknown("item", code))
             for code in _items_told_of(service)
             if code not in directory.items
         ]
     return faults
+
+
+def unknown_names(rule: Rule, book: RuleBook, directory: Directory) -> list[Sentence]:
+    """What an audience names and the city does not have: items, certificates, topics, halls."""
+    known: Mapping[str, Collection[str]] = {
+        "item": directory.items,
+        "certificate": book.kinds,
+        "topic": directory.themes,
+    }
+    unknown = []
+    for asked in sorted(rule.asked, key=str):
+        takes = asked.attribute.takes
+        if takes is not None and asked.of not in known[takes]:
+            unknown.append(_unknown(takes, str(asked.of)))
+    return unknown + [_unknown("hall", place) for place in sorted(rule.places - {*directory.halls})]
 
 
 def _items_told_of(service: Service) -> Iterator[str]:
@@ -211,8 +214,11 @@ def _items_told_of(service: Service) -> Iterator[str]:
         yield service.kind.renew
 
 
-def _unknown(where: str, what: str, name: str) -> RuleFault:
-    return RuleFault(where, (f"没有这个 {what}：{name}。", f"no such {what}: {name}"))
+_CALLED: Final = {"item": "事项", "certificate": "证照", "topic": "主题", "hall": "大厅"}
+
+
+def _unknown(what: str, name: str) -> Sentence:
+    return f"没有这个{_CALLED[what]}：{name}。", f"no such {what}: {name}"
 
 
 def _doubles(found: _File, services: Collection[Service]) -> list[RuleFault]:

@@ -30,6 +30,7 @@ _EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "counter": ("03", "03"),
     "ahead": ("3", "3"),
     "minutes": ("12", "12"),
+    "soon": ("约12分钟后", "in about 12 min"),
     "other_hall": ("虎门镇政务服务中心", "Humen Government Service Centre"),
     "until": ("17:30", "17:30"),
     "slot": ("2026-11-24 09:30", "2026-11-24 09:30"),

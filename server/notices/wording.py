@@ -30,6 +30,8 @@ def words_of(
     for name in _TEXTS:
         if name in facts:
             words[name] = str(facts.get(f"{name}_en", facts[name]) if english else facts[name])
+    if "ahead" in facts:
+        words["soon"] = _soon(facts.get("minutes"), english=english)
     words["time"] = at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
     for name, shape in _MOMENTS.items():
         if name in facts:
@@ -47,6 +49,13 @@ def words_of(
     if other := directory.halls.get(str(facts.get("other_hall"))):
         words["other_hall"] = other.name_en if english else other.name
     return words
+
+
+def _soon(minutes: int | None, *, english: bool) -> str:
+    """In how many minutes, for a sentence that is whole also where nobody can say."""
+    if minutes is None:
+        return "soon" if english else "很快"
+    return f"in about {minutes} min" if english else f"约{minutes}分钟后"
 
 
 def _hall(directory: Directory, hall_id: UUID | None) -> HallEntry | None:

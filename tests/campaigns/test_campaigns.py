@@ -235,6 +235,7 @@ async def test_it_is_read_in_her_inbox(office: Office) -> None:
         ({"audience": "age >="}, "/audience"),
         ({"audience": "__import__('os')"}, "/audience"),
         ({"reads": []}, "/audience"),
+        ({"audience": 'done("no-such")', "reads": ["items"]}, "/audience"),
         ({"title": " "}, "/title"),
         ({"item": "no-such"}, "/item"),
         ({"ends_at": "2026-11-22T09:00:00+08:00"}, "/ends_at"),

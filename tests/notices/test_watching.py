@@ -88,7 +88,7 @@ async def test_who_asked_for_it_is_told_earlier(
         await line.watch.look()
         [notice] = await notices_of(last)
         assert notice["kind"] == "turn_near"
-        assert "5" in notice["body"]
+        assert "前面还有5人，很快轮到您" in notice["body"], "nobody can say in how many minutes"
 
 
 async def test_near_is_not_said_to_who_is_called_before_it_is_sent(
