@@ -30,6 +30,8 @@ def words_of(
     for name in _TEXTS:
         if name in facts:
             words[name] = str(facts.get(f"{name}_en", facts[name]) if english else facts[name])
+    if english and "title" in facts and "title_en" not in facts:
+        words["title"] = _item_called(facts["title"], directory)
     if "ahead" in facts:
         words["soon"] = _soon(facts.get("minutes"), english=english)
     words["time"] = at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
@@ -49,6 +51,11 @@ def words_of(
     if other := directory.halls.get(str(facts.get("other_hall"))):
         words["other_hall"] = other.name_en if english else other.name
     return words
+
+
+def _item_called(name: str, directory: Directory) -> str:
+    """In English: a bill bears the name of its item, unless a clerk gave it another title."""
+    return next((item.name_en for item in directory.items.values() if item.name == name), name)
 
 
 def _soon(minutes: int | None, *, english: bool) -> str:

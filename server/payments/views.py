@@ -19,13 +19,15 @@ class BillView(msgspec.Struct, frozen=True, kw_only=True):
     """What is owed for one thing. `payment` says how its money stands, once it is paid.
 
     `bill_no` is what a bank's counter and a paper slip name it by; `receipt` the number of its
-    receipt. `abandoned`: what was done about it, as nobody came for its number.
+    receipt. `title_en`: the item's name, or the title as it is. `abandoned`: what was done about
+    it, as nobody came for its number.
     """
 
     id: UUID
     bill_no: str
     state: BillState
     title: str
+    title_en: str
     amount_fen: int
     hall: str | None
     item: str | None
@@ -94,6 +96,7 @@ class RefundPage(msgspec.Struct, frozen=True):
 _BILL: Final = """
     SELECT b.*, o.state AS payment, o.order_no, o.paid_at, coalesce(o.refunded_fen, 0) AS refunded,
            h.code AS hall, i.code AS item,
+           CASE WHEN b.title = i.name THEN i.name_en ELSE b.title END AS title_en,
            (SELECT r.number FROM receipt r
             WHERE r.order_id = o.id AND r.kind = 'paid') AS receipt
     FROM {which} b LEFT JOIN pay_order o ON o.id = b.settled_by
@@ -171,6 +174,7 @@ def _bill(row: Any) -> BillView:
         bill_no=row["bill_no"],
         state=BillState(row["state"]),
         title=row["title"],
+        title_en=row["title_en"],
         amount_fen=row["amount_fen"],
         hall=row["hall"],
         item=row["item"],

@@ -58,3 +58,18 @@ async def test_a_payment_begun_and_not_made_is_told_of_once_before_it_ends(
     for _ in range(2):
         await remind_what_is_due(room.clock, lambda: room.directory)
     assert await told(lin) == [("bill_expiring", "waiting")]
+
+
+async def test_an_items_fee_has_the_items_name_in_english_too(counter: Counter) -> None:
+    lin = await counter.api.citizen()
+    item = counter.api.services.directory.item(counter.paid_item())
+    bill = await counter.a_bill(lin)
+    assert (bill["title"], bill["title_en"]) == (item.name, item.name_en)
+    await lin.put("/me/notice-preferences", {"language": "en", "channels": []})
+    await counter.pay(await counter.begun(lin, bill), deliveries=1)
+    await until_told(counter, lin, "bill_paid")
+    english = {**lin.headers, "Accept-Language": "en"}
+    [paid] = (await lin.http.get("/api/v1/notices", headers=english)).json()["data"]
+    assert paid["body"].startswith(f"{item.name_en}: ¥")
+    other = await counter.a_bill(await counter.api.citizen(), 4321)
+    assert (other["title"], other["title_en"]) == ("证件工本费", "证件工本费")

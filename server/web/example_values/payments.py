@@ -26,6 +26,7 @@ VALUES: Final[dict[str, Any]] = {
     "placed_at": AT,
     "paid_at": AT,
     "BillView.title": "居民身份证换领",
+    "BillView.title_en": "Identity card: renewal",
     "CounterBill.title": "证件工本费",
     "PaymentView.expires_at": "2026-11-23T10:10:51+08:00",
     "PreparedPayment.expires_at": "2026-11-23T10:10:51+08:00",

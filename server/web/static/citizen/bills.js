@@ -1,6 +1,6 @@
 // What she owes and has paid, and paying it.
 
-import { t } from "../app/language.js";
+import { named, t } from "../app/language.js";
 import { button, card, empty, make, onceKey, put } from "../app/parts.js";
 import { moment, money } from "../app/said.js";
 import { about, api, clock } from "./rooms.js";
@@ -42,7 +42,7 @@ export async function show(root, { signal }) {
 }
 
 const list = (bills, canPay) => make("ul", { className: "rows" }, ...bills.map((bill) => make("li", {},
-  make("span", {}, make("strong", {}, bill.title), make("span", { className: "quiet" }, `${bill.bill_no} · ${moment(bill.paid_at ?? bill.made_at, clock.now())}`)),
+  make("span", {}, make("strong", {}, named(bill, "title")), make("span", { className: "quiet" }, `${bill.bill_no} · ${moment(bill.paid_at ?? bill.made_at, clock.now())}`)),
   make("span", {}, make("strong", {}, money(bill.amount_fen)), make("span", { className: "quiet" }, bill.refunded_fen ? t(`已退 ${money(bill.refunded_fen)}`, `${money(bill.refunded_fen)} refunded`) : STATES[bill.state]?.() ?? "")),
   canPay ? paying(bill) : null,
 )));
@@ -52,7 +52,7 @@ function paying(bill) {
     // A bill has one pending order at most: pressing again gives that one.
     const { client_params: form } = await api.ask("POST", "/payments", { body: { bill_id: bill.id, channel: FORM_CHANNEL }, once: onceKey() });
     post(form);
-  }, { label: t(`用云闪付缴 ${bill.title}`, `Pay ${bill.title} by UnionPay`) });
+  }, { label: t(`用云闪付缴 ${bill.title}`, `Pay ${named(bill, "title")} by UnionPay`) });
 }
 
 /** Go to the channel's own page with the form that our server signed. */
